@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+#ifndef _UAPI_RUST_GPU_TTM_DRM_H_
+#define _UAPI_RUST_GPU_TTM_DRM_H_
+
+#include "drm.h"
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+/**
+ * DOC: uAPI
+ *
+ * All structures have the same layout for 32 and 64-bit callers. Reserved
+ * fields must be 0, undefined flags must not be set, and @extensions is 0 or
+ * the address of the first of a chain of &struct drm_rgt_extension; anything
+ * else gives EINVAL. A call that fails changes nothing unless it says so.
+ *
+ * docs/uapi.md describes every call with its errors, and which of them this
+ * version of the driver implements; the rest give EOPNOTSUPP.
+ */
+
+/**
+ * struct drm_rgt_extension - head of an extension
+ *
+ * No extension is defined yet.
+ */
+struct drm_rgt_extension {
+	/** @next: address of the next extension, or 0 */
+	__u64 next;
+	/** @name: what the extension is; decides what follows this head */
+	__u32 name;
+	/** @pad: must be 0 */
+	__u32 pad;
+};
+
+#define DRM_RGT_QUERY			0x00
+#define DRM_RGT_GEM_CREATE		0x01
+#define DRM_RGT_GEM_MMAP_OFFSET		0x02
+#define DRM_RGT_GEM_INFO		0x03
+#define DRM_RGT_GEM_WAIT		0x04
+#define DRM_RGT_GEM_USERPTR		0x05
+#define DRM_RGT_GEM_MADVISE		0x06
+#define DRM_RGT_CTX_CREATE		0x07
+#define DRM_RGT_CTX_DESTROY		0x08
+#define DRM_RGT_VM_CREATE		0x09
+#define DRM_RGT_VM_DESTROY		0x0a
+#define DRM_RGT_VM_BIND			0x0b
+#define DRM_RGT_CS			0x0c
+
+/* Memory regions. A placement is a mask of 1 << region. */
+#define DRM_RGT_REGION_SYSTEM		0 /* pages that the GPU does not see */
+#define DRM_RGT_REGION_GTT		1 /* pages that the GPU sees */
+#define DRM_RGT_REGION_VRAM		2 /* the GPU's own memory */
+#define DRM_RGT_REGION_SCRATCHPAD	3 /* the GPU's on-chip memory */
+
+#define DRM_RGT_PLACEMENT_SYSTEM	(1 << DRM_RGT_REGION_SYSTEM)
+#define DRM_RGT_PLACEMENT_GTT		(1 << DRM_RGT_REGION_GTT)
+#define DRM_RGT_PLACEMENT_VRAM		(1 << DRM_RGT_REGION_VRAM)
+#define DRM_RGT_PLACEMENT_SCRATCHPAD	(1 << DRM_RGT_REGION_SCRATCHPAD)
+
+#define DRM_RGT_QUERY_DEVICE		0
+#define DRM_RGT_QUERY_REGIONS		1
+#define DRM_RGT_QUERY_ENGINES		2
+
+/**
+ * struct drm_rgt_query - ask what the device is and has
+ *
+ * The kernel writes the smaller of @size and the answer's size to @data, and
+ * the answer's size to @size. With @size 0 it writes nothing, to learn the
+ * size. Answers grow at their ends in later versions.
+ */
+struct drm_rgt_query {
+	/** @query: DRM_RGT_QUERY_* */
+	__u32 query;
+	/** @pad: must be 0 */
+	__u32 pad;
+	/** @size: in: bytes at @data; out: bytes of the whole answer */
+	__u64 size;
+	/** @data: address of the answer */
+	__u64 data;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+/**
+ * struct drm_rgt_query_device - answer of DRM_RGT_QUERY_DEVICE
+ */
+struct drm_rgt_query_device {
+	/** @revision: the hardware's, major in bits 31:16, minor in 15:0 */
+	__u32 revision;
+	/** @pci_id: vendor in bits 15:0, device in 31:16 */
+	__u32 pci_id;
+	/** @va_start: first GPU virtual address that may be bound */
+	__u64 va_start;
+	/** @va_end: the one after the last */
+	__u64 va_end;
+	/** @page_size: granularity of sizes, offsets and GPU addresses */
+	__u32 page_size;
+	/** @max_vms: VMs that all clients together can have */
+	__u32 max_vms;
+	/** @max_ib_dwords: largest indirect buffer */
+	__u32 max_ib_dwords;
+	/** @max_ibs: most indirect buffers in one submission */
+	__u32 max_ibs;
+	/** @reset_count: device resets since the driver was loaded */
+	__u64 reset_count;
+};
+
+/**
+ * struct drm_rgt_query_list - head of the answers that are lists
+ */
+struct drm_rgt_query_list {
+	/** @count: entries that follow */
+	__u32 count;
+	/** @stride: bytes from one entry to the next */
+	__u32 stride;
+};
+
+/**
+ * struct drm_rgt_region - entry of DRM_RGT_QUERY_REGIONS
+ */
+struct drm_rgt_region {
+	/** @region: DRM_RGT_REGION_* */
+	__u32 region;
+	/** @min_page_size: granularity of allocation, in bytes */
+	__u32 min_page_size;
+	/** @size: bytes that the region can hold; 0 for no limit of its own */
+	__u64 size;
+	/** @used: bytes in use by all clients and the kernel */
+	__u64 used;
+	/** @visible_size: bytes of @size that the CPU can map */
+	__u64 visible_size;
+	/** @visible_used: bytes of those in use */
+	__u64 visible_used;
+};
+
+#define DRM_RGT_ENGINE_CLASS_RENDER	0
+#define DRM_RGT_ENGINE_CLASS_COPY	1
+
+/**
+ * struct drm_rgt_engine - entry of DRM_RGT_QUERY_ENGINES
+ */
+struct drm_rgt_engine {
+	/** @engine: the number that &struct drm_rgt_cs takes */
+	__u32 engine;
+	/** @class: DRM_RGT_ENGINE_CLASS_* */
+	__u32 class;
+};
+
+/* The BO occupies one block of VRAM. */
+#define DRM_RGT_GEM_CONTIGUOUS		(1 << 0)
+/* The BO's VRAM is always in the window that the CPU can map. */
+#define DRM_RGT_GEM_CPU_ACCESS		(1 << 1)
+/* The BO will not be mapped; prefer VRAM outside that window. */
+#define DRM_RGT_GEM_NO_CPU_ACCESS	(1 << 2)
+
+#define DRM_RGT_CACHING_CACHED		0
+#define DRM_RGT_CACHING_WC		1
+
+/**
+ * struct drm_rgt_gem_create - make a buffer object
+ *
+ * The BO reads as zeros. It gets its backing at its first use.
+ */
+struct drm_rgt_gem_create {
+	/** @size: bytes; the kernel rounds it up to whole pages and returns that */
+	__u64 size;
+	/**
+	 * @placement: mask of DRM_RGT_PLACEMENT_*. The BO is put in the first
+	 * that has room of scratchpad, VRAM, GTT, system.
+	 */
+	__u32 placement;
+	/** @flags: mask of DRM_RGT_GEM_* */
+	__u32 flags;
+	/** @caching: DRM_RGT_CACHING_*, of CPU mappings while in system pages */
+	__u32 caching;
+	/** @alignment: in VRAM, bytes: 0 or a power of two up to 2 MiB */
+	__u32 alignment;
+	/** @vm_id: 0, or the only VM that the BO can be bound in */
+	__u32 vm_id;
+	/** @handle: out: the BO's handle, never 0 */
+	__u32 handle;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+/**
+ * struct drm_rgt_gem_mmap_offset - get the offset to mmap() a BO at
+ */
+struct drm_rgt_gem_mmap_offset {
+	/** @handle: the BO's handle */
+	__u32 handle;
+	/** @flags: must be 0 */
+	__u32 flags;
+	/** @offset: out: offset in the device file */
+	__u64 offset;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+/**
+ * struct drm_rgt_gem_info - what a BO is and where it is
+ */
+struct drm_rgt_gem_info {
+	/** @handle: the BO's handle */
+	__u32 handle;
+	/** @pad: must be 0 */
+	__u32 pad;
+	/** @size: out: bytes */
+	__u64 size;
+	/** @placement: out: the mask it was created with */
+	__u32 placement;
+	/** @flags: out: the flags it was created with */
+	__u32 flags;
+	/** @caching: out: the caching it was created with */
+	__u32 caching;
+	/** @alignment: out: the alignment it was created with */
+	__u32 alignment;
+	/** @vm_id: out: the VM it was created for, or 0 */
+	__u32 vm_id;
+	/** @current_placement: out: 1 << region that it is in, 0 without backing */
+	__u32 current_placement;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+/* Wait for the jobs that read the BO too, not just for those that write it. */
+#define DRM_RGT_GEM_WAIT_READERS	(1 << 0)
+
+/**
+ * struct drm_rgt_gem_wait - wait for the jobs that use a BO
+ *
+ * ETIME when they are not done at the given time.
+ */
+struct drm_rgt_gem_wait {
+	/** @handle: the BO's handle */
+	__u32 handle;
+	/** @flags: mask of DRM_RGT_GEM_WAIT_* */
+	__u32 flags;
+	/**
+	 * @timeout_ns: CLOCK_MONOTONIC time in nanoseconds; in the past, or
+	 * 0, asks without waiting
+	 */
+	__s64 timeout_ns;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+#define DRM_RGT_USERPTR_READONLY	(1 << 0)
+
+/**
+ * struct drm_rgt_gem_userptr - make a BO of the caller's own pages
+ */
+struct drm_rgt_gem_userptr {
+	/** @address: page aligned start of the caller's memory */
+	__u64 address;
+	/** @size: bytes, whole pages */
+	__u64 size;
+	/** @flags: mask of DRM_RGT_USERPTR_* */
+	__u32 flags;
+	/** @handle: out: the BO's handle, never 0 */
+	__u32 handle;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+#define DRM_RGT_MADVISE_WILLNEED	0
+#define DRM_RGT_MADVISE_DONTNEED	1
+
+/**
+ * struct drm_rgt_gem_madvise - say whether a BO's content is needed
+ */
+struct drm_rgt_gem_madvise {
+	/** @handle: the BO's handle */
+	__u32 handle;
+	/** @advice: DRM_RGT_MADVISE_* */
+	__u32 advice;
+	/** @retained: out: 0 when the content has been purged */
+	__u32 retained;
+	/** @pad: must be 0 */
+	__u32 pad;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+#define DRM_RGT_CTX_PRIORITY_LOW	0
+#define DRM_RGT_CTX_PRIORITY_NORMAL	1
+#define DRM_RGT_CTX_PRIORITY_HIGH	2
+
+/**
+ * struct drm_rgt_ctx_create - make a context
+ *
+ * Jobs of one context on one engine run in the order of their submission.
+ */
+struct drm_rgt_ctx_create {
+	/** @priority: DRM_RGT_CTX_PRIORITY_* */
+	__u32 priority;
+	/** @flags: must be 0 */
+	__u32 flags;
+	/** @ctx_id: out: the context's number, never 0 */
+	__u32 ctx_id;
+	/** @pad: must be 0 */
+	__u32 pad;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+/**
+ * struct drm_rgt_ctx_destroy - give a context up
+ */
+struct drm_rgt_ctx_destroy {
+	/** @ctx_id: the context's number */
+	__u32 ctx_id;
+	/** @pad: must be 0 */
+	__u32 pad;
+};
+
+/**
+ * struct drm_rgt_vm_create - make a GPU address space
+ *
+ * ENOSPC when all of the device's address spaces are in use.
+ */
+struct drm_rgt_vm_create {
+	/** @flags: must be 0 */
+	__u32 flags;
+	/** @vm_id: out: the VM's number, never 0 */
+	__u32 vm_id;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+/**
+ * struct drm_rgt_vm_destroy - give a VM up
+ *
+ * Jobs that were submitted run to their end.
+ */
+struct drm_rgt_vm_destroy {
+	/** @vm_id: the VM's number */
+	__u32 vm_id;
+	/** @pad: must be 0 */
+	__u32 pad;
+};
+
+#define DRM_RGT_SYNC_TIMELINE		(1 << 0)
+
+/**
+ * struct drm_rgt_sync - a syncobj to wait for or to signal
+ */
+struct drm_rgt_sync {
+	/** @handle: of the syncobj */
+	__u32 handle;
+	/** @flags: mask of DRM_RGT_SYNC_* */
+	__u32 flags;
+	/** @point: of a timeline syncobj; 0 of a binary one */
+	__u64 point;
+};
+
+#define DRM_RGT_VM_BIND_OP_MAP		0
+#define DRM_RGT_VM_BIND_OP_UNMAP	1
+
+/* The GPU may not write through the mapping. */
+#define DRM_RGT_VM_BIND_READONLY	(1 << 0)
+/* Replace what is mapped in the range; without it, that is EINVAL. */
+#define DRM_RGT_VM_BIND_REPLACE		(1 << 1)
+
+/**
+ * struct drm_rgt_vm_bind_op - one change of a VM's mappings
+ */
+struct drm_rgt_vm_bind_op {
+	/** @op: DRM_RGT_VM_BIND_OP_* */
+	__u32 op;
+	/** @flags: mask of DRM_RGT_VM_BIND_* for a map; must be 0 for an unmap */
+	__u32 flags;
+	/** @handle: BO to map; must be 0 for an unmap */
+	__u32 handle;
+	/** @pad: must be 0 */
+	__u32 pad;
+	/** @offset: byte in the BO to start at; must be 0 for an unmap */
+	__u64 offset;
+	/** @addr: first GPU virtual address */
+	__u64 addr;
+	/** @size: bytes; an unmap may span several mappings, parts and holes */
+	__u64 size;
+};
+
+/**
+ * struct drm_rgt_vm_bind - change a VM's mappings
+ *
+ * The operations are done in their order. All are checked before the first
+ * is begun; when one fails later, those before it stay done and @ops_done
+ * tells how many they are.
+ */
+struct drm_rgt_vm_bind {
+	/** @vm_id: the VM's number */
+	__u32 vm_id;
+	/** @flags: must be 0 */
+	__u32 flags;
+	/** @op_count: operations, at least 1 */
+	__u32 op_count;
+	/** @ops_done: out: operations that were done */
+	__u32 ops_done;
+	/** @ops: address of an array of &struct drm_rgt_vm_bind_op */
+	__u64 ops;
+	/** @in_sync_count: entries of @in_syncs */
+	__u32 in_sync_count;
+	/** @out_sync_count: entries of @out_syncs */
+	__u32 out_sync_count;
+	/** @in_syncs: address of an array of &struct drm_rgt_sync */
+	__u64 in_syncs;
+	/** @out_syncs: address of an array of &struct drm_rgt_sync */
+	__u64 out_syncs;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+/**
+ * struct drm_rgt_cs_ib - an indirect buffer
+ */
+struct drm_rgt_cs_ib {
+	/** @addr: GPU virtual address of the first packet, 4-byte aligned */
+	__u64 addr;
+	/** @dwords: length in dwords, at least 1 */
+	__u32 dwords;
+	/** @flags: must be 0 */
+	__u32 flags;
+};
+
+/* The job writes the BO. Without it, the job reads it. */
+#define DRM_RGT_CS_BO_WRITE		(1 << 0)
+/* Neither wait for the BO's other users nor have them wait. */
+#define DRM_RGT_CS_BO_NO_IMPLICIT	(1 << 1)
+
+/**
+ * struct drm_rgt_cs_bo - a BO that a job uses
+ */
+struct drm_rgt_cs_bo {
+	/** @handle: the BO's handle; each BO at most once in a list */
+	__u32 handle;
+	/** @flags: mask of DRM_RGT_CS_BO_* */
+	__u32 flags;
+};
+
+/**
+ * struct drm_rgt_cs - submit a job
+ *
+ * The list must name every BO that the job uses except those that are
+ * private to the VM, which are always part of it. An access to one that is
+ * not named may fault. A job that faults is skipped to its end; its fence
+ * carries EFAULT.
+ */
+struct drm_rgt_cs {
+	/** @vm_id: VM that the indirect buffers run in */
+	__u32 vm_id;
+	/** @ctx_id: 0, or the context that the job belongs to */
+	__u32 ctx_id;
+	/** @engine: as &struct drm_rgt_engine tells */
+	__u32 engine;
+	/** @flags: must be 0 */
+	__u32 flags;
+	/** @ib_count: entries of @ibs, at least 1 */
+	__u32 ib_count;
+	/** @bo_count: entries of @bos */
+	__u32 bo_count;
+	/** @ibs: address of an array of &struct drm_rgt_cs_ib */
+	__u64 ibs;
+	/** @bos: address of an array of &struct drm_rgt_cs_bo */
+	__u64 bos;
+	/** @in_sync_count: entries of @in_syncs */
+	__u32 in_sync_count;
+	/** @out_sync_count: entries of @out_syncs */
+	__u32 out_sync_count;
+	/** @in_syncs: address of an array of &struct drm_rgt_sync */
+	__u64 in_syncs;
+	/** @out_syncs: address of an array of &struct drm_rgt_sync */
+	__u64 out_syncs;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
+#define DRM_IOCTL_RGT_QUERY \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_QUERY, struct drm_rgt_query)
+#define DRM_IOCTL_RGT_GEM_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_GEM_CREATE, struct drm_rgt_gem_create)
+#define DRM_IOCTL_RGT_GEM_MMAP_OFFSET \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_GEM_MMAP_OFFSET, struct drm_rgt_gem_mmap_offset)
+#define DRM_IOCTL_RGT_GEM_INFO \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_GEM_INFO, struct drm_rgt_gem_info)
+#define DRM_IOCTL_RGT_GEM_WAIT \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_GEM_WAIT, struct drm_rgt_gem_wait)
+#define DRM_IOCTL_RGT_GEM_USERPTR \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_GEM_USERPTR, struct drm_rgt_gem_userptr)
+#define DRM_IOCTL_RGT_GEM_MADVISE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_GEM_MADVISE, struct drm_rgt_gem_madvise)
+#define DRM_IOCTL_RGT_CTX_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_CTX_CREATE, struct drm_rgt_ctx_create)
+#define DRM_IOCTL_RGT_CTX_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_CTX_DESTROY, struct drm_rgt_ctx_destroy)
+#define DRM_IOCTL_RGT_VM_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_VM_CREATE, struct drm_rgt_vm_create)
+#define DRM_IOCTL_RGT_VM_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_VM_DESTROY, struct drm_rgt_vm_destroy)
+#define DRM_IOCTL_RGT_VM_BIND \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_VM_BIND, struct drm_rgt_vm_bind)
+#define DRM_IOCTL_RGT_CS \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_CS, struct drm_rgt_cs)
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif /* _UAPI_RUST_GPU_TTM_DRM_H_ */
