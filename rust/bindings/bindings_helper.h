@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What bindgen reads. Kbuild picks the names that the kernel crate's own
+ * bindings lack; every other type comes from there.
+ */
+#include <drm/drm_exec.h>
+#include <drm/drm_gem_ttm_helper.h>
+#include <drm/drm_prime.h>
+#include <drm/drm_print.h>
+#include <drm/drm_utils.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_resource.h>
+#include <drm/ttm/ttm_tt.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/gpu_buddy.h>
+#include <drm/rust_gpu_ttm_drm.h>
+
+#include "helpers.h"
+
+/* Macros of the uAPI that bindgen cannot evaluate. */
+const __u32 RGT_IOCTL_GEM_CREATE = DRM_IOCTL_RGT_GEM_CREATE;
+const __u32 RGT_IOCTL_GEM_WAIT = DRM_IOCTL_RGT_GEM_WAIT;
+const __u32 RGT_IOCTL_VM_BIND = DRM_IOCTL_RGT_VM_BIND;
+const __u32 RGT_IOCTL_CS = DRM_IOCTL_RGT_CS;

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Functions that C has only as inlines or macros, made linkable for Rust.
+ */
+#ifndef _RGT_HELPERS_H_
+#define _RGT_HELPERS_H_
+
+#include <drm/drm_exec.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_resource.h>
+#include <drm/ttm/ttm_tt.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+
+/* dma-fence */
+void rgt_dma_fence_get(struct dma_fence *fence);
+void rgt_dma_fence_put(struct dma_fence *fence);
+bool rgt_dma_fence_is_signaled(struct dma_fence *fence);
+void rgt_dma_fence_set_error(struct dma_fence *fence, int error);
+bool rgt_dma_fence_begin_signalling(void);
+void rgt_dma_fence_end_signalling(bool cookie);
+
+/* dma-resv */
+int rgt_dma_resv_lock_interruptible(struct dma_resv *resv);
+bool rgt_dma_resv_trylock(struct dma_resv *resv);
+struct ww_acquire_ctx *rgt_dma_resv_locking_ctx(struct dma_resv *resv);
+void rgt_dma_resv_iter_begin(struct dma_resv_iter *cursor,
+			     struct dma_resv *resv, enum dma_resv_usage usage);
+void rgt_dma_resv_iter_end(struct dma_resv_iter *cursor);
+
+/* drm/exec */
+void rgt_drm_exec_init(struct drm_exec *exec, bool interruptible,
+		       bool ignore_duplicates, unsigned int nr);
+bool rgt_drm_exec_is_contended(struct drm_exec *exec);
+struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
+					unsigned long index);
+
+/* drm/ttm */
+int rgt_ttm_bo_reserve(struct ttm_buffer_object *bo, bool interruptible,
+		       bool no_wait);
+void rgt_ttm_bo_unreserve(struct ttm_buffer_object *bo);
+void rgt_ttm_bo_move_null(struct ttm_buffer_object *bo,
+			  struct ttm_resource *new_mem);
+void rgt_ttm_bo_move_sync_cleanup(struct ttm_buffer_object *bo,
+				  struct ttm_resource *new_mem);
+void rgt_ttm_resource_manager_set_used(struct ttm_resource_manager *man,
+				       bool used);
+void rgt_ttm_bo_move_to_lru_tail(struct ttm_buffer_object *bo);
+void rgt_ttm_device_drain(struct ttm_device *bdev);
+void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
+bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);
+
+/* linux/mm.h */
+unsigned long rgt_totalram_pages(void);
+
+#endif

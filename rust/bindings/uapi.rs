@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The driver's uAPI structures as plain bytes.
+
+use super::*;
+use kernel::transmute::{
+    AsBytes,
+    FromBytes, //
+};
+
+macro_rules! plain {
+    ($($type:ident),* $(,)?) => {
+        $(
+            // SAFETY: The uAPI has integers only, for which every content is valid.
+            unsafe impl FromBytes for $type {}
+            // SAFETY: The uAPI has explicit padding only, so that all bytes are initialised.
+            unsafe impl AsBytes for $type {}
+        )*
+    };
+}
+
+plain!(
+    drm_rgt_cs,
+    drm_rgt_cs_bo,
+    drm_rgt_cs_ib,
+    drm_rgt_ctx_create,
+    drm_rgt_ctx_destroy,
+    drm_rgt_engine,
+    drm_rgt_gem_create,
+    drm_rgt_gem_info,
+    drm_rgt_gem_madvise,
+    drm_rgt_gem_mmap_offset,
+    drm_rgt_gem_userptr,
+    drm_rgt_gem_wait,
+    drm_rgt_query,
+    drm_rgt_query_device,
+    drm_rgt_query_list,
+    drm_rgt_region,
+    drm_rgt_vm_bind,
+    drm_rgt_vm_bind_op,
+    drm_rgt_vm_create,
+    drm_rgt_vm_destroy,
+);

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! DMA fences.
+//!
+//! A [`Fence`] says when an operation of a device has completed. Drivers make their own fences
+//! from a [`Timeline`]:
+//!
+//! 1. [`Timeline::new_fence`] does all that can fail and gives an [`UnpublishedFence`], which may
+//!    be dropped at will.
+//! 2. [`UnpublishedFence::publish`] cannot fail. It gives the [`Fence`] that others wait for and
+//!    the [`PendingFence`], the only right to signal it. From here on the fence is sure to signal:
+//!    a [`PendingFence`] that is dropped signals it with [`ECANCELED`].
+//!
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
+
+use crate::rust::bindings;
+use core::{
+    marker::PhantomData,
+    ptr::{
+        self,
+        NonNull, //
+    },
+};
+use kernel::{
+    alloc::AllocError,
+    prelude::*,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+    time::Jiffies,
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// Translates a time-out to what C functions with a signed one take.
+///
+/// What is longer than C can wait for is a wait without end.
+pub(crate) fn clamp_timeout(timeout: Jiffies) -> c_long {
+    timeout.try_into().unwrap_or(c_long::MAX)
+}
+
+/// Translates the answer of a C function that waits with a time-out.
+pub(crate) fn wait_result(ret: c_long) -> Result {
+    match ret {
+        0 => Err(ETIME),
+        // CAST: A negative answer is an error code, which fits.
+        1.. => Ok(()),
+        errno => Err(Error::from_errno(errno as c_int)),
+    }
+}
+
+/// A DMA fence.
+///
+/// # Invariants
+///
+/// `self.0` is an initialised `struct dma_fence` with a non-zero reference count.
+#[repr(transparent)]
+pub struct Fence(Opaque<bindings::dma_fence>);
+
+// SAFETY: The reference count of a `struct dma_fence` is atomic and the last reference may be
+// dropped in any context.
+unsafe impl Send for Fence {}
+
+// SAFETY: All methods synchronise through the fence's spinlock and atomic flags, or read what
+// does not change after initialisation.
+unsafe impl Sync for Fence {}
+
+// SAFETY: Every initialised `struct dma_fence` is reference counted, and lives until its count
+// drops to zero.
+unsafe impl AlwaysRefCounted for Fence {
+    fn inc_ref(&self) {
+        // SAFETY: By the type invariant the fence is valid with a non-zero reference count.
+        unsafe { bindings::rgt_dma_fence_get(self.as_raw()) };
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller owns a reference and gives it up. `Fence` is a transparent wrapper.
+        unsafe { bindings::rgt_dma_fence_put(obj.as_ptr().cast()) };
+    }
+}
+
+impl Fence {
+    /// Returns the raw C fence.
+    pub fn as_raw(&self) -> *mut bindings::dma_fence {
+        self.0.get()
+    }
+
+    /// Makes a reference from a raw C fence.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point to an initialised `struct dma_fence` whose reference count does not drop
+    /// to zero during `'a`.
+    pub unsafe fn from_raw<'a>(ptr: *mut bindings::dma_fence) -> &'a Self {
+        // SAFETY: The caller keeps the fence alive. `Fence` is a transparent wrapper.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// Returns a fence that has signalled since boot.
+    pub fn stub() -> ARef<Self> {
+        // SAFETY: `dma_fence_get_stub()` may always be called.
+        let fence = unsafe { bindings::dma_fence_get_stub() };
+
+        // SAFETY: `dma_fence_get_stub()` returns the address of a static with a reference for the
+        // caller, which goes to the `ARef`.
+        unsafe { ARef::from_raw(NonNull::new_unchecked(fence.cast())) }
+    }
+
+    /// Returns whether the fence has signalled.
+    ///
+    /// May be called from any context.
+    pub fn is_signaled(&self) -> bool {
+        // SAFETY: By the type invariant the fence is valid.
+        unsafe { bindings::rgt_dma_fence_is_signaled(self.as_raw()) }
+    }
+
+    /// Returns how the fence's operation ended, or [`None`] while it is pending.
+    ///
+    /// May be called from any context.
+    pub fn status(&self) -> Option<Result> {
+        // SAFETY: By the type invariant the fence is valid.
+        match unsafe { bindings::dma_fence_get_status(self.as_raw()) } {
+            0 => None,
+            1.. => Some(Ok(())),
+            errno => Some(Err(Error::from_errno(errno))),
+        }
+    }
+
+    /// Returns the context, shared by the fences of one timeline.
+    pub fn context(&self) -> u64 {
+        // SAFETY: By the type invariant the fence is valid; its context does not change.
+        unsafe { (*self.as_raw()).context }
+    }
+
+    /// Returns the sequence number in [`Self::context`].
+    pub fn seqno(&self) -> u64 {
+        // SAFETY: By the type invariant the fence is valid; its number does not change.
+        unsafe { (*self.as_raw()).seqno }
+    }
+
+    /// Waits until the fence signals, with an error or without; see [`Self::status`].
+    ///
+    /// Returns [`ETIME`] if that takes longer than `timeout` and, if `intr` is set,
+    /// [`ERESTARTSYS`] when the task gets a signal. A `timeout` of zero polls.
+    ///
+    /// This may sleep even if it only polls; where that is not allowed use
+    /// [`Self::is_signaled`].
+    pub fn wait(&self, intr: bool, timeout: Jiffies) -> Result {
+        // SAFETY: By the type invariant the fence is valid, and the time-out is not negative.
+        wait_result(unsafe {
+            bindings::dma_fence_wait_timeout(self.as_raw(), intr, clamp_timeout(timeout))
+        })
+    }
+}
+
+/// A fence of a [`Timeline`] as it is in memory.
+///
+/// The fence core frees it with `kfree()` on the address of `fence`, hence nothing here needs
+/// dropping and `fence` comes first.
+#[repr(C)]
+struct TimelineFence {
+    fence: Opaque<bindings::dma_fence>,
+    driver_name: &'static CStr,
+    timeline_name: &'static CStr,
+}
+
+const _: () = {
+    assert!(core::mem::offset_of!(TimelineFence, fence) == 0);
+    assert!(!core::mem::needs_drop::<TimelineFence>());
+};
+
+impl TimelineFence {
+    /// There is no `release` and no `wait`, so that the fence core forgets the operations when
+    /// the fence signals, and none that enables signalling, because a [`PendingFence`] always
+    /// signals.
+    const OPS: &'static bindings::dma_fence_ops = &bindings::dma_fence_ops {
+        get_driver_name: Some(Self::driver_name),
+        get_timeline_name: Some(Self::timeline_name),
+        enable_signaling: None,
+        signaled: None,
+        wait: None,
+        release: None,
+        set_deadline: None,
+    };
+
+    /// # Safety
+    ///
+    /// `fence` must point to the `fence` of a valid [`TimelineFence`].
+    unsafe extern "C" fn driver_name(fence: *mut bindings::dma_fence) -> *const c_char {
+        // SAFETY: By the safety requirements and because `fence` is the first field, this is the
+        // address of a `TimelineFence`. Its names never change.
+        unsafe { (*fence.cast::<Self>()).driver_name }.as_char_ptr()
+    }
+
+    /// # Safety
+    ///
+    /// `fence` must point to the `fence` of a valid [`TimelineFence`].
+    unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_char {
+        // SAFETY: As in `driver_name()`.
+        unsafe { (*fence.cast::<Self>()).timeline_name }.as_char_ptr()
+    }
+}
+
+/// A timeline: a source of fences that signal in the order of their sequence numbers.
+///
+/// Where fences of the same context meet, the one with the highest number stands for all of them.
+/// So a driver must give out increasing numbers and signal in that order.
+///
+/// # Unloading the module
+///
+/// Fences may outlive the [`Timeline`] and the module that made them:
+///
+/// - The names, and the functions that return them, are part of the module. The fence core uses
+///   them only in an RCU read-side critical section that has found the fence not yet signalled,
+///   and drops its pointer to them on signalling.
+/// - Every published fence has signalled when the module's last [`PendingFence`] is gone. A module
+///   must not leak one, as it must not leak anything with code of its own behind it.
+/// - The module loader waits for an RCU grace period after the module's exit function and before
+///   it frees the module's memory, so that no reader that still saw a fence as pending is left.
+/// - What remains of a signalled fence is memory from `kmalloc()`, which the fence core frees.
+pub struct Timeline {
+    context: u64,
+    driver_name: &'static CStr,
+    timeline_name: &'static CStr,
+}
+
+impl Timeline {
+    /// Makes a timeline with a context of its own.
+    ///
+    /// The names are for debugging: `driver_name` is the driver's, `timeline_name` says what the
+    /// timeline belongs to.
+    pub fn new(driver_name: &'static CStr, timeline_name: &'static CStr) -> Self {
+        Self {
+            // SAFETY: `dma_fence_context_alloc()` may always be called with a non-zero count.
+            context: unsafe { bindings::dma_fence_context_alloc(1) },
+            driver_name,
+            timeline_name,
+        }
+    }
+
+    /// Allocates a fence of this timeline, without a place in its order yet.
+    pub fn new_fence(&self) -> Result<UnpublishedFence, AllocError> {
+        Ok(UnpublishedFence {
+            fence: KBox::new(
+                TimelineFence {
+                    fence: Opaque::zeroed(),
+                    driver_name: self.driver_name,
+                    timeline_name: self.timeline_name,
+                },
+                GFP_KERNEL,
+            )?,
+            context: self.context,
+        })
+    }
+}
+
+/// The memory of a fence that nobody can see yet.
+///
+/// Dropping it frees the memory.
+pub struct UnpublishedFence {
+    fence: KBox<TimelineFence>,
+    context: u64,
+}
+
+impl UnpublishedFence {
+    /// Gives the fence its place on the timeline, and splits it into what others may hold and the
+    /// right to signal it.
+    ///
+    /// `seqno` must be higher than those of all fences published on the timeline before.
+    ///
+    /// This neither allocates nor sleeps.
+    pub fn publish(self, seqno: u64) -> (ARef<Fence>, PendingFence) {
+        let raw = KBox::into_raw(self.fence).cast::<bindings::dma_fence>();
+
+        // SAFETY:
+        // - `raw` is the address of the fence, which is the first field and which nobody else has.
+        // - The operations are static, and the names that they return are set.
+        // - Without a lock of ours the fence uses its own.
+        unsafe {
+            bindings::dma_fence_init64(
+                raw,
+                TimelineFence::OPS,
+                ptr::null_mut(),
+                self.context,
+                seqno,
+            )
+        };
+
+        // SAFETY: The fence is initialised with one reference, which goes to the `ARef`. The
+        // memory comes from `kmalloc()`, as the fence core needs it to free the fence.
+        let fence = unsafe { ARef::<Fence>::from_raw(NonNull::new_unchecked(raw.cast())) };
+
+        // INVARIANT: The fence was just made, and this is its only `PendingFence`.
+        (fence.clone(), PendingFence { fence })
+    }
+}
+
+/// The right, and the duty, to signal a fence.
+///
+/// Signalling and dropping neither allocate nor sleep and may be done in any context. The code
+/// that leads there must not allocate with `GFP_KERNEL`, take a reservation lock or wait for
+/// fences; put it into a [`SignallingSection`] to have lockdep check that.
+///
+/// # Invariants
+///
+/// `fence` is signalled only through this object.
+#[must_use = "a pending fence that is dropped is signalled with an error"]
+pub struct PendingFence {
+    fence: ARef<Fence>,
+}
+
+impl PendingFence {
+    /// Returns the fence.
+    pub fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    /// Signals that the operation has completed.
+    pub fn signal(self) {
+        // SAFETY: By the type invariant of `Fence` the fence is valid.
+        unsafe { bindings::dma_fence_signal(self.fence.as_raw()) };
+    }
+
+    /// Signals that the operation has ended with an error.
+    pub fn signal_err(self, error: Error) {
+        self.fail(error);
+    }
+
+    fn fail(&self, error: Error) {
+        let fence = self.fence.as_raw();
+
+        // SAFETY: The fence is valid by the type invariant of `Fence`, and has not signalled by
+        // ours, so nobody reads its error yet.
+        unsafe { bindings::rgt_dma_fence_set_error(fence, error.to_errno()) };
+
+        // SAFETY: As above.
+        unsafe { bindings::dma_fence_signal(fence) };
+    }
+}
+
+impl Drop for PendingFence {
+    fn drop(&mut self) {
+        // Only this object signals the fence, so there is no race with somebody else who does.
+        if !self.fence.is_signaled() {
+            self.fail(ECANCELED);
+        }
+    }
+}
+
+/// A section of code that somebody needs to get through for a fence to signal.
+///
+/// With lockdep, what could make a waiter wait for itself is reported if it is done in the
+/// section: taking a reservation lock, allocating memory in a way that may wait for reclaim,
+/// waiting for a fence. Sections nest.
+#[must_use = "the section ends when this is dropped"]
+pub struct SignallingSection {
+    cookie: bool,
+    _not_send: NotThreadSafe,
+}
+
+impl SignallingSection {
+    /// Begins a section, which ends when the returned guard is dropped.
+    pub fn begin() -> Self {
+        Self {
+            // SAFETY: `dma_fence_begin_signalling()` may be called in any context.
+            cookie: unsafe { bindings::rgt_dma_fence_begin_signalling() },
+            _not_send: PhantomData,
+        }
+    }
+}
+
+impl Drop for SignallingSection {
+    fn drop(&mut self) {
+        // SAFETY: The cookie is from the beginning of the section, which was in this task: `self`
+        // cannot move to another.
+        unsafe { bindings::rgt_dma_fence_end_signalling(self.cookie) };
+    }
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! DMA reservation objects.
+//!
+//! A [`Resv`] is the lock of a buffer, or of buffers that share it, and holds the fences of the
+//! operations that use them. [`LockedResv`] proves that the lock is held: all that needs it takes
+//! one.
+//!
+//! Adding a fence happens when it is too late to fail. So room for it is made first, with
+//! [`LockedResv::reserve_fences`], and only what that returns can add a fence.
+//!
+//! C header: [`include/linux/dma-resv.h`](srctree/include/linux/dma-resv.h)
+
+use crate::rust::{
+    bindings,
+    dma_fence::{
+        clamp_timeout,
+        wait_result,
+        Fence, //
+    },
+};
+use core::{
+    cell::Cell,
+    marker::PhantomData,
+    ops::Deref,
+    ptr, //
+};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    time::Jiffies,
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// What the operation behind a fence does with the buffer.
+///
+/// They are ordered: who asks for the fences of one usage also gets those of the ones before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum Usage {
+    /// The kernel moves or clears the memory. Everybody has to wait before using it.
+    Kernel = bindings::dma_resv_usage_DMA_RESV_USAGE_KERNEL,
+    /// An implicitly synchronised write.
+    Write = bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE,
+    /// An implicitly synchronised read.
+    Read = bindings::dma_resv_usage_DMA_RESV_USAGE_READ,
+    /// A use without implicit synchronisation, which only keeps the memory from being freed or
+    /// moved.
+    Bookkeep = bindings::dma_resv_usage_DMA_RESV_USAGE_BOOKKEEP,
+}
+
+impl Usage {
+    fn as_raw(self) -> bindings::dma_resv_usage {
+        self as bindings::dma_resv_usage
+    }
+}
+
+/// A reservation object.
+///
+/// # Invariants
+///
+/// `self.0` is an initialised `struct dma_resv`.
+#[repr(transparent)]
+pub struct Resv(Opaque<bindings::dma_resv>);
+
+// SAFETY: A `struct dma_resv` is not bound to a thread.
+unsafe impl Send for Resv {}
+
+// SAFETY: What needs the lock asks for proof of it; the rest synchronises through RCU.
+unsafe impl Sync for Resv {}
+
+impl Resv {
+    /// Returns the raw C reservation object.
+    pub fn as_raw(&self) -> *mut bindings::dma_resv {
+        self.0.get()
+    }
+
+    /// Makes a reference from a raw C reservation object.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point to a `struct dma_resv` that is initialised and stays so during `'a`.
+    pub unsafe fn from_raw<'a>(ptr: *mut bindings::dma_resv) -> &'a Self {
+        // SAFETY: The caller keeps the object valid. `Resv` is a transparent wrapper.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// Waits until all fences up to `usage` have signalled.
+    ///
+    /// Returns [`ETIME`] if that takes longer than `timeout` and, if `intr` is set,
+    /// [`ERESTARTSYS`] when the task gets a signal.
+    pub fn wait(&self, usage: Usage, intr: bool, timeout: Jiffies) -> Result {
+        // CAST: The clamped time-out is not negative.
+        let timeout = clamp_timeout(timeout) as c_ulong;
+
+        // SAFETY: By the type invariant the object is valid.
+        wait_result(unsafe {
+            bindings::dma_resv_wait_timeout(self.as_raw(), usage.as_raw(), intr, timeout)
+        })
+    }
+
+    /// Returns whether all fences up to `usage` have signalled.
+    pub fn test_signaled(&self, usage: Usage) -> bool {
+        // SAFETY: By the type invariant the object is valid.
+        unsafe { bindings::dma_resv_test_signaled(self.as_raw(), usage.as_raw()) }
+    }
+
+    /// Takes the lock.
+    ///
+    /// A task can hold several reservation locks only if it takes them as one group, see
+    /// [`Exec`](crate::rust::drm::exec::Exec).
+    pub fn lock(&self) -> Result<ResvGuard<'_>> {
+        // SAFETY: By the type invariant the object is valid. The lock may be taken without a
+        // context.
+        to_result(unsafe { bindings::dma_resv_lock(self.as_raw(), ptr::null_mut()) })?;
+
+        // SAFETY: This task has just taken the lock.
+        Ok(unsafe { ResvGuard::new(self) })
+    }
+
+    /// Takes the lock as [`Self::lock`] does, or returns [`EINTR`] when the task gets a signal.
+    pub fn lock_interruptible(&self) -> Result<ResvGuard<'_>> {
+        // SAFETY: By the type invariant the object is valid.
+        to_result(unsafe { bindings::rgt_dma_resv_lock_interruptible(self.as_raw()) })?;
+
+        // SAFETY: This task has just taken the lock.
+        Ok(unsafe { ResvGuard::new(self) })
+    }
+
+    /// Takes the lock if it is free.
+    ///
+    /// Unlike [`Self::lock`] this may be done while other reservation locks are held.
+    pub fn try_lock(&self) -> Option<ResvGuard<'_>> {
+        // SAFETY: By the type invariant the object is valid.
+        if !unsafe { bindings::rgt_dma_resv_trylock(self.as_raw()) } {
+            return None;
+        }
+
+        // SAFETY: This task has just taken the lock.
+        Some(unsafe { ResvGuard::new(self) })
+    }
+}
+
+/// Proof that the current task holds the lock of a [`Resv`].
+///
+/// An operation of C code that adds fences by itself, such as moving a buffer, may use up the room
+/// that [`FenceSlots`] promise. Its abstraction must ask for something that cannot be had as long
+/// as there are [`FenceSlots`]: a [`LockedResv`] by value or by mutable reference, or a mutable
+/// reference to what owns it.
+///
+/// # Invariants
+///
+/// - The current task holds the lock of `resv` for `'a`.
+/// - For `'a` there is no other [`LockedResv`] of `resv`.
+/// - `resv` has room for `promised` more fences.
+pub struct LockedResv<'a> {
+    resv: &'a Resv,
+    promised: Cell<u32>,
+    _not_send: NotThreadSafe,
+}
+
+impl<'a> LockedResv<'a> {
+    const MAX_ROOM: u32 = u16::MAX as u32;
+
+    /// Makes the proof.
+    ///
+    /// # Safety
+    ///
+    /// - The current task must hold the lock of `resv` for `'a`.
+    /// - There must be no other [`LockedResv`] of `resv` in that time.
+    pub unsafe fn new(resv: &'a Resv) -> Self {
+        // INVARIANT: By the safety requirements. No fence is promised yet.
+        Self {
+            resv,
+            promised: Cell::new(0),
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Makes room for `n` fences.
+    ///
+    /// The room is lost when the lock is released, so the slots cannot outlive it. It is in
+    /// addition to the room of other slots of the same reservation.
+    pub fn reserve_fences(&self, n: u32) -> Result<FenceSlots<'_>> {
+        let room = self.make_room(n)?;
+
+        // INVARIANT: There is room for the new slots and all older ones.
+        self.promised.set(room);
+
+        // INVARIANT: The slots are counted in `promised`.
+        Ok(FenceSlots {
+            locked: self,
+            left: n,
+        })
+    }
+
+    /// Makes room for `n` fences in addition to the promised ones, and returns the sum.
+    fn make_room(&self, n: u32) -> Result<u32> {
+        let room = self.promised.get().checked_add(n).ok_or(ENOMEM)?;
+
+        // C's sums are not checked for overflow.
+        if room > Self::MAX_ROOM {
+            return Err(ENOMEM);
+        }
+
+        // C takes a request for nothing as a sign of a mistake.
+        if n > 0 {
+            // SAFETY: By the type invariant the lock is held.
+            to_result(unsafe { bindings::dma_resv_reserve_fences(self.as_raw(), room) })?;
+        }
+        Ok(room)
+    }
+
+    /// Calls `f` for each fence up to `usage` that has not signalled.
+    ///
+    /// Ends early if `f` returns an error, and returns that. A fence that `f` itself adds may be
+    /// missed, and after it makes room for fences it may see some again.
+    pub fn for_each_fence(&self, usage: Usage, mut f: impl FnMut(&Fence) -> Result) -> Result {
+        let mut iter = FenceIter::new(self.resv, usage);
+
+        while let Some(fence) = iter.next() {
+            f(fence)?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for LockedResv<'_> {
+    type Target = Resv;
+
+    fn deref(&self) -> &Resv {
+        self.resv
+    }
+}
+
+/// Room for fences in a locked [`Resv`].
+///
+/// # Invariants
+///
+/// `left` is contained in `locked.promised`.
+#[must_use = "the room is given up when this is dropped"]
+pub struct FenceSlots<'a> {
+    locked: &'a LockedResv<'a>,
+    left: u32,
+}
+
+impl FenceSlots<'_> {
+    /// Adds a fence.
+    ///
+    /// This neither allocates nor sleeps nor fails for as many fences as slots were reserved. To
+    /// add more is a mistake of the caller: it gives a warning, and may sleep to find room.
+    pub fn add(&mut self, fence: &Fence, usage: Usage) {
+        if kernel::warn_on!(self.left == 0) {
+            if self.locked.make_room(1).is_err() {
+                return;
+            }
+        } else {
+            // INVARIANT: The room of one slot is used up below.
+            self.left -= 1;
+            self.locked.promised.set(self.locked.promised.get() - 1);
+        }
+
+        // SAFETY: By the type invariants the lock is held and there is room for the fence. It
+        // is valid by the type invariant of `Fence`; the reservation takes its own reference.
+        unsafe {
+            bindings::dma_resv_add_fence(self.locked.as_raw(), fence.as_raw(), usage.as_raw())
+        };
+    }
+}
+
+impl Drop for FenceSlots<'_> {
+    fn drop(&mut self) {
+        self.locked
+            .promised
+            .set(self.locked.promised.get() - self.left);
+    }
+}
+
+/// The lock of a [`Resv`], released on drop.
+#[must_use = "the lock is released when the guard is dropped"]
+pub struct ResvGuard<'a> {
+    locked: LockedResv<'a>,
+}
+
+impl<'a> ResvGuard<'a> {
+    /// # Safety
+    ///
+    /// The current task must hold the lock of `resv`, on behalf of the guard.
+    unsafe fn new(resv: &'a Resv) -> Self {
+        Self {
+            // SAFETY: The guard owns the lock, and so has the only proof of it until it is
+            // dropped. It never gives the proof away, only references to it.
+            locked: unsafe { LockedResv::new(resv) },
+        }
+    }
+}
+
+impl<'a> Deref for ResvGuard<'a> {
+    type Target = LockedResv<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.locked
+    }
+}
+
+impl Drop for ResvGuard<'_> {
+    fn drop(&mut self) {
+        // SAFETY: The guard owns the lock.
+        unsafe { bindings::dma_resv_unlock(self.locked.as_raw()) };
+    }
+}
+
+/// A walk over the fences of a [`Resv`] that have not signalled.
+///
+/// It holds a reference to the fence that it is at and notices when the list of fences is
+/// replaced, hence it copes with changes while it goes on.
+struct FenceIter<'a> {
+    cursor: bindings::dma_resv_iter,
+    started: bool,
+    _resv: PhantomData<&'a Resv>,
+}
+
+impl<'a> FenceIter<'a> {
+    fn new(resv: &'a Resv, usage: Usage) -> Self {
+        let mut cursor = bindings::dma_resv_iter::default();
+
+        // SAFETY: `resv` is valid, and stays so for `'a`.
+        unsafe { bindings::rgt_dma_resv_iter_begin(&mut cursor, resv.as_raw(), usage.as_raw()) };
+
+        Self {
+            cursor,
+            started: false,
+            _resv: PhantomData,
+        }
+    }
+
+    fn next(&mut self) -> Option<&Fence> {
+        let fence = if self.started {
+            // SAFETY: The walk has begun and is not over.
+            unsafe { bindings::dma_resv_iter_next_unlocked(&mut self.cursor) }
+        } else {
+            self.started = true;
+            // SAFETY: The cursor is initialised.
+            unsafe { bindings::dma_resv_iter_first_unlocked(&mut self.cursor) }
+        };
+
+        if fence.is_null() {
+            return None;
+        }
+
+        // SAFETY: The cursor has a reference to the fence until it moves on, for which it would
+        // have to be borrowed again.
+        Some(unsafe { Fence::from_raw(fence) })
+    }
+}
+
+impl Drop for FenceIter<'_> {
+    fn drop(&mut self) {
+        // SAFETY: The cursor is initialised; if it is at a fence it has a reference to it.
+        unsafe { bindings::rgt_dma_resv_iter_end(&mut self.cursor) };
+    }
+}

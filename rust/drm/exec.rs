@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! DRM execution context: taking the reservation locks of many GEM objects.
+//!
+//! Locks that are taken in different orders by different tasks would deadlock. So a task takes
+//! them as a group, and when two groups meet one of them lets go of everything, waits for the
+//! other, and starts again. [`Exec`] does that.
+//!
+//! C header: [`include/drm/drm_exec.h`](srctree/include/drm/drm_exec.h)
+
+use crate::rust::{
+    bindings,
+    dma_resv::{
+        LockedResv,
+        Resv, //
+    },
+};
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
+use kernel::{
+    drm::gem::IntoGEMObject,
+    error::to_result,
+    prelude::*,
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// How an [`Exec`] takes locks.
+#[derive(Clone, Copy, Default)]
+pub struct ExecFlags {
+    /// Stop waiting when the task gets a signal.
+    pub interruptible: bool,
+    /// Locking what is already locked is not an error.
+    pub ignore_duplicates: bool,
+}
+
+/// The locks of a group of GEM objects, released on drop.
+///
+/// # Examples
+///
+/// ```ignore
+/// let mut exec = Exec::new(ExecFlags::default(), 2)?;
+///
+/// exec.until_all_locked(|locks| {
+///     locks.prepare(&source, 1)?;
+///     locks.prepare(&target, 1)
+/// })?;
+///
+/// let mut source_slot = exec.resv_of(&source)?.reserve_fences(1)?;
+/// let mut target_slot = exec.resv_of(&target)?.reserve_fences(1)?;
+/// let (fence, pending) = unpublished.publish(seqno);
+///
+/// source_slot.add(&fence, Usage::Read);
+/// target_slot.add(&fence, Usage::Write);
+/// ```
+///
+/// # Invariants
+///
+/// - `exec` is initialised.
+/// - `locked` has an entry for each reservation that `exec` tracks if [`Self::until_all_locked`]
+///   has succeeded, and else none. It is sorted by address. The entries' lifetime is that of the
+///   locks, which the current task holds until `exec` is finalised.
+pub struct Exec {
+    exec: Pin<KBox<Opaque<bindings::drm_exec>>>,
+    flags: ExecFlags,
+    nr_hint: u32,
+    used: bool,
+    locked: KVec<LockedResv<'static>>,
+    _not_send: NotThreadSafe,
+}
+
+impl Exec {
+    /// Makes a context that has no lock yet.
+    ///
+    /// `nr_hint` is how many objects it is likely to lock, or 0 if that is not known.
+    pub fn new(flags: ExecFlags, nr_hint: u32) -> Result<Self> {
+        // The lock's waiters know the context by its address, so it has to stay where it is.
+        let exec = KBox::into_pin(KBox::new(Opaque::uninit(), GFP_KERNEL)?);
+
+        let mut this = Self {
+            exec,
+            flags,
+            nr_hint,
+            used: false,
+            locked: KVec::new(),
+            _not_send: PhantomData,
+        };
+        this.init();
+        Ok(this)
+    }
+
+    fn as_raw(&self) -> *mut bindings::drm_exec {
+        self.exec.get()
+    }
+
+    fn init(&mut self) {
+        // SAFETY: The memory is valid, and the context is not in use.
+        unsafe {
+            bindings::rgt_drm_exec_init(
+                self.as_raw(),
+                self.flags.interruptible,
+                self.flags.ignore_duplicates,
+                self.nr_hint,
+            )
+        };
+    }
+
+    /// Releases all locks and what else the context has.
+    fn fini(&mut self) {
+        self.locked.clear();
+
+        // SAFETY: The context is initialised by the type invariant and this is the task that made
+        // it, as it cannot move to another.
+        unsafe { bindings::drm_exec_fini(self.as_raw()) };
+    }
+
+    /// Runs `f` until it gets through without meeting another task's group of locks.
+    ///
+    /// `f` takes the locks, and may do what needs some of them and might need to take more. Each
+    /// time that it is called no lock is held. It should return the errors of [`ExecLocks`] as
+    /// they are; any other error ends the attempt.
+    ///
+    /// If this succeeds, the locks are held until the context is dropped or this is called again.
+    /// If it fails none is.
+    pub fn until_all_locked<R>(
+        &mut self,
+        mut f: impl FnMut(&mut ExecLocks<'_>) -> Result<R>,
+    ) -> Result<R> {
+        if self.used {
+            self.reset();
+        }
+        self.used = true;
+        self.try_until_all_locked(&mut f)
+            .inspect_err(|_| self.reset())
+    }
+
+    /// Makes the context as good as new.
+    fn reset(&mut self) {
+        self.fini();
+        self.init();
+        self.used = false;
+    }
+
+    fn try_until_all_locked<R>(
+        &mut self,
+        f: &mut impl FnMut(&mut ExecLocks<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let exec = self.as_raw();
+
+        loop {
+            // SAFETY: The context is initialised. This begins a new attempt: at first, or because
+            // there was contention.
+            unsafe { bindings::drm_exec_cleanup(exec) };
+
+            // Take the lock that the last attempt stopped at, if there was one, even if `f` takes
+            // none this time.
+            //
+            // SAFETY: The context is initialised, and none of its locks is held.
+            to_result(unsafe { bindings::drm_exec_prepare_array(exec, ptr::null_mut(), 0, 0) })?;
+
+            let result = f(&mut ExecLocks {
+                exec,
+                _exec: PhantomData,
+            });
+
+            // SAFETY: The context is initialised.
+            if unsafe { bindings::rgt_drm_exec_is_contended(exec) } {
+                continue;
+            }
+
+            let value = result?;
+            self.collect()?;
+
+            // SAFETY: As there is no contention this ends the acquire phase.
+            unsafe { bindings::drm_exec_cleanup(exec) };
+            return Ok(value);
+        }
+    }
+
+    /// Makes the proofs for all that is locked.
+    fn collect(&mut self) -> Result {
+        let exec = self.as_raw();
+
+        for index in 0.. {
+            // SAFETY: The context is initialised.
+            let obj = unsafe { bindings::rgt_drm_exec_obj(exec, index) };
+            if obj.is_null() {
+                break;
+            }
+
+            // SAFETY: The context has a reference to the object until it is finalised, and a
+            // reservation is valid as long as an object uses it.
+            let resv = unsafe { Resv::from_raw((*obj).resv) };
+
+            // SAFETY: The context tracks an object when it takes the lock of its reservation, so
+            // that each reservation comes up once, and holds the lock until it is finalised.
+            // `self.locked` is cleared before that. Nothing else of `Exec` gives out proofs now,
+            // and those of `ExecLocks` are gone with it.
+            let locked = unsafe { LockedResv::new(resv) };
+
+            self.locked.push(locked, GFP_KERNEL)?;
+        }
+
+        self.locked.sort_unstable_by_key(|locked| locked.as_raw());
+        Ok(())
+    }
+
+    /// Returns the proof that the lock of `obj` is held.
+    ///
+    /// Returns [`EINVAL`] if this context does not hold it.
+    pub fn resv_of<O: IntoGEMObject>(&self, obj: &O) -> Result<&LockedResv<'_>> {
+        self.locked(resv_of(obj))
+    }
+
+    /// As [`Self::resv_of`], for a reservation that is known without an object.
+    pub fn locked_resv(&self, resv: &Resv) -> Result<&LockedResv<'_>> {
+        self.locked(resv.as_raw())
+    }
+
+    fn locked(&self, resv: *mut bindings::dma_resv) -> Result<&LockedResv<'_>> {
+        let index = self
+            .locked
+            .binary_search_by_key(&resv, |locked| locked.as_raw())
+            .map_err(|_| EINVAL)?;
+
+        Ok(&self.locked[index])
+    }
+}
+
+impl Drop for Exec {
+    fn drop(&mut self) {
+        self.fini();
+    }
+}
+
+/// The locking phase of an [`Exec`].
+///
+/// # Invariants
+///
+/// `exec` is in its acquire phase.
+pub struct ExecLocks<'a> {
+    exec: *mut bindings::drm_exec,
+    _exec: PhantomData<&'a mut Exec>,
+}
+
+impl ExecLocks<'_> {
+    /// Takes the lock of `obj`, and a reference to it for as long.
+    ///
+    /// Returns [`EDEADLK`] if all locks have to be taken anew, [`EALREADY`] if this context holds
+    /// the lock and duplicates are not ignored, and [`EINTR`] if the task got a signal while it
+    /// waited interruptibly.
+    pub fn lock<O: IntoGEMObject>(&mut self, obj: &O) -> Result {
+        // SAFETY: The object is valid, and a GEM object has a reference for each that exists in
+        // Rust.
+        unsafe { self.lock_raw(obj.as_raw()) }
+    }
+
+    /// As [`Self::lock`], for an object that is no Rust type's.
+    ///
+    /// # Safety
+    ///
+    /// `obj` must be valid.
+    pub(super) unsafe fn lock_raw(&mut self, obj: *mut bindings::drm_gem_object) -> Result {
+        self.check_contended()?;
+
+        // SAFETY: By the type invariant locks may be taken, and there is no contention to be
+        // resolved. The object is valid by the safety requirements.
+        to_result(unsafe { bindings::drm_exec_lock_obj(self.exec, obj) })
+    }
+
+    /// Takes the lock of `obj` as [`Self::lock`] does and makes room for `num_fences`, so that
+    /// [`LockedResv::reserve_fences`] need not allocate it later.
+    pub fn prepare<O: IntoGEMObject>(&mut self, obj: &O, num_fences: u32) -> Result {
+        self.lock(obj)?;
+
+        self.resv_of(obj)?.reserve_fences(num_fences).map(drop)
+    }
+
+    /// Returns the proof that the lock of `obj` is held.
+    ///
+    /// Returns [`EINVAL`] if this context does not hold it.
+    pub fn resv_of<O: IntoGEMObject>(&mut self, obj: &O) -> Result<LockedResv<'_>> {
+        let resv = resv_of(obj);
+
+        // SAFETY: By the type invariant the context is valid.
+        let ticket = unsafe { &raw mut (*self.exec).ticket };
+
+        // SAFETY: The object is valid and hence its reservation.
+        if unsafe { bindings::rgt_dma_resv_locking_ctx(resv) } != ticket {
+            return Err(EINVAL);
+        }
+
+        // SAFETY:
+        // - The context holds the lock until its acquire phase begins anew, which takes the end of
+        //   this one, or it is finalised. It has a reference to an object that uses the
+        //   reservation.
+        // - As `self` is borrowed there is no other proof from it.
+        Ok(unsafe { LockedResv::new(Resv::from_raw(resv)) })
+    }
+
+    /// Once there is contention nothing more can be locked in this attempt.
+    fn check_contended(&self) -> Result {
+        // SAFETY: By the type invariant the context is initialised.
+        if unsafe { bindings::rgt_drm_exec_is_contended(self.exec) } {
+            return Err(EDEADLK);
+        }
+        Ok(())
+    }
+}
+
+fn resv_of<O: IntoGEMObject>(obj: &O) -> *mut bindings::dma_resv {
+    // SAFETY: `as_raw()` returns a pointer to a valid GEM object, whose reservation does not change
+    // as long as there are references to the object.
+    unsafe { (*obj.as_raw()).resv }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! DRM abstractions that the kernel crate lacks.
+
+pub(crate) mod device;
+pub(crate) mod exec;
+pub(crate) mod gpuvm;
+pub(crate) mod ioctl;
+pub(crate) mod timeout;
+pub(crate) mod ttm;

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Buffer objects.
+//!
+//! C header: [`include/drm/ttm/ttm_bo.h`](srctree/include/drm/ttm/ttm_bo.h)
+
+use super::{
+    fault,
+    Device,
+    Driver,
+    Placement,
+    Resource,
+    Tt, //
+};
+use crate::rust::{
+    bindings,
+    dma_fence::Fence,
+    dma_resv::{
+        LockedResv,
+        Resv,
+        Usage, //
+    },
+    drm::{
+        device,
+        exec::ExecLocks, //
+    },
+};
+use core::{
+    marker::PhantomData,
+    mem,
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    drm::{
+        self,
+        gem::{
+            self,
+            IntoGEMObject, //
+        }, //
+    },
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    prelude::*,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// The driver's data of a buffer object.
+pub trait DriverBo: Send + Sync + Sized + 'static {
+    /// The driver whose objects these are.
+    type Driver: Driver<Bo = Self>;
+
+    /// Whether the object may leave the device as a dma-buf.
+    fn may_export(&self) -> Result {
+        Ok(())
+    }
+}
+
+/// Bytes of a `ttm_buffer_object` behind its `drm_gem_object`, in words.
+const TAIL_WORDS: usize = {
+    let size = mem::size_of::<bindings::ttm_buffer_object>();
+    let gem = mem::size_of::<bindings::drm_gem_object>();
+
+    // `Tail` takes the place of exactly TTM's own fields.
+    assert!(mem::offset_of!(bindings::ttm_buffer_object, base) == 0);
+    assert!(mem::offset_of!(bindings::ttm_buffer_object, bdev) == gem);
+    assert!(mem::align_of::<bindings::ttm_buffer_object>() == mem::align_of::<u64>());
+    assert!((size - gem) % mem::size_of::<u64>() == 0);
+
+    (size - gem) / mem::size_of::<u64>()
+};
+
+/// What follows the `drm_gem_object` in an [`Object`]: TTM's fields, then the driver's data.
+#[repr(C)]
+pub struct Tail<T: DriverBo> {
+    ttm: Opaque<[u64; TAIL_WORDS]>,
+    data: T,
+}
+
+// SAFETY: TTM's fields are only accessed by TTM or under its locks; `T` is `Send`.
+unsafe impl<T: DriverBo> Send for Tail<T> {}
+// SAFETY: As above; `T` is `Sync`.
+unsafe impl<T: DriverBo> Sync for Tail<T> {}
+
+impl<T: DriverBo> gem::DriverObject for Tail<T> {
+    type Driver = T::Driver;
+    type Args = ();
+
+    /// Never succeeds: [`gem::Object::new()`] would make a GEM object that is no TTM object.
+    fn new(_: &drm::Device<T::Driver>, _: usize, (): ()) -> impl PinInit<Self, Error> {
+        // SAFETY: The closure does not claim to have initialised anything.
+        unsafe { pin_init::pin_init_from_closure(|_| Err(ENOTSUPP)) }
+    }
+}
+
+/// The GEM object type of a TTM driver, for [`drm::Driver::Object`].
+///
+/// A `drm_gem_object` with a [`Tail`] is laid out as a `ttm_buffer_object` with the driver's data
+/// behind it, so that all of `kernel::drm` works on it.
+pub type Object<T> = gem::Object<Tail<T>>;
+
+/// The same memory as an [`Object`], spelled out for its initialisation.
+#[pin_data]
+#[repr(C)]
+struct Layout<T: DriverBo> {
+    bo: Opaque<bindings::ttm_buffer_object>,
+    #[pin]
+    data: T,
+}
+
+impl<T: DriverBo> Layout<T> {
+    const SAME_AS_OBJECT: () = {
+        assert!(mem::size_of::<Self>() == mem::size_of::<Object<T>>());
+        assert!(mem::align_of::<Self>() == mem::align_of::<Object<T>>());
+        assert!(mem::align_of::<Tail<T>>() == mem::align_of::<u64>());
+    };
+}
+
+/// How to make a [`Bo`].
+pub struct BoInit<'a> {
+    /// Bytes, whole pages, not 0.
+    pub size: usize,
+    /// Alignment in device memory, in pages; 0 for none.
+    pub alignment_pages: u32,
+    /// The reservation to share, which must outlive the object; [`None`] gives it its own.
+    pub resv: Option<&'a LockedResv<'a>>,
+}
+
+/// A buffer object.
+///
+/// # Invariants
+///
+/// A `ttm_buffer_object` that [`Bo::new()`] made.
+#[repr(transparent)]
+pub struct Bo<T: DriverBo>(Object<T>);
+
+// SAFETY: A BO may be released from any thread; `T` is `Send`.
+unsafe impl<T: DriverBo> Send for Bo<T> {}
+// SAFETY: What may be accessed without a lock is constant or `Sync`; the rest takes a `Reserved`.
+unsafe impl<T: DriverBo> Sync for Bo<T> {}
+
+// SAFETY: All GEM objects are reference counted.
+unsafe impl<T: DriverBo> AlwaysRefCounted for Bo<T> {
+    fn inc_ref(&self) {
+        // SAFETY: A shared reference shows that the count is not 0.
+        unsafe { bindings::drm_gem_object_get(self.0.as_raw_gem()) };
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller owns the reference that is given up here.
+        unsafe { bindings::drm_gem_object_put(obj.cast().as_ptr()) };
+    }
+}
+
+/// [`IntoGEMObject::as_raw()`] under a name that [`gem::Object`]'s private method does not hide.
+trait AsRawGem {
+    fn as_raw_gem(&self) -> *mut bindings::drm_gem_object;
+}
+
+impl<O: IntoGEMObject> AsRawGem for O {
+    fn as_raw_gem(&self) -> *mut bindings::drm_gem_object {
+        IntoGEMObject::as_raw(self)
+    }
+}
+
+impl<T: DriverBo> Bo<T> {
+    const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
+        free: Some(Self::free_callback),
+        export: Some(Self::export_callback),
+        print_info: Some(bindings::drm_gem_ttm_print_info),
+        mmap: Some(bindings::drm_gem_ttm_mmap),
+        vm_ops: const { &fault::vm_ops::<T>() },
+        ..pin_init::zeroed()
+    };
+
+    /// Makes a buffer object without backing.
+    ///
+    /// It gets its backing from the first [`Reserved::validate()`]. System pages and what the
+    /// driver makes of a move without an old resource must read as zeros.
+    pub fn new(
+        dev: &drm::Device<T::Driver>,
+        init: BoInit<'_>,
+        data: impl PinInit<T, Error>,
+    ) -> Result<ARef<Self>> {
+        let () = Layout::<T>::SAME_AS_OBJECT;
+        let bdev = Device::of(dev).ready()?;
+
+        let object = KBox::try_pin_init(
+            try_pin_init!(Layout::<T> {
+                bo: Opaque::zeroed(),
+                data <- data,
+            }? Error),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: C treats BOs as pinned; `destroy()` drops it in place.
+        let bo = KBox::into_raw(unsafe { Pin::into_inner_unchecked(object) })
+            .cast::<bindings::ttm_buffer_object>();
+
+        // SAFETY: `bo` points to a zeroed BO that nobody else knows; `dev` is valid.
+        unsafe {
+            (*bo).base.funcs = const { &Self::FUNCS };
+            bindings::drm_gem_private_object_init(device::raw(dev), &mut (*bo).base, init.size);
+        }
+
+        let mut ctx = OperationCtx::new(true);
+        let resv = init.resv.map_or(core::ptr::null_mut(), |resv| resv.as_raw());
+        // SAFETY: `bdev` is initialised, `bo` was prepared above, and `resv` is NULL or locked. An
+        // empty placement makes no move, hence no callback into the driver but for the `ttm_tt`.
+        // On failure C has called `destroy()`.
+        to_result(unsafe {
+            bindings::ttm_bo_init_reserved(
+                bdev,
+                bo,
+                bindings::ttm_bo_type_ttm_bo_type_device,
+                Placement::new(&[]).as_raw(),
+                init.alignment_pages,
+                ctx.as_raw(),
+                core::ptr::null_mut(),
+                resv,
+                Some(Self::destroy),
+            )
+        })?;
+        if init.resv.is_none() {
+            // SAFETY: With its own reservation the BO comes back reserved.
+            unsafe { bindings::rgt_ttm_bo_unreserve(bo) };
+        }
+
+        // INVARIANT: It was made here.
+        // SAFETY: `bo` is not NULL and the first reference is ours.
+        Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(bo.cast())) })
+    }
+
+    /// The object as `kernel::drm` knows it.
+    pub fn as_gem(&self) -> &Object<T> {
+        &self.0
+    }
+
+    /// Takes over a reference from `kernel::drm`, for example of a handle lookup.
+    pub fn from_gem(object: ARef<Object<T>>) -> ARef<Self> {
+        // INVARIANT: `gem::Object::new()` fails for objects with a `Tail`, hence `Bo::new()` made
+        // it.
+        // SAFETY: `Bo` is transparent over `Object`; the reference moves.
+        unsafe { ARef::from_raw(ARef::into_raw(object).cast()) }
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::ttm_buffer_object {
+        // CAST: By the type invariants the GEM object is the start of a `ttm_buffer_object`.
+        self.0.as_raw_gem().cast()
+    }
+
+    /// Returns the BO that C's `bo` is, or [`None`] for a ghost: a copy of a BO that keeps the old
+    /// place of a pipelined move alive, which is no object of ours.
+    ///
+    /// # Safety
+    ///
+    /// `bo` must be a valid BO of a device of `T`'s driver for `'a`.
+    pub(super) unsafe fn from_raw<'a>(bo: *mut bindings::ttm_buffer_object) -> Option<&'a Self> {
+        // SAFETY: Valid by the safety requirements; `gem.funcs` is constant.
+        let ghost = unsafe { (*bo).base.dev.is_null() };
+
+        // INVARIANT: All BOs of the device but ghosts are made by `Bo::new()`.
+        // SAFETY: As argued, it is a `Bo<T>`.
+        (!ghost).then(|| unsafe { &*bo.cast::<Self>() })
+    }
+
+    /// Returns the device that the object is of.
+    pub fn device(&self) -> &drm::Device<T::Driver> {
+        self.0.dev()
+    }
+
+    /// Returns the size in bytes.
+    pub fn size(&self) -> usize {
+        // SAFETY: Valid by the type invariants; the field is constant.
+        unsafe { (*self.as_raw()).base.size }
+    }
+
+    /// Returns the reservation object, its own or the one that it shares.
+    pub fn resv(&self) -> &Resv {
+        // SAFETY: The pointer only changes when the last reference is gone.
+        unsafe { Resv::from_raw((*self.as_raw()).base.resv) }
+    }
+
+    /// Reserves the BO.
+    ///
+    /// Returns `ERESTARTSYS` when `interruptible` and a signal came.
+    ///
+    /// C: `ttm_bo_reserve()`.
+    pub fn reserve(&self, interruptible: bool) -> Result<ReserveGuard<'_, T>> {
+        // SAFETY: Valid by the type invariants.
+        to_result(unsafe { bindings::rgt_ttm_bo_reserve(self.as_raw(), interruptible, false) })?;
+
+        // SAFETY: It is reserved now, until the guard is dropped.
+        Ok(ReserveGuard(unsafe { Reserved::new(self) }))
+    }
+
+    unsafe extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
+        // SAFETY: The last GEM reference is gone; TTM's own reference goes with it.
+        unsafe { bindings::ttm_bo_fini(obj.cast()) };
+    }
+
+    unsafe extern "C" fn export_callback(
+        obj: *mut bindings::drm_gem_object,
+        flags: c_int,
+    ) -> *mut bindings::dma_buf {
+        // SAFETY: GEM calls this with a valid object, which is never a ghost.
+        let this = unsafe { &*obj.cast::<Self>() };
+        if let Err(err) = this.may_export() {
+            return err.to_ptr();
+        }
+
+        // SAFETY: `obj` is valid.
+        let buf = unsafe { bindings::drm_gem_prime_export(obj, flags) };
+        from_err_ptr(buf).unwrap_or_else(|err| err.to_ptr())
+    }
+
+    /// Frees the BO when TTM is done with it.
+    unsafe extern "C" fn destroy(bo: *mut bindings::ttm_buffer_object) {
+        // SAFETY: `Bo::new()` made it, and no references are left.
+        unsafe {
+            bindings::drm_gem_object_release(&mut (*bo).base);
+            drop(KBox::from_raw(bo.cast::<Layout<T>>()));
+        }
+    }
+}
+
+impl<T: DriverBo> Deref for Bo<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.data
+    }
+}
+
+/// How an operation may wait and allocate.
+///
+/// Equivalent of `struct ttm_operation_ctx`.
+#[repr(transparent)]
+pub struct OperationCtx(bindings::ttm_operation_ctx);
+
+impl OperationCtx {
+    /// A context whose waits can be interrupted by signals, or not. Allocations fail rather than
+    /// call the OOM killer.
+    pub fn new(interruptible: bool) -> Self {
+        Self(bindings::ttm_operation_ctx {
+            interruptible,
+            gfp_retry_mayfail: true,
+            ..pin_init::zeroed()
+        })
+    }
+
+    /// Whether waits may be interrupted.
+    pub fn interruptible(&self) -> bool {
+        self.0.interruptible
+    }
+
+    /// Bytes that operations in this context moved.
+    pub fn bytes_moved(&self) -> u64 {
+        self.0.bytes_moved
+    }
+
+    pub(super) fn as_raw(&mut self) -> *mut bindings::ttm_operation_ctx {
+        &mut self.0
+    }
+
+    /// # Safety
+    ///
+    /// `ptr` must be valid, and nobody else may access it, for `'a`.
+    pub(super) unsafe fn from_raw<'a>(ptr: *mut bindings::ttm_operation_ctx) -> &'a mut Self {
+        // SAFETY: `OperationCtx` is transparent; the rest is the caller's promise.
+        unsafe { &mut *ptr.cast() }
+    }
+}
+
+/// A buffer object whose reservation is held.
+///
+/// # Invariants
+///
+/// The reservation of `bo` is held for `'a`, and this is the only `Reserved` of the BO but for
+/// those of callbacks that run while this one is borrowed.
+pub struct Reserved<'a, T: DriverBo> {
+    bo: &'a Bo<T>,
+    _not_send: NotThreadSafe,
+}
+
+impl<'a, T: DriverBo> Reserved<'a, T> {
+    /// # Safety
+    ///
+    /// The caller promises the type's invariants.
+    pub(super) unsafe fn new(bo: &'a Bo<T>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self {
+            bo,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Returns a BO whose reservation `locks` has locked; `EINVAL` if it has not.
+    pub fn of_exec(locks: &'a mut ExecLocks<'_>, bo: &'a Bo<T>) -> Result<Self> {
+        locks.resv_of(bo.as_gem())?;
+
+        // INVARIANT: The lock is held while `locks` is borrowed, and that is exclusive, so that it
+        // has given out no other `Reserved`.
+        Ok(Self {
+            bo,
+            _not_send: PhantomData,
+        })
+    }
+
+    /// Returns the BO.
+    pub fn bo(&self) -> &'a Bo<T> {
+        self.bo
+    }
+
+    /// Returns the held reservation.
+    pub fn locked_resv(&mut self) -> LockedResv<'_> {
+        // SAFETY: Held by the type invariants; as `self` is borrowed there is no other proof.
+        unsafe { LockedResv::new(self.bo.resv()) }
+    }
+
+    /// Returns what backs the BO; [`None`] before its first validation and after it was purged.
+    pub fn resource(&self) -> Option<&Resource> {
+        // SAFETY: `resource` is protected by the reservation.
+        let res = unsafe { (*self.bo.as_raw()).resource };
+
+        // SAFETY: A resource of a BO is valid, and does not change while `self` is borrowed.
+        (!res.is_null()).then(|| unsafe { Resource::from_raw(res) })
+    }
+
+    /// Returns the BO's system pages, if it is of a kind to have any where it is.
+    pub fn tt(&self) -> Option<&Tt> {
+        // SAFETY: `ttm` is protected by the reservation.
+        let tt = unsafe { (*self.bo.as_raw()).ttm };
+
+        // SAFETY: `tt_create()` makes all of them with `ttm_sg_tt_init()`; it does not change
+        // while `self` is borrowed.
+        (!tt.is_null()).then(|| unsafe { Tt::from_raw(tt) })
+    }
+
+    /// Moves the BO into the placement, unless it is there.
+    ///
+    /// Returns `ENOSPC` when no place has room, `ENOMEM` when the system has no memory,
+    /// `ERESTARTSYS` when interrupted, `EINVAL` for a pinned BO elsewhere.
+    ///
+    /// C: `ttm_bo_validate()`.
+    pub fn validate(&mut self, placement: &Placement<'_>, ctx: &mut OperationCtx) -> Result {
+        // SAFETY: The BO is valid and reserved; C copies what it needs of the placement.
+        to_result(unsafe {
+            bindings::ttm_bo_validate(self.bo.as_raw(), placement.as_raw(), ctx.as_raw())
+        })
+    }
+
+    /// Makes sure that system pages are there and hold the content, also after a swap-out.
+    ///
+    /// C: `ttm_bo_populate()`.
+    pub fn populate(&mut self, ctx: &mut OperationCtx) -> Result {
+        // SAFETY: The BO is valid and reserved.
+        to_result(unsafe { bindings::ttm_bo_populate(self.bo.as_raw(), ctx.as_raw()) })
+    }
+
+    /// Waits until no job and no move uses the BO: at most 15 seconds, then `EBUSY`.
+    ///
+    /// C: `ttm_bo_wait_ctx()`.
+    pub fn wait_idle(&self, ctx: &mut OperationCtx) -> Result {
+        // SAFETY: The BO is valid and reserved.
+        to_result(unsafe { bindings::ttm_bo_wait_ctx(self.bo.as_raw(), ctx.as_raw()) })
+    }
+
+    /// Makes the BO the last to be evicted, as a use does.
+    ///
+    /// C: `ttm_bo_move_to_lru_tail_unlocked()`.
+    pub fn touch(&self) {
+        // SAFETY: The BO is valid and reserved.
+        unsafe { bindings::rgt_ttm_bo_move_to_lru_tail(self.bo.as_raw()) };
+    }
+
+    /// Adds a fence for which `ttm_bo_handle_move_mem()` has reserved the slot.
+    ///
+    /// # Safety
+    ///
+    /// A slot must have been reserved and not been used since.
+    pub(super) unsafe fn add_move_fence(&self, fence: &Fence) {
+        // SAFETY: The reservation is held and has a slot by the safety requirements.
+        unsafe {
+            bindings::dma_resv_add_fence(
+                self.bo.resv().as_raw(),
+                fence.as_raw(),
+                Usage::Kernel as u32,
+            )
+        };
+    }
+}
+
+impl<T: DriverBo> Deref for Reserved<'_, T> {
+    type Target = Bo<T>;
+
+    fn deref(&self) -> &Bo<T> {
+        self.bo
+    }
+}
+
+/// Holds the reservation of a single BO.
+// There is no `DerefMut`: swapping the insides of two guards would unlock the wrong BO.
+pub struct ReserveGuard<'a, T: DriverBo>(Reserved<'a, T>);
+
+impl<T: DriverBo> ReserveGuard<'_, T> {
+    /// Returns the BO for what changes it.
+    pub fn reserved(&mut self) -> Reserved<'_, T> {
+        // INVARIANT: The guard holds the reservation and is borrowed exclusively.
+        Reserved {
+            bo: self.0.bo,
+            _not_send: PhantomData,
+        }
+    }
+}
+
+impl<'a, T: DriverBo> Deref for ReserveGuard<'a, T> {
+    type Target = Reserved<'a, T>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<T: DriverBo> Drop for ReserveGuard<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: The guard owns the reservation.
+        unsafe { bindings::rgt_ttm_bo_unreserve(self.0.bo.as_raw()) };
+    }
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The TTM device.
+//!
+//! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
+
+use super::{
+    funcs,
+    manager::{
+        Manager,
+        Registered,
+        ResourceManager, //
+    },
+    Driver,
+    MemType, //
+};
+use crate::rust::{
+    bindings,
+    drm::device, //
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ops::BitOr, //
+};
+use kernel::{
+    drm::{
+        self,
+        UnregisteredDevice, //
+    },
+    error::to_result,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        Arc, //
+    },
+    types::Opaque,
+};
+
+/// How TTM allocates system pages; combine with `|`.
+#[derive(Clone, Copy)]
+pub struct AllocFlags(u32);
+
+impl AllocFlags {
+    /// Nothing special.
+    pub const NONE: Self = Self(0);
+    /// Coherent DMA allocations.
+    pub const USE_DMA_ALLOC: Self = Self(1 << 8);
+    /// Pages below 4 GiB.
+    pub const USE_DMA32: Self = Self(1 << 9);
+    /// `ENOSPC` of a manager reaches the caller of a validation as such, not as `ENOMEM`.
+    pub const PROPAGATE_ENOSPC: Self = Self(1 << 10);
+
+    /// Blocks larger than `1 << order` pages do not help the device.
+    pub const fn beneficial_order(order: u8) -> Self {
+        Self(order as u32)
+    }
+}
+
+impl BitOr for AllocFlags {
+    type Output = Self;
+
+    fn bitor(self, rhs: Self) -> Self {
+        Self(self.0 | rhs.0)
+    }
+}
+
+type Managers = KVec<(MemType, Arc<dyn Registered>)>;
+
+/// A device whose memory TTM manages.
+///
+/// It lives in the DRM device's data and should be the first field there, so that it is dropped
+/// before what the [`Driver`] callbacks use: dropping it waits for all delayed destruction.
+///
+/// # Invariants
+///
+/// Once `ready` is set, `raw` is an initialised `ttm_device` and `managers` does not change.
+#[pin_data(PinnedDrop)]
+pub struct Device<T: Driver> {
+    #[pin]
+    raw: Opaque<bindings::ttm_device>,
+    ready: Atomic<bool>,
+    managers: UnsafeCell<Managers>,
+    _driver: PhantomData<fn(T)>,
+}
+
+// SAFETY: TTM does its own locking; `managers` is constant once others can see the device.
+unsafe impl<T: Driver> Send for Device<T> {}
+// SAFETY: As above.
+unsafe impl<T: Driver> Sync for Device<T> {}
+
+impl<T: Driver> Device<T> {
+    const FUNCS: bindings::ttm_device_funcs = funcs::table::<T>();
+
+    /// Makes a device that is yet to be brought up with [`Self::init()`].
+    pub fn new() -> impl PinInit<Self> {
+        // INVARIANT: `ready` is not set.
+        pin_init!(Self {
+            raw: Opaque::zeroed(),
+            ready: Atomic::new(false),
+            managers: UnsafeCell::new(KVec::new()),
+            _driver: PhantomData,
+        })
+    }
+
+    /// Returns the TTM device of a DRM device.
+    pub fn of(dev: &drm::Device<T>) -> &Self {
+        T::ttm(dev)
+    }
+
+    /// Brings the device up with its managers: memory type, size in bytes, manager.
+    ///
+    /// `EBUSY` when that was done before.
+    ///
+    /// C: `ttm_device_init()`.
+    pub fn init(
+        dev: &UnregisteredDevice<T>,
+        flags: AllocFlags,
+        managers: impl IntoIterator<Item = (MemType, u64, Attach)>,
+    ) -> Result {
+        let this = Self::of(dev);
+        if this.ready.load(Acquire) {
+            return Err(EBUSY);
+        }
+
+        let raw = device::raw(dev);
+        // SAFETY: `UnregisteredDevice` cannot be sent to other threads and is not registered, so
+        // nobody else uses the device's data; `ready` says that `raw` is not initialised. `FUNCS`
+        // lives for ever, the rest as long as the DRM device, in whose data `this` is.
+        to_result(unsafe {
+            bindings::ttm_device_init(
+                this.raw.get(),
+                const { &Self::FUNCS },
+                (*raw).dev,
+                (*(*raw).anon_inode).i_mapping,
+                (*raw).vma_offset_manager,
+                flags.0,
+            )
+        })?;
+
+        // SAFETY: As above, nobody else uses it.
+        let list = unsafe { &mut *this.managers.get() };
+        let attached = managers
+            .into_iter()
+            .try_for_each(|(mem_type, size, manager)| {
+                list.push((mem_type, manager.0.clone()), GFP_KERNEL)?;
+                // SAFETY: Nobody else uses the device yet. The list keeps the manager where it is
+                // until it is detached.
+                unsafe { manager.0.attach(this.raw.get(), mem_type, size) };
+                Ok(())
+            });
+        if let Err(err) = attached {
+            // SAFETY: No BO was made, since `ready` is not set.
+            unsafe { this.fini() };
+            list.clear();
+            return Err(err);
+        }
+
+        // INVARIANT: It is initialised, and `managers` is complete.
+        this.ready.store(true, Release);
+        Ok(())
+    }
+
+    /// Returns the bytes of all resources of [`MemType::SYSTEM`].
+    pub fn system_usage(&self) -> u64 {
+        match self.ready() {
+            // SAFETY: The device is initialised, and with it TTM's own manager.
+            Ok(bdev) => unsafe {
+                bindings::ttm_resource_manager_usage(&raw mut (*bdev).sysman)
+            },
+            Err(_) => 0,
+        }
+    }
+
+    /// Returns the initialised `ttm_device`; `ENODEV` before that.
+    pub(super) fn ready(&self) -> Result<*mut bindings::ttm_device> {
+        if self.ready.load(Acquire) {
+            Ok(self.raw.get())
+        } else {
+            Err(ENODEV)
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must be initialised, with `managers` attached, and no BO but those whose destruction
+    /// is under way may exist. It is not initialised any more afterwards.
+    unsafe fn fini(&self) {
+        // SAFETY: By the safety requirements. Draining first empties the managers' lists.
+        unsafe {
+            bindings::rgt_ttm_device_drain(self.raw.get());
+            for (mem_type, manager) in &*self.managers.get() {
+                manager.detach(self.raw.get(), *mem_type);
+            }
+            bindings::ttm_device_fini(self.raw.get());
+        }
+    }
+}
+
+#[pinned_drop]
+impl<T: Driver> PinnedDrop for Device<T> {
+    fn drop(self: Pin<&mut Self>) {
+        if self.ready.load(Acquire) {
+            // SAFETY: `ready` says that it is initialised. The DRM device is released, so that no
+            // file, mapping or dma-buf has a BO any more.
+            unsafe { self.fini() };
+        }
+    }
+}
+
+/// A manager to be attached to a device, whatever its type.
+pub struct Attach(Arc<dyn Registered>);
+
+impl<M: ResourceManager> From<Arc<Manager<M>>> for Attach {
+    fn from(manager: Arc<Manager<M>>) -> Self {
+        Self(manager)
+    }
+}
+
+/// Unmaps all system pages from the device when it is dropped.
+///
+/// BOs can outlive the binding of the device, DMA mappings may not: keep this in the bus device's
+/// data, so that it is dropped after the DRM registration and before the binding ends.
+pub struct DmaMappings<T: Driver>(ARef<drm::Device<T>>);
+
+impl<T: Driver> DmaMappings<T> {
+    /// Takes care of the mappings of `dev`.
+    pub fn new(dev: &drm::Device<T>) -> Self {
+        Self(dev.into())
+    }
+}
+
+impl<T: Driver> Drop for DmaMappings<T> {
+    fn drop(&mut self) {
+        if let Ok(bdev) = Device::of(&*self.0).ready() {
+            // SAFETY: The device is initialised. Pages of BOs that are being destroyed are
+            // unmapped by that; the rest is on the lists that C walks.
+            unsafe {
+                bindings::rgt_ttm_device_drain(bdev);
+                bindings::ttm_device_clear_dma_mappings(bdev);
+            }
+        }
+    }
+}

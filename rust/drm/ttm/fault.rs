@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! CPU page faults on buffer objects.
+//!
+//! C header: [`include/drm/ttm/ttm_bo.h`](srctree/include/drm/ttm/ttm_bo.h)
+
+use super::{
+    Bo,
+    Driver,
+    DriverBo,
+    OperationCtx,
+    Reserved, //
+};
+use crate::rust::{
+    bindings,
+    drm::device, //
+};
+use kernel::prelude::*;
+
+/// The `vm_operations_struct` of mapped BOs.
+pub(super) const fn vm_ops<T: DriverBo>() -> bindings::vm_operations_struct {
+    bindings::vm_operations_struct {
+        fault: Some(fault::<T>),
+        open: Some(bindings::ttm_bo_vm_open),
+        close: Some(bindings::ttm_bo_vm_close),
+        access: Some(bindings::ttm_bo_vm_access),
+        ..pin_init::zeroed()
+    }
+}
+
+/// As `ttm_bo_vm_fault()`, and lets the driver bring the BO to where the CPU can map it.
+unsafe extern "C" fn fault<T: DriverBo>(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
+    // SAFETY: The VM calls this with a valid fault on a VMA that `ttm_bo_mmap_obj()` set up.
+    let (vma, raw, flags) = unsafe {
+        let vma = (*vmf).__bindgen_anon_1.vma;
+        ((vma), (*vma).vm_private_data.cast(), (*vmf).flags)
+    };
+
+    // SAFETY: `raw` is a valid BO, to which the VMA holds a reference.
+    let ret = unsafe { bindings::ttm_bo_vm_reserve(raw, vmf) };
+    if ret != 0 {
+        return ret;
+    }
+
+    // SAFETY: As above. A ghost is never mapped, but it costs nothing to refuse it.
+    let ret = match unsafe { Bo::<T>::from_raw(raw) } {
+        // SAFETY: The BO was reserved above, `vmf` is valid.
+        Some(bo) => unsafe { fault_reserved(vma, vmf, bo) },
+        None => bindings::vm_fault_reason_VM_FAULT_SIGBUS,
+    };
+
+    // With VM_FAULT_RETRY the lock was dropped for the wait, unless there was none.
+    if ret == bindings::vm_fault_reason_VM_FAULT_RETRY
+        && flags & bindings::fault_flag_FAULT_FLAG_RETRY_NOWAIT == 0
+    {
+        return ret;
+    }
+
+    // SAFETY: `ttm_bo_vm_reserve()` locked it.
+    unsafe { bindings::dma_resv_unlock((*raw).base.resv) };
+    ret
+}
+
+/// # Safety
+///
+/// `bo` must be reserved, and `vmf` a fault on its mapping `vma`.
+unsafe fn fault_reserved<T: DriverBo>(
+    vma: *mut bindings::vm_area_struct,
+    vmf: *mut bindings::vm_fault,
+    bo: &Bo<T>,
+) -> bindings::vm_fault_t {
+    // SAFETY: The VMA is locked during the fault.
+    let prot = unsafe { (*vma).vm_page_prot };
+
+    let Some(_registered) = device::enter(bo.device()) else {
+        // The device is gone: its users get a page of zeros instead of a signal.
+        // SAFETY: By the safety requirements.
+        return unsafe { bindings::ttm_bo_vm_dummy_page(vmf, prot) };
+    };
+
+    let mut ctx = OperationCtx::new(true);
+    // SAFETY: The BO is reserved by the safety requirements, and nobody else has a `Reserved`.
+    let mut reserved = unsafe { Reserved::new(bo) };
+    if let Err(err) = T::Driver::prepare_fault(&mut reserved, &mut ctx) {
+        return if err == EINTR || err == ERESTARTSYS || err == EAGAIN || err == EBUSY {
+            bindings::vm_fault_reason_VM_FAULT_NOPAGE
+        } else if err == ENOMEM {
+            bindings::vm_fault_reason_VM_FAULT_OOM
+        } else {
+            bindings::vm_fault_reason_VM_FAULT_SIGBUS
+        };
+    }
+    if reserved.resource().is_none() {
+        return bindings::vm_fault_reason_VM_FAULT_SIGBUS;
+    }
+
+    // SAFETY: The BO is reserved and has a resource.
+    unsafe {
+        bindings::ttm_bo_vm_fault_reserved(vmf, prot, bindings::TTM_BO_VM_NUM_PREFAULT as usize)
+    }
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! What TTM asks of a driver.
+//!
+//! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
+
+use super::{
+    Bo,
+    Caching,
+    Device,
+    DriverBo,
+    IoMem,
+    Move,
+    MoveOutcome,
+    Object,
+    OperationCtx,
+    Place,
+    Reserved,
+    Resource, //
+};
+use crate::rust::bindings;
+use core::ptr;
+use kernel::{
+    drm,
+    io::PhysAddr,
+    prelude::*,
+    types::Opaque, //
+};
+
+/// A DRM driver whose objects are TTM's.
+///
+/// Equivalent of `struct ttm_device_funcs`. Ghost objects, which TTM makes for pipelined moves,
+/// never reach the driver.
+pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + 'static {
+    /// The driver's data of a buffer object.
+    type Bo: DriverBo<Driver = Self>;
+
+    /// Returns where the driver keeps the TTM device.
+    fn ttm(data: &Self::Data) -> &Device<Self>;
+
+    /// How the CPU maps the BO's system pages.
+    fn caching(bo: &Bo<Self::Bo>) -> Caching;
+
+    /// Where an evicted BO goes, in order of preference.
+    fn evict_placement(bo: &Reserved<'_, Self::Bo>) -> &'static [Place];
+
+    /// Whether evicting the BO helps to make room in `place`.
+    fn eviction_valuable(bo: &Reserved<'_, Self::Bo>, place: &Place) -> bool {
+        // SAFETY: The BO is valid and reserved.
+        unsafe {
+            bindings::ttm_bo_eviction_valuable(bo.bo().as_raw(), ptr::from_ref(place).cast())
+        }
+    }
+
+    /// Moves a BO. A BO that has no resource yet must get one that reads as zeros.
+    fn move_bo(mv: Move<'_, Self::Bo>) -> Result<MoveOutcome>;
+
+    /// The BO is about to lose its memory for good.
+    fn delete_notify(_bo: &Bo<Self::Bo>) {}
+
+    /// Returns how the CPU reaches a resource of a type that is not system pages. `EINVAL` when it
+    /// cannot.
+    fn io_mem(res: &Resource) -> Result<IoMem>;
+
+    /// Returns the address of one page of such a resource.
+    fn io_mem_page(res: &Resource, page: usize) -> PhysAddr;
+
+    /// Brings the BO to where the CPU can map it, before a page fault is served.
+    fn prepare_fault(bo: &mut Reserved<'_, Self::Bo>, ctx: &mut OperationCtx) -> Result;
+}
+
+/// The table for C.
+pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
+    bindings::ttm_device_funcs {
+        ttm_tt_create: Some(tt_create::<T>),
+        ttm_tt_populate: None,
+        ttm_tt_unpopulate: None,
+        ttm_tt_destroy: Some(tt_destroy),
+        eviction_valuable: Some(eviction_valuable::<T>),
+        evict_flags: Some(evict_flags::<T>),
+        move_: Some(move_bo::<T>),
+        delete_mem_notify: Some(delete_mem_notify::<T>),
+        swap_notify: None,
+        io_mem_reserve: Some(io_mem_reserve::<T>),
+        io_mem_free: None,
+        io_mem_pfn: Some(io_mem_pfn::<T>),
+        access_memory: None,
+        release_notify: None,
+    }
+}
+
+unsafe extern "C" fn tt_create<T: Driver>(
+    raw: *mut bindings::ttm_buffer_object,
+    page_flags: u32,
+) -> *mut bindings::ttm_tt {
+    // SAFETY: TTM calls this with a valid, reserved BO of a device of `T`.
+    let Some(bo) = (unsafe { Bo::<T::Bo>::from_raw(raw) }) else {
+        return ptr::null_mut();
+    };
+    let Ok(tt) = KBox::<Opaque<bindings::ttm_tt>>::new(Opaque::zeroed(), GFP_KERNEL) else {
+        return ptr::null_mut();
+    };
+    // CAST: `Opaque` is transparent.
+    let tt = KBox::into_raw(tt).cast::<bindings::ttm_tt>();
+
+    // SAFETY: `tt` is zeroed and `raw` valid. With the addresses of the pages, unlike
+    // `ttm_tt_init()`.
+    let ret = unsafe { bindings::ttm_sg_tt_init(tt, raw, page_flags, T::caching(bo) as u32) };
+    if ret != 0 {
+        // SAFETY: It was made above, and C leaves nothing in it on failure.
+        drop(unsafe { KBox::from_raw(tt.cast::<Opaque<bindings::ttm_tt>>()) });
+        return ptr::null_mut();
+    }
+
+    tt
+}
+
+unsafe extern "C" fn tt_destroy(_: *mut bindings::ttm_device, tt: *mut bindings::ttm_tt) {
+    // SAFETY: `tt_create()` made it, and TTM is done with it.
+    unsafe {
+        bindings::ttm_tt_fini(tt);
+        drop(KBox::from_raw(tt.cast::<Opaque<bindings::ttm_tt>>()));
+    }
+}
+
+unsafe extern "C" fn eviction_valuable<T: Driver>(
+    raw: *mut bindings::ttm_buffer_object,
+    place: *const bindings::ttm_place,
+) -> bool {
+    // SAFETY: TTM calls this with a valid, reserved BO of a device of `T` and a valid place.
+    match unsafe { Bo::<T::Bo>::from_raw(raw) } {
+        // SAFETY: As above; no other `Reserved` of the BO is in use during the callback.
+        Some(bo) => unsafe {
+            T::eviction_valuable(&Reserved::new(bo), Place::from_raw(place))
+        },
+        // SAFETY: As above.
+        None => unsafe { bindings::ttm_bo_eviction_valuable(raw, place) },
+    }
+}
+
+/// Where a ghost goes: it has no content that anyone could want.
+static GHOST_PLACE: [Place; 1] = [Place::new(
+    super::MemType::SYSTEM,
+    super::PlaceFlags::NONE,
+)];
+
+unsafe extern "C" fn evict_flags<T: Driver>(
+    raw: *mut bindings::ttm_buffer_object,
+    placement: *mut bindings::ttm_placement,
+) {
+    // SAFETY: TTM calls this with a valid, reserved BO of a device of `T`.
+    let places = match unsafe { Bo::<T::Bo>::from_raw(raw) } {
+        // SAFETY: As above; no other `Reserved` of the BO is in use during the callback.
+        Some(bo) => T::evict_placement(&unsafe { Reserved::new(bo) }),
+        None => &GHOST_PLACE,
+    };
+
+    // SAFETY: `placement` is valid for writing. `Place` is transparent over `ttm_place`, and the
+    // list lives for ever.
+    unsafe {
+        (*placement).num_placement = places.len() as u32;
+        (*placement).placement = places.as_ptr().cast();
+    }
+}
+
+unsafe extern "C" fn move_bo<T: Driver>(
+    raw: *mut bindings::ttm_buffer_object,
+    evict: bool,
+    ctx: *mut bindings::ttm_operation_ctx,
+    new: *mut bindings::ttm_resource,
+    hop: *mut bindings::ttm_place,
+) -> c_int {
+    // SAFETY: TTM calls this with a valid, reserved BO of a device of `T`.
+    let Some(bo) = (unsafe { Bo::<T::Bo>::from_raw(raw) }) else {
+        // A ghost only ever loses its memory.
+        // SAFETY: As above, and `new` is its new resource.
+        unsafe { bindings::rgt_ttm_bo_move_null(raw, new) };
+        return 0;
+    };
+
+    // SAFETY: The arguments are those of this call; no other `Reserved` of the BO is in use during
+    // the callback.
+    let mv = unsafe {
+        Move::new(
+            Reserved::new(bo),
+            OperationCtx::from_raw(ctx),
+            evict,
+            Resource::from_raw(new),
+        )
+    };
+    match T::move_bo(mv) {
+        Ok(MoveOutcome::Done(_)) => 0,
+        Ok(MoveOutcome::Hop(place)) => {
+            if hop.is_null() {
+                // The second leg of a multihop cannot have a third.
+                return EINVAL.to_errno();
+            }
+            // SAFETY: `hop` is valid for writing.
+            unsafe { *hop = place.into_raw() };
+            -(bindings::EMULTIHOP as c_int)
+        }
+        Err(err) => err.to_errno(),
+    }
+}
+
+unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer_object) {
+    // SAFETY: TTM calls this with a valid BO of a device of `T`.
+    if let Some(bo) = unsafe { Bo::<T::Bo>::from_raw(raw) } {
+        T::delete_notify(bo);
+    }
+}
+
+unsafe extern "C" fn io_mem_reserve<T: Driver>(
+    bdev: *mut bindings::ttm_device,
+    raw: *mut bindings::ttm_resource,
+) -> c_int {
+    // SAFETY: TTM calls this with a registered resource of a reserved BO.
+    let (res, use_tt) = unsafe {
+        let man = (*bdev).man_drv[(*raw).mem_type as usize];
+        (Resource::from_raw(raw), (*man).use_tt)
+    };
+    if use_tt {
+        return 0;
+    }
+
+    match T::io_mem(res) {
+        Ok(io) => {
+            // SAFETY: The reservation protects the bus placement.
+            unsafe {
+                (*raw).bus.offset = io.addr;
+                (*raw).bus.is_iomem = true;
+                (*raw).bus.caching = io.caching as u32;
+            }
+            0
+        }
+        Err(err) => err.to_errno(),
+    }
+}
+
+unsafe extern "C" fn io_mem_pfn<T: Driver>(
+    bo: *mut bindings::ttm_buffer_object,
+    page_offset: usize,
+) -> usize {
+    // SAFETY: The fault handler calls this with a reserved BO that has a resource.
+    let res = unsafe { Resource::from_raw((*bo).resource) };
+
+    (T::io_mem_page(res, page_offset) >> kernel::page::PAGE_SHIFT) as usize
+}

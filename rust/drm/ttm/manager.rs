@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Resource managers: who hands out the memory of a type.
+//!
+//! C header: [`include/drm/ttm/ttm_resource.h`](srctree/include/drm/ttm/ttm_resource.h)
+
+use super::{
+    MemType,
+    Place, //
+};
+use crate::rust::bindings;
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    types::Opaque, //
+};
+
+/// What a manager is asked for.
+pub struct AllocRequest<'a> {
+    /// Bytes, whole pages.
+    pub size: usize,
+    /// Alignment in bytes, a power of two of at least a page.
+    pub alignment: usize,
+    /// Where, and how.
+    pub place: &'a Place,
+}
+
+/// The allocator of one memory type.
+///
+/// All methods may sleep. They do their own locking.
+pub trait ResourceManager: Send + Sync + Sized + 'static {
+    /// The manager's part of a resource. Dropping it gives the memory back.
+    type Resource: Send + Sync;
+
+    /// Whether the memory is system pages, held in a [`Tt`](super::Tt).
+    const USE_TT: bool;
+
+    /// Allocates. Must fail with `ENOSPC`, and no other error, when there is no room: TTM then
+    /// evicts and asks again.
+    fn alloc<'a>(
+        &'a self,
+        request: &'a AllocRequest<'_>,
+    ) -> impl PinInit<Self::Resource, Error> + 'a;
+
+    /// Whether freeing the resource would help a BO of `size` bytes to fit into the place.
+    fn intersects(&self, _res: &Self::Resource, _place: &Place, _size: usize) -> bool {
+        true
+    }
+
+    /// Whether the resource is one that the place asks for.
+    fn compatible(&self, _res: &Self::Resource, _place: &Place, _size: usize) -> bool {
+        true
+    }
+}
+
+/// A `ttm_resource` with the manager's part behind it.
+#[repr(C)]
+#[pin_data]
+pub(super) struct ResourceObject<M: ResourceManager> {
+    base: Opaque<bindings::ttm_resource>,
+    #[pin]
+    data: M::Resource,
+}
+
+impl<M: ResourceManager> ResourceObject<M> {
+    /// # Safety
+    ///
+    /// `ptr` must point to the `base` of a `ResourceObject<M>` that is valid for `'a`.
+    pub(super) unsafe fn data_from_raw<'a>(ptr: *mut bindings::ttm_resource) -> &'a M::Resource {
+        // SAFETY: `base` is the first field of the `repr(C)` object.
+        unsafe { &(*ptr.cast::<Self>()).data }
+    }
+}
+
+/// A resource manager that TTM can call.
+///
+/// # Invariants
+///
+/// `raw` is zeroed or a valid `ttm_resource_manager`. `inner_type` is the type ID of `M`.
+#[pin_data]
+#[repr(C)]
+pub struct Manager<M: ResourceManager> {
+    #[pin]
+    raw: Opaque<bindings::ttm_resource_manager>,
+    inner_type: TypeId,
+    #[pin]
+    inner: M,
+}
+
+// SAFETY: `raw` is only accessed by TTM, which locks it, or read through atomic-sized fields that
+// are constant after registration; `M` is `Send` and `Sync`.
+unsafe impl<M: ResourceManager> Send for Manager<M> {}
+// SAFETY: As above.
+unsafe impl<M: ResourceManager> Sync for Manager<M> {}
+
+impl<M: ResourceManager> Manager<M> {
+    const FUNCS: bindings::ttm_resource_manager_func = bindings::ttm_resource_manager_func {
+        alloc: Some(Self::alloc_callback),
+        free: Some(Self::free_callback),
+        intersects: Some(Self::intersects_callback),
+        compatible: Some(Self::compatible_callback),
+        debug: None,
+    };
+
+    /// Makes a manager that is not registered yet.
+    pub fn new<E>(inner: impl PinInit<M, E>) -> impl PinInit<Self, Error>
+    where
+        Error: From<E>,
+    {
+        // INVARIANT: `raw` is zeroed and `inner_type` is that of `M`.
+        try_pin_init!(Self {
+            raw: Opaque::zeroed(),
+            inner_type: TypeId::of::<M>(),
+            inner <- inner,
+        })
+    }
+
+    /// Returns the allocator.
+    pub fn inner(&self) -> &M {
+        &self.inner
+    }
+
+    /// Returns the bytes of all resources that the manager has handed out.
+    ///
+    /// C: `ttm_resource_manager_usage()`.
+    pub fn usage(&self) -> u64 {
+        // SAFETY: A manager that is shared is registered, see `Device::register()`; before that
+        // `bdev` is NULL.
+        unsafe {
+            if (*self.raw.get()).bdev.is_null() {
+                return 0;
+            }
+            bindings::ttm_resource_manager_usage(self.raw.get())
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `man` must be NULL, or point to the `raw` of a `Manager` of whatever type that is valid for
+    /// `'a`.
+    pub(super) unsafe fn try_from_raw<'a>(
+        man: *mut bindings::ttm_resource_manager,
+    ) -> Option<&'a M> {
+        let man = NonNull::new(man)?.cast::<Self>();
+
+        // SAFETY: `Manager` is `repr(C)`, so that `inner_type` has the same offset whatever its
+        // parameter is.
+        let inner_type = unsafe { &raw const (*man.as_ptr()).inner_type };
+        // SAFETY: Valid by the safety requirements.
+        if unsafe { *inner_type } != TypeId::of::<M>() {
+            return None;
+        }
+
+        // SAFETY: `inner_type` says that it is a `Manager<M>`.
+        Some(unsafe { &man.as_ref().inner })
+    }
+
+    /// # Safety
+    ///
+    /// `man` must point to the `raw` of a `Manager<M>` that is valid for `'a`.
+    unsafe fn from_raw<'a>(man: *mut bindings::ttm_resource_manager) -> &'a Self {
+        // SAFETY: `raw` is the first field of the `repr(C)` type.
+        unsafe { &*man.cast::<Self>() }
+    }
+
+    unsafe extern "C" fn alloc_callback(
+        man: *mut bindings::ttm_resource_manager,
+        bo: *mut bindings::ttm_buffer_object,
+        place: *const bindings::ttm_place,
+        res: *mut *mut bindings::ttm_resource,
+    ) -> c_int {
+        // SAFETY: TTM calls this for a registered manager, which is a `Manager<M>`.
+        let this = unsafe { Self::from_raw(man) };
+        // SAFETY: TTM's `place` is valid for the call.
+        let safe_place = unsafe { Place::from_raw(place) };
+        // SAFETY: TTM's `bo` is valid and reserved for the call.
+        let (size, pages) = unsafe { ((*bo).base.size, (*bo).page_alignment) };
+        let request = AllocRequest {
+            size,
+            alignment: (pages.max(1) as usize) * kernel::page::PAGE_SIZE,
+            place: safe_place,
+        };
+
+        let object = KBox::try_pin_init(
+            try_pin_init!(ResourceObject::<M> {
+                base: Opaque::zeroed(),
+                data <- this.inner.alloc(&request),
+            }? Error),
+            GFP_KERNEL,
+        );
+        match object {
+            Ok(object) => {
+                // SAFETY: C treats resources as pinned; `free_callback()` drops it in place.
+                let ptr = KBox::into_raw(unsafe { Pin::into_inner_unchecked(object) })
+                    .cast::<bindings::ttm_resource>();
+                // SAFETY: `ptr` is the object's first field, `bo` and `place` are valid, and `res`
+                // is where TTM wants the result.
+                unsafe {
+                    bindings::ttm_resource_init(bo, place, ptr);
+                    *res = ptr;
+                }
+                0
+            }
+            Err(err) => err.to_errno(),
+        }
+    }
+
+    unsafe extern "C" fn free_callback(
+        man: *mut bindings::ttm_resource_manager,
+        res: *mut bindings::ttm_resource,
+    ) {
+        // SAFETY: `res` was initialised in `alloc_callback()` and is not used after this.
+        unsafe { bindings::ttm_resource_fini(man, res) };
+        // SAFETY: `alloc_callback()` made it from a `KBox<ResourceObject<M>>`.
+        drop(unsafe { KBox::from_raw(res.cast::<ResourceObject<M>>()) });
+    }
+
+    unsafe extern "C" fn intersects_callback(
+        man: *mut bindings::ttm_resource_manager,
+        res: *mut bindings::ttm_resource,
+        place: *const bindings::ttm_place,
+        size: usize,
+    ) -> bool {
+        // SAFETY: TTM's arguments are valid for the call and the manager is a `Manager<M>`.
+        let (this, data, place) = unsafe {
+            (
+                Self::from_raw(man),
+                ResourceObject::<M>::data_from_raw(res),
+                Place::from_raw(place),
+            )
+        };
+
+        this.inner.intersects(data, place, size)
+    }
+
+    unsafe extern "C" fn compatible_callback(
+        man: *mut bindings::ttm_resource_manager,
+        res: *mut bindings::ttm_resource,
+        place: *const bindings::ttm_place,
+        size: usize,
+    ) -> bool {
+        // SAFETY: TTM's arguments are valid for the call and the manager is a `Manager<M>`.
+        let (this, data, place) = unsafe {
+            (
+                Self::from_raw(man),
+                ResourceObject::<M>::data_from_raw(res),
+                Place::from_raw(place),
+            )
+        };
+
+        this.inner.compatible(data, place, size)
+    }
+}
+
+/// What a device does with a manager whatever its type.
+pub(super) trait Registered: Send + Sync {
+    /// Makes `bdev` use the manager for `mem_type`, of `size` bytes.
+    ///
+    /// # Safety
+    ///
+    /// `bdev` must be an initialised device that nobody else uses yet, and stay valid until
+    /// [`Self::detach()`]; the manager must stay where it is until then.
+    unsafe fn attach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType, size: u64);
+
+    /// Frees what is left and makes `bdev` forget the manager.
+    ///
+    /// # Safety
+    ///
+    /// [`Self::attach()`] must have been called with the same device and type, and no BO but
+    /// those whose destruction is under way may exist.
+    unsafe fn detach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType);
+}
+
+impl<M: ResourceManager> Registered for Manager<M> {
+    unsafe fn attach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType, size: u64) {
+        let man = self.raw.get();
+
+        // SAFETY: By the safety requirements nobody else uses the device or the manager yet, and
+        // both outlive the registration.
+        unsafe {
+            (*man).use_tt = M::USE_TT;
+            (*man).func = const { &Self::FUNCS };
+            bindings::ttm_resource_manager_init(man, bdev, size);
+            (*bdev).man_drv[mem_type.as_raw() as usize] = man;
+            bindings::rgt_ttm_resource_manager_set_used(man, true);
+        }
+    }
+
+    unsafe fn detach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType) {
+        let man = self.raw.get();
+
+        // SAFETY: By the safety requirements the manager is registered with `bdev` and all that
+        // its lists may hold are BOs that are being destroyed.
+        unsafe {
+            bindings::ttm_resource_manager_evict_all(bdev, man);
+            bindings::rgt_ttm_resource_manager_set_used(man, false);
+            bindings::rgt_ttm_resource_manager_cleanup(man);
+            (*bdev).man_drv[mem_type.as_raw() as usize] = core::ptr::null_mut();
+        }
+    }
+}

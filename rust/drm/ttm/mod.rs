@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! TTM, the memory manager for GPUs with memory of their own.
+//!
+//! A driver implements [`Driver`] for its DRM driver type and [`DriverBo`] for the data of its
+//! buffer objects, keeps a [`Device`] in its DRM device's data, and registers a
+//! [`ResourceManager`] for each memory type that it has.
+//!
+//! The reservation lock of a buffer object is a type: whatever C documents as "the BO must be
+//! reserved" is a method of [`Reserved`], which is only to be had from a lock.
+//!
+//! C headers: [`include/drm/ttm/`](srctree/include/drm/ttm/)
+
+mod bo;
+mod device;
+mod fault;
+mod funcs;
+mod manager;
+mod mv;
+mod placement;
+mod resource;
+mod tt;
+
+pub use self::{
+    bo::{
+        Bo,
+        BoInit,
+        DriverBo,
+        Object,
+        OperationCtx,
+        ReserveGuard,
+        Reserved, //
+    },
+    device::{
+        AllocFlags,
+        Attach,
+        Device,
+        DmaMappings, //
+    },
+    funcs::Driver,
+    manager::{
+        AllocRequest,
+        Manager,
+        ResourceManager, //
+    },
+    mv::{
+        Move,
+        MoveOutcome,
+        Moved, //
+    },
+    placement::{
+        MemType,
+        Place,
+        PlaceFlags,
+        Placement, //
+    },
+    resource::{
+        IoMem,
+        Resource, //
+    },
+    tt::{
+        Caching,
+        Tt, //
+    },
+};

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Moves of buffer objects from one resource to another.
+//!
+//! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
+
+use super::{
+    DriverBo,
+    OperationCtx,
+    Place,
+    Reserved,
+    Resource, //
+};
+use crate::rust::{
+    bindings,
+    dma_fence::Fence, //
+};
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+/// A move that TTM wants done.
+///
+/// The driver ends it with one of the methods that return a [`Moved`], or asks for a stop on the
+/// way with [`MoveOutcome::Hop`], or fails, which leaves the BO where it was.
+pub struct Move<'a, T: DriverBo> {
+    /// The BO, still in its old resource.
+    pub bo: Reserved<'a, T>,
+    /// How to wait.
+    pub ctx: &'a mut OperationCtx,
+    /// Whether the BO is moved to make room.
+    pub evict: bool,
+    new: &'a Resource,
+}
+
+/// Shows that a move was done. Only the methods of [`Move`] make it.
+pub struct Moved(());
+
+/// What became of a move.
+pub enum MoveOutcome {
+    /// It is done, or its fence is on the BO.
+    Done(Moved),
+    /// The BO must go to this place first; TTM then asks for the rest of the way.
+    Hop(Place),
+}
+
+impl<'a, T: DriverBo> Move<'a, T> {
+    /// # Safety
+    ///
+    /// The arguments must be those of one call of the `move` callback.
+    pub(super) unsafe fn new(
+        bo: Reserved<'a, T>,
+        ctx: &'a mut OperationCtx,
+        evict: bool,
+        new: &'a Resource,
+    ) -> Self {
+        Self {
+            bo,
+            ctx,
+            evict,
+            new,
+        }
+    }
+
+    /// The resource to move to.
+    pub fn new_resource(&self) -> &'a Resource {
+        self.new
+    }
+
+    /// Gives the BO its new resource with nothing to copy: it had none, or the pages stay.
+    ///
+    /// C: `ttm_bo_move_null()`.
+    pub fn null(self) -> Moved {
+        // SAFETY: The BO is reserved and `new` is TTM's new resource for it.
+        unsafe { bindings::rgt_ttm_bo_move_null(self.bo.bo().as_raw(), self.new.as_raw()) };
+        Moved(())
+    }
+
+    /// As [`Self::null()`], and the new resource must not be used before `fence` has signalled.
+    pub fn null_behind(self, fence: &Fence) -> Moved {
+        // SAFETY: `ttm_bo_handle_move_mem()` reserves a slot before it calls the driver, and all
+        // ends of a move consume it.
+        unsafe { self.bo.add_move_fence(fence) };
+        self.null()
+    }
+
+    /// Gives the BO its new resource after the content was copied. Waits for all users of the old
+    /// one before it frees that.
+    ///
+    /// C: `ttm_bo_move_sync_cleanup()`.
+    pub fn copied(self) -> Moved {
+        // SAFETY: The BO is reserved, has a resource, and `new` is TTM's new resource for it.
+        unsafe { bindings::rgt_ttm_bo_move_sync_cleanup(self.bo.bo().as_raw(), self.new.as_raw()) };
+        Moved(())
+    }
+
+    /// Waits for all users of the BO and copies the content with the CPU.
+    ///
+    /// C: `ttm_bo_move_memcpy()`.
+    pub fn memcpy(self) -> Result<Moved> {
+        self.bo.wait_idle(self.ctx)?;
+        // SAFETY: The BO is reserved and idle, and `new` is TTM's new resource for it.
+        to_result(unsafe {
+            bindings::ttm_bo_move_memcpy(
+                self.bo.bo().as_raw(),
+                self.ctx.as_raw(),
+                self.new.as_raw(),
+            )
+        })?;
+        Ok(Moved(()))
+    }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Abstractions that the kernel crate lacks.
+//!
+//! Nothing here knows this driver. A file sits at the path that it would have under
+//! `rust/kernel/`.
+
+pub(crate) mod bindings;
+pub(crate) mod devres;
+pub(crate) mod dma_fence;
+pub(crate) mod dma_resv;
+pub(crate) mod drm;
+pub(crate) mod mm;
+pub(crate) mod pci;
+pub(crate) mod workqueue;

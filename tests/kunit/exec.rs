@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Locking many GEM objects, on a device of the faux bus that nobody registers.
+
+use super::fake::{
+    Fixture,
+    Object, //
+};
+use crate::rust::{
+    dma_fence::Timeline,
+    dma_resv::{
+        Resv,
+        Usage, //
+    },
+    drm::exec::{
+        Exec,
+        ExecFlags, //
+    }, //
+};
+use core::cell::Cell;
+use kernel::{
+    drm::gem::IntoGEMObject,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        Completion, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    workqueue, //
+};
+
+/// How often two tasks take the same locks.
+const ROUNDS: u32 = 50;
+
+const IGNORE_DUPLICATES: ExecFlags = ExecFlags {
+    interruptible: false,
+    ignore_duplicates: true,
+};
+
+fn resv(obj: &Object) -> &Resv {
+    // SAFETY: A GEM object's reservation is valid as long as the object.
+    unsafe { Resv::from_raw((*obj.as_raw()).resv) }
+}
+
+/// An object on its way to another task.
+struct Sent(ARef<Object>);
+
+// SAFETY: GEM objects are reference counted atomically and not bound to a task.
+unsafe impl Send for Sent {}
+
+impl Sent {
+    fn get(&self) -> &Object {
+        &self.0
+    }
+}
+
+/// Whether somebody holds the object's lock.
+fn is_locked(obj: &Object) -> bool {
+    resv(obj).try_lock().is_none()
+}
+
+#[kunit_tests(rgt_exec)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_until_dropped() -> Result {
+        let fixture = Fixture::new()?;
+        let (a, b, other) = (fixture.object()?, fixture.object()?, fixture.object()?);
+        let mut exec = Exec::new(ExecFlags::default(), 0)?;
+
+        assert!(exec.resv_of(&*a).is_err());
+        exec.until_all_locked(|locks| {
+            locks.lock(&*a)?;
+            locks.lock(&*b)
+        })?;
+
+        assert!(is_locked(&a));
+        assert!(is_locked(&b));
+        assert_eq!(exec.resv_of(&*a)?.as_raw(), resv(&a).as_raw());
+        assert_eq!(exec.resv_of(&*b)?.as_raw(), resv(&b).as_raw());
+        assert!(exec.locked_resv(resv(&a)).is_ok());
+        assert!(!is_locked(&other));
+        assert!(matches!(exec.resv_of(&*other), Err(EINVAL)));
+        assert!(matches!(exec.locked_resv(resv(&other)), Err(EINVAL)));
+
+        drop(exec);
+        assert!(!is_locked(&a));
+        assert!(!is_locked(&b));
+        Ok(())
+    }
+
+    #[test]
+    fn lock_outside_of_the_group_is_no_proof() -> Result {
+        let fixture = Fixture::new()?;
+        let obj = fixture.object()?;
+        let mut exec = Exec::new(ExecFlags::default(), 1)?;
+
+        exec.until_all_locked(|locks| {
+            let guard = resv(&obj).try_lock();
+
+            assert!(guard.is_some());
+            assert!(matches!(locks.resv_of(&*obj), Err(EINVAL)));
+            Ok(())
+        })?;
+        assert!(matches!(exec.resv_of(&*obj), Err(EINVAL)));
+        Ok(())
+    }
+
+    #[test]
+    fn locks_nothing() -> Result {
+        let mut exec = Exec::new(ExecFlags::default(), 0)?;
+
+        assert_eq!(exec.until_all_locked(|_| Ok(42))?, 42);
+        Ok(())
+    }
+
+    #[test]
+    fn unused_context_is_dropped() -> Result {
+        drop(Exec::new(ExecFlags::default(), 0)?);
+        Ok(())
+    }
+
+    #[test]
+    fn keeps_locked_objects() -> Result {
+        let fixture = Fixture::new()?;
+        let obj = fixture.object()?;
+        let mut exec = Exec::new(ExecFlags::default(), 1)?;
+
+        exec.until_all_locked(|locks| locks.lock(&*obj))?;
+        drop(obj);
+        // The last reference is the context's.
+        drop(exec);
+        Ok(())
+    }
+
+    #[test]
+    fn error_releases_all_locks() -> Result {
+        let fixture = Fixture::new()?;
+        let obj = fixture.object()?;
+        let mut exec = Exec::new(ExecFlags::default(), 1)?;
+
+        let result: Result = exec.until_all_locked(|locks| {
+            locks.lock(&*obj)?;
+            Err(ENOSPC)
+        });
+        assert_eq!(result, Err(ENOSPC));
+        assert!(!is_locked(&obj));
+        assert!(exec.resv_of(&*obj).is_err());
+
+        // And the context can be used again.
+        exec.until_all_locked(|locks| locks.lock(&*obj))?;
+        assert!(exec.resv_of(&*obj).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn second_use_releases_the_first() -> Result {
+        let fixture = Fixture::new()?;
+        let (a, b) = (fixture.object()?, fixture.object()?);
+        let mut exec = Exec::new(ExecFlags::default(), 1)?;
+
+        exec.until_all_locked(|locks| locks.lock(&*a))?;
+        exec.until_all_locked(|locks| locks.lock(&*b))?;
+        assert!(!is_locked(&a));
+        assert!(exec.resv_of(&*a).is_err());
+        assert!(exec.resv_of(&*b).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn duplicates_are_an_error_unless_ignored() -> Result {
+        let fixture = Fixture::new()?;
+        let obj = fixture.object()?;
+        let mut strict = Exec::new(ExecFlags::default(), 2)?;
+
+        let result = strict.until_all_locked(|locks| {
+            locks.lock(&*obj)?;
+            locks.lock(&*obj)
+        });
+        assert_eq!(result, Err(EALREADY));
+        drop(strict);
+
+        let mut lenient = Exec::new(IGNORE_DUPLICATES, 2)?;
+
+        lenient.until_all_locked(|locks| {
+            locks.prepare(&*obj, 1)?;
+            locks.prepare(&*obj, 1)
+        })?;
+        drop(lenient);
+        assert!(!is_locked(&obj));
+        Ok(())
+    }
+
+    #[test]
+    fn slots_of_a_duplicate_add_up() -> Result {
+        let fixture = Fixture::new()?;
+        let obj = fixture.object()?;
+        let mut exec = Exec::new(IGNORE_DUPLICATES, 1)?;
+        let timeline = Timeline::new(c"kunit", c"exec");
+        let unpublished = timeline.new_fence()?;
+
+        exec.until_all_locked(|locks| locks.prepare(&*obj, 1))?;
+
+        let mut slots = KVec::new();
+        for _ in 0..16 {
+            slots.push(exec.resv_of(&*obj)?.reserve_fences(1)?, GFP_KERNEL)?;
+        }
+
+        // The fences of one context take one slot if the usage allows it, so use many.
+        let mut pending = KVec::new();
+        let (fence, right) = unpublished.publish(1);
+
+        pending.push(right, GFP_KERNEL)?;
+        for (index, slot) in slots.iter_mut().enumerate() {
+            if index == 0 {
+                slot.add(&fence, Usage::Write);
+                continue;
+            }
+            let (fence, right) = Timeline::new(c"kunit", c"exec").new_fence()?.publish(1);
+
+            pending.push(right, GFP_KERNEL)?;
+            slot.add(&fence, Usage::Read);
+        }
+        drop(slots);
+
+        let mut count = 0;
+        exec.resv_of(&*obj)?.for_each_fence(Usage::Read, |_| {
+            count += 1;
+            Ok(())
+        })?;
+        assert_eq!(count, 16);
+        drop(exec);
+        assert!(!resv(&obj).test_signaled(Usage::Write));
+        drop(pending);
+        assert!(resv(&obj).test_signaled(Usage::Bookkeep));
+        Ok(())
+    }
+
+    #[test]
+    fn proof_while_locking() -> Result {
+        let fixture = Fixture::new()?;
+        let (a, b) = (fixture.object()?, fixture.object()?);
+        let mut exec = Exec::new(ExecFlags::default(), 2)?;
+
+        exec.until_all_locked(|locks| {
+            assert!(locks.resv_of(&*a).is_err());
+            locks.lock(&*a)?;
+            drop(locks.resv_of(&*a)?.reserve_fences(5)?);
+            assert!(locks.resv_of(&*b).is_err());
+            locks.lock(&*b)?;
+            drop(locks.resv_of(&*b)?.reserve_fences(5)?);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    #[test]
+    fn many_objects() -> Result {
+        let fixture = Fixture::new()?;
+        let mut objects = KVec::new();
+
+        for _ in 0..100 {
+            objects.push(fixture.object()?, GFP_KERNEL)?;
+        }
+
+        let mut exec = Exec::new(ExecFlags::default(), 4)?;
+
+        exec.until_all_locked(|locks| {
+            for obj in &objects {
+                locks.prepare(&**obj, 1)?;
+            }
+            Ok(())
+        })?;
+        for obj in &objects {
+            assert_eq!(exec.resv_of(&**obj)?.as_raw(), resv(obj).as_raw());
+        }
+        Ok(())
+    }
+
+    /// Takes both locks over and over in the given order, and returns how many attempts it took.
+    fn contend(first: &Object, second: &Object, interruptible: bool) -> Result<u32> {
+        let attempts = Cell::new(0);
+
+        for _ in 0..ROUNDS {
+            let mut exec = Exec::new(
+                ExecFlags {
+                    interruptible,
+                    ignore_duplicates: false,
+                },
+                2,
+            )?;
+
+            exec.until_all_locked(|locks| {
+                attempts.set(attempts.get() + 1);
+                locks.prepare(first, 1)?;
+                // Give the other task the time to take its first lock.
+                fsleep(Delta::from_micros(1));
+                locks.prepare(second, 1)
+            })?;
+        }
+        Ok(attempts.get())
+    }
+
+    #[test]
+    fn opposite_orders_do_not_deadlock() -> Result {
+        let fixture = Fixture::new()?;
+        let (a, b) = (fixture.object()?, fixture.object()?);
+        let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let (their_a, their_b, their_done) = (Sent(a.clone()), Sent(b.clone()), done.clone());
+
+        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+            if contend(their_b.get(), their_a.get(), false).is_err() {
+                pr_err!("the other task could not take its locks\n");
+            }
+            their_done.complete_all();
+        })?;
+
+        let attempts = contend(&a, &b, true);
+        done.wait_for_completion();
+        assert!(attempts? >= ROUNDS);
+        assert!(!is_locked(&a));
+        assert!(!is_locked(&b));
+        Ok(())
+    }
+
+    #[test]
+    fn contention_restarts_even_if_the_error_is_lost() -> Result {
+        let fixture = Fixture::new()?;
+        let (a, b) = (fixture.object()?, fixture.object()?);
+        let mut exec = Exec::new(ExecFlags::default(), 2)?;
+
+        // Debug kernels make up contention now and then.
+        for _ in 0..100 {
+            exec.until_all_locked(|locks| {
+                let _ = locks.lock(&*a);
+                let _ = locks.lock(&*b);
+                Ok(())
+            })?;
+            assert!(exec.resv_of(&*a).is_ok());
+            assert!(exec.resv_of(&*b).is_ok());
+        }
+        Ok(())
+    }
+}

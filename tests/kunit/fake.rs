@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A DRM driver without hardware, for a device of the faux bus.
+
+use crate::rust::drm::ioctl::declare_ioctls;
+use kernel::{
+    device,
+    drm::{
+        self,
+        gem,
+        ioctl, //
+    },
+    faux,
+    prelude::*,
+    sync::aref::ARef,
+    transmute::FromBytes, //
+};
+
+/// The argument of the driver's ioctl.
+#[repr(C)]
+pub(super) struct Argument {
+    pub(super) value: u64,
+}
+
+// SAFETY: Any content is a valid integer.
+unsafe impl FromBytes for Argument {}
+
+pub(super) const ADD: u32 = 0;
+pub(super) const SINK: u32 = 1;
+
+pub(super) struct FakeDriver;
+
+/// Data that borrows from the parent's driver, as that of real drivers does.
+pub(super) struct FakeRegistrationData<'a> {
+    pub(super) number: &'a u64,
+}
+
+pub(super) struct FakeFile;
+
+impl drm::file::DriverFile for FakeFile {
+    type Driver = FakeDriver;
+
+    fn open(_device: &drm::Device<FakeDriver>) -> Result<Pin<KBox<Self>>> {
+        Ok(KBox::pin(FakeFile, GFP_KERNEL)?)
+    }
+}
+
+#[pin_data]
+pub(super) struct FakeObject {}
+
+impl gem::DriverObject for FakeObject {
+    type Driver = FakeDriver;
+    type Args = ();
+
+    fn new(_dev: &drm::Device<FakeDriver>, _size: usize, (): ()) -> impl PinInit<Self, Error> {
+        try_pin_init!(FakeObject {})
+    }
+}
+
+fn add(
+    _dev: &drm::Device<FakeDriver, drm::Registered>,
+    reg_data: &FakeRegistrationData<'_>,
+    arg: &mut Argument,
+    _file: &drm::File<FakeFile>,
+) -> Result<u32> {
+    arg.value = arg.value.checked_add(*reg_data.number).ok_or(EOVERFLOW)?;
+    arg.value.try_into().map_err(|_| EINVAL)
+}
+
+#[vtable]
+impl drm::Driver for FakeDriver {
+    type Data = ();
+    type RegistrationData<'a> = FakeRegistrationData<'a>;
+    type Object = Object;
+    type File = FakeFile;
+    type ParentDevice<Ctx: device::DeviceContext> = faux::Device<Ctx>;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 1,
+        minor: 0,
+        patchlevel: 0,
+        name: c"rgt-kunit",
+        desc: c"KUnit test device",
+    };
+
+    declare_ioctls! {
+        (ADD, Argument, IOW, ioctl::RENDER_ALLOW, add),
+        (SINK, Argument, IOR, ioctl::AUTH | ioctl::RENDER_ALLOW, add),
+    }
+}
+
+pub(super) type Object = gem::Object<FakeObject>;
+
+/// A device, and what keeps it there.
+pub(super) struct Fixture {
+    pub(super) drm: drm::UnregisteredDevice<FakeDriver>,
+    pub(super) parent: faux::Registration,
+}
+
+impl Fixture {
+    pub(super) fn new() -> Result<Self> {
+        let parent = faux::Registration::new(c"rgt-kunit", None)?;
+
+        Ok(Self {
+            drm: drm::UnregisteredDevice::new(parent.as_ref(), Ok(()))?,
+            parent,
+        })
+    }
+
+    pub(super) fn object(&self) -> Result<ARef<Object>> {
+        Object::new(&self.drm, 4096, ())
+    }
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Timelines, their fences, and what remains of them.
+
+use crate::rust::{
+    bindings,
+    dma_fence::{
+        Fence,
+        PendingFence,
+        SignallingSection,
+        Timeline, //
+    },
+};
+use kernel::{
+    interrupt::local_interrupt_disable,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        rcu, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Jiffies, //
+    },
+    workqueue, //
+};
+
+const LONG: Jiffies = Jiffies::MAX;
+
+fn timeline() -> Timeline {
+    Timeline::new(c"driver under test", c"timeline under test")
+}
+
+fn publish(timeline: &Timeline, seqno: u64) -> Result<(ARef<Fence>, PendingFence)> {
+    Ok(timeline.new_fence()?.publish(seqno))
+}
+
+/// The names that the fence core shows for a fence: the driver's and the timeline's.
+fn with_names<R>(fence: &Fence, f: impl FnOnce(&CStr, &CStr) -> R) -> R {
+    let _rcu = rcu::read_lock();
+
+    // SAFETY: The fence is valid, and both names are valid C strings in this RCU section.
+    let (driver, timeline) = unsafe {
+        (
+            CStr::from_char_ptr(bindings::dma_fence_driver_name(fence.as_raw())),
+            CStr::from_char_ptr(bindings::dma_fence_timeline_name(fence.as_raw())),
+        )
+    };
+    f(driver, timeline)
+}
+
+#[kunit_tests(rgt_fence)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stub_has_signalled() -> Result {
+        let stub = Fence::stub();
+
+        assert!(stub.is_signaled());
+        assert_eq!(stub.status(), Some(Ok(())));
+        stub.wait(false, 0)
+    }
+
+    #[test]
+    fn unpublished_fence_is_dropped() -> Result {
+        let timeline = timeline();
+
+        drop(timeline.new_fence()?);
+        Ok(())
+    }
+
+    #[test]
+    fn published_fence_is_pending() -> Result {
+        let timeline = timeline();
+        let (fence, pending) = publish(&timeline, 7)?;
+
+        assert_eq!(fence.seqno(), 7);
+        assert_eq!(fence.as_raw(), pending.fence().as_raw());
+        assert!(!fence.is_signaled());
+        assert_eq!(fence.status(), None);
+        assert_eq!(fence.wait(false, 0), Err(ETIME));
+        assert_eq!(fence.wait(true, msecs_to_jiffies(20)), Err(ETIME));
+        pending.signal();
+        Ok(())
+    }
+
+    #[test]
+    fn signal_completes() -> Result {
+        let (fence, pending) = publish(&timeline(), 1)?;
+
+        pending.signal();
+        assert!(fence.is_signaled());
+        assert_eq!(fence.status(), Some(Ok(())));
+        assert_eq!(fence.wait(true, 0), Ok(()));
+        fence.wait(true, LONG)
+    }
+
+    #[test]
+    fn signal_err_keeps_the_error() -> Result {
+        let (fence, pending) = publish(&timeline(), 1)?;
+
+        pending.signal_err(EIO);
+        assert!(fence.is_signaled());
+        assert_eq!(fence.status(), Some(Err(EIO)));
+        // A wait only tells that the fence has signalled.
+        fence.wait(true, LONG)
+    }
+
+    #[test]
+    fn dropped_pending_fence_is_cancelled() -> Result {
+        let (fence, pending) = publish(&timeline(), 1)?;
+
+        drop(pending);
+        assert_eq!(fence.status(), Some(Err(ECANCELED)));
+        Ok(())
+    }
+
+    #[test]
+    fn pending_fence_keeps_the_fence() -> Result {
+        let (fence, pending) = publish(&timeline(), u64::MAX)?;
+
+        drop(fence);
+        assert_eq!(pending.fence().seqno(), u64::MAX);
+        pending.signal();
+        Ok(())
+    }
+
+    #[test]
+    fn contexts_are_distinct() -> Result {
+        let (one, other) = (timeline(), timeline());
+        let (first, first_pending) = publish(&one, 1)?;
+        let (second, second_pending) = publish(&one, 2)?;
+        let (foreign, foreign_pending) = publish(&other, 1)?;
+
+        assert_eq!(first.context(), second.context());
+        assert!(first.context() != foreign.context());
+        first_pending.signal();
+        second_pending.signal();
+        foreign_pending.signal();
+        Ok(())
+    }
+
+    #[test]
+    fn names_are_there_until_it_signals() -> Result {
+        let (fence, pending) = publish(&timeline(), 1)?;
+
+        assert!(with_names(&fence, |driver, timeline| {
+            driver == c"driver under test" && timeline == c"timeline under test"
+        }));
+        pending.signal();
+        // What the core says of any fence whose driver may be gone.
+        assert!(with_names(&fence, |driver, timeline| {
+            driver != c"driver under test" && timeline != c"timeline under test"
+        }));
+        Ok(())
+    }
+
+    #[test]
+    fn signals_with_interrupts_off() -> Result {
+        let timeline = timeline();
+        let unpublished = timeline.new_fence()?;
+        let (completed, completed_pending) = publish(&timeline, 1)?;
+        let (failed, failed_pending) = publish(&timeline, 2)?;
+        let (dropped, dropped_pending) = publish(&timeline, 3)?;
+
+        let published = {
+            let _irq = local_interrupt_disable();
+
+            completed_pending.signal();
+            failed_pending.signal_err(EIO);
+            drop(dropped_pending);
+
+            // The last reference goes here as well.
+            let (published, pending) = unpublished.publish(4);
+            pending.signal();
+            published.status()
+        };
+
+        assert_eq!(completed.status(), Some(Ok(())));
+        assert_eq!(failed.status(), Some(Err(EIO)));
+        assert_eq!(dropped.status(), Some(Err(ECANCELED)));
+        assert_eq!(published, Some(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn signals_in_a_signalling_section() -> Result {
+        let (fence, pending) = publish(&timeline(), 1)?;
+
+        {
+            let _outer = SignallingSection::begin();
+            let _inner = SignallingSection::begin();
+            pending.signal();
+        }
+        fence.wait(false, LONG)
+    }
+
+    #[test]
+    fn wakes_a_waiter() -> Result {
+        let (fence, pending) = publish(&timeline(), 1)?;
+
+        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || pending.signal())?;
+        fence.wait(false, LONG)?;
+        assert_eq!(fence.status(), Some(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn cancellation_wakes_a_waiter() -> Result {
+        let (fence, pending) = publish(&timeline(), 1)?;
+
+        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || drop(pending))?;
+        fence.wait(true, LONG)?;
+        assert_eq!(fence.status(), Some(Err(ECANCELED)));
+        Ok(())
+    }
+}
