@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What TTM asks about BOs, but for moves.
+
+use super::{
+    validate,
+    Reserved, //
+};
+use crate::{
+    placement::User,
+    resource_mgr::Vram,
+    rust::drm::ttm::{
+        MemType,
+        OperationCtx,
+        Place,
+        PlaceFlags, //
+    }, //
+};
+use kernel::prelude::*;
+
+/// Where BOs evicted from VRAM go: pages that the GPU still sees, while the limit allows.
+static FROM_VRAM: [Place; 2] = [
+    Place::new(MemType::TT, PlaceFlags::DESIRED),
+    Place::new(MemType::SYSTEM, PlaceFlags::FALLBACK),
+];
+
+/// Where all others go.
+static FROM_PAGES: [Place; 1] = [Place::new(MemType::SYSTEM, PlaceFlags::NONE)];
+
+/// Where an evicted BO goes.
+pub(crate) fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
+    match bo.resource() {
+        Some(res) if res.mem_type() == MemType::VRAM => &FROM_VRAM,
+        _ => &FROM_PAGES,
+    }
+}
+
+/// Moves a BO into the visible part of VRAM, or out of VRAM, unless the CPU can map it where it is.
+pub(crate) fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
+    let mappable = bo
+        .resource()
+        .is_some_and(|res| match res.of_manager::<Vram>() {
+            Some((manager, vram)) => vram.is_below(manager.visible_size()),
+            None => true,
+        });
+    if mappable {
+        return Ok(());
+    }
+
+    validate(bo, User::Cpu, ctx)
+}

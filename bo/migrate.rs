@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Clearing and copying of BOs by the copy engine.
+
+use crate::{
+    hw::{
+        Body,
+        Engine,
+        Gpu,
+        PacketBuffer,
+        MAX_PACKET_DWORDS, //
+    },
+    resource_mgr::Extent,
+    rust::dma_fence::Fence, //
+};
+use core::ops::Range;
+use kernel::{
+    dma::DmaAddress,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    time::Jiffies, //
+};
+
+const PAGE: u64 = PAGE_SIZE as u64;
+
+/// Pages of system memory that one step of a copy makes visible to the kernel's address space.
+const WINDOW_PAGES: usize = 4096;
+
+/// The part of the GART that copies use; its owner locks it.
+pub(crate) struct Window(());
+
+/// Which way a copy goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// From VRAM to pages.
+    ToPages,
+    /// From pages to VRAM.
+    ToVram,
+}
+
+/// Packets that are submitted when they are as many as one job takes.
+struct Batch<'a> {
+    engine: &'a Arc<Engine>,
+    packets: PacketBuffer,
+    last: Option<ARef<Fence>>,
+    interruptible: bool,
+}
+
+impl<'a> Batch<'a> {
+    /// Dwords of the longest packet that is put in here.
+    const LONGEST: usize = 8;
+
+    fn new(gpu: &'a Gpu, interruptible: bool) -> Self {
+        Self {
+            engine: gpu.copy_engine(),
+            packets: PacketBuffer::new(),
+            last: None,
+            interruptible,
+        }
+    }
+
+    fn push(&mut self, f: impl FnOnce(&mut PacketBuffer) -> Result) -> Result {
+        if self.packets.dwords() + Self::LONGEST > MAX_PACKET_DWORDS {
+            self.submit()?;
+        }
+        f(&mut self.packets)
+    }
+
+    fn submit(&mut self) -> Result {
+        let packets = core::mem::replace(&mut self.packets, PacketBuffer::new());
+        let fence = self.engine.new_fence()?;
+        self.last = Some(self.engine.submit(
+            &[],
+            Body::Packets(&packets),
+            fence,
+            self.interruptible,
+        )?);
+        Ok(())
+    }
+
+    /// Submits the rest and returns the fence of all of it; the engine works in order.
+    fn finish(mut self) -> Result<ARef<Fence>> {
+        if !self.packets.is_empty() {
+            self.submit()?;
+        }
+        self.last.ok_or(EINVAL)
+    }
+}
+
+/// Fills VRAM with zeros. Returns the fence behind which it reads as such.
+pub(super) fn clear(gpu: &Gpu, extents: &[Extent], interruptible: bool) -> Result<ARef<Fence>> {
+    let mut batch = Batch::new(gpu, interruptible);
+
+    for extent in extents {
+        batch.push(|packets| packets.fill(gpu.vram_va(extent.offset), extent.size, 0))?;
+    }
+    batch.finish()
+}
+
+impl Window {
+    /// Makes the one window of a device.
+    pub(crate) fn new() -> Self {
+        Self(())
+    }
+
+    /// Copies all of a BO between its VRAM and its pages. Done when it returns.
+    pub(super) fn copy(
+        &mut self,
+        gpu: &Gpu,
+        extents: &[Extent],
+        pages: &[DmaAddress],
+        direction: Direction,
+    ) -> Result {
+        for (step, chunk) in pages.chunks(WINDOW_PAGES).enumerate() {
+            let start = (step * WINDOW_PAGES) as u64 * PAGE;
+            let bytes = start..start + chunk.len() as u64 * PAGE;
+            let window = 0..chunk.len() as u64;
+
+            gpu.gart_map(window.clone(), chunk.iter().copied())?;
+            let done = copy_step(gpu, extents, bytes, direction).and_then(|fence| wait(&fence));
+            gpu.gart_unmap(window);
+            done?;
+        }
+        Ok(())
+    }
+}
+
+/// Copies the bytes of a BO that the window shows.
+fn copy_step(
+    gpu: &Gpu,
+    extents: &[Extent],
+    bytes: Range<u64>,
+    direction: Direction,
+) -> Result<ARef<Fence>> {
+    let mut batch = Batch::new(gpu, false);
+
+    for_each_part(extents, bytes.clone(), |at, offset, size| {
+        let vram = gpu.vram_va(offset);
+        let pages = gpu.gart_va(at - bytes.start);
+        batch.push(|packets| match direction {
+            Direction::ToPages => packets.copy(vram, pages, size),
+            Direction::ToVram => packets.copy(pages, vram, size),
+        })
+    })?;
+    batch.finish()
+}
+
+/// Copies all of a BO from one place in VRAM to another. Done when it returns.
+pub(super) fn copy_within_vram(gpu: &Gpu, from: &[Extent], to: &[Extent]) -> Result {
+    let mut batch = Batch::new(gpu, false);
+    let mut start = 0;
+
+    for extent in to {
+        let end = start + extent.size;
+        for_each_part(from, start..end, |at, offset, size| {
+            let target = gpu.vram_va(extent.offset + (at - start));
+            batch.push(|packets| packets.copy(gpu.vram_va(offset), target, size))
+        })?;
+        start = end;
+    }
+    let fence = batch.finish()?;
+    wait(&fence)
+}
+
+/// Calls `f` with the offset in the BO, the offset in VRAM and the size of each piece of VRAM that
+/// holds some of the BO's `bytes`.
+fn for_each_part(
+    extents: &[Extent],
+    bytes: Range<u64>,
+    mut f: impl FnMut(u64, u64, u64) -> Result,
+) -> Result {
+    let mut start = 0;
+
+    for extent in extents {
+        let end = start + extent.size;
+        let part = bytes.start.max(start)..bytes.end.min(end);
+        if part.start < part.end {
+            f(
+                part.start,
+                extent.offset + (part.start - start),
+                part.end - part.start,
+            )?;
+        }
+        start = end;
+    }
+    Ok(())
+}
+
+/// Waits for a job of the kernel, which the watchdog ends if the engine does not.
+fn wait(fence: &Fence) -> Result {
+    fence.wait(false, Jiffies::MAX)?;
+    match fence.status() {
+        Some(Ok(())) => Ok(()),
+        Some(Err(ENODEV)) => Err(ENODEV),
+        _ => Err(EIO),
+    }
+}

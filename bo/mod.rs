@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver's buffer objects.
+
+mod backing;
+mod callbacks;
+mod migrate;
+mod mv;
+
+pub(crate) use self::{
+    backing::for_each_extent,
+    callbacks::{
+        evict_placement,
+        prepare_fault, //
+    },
+    migrate::Window,
+    mv::move_bo, //
+};
+
+use crate::{
+    driver::{
+        RgtDevice,
+        RgtDriver, //
+    },
+    placement::{
+        pages,
+        Request,
+        User, //
+    },
+    rust::{
+        dma_resv::LockedResv,
+        drm::ttm::{
+            self,
+            BoInit,
+            Caching,
+            OperationCtx,
+            Placement, //
+        }, //
+    },
+    vm::Vm, //
+};
+use kernel::{
+    page::{
+        page_align,
+        PAGE_SHIFT, //
+    },
+    prelude::*,
+    sizes::SZ_2M,
+    sync::aref::ARef, //
+};
+
+/// The driver's data of a BO.
+pub(crate) struct BoData {
+    /// Where it may be.
+    pub(crate) request: Request,
+    /// How the CPU maps its system pages.
+    pub(crate) caching: Caching,
+    /// Alignment in VRAM, in bytes; 0 for none.
+    pub(crate) alignment: u32,
+    /// The only VM that it may be bound in, whose reservation it shares, with the number that the
+    /// client knows it by.
+    pub(crate) private: Option<(ARef<Vm>, u32)>,
+}
+
+impl ttm::DriverBo for BoData {
+    type Driver = RgtDriver;
+
+    fn may_export(&self) -> Result {
+        if self.private.is_some() {
+            return Err(EPERM);
+        }
+        Ok(())
+    }
+}
+
+/// A buffer object of this driver.
+pub(crate) type Bo = ttm::Bo<BoData>;
+/// A buffer object whose reservation is held.
+pub(crate) type Reserved<'a> = ttm::Reserved<'a, BoData>;
+
+/// Makes a BO of `size` bytes, rounded up to whole pages.
+///
+/// Returns `EINVAL` for a size that is 0 or overflows, or an alignment that is not a power of two
+/// from a page to 2 MiB.
+pub(crate) fn create(dev: &RgtDevice, size: u64, data: BoData) -> Result<ARef<Bo>> {
+    let size = usize::try_from(size)
+        .ok()
+        .and_then(page_align)
+        .filter(|&size| size != 0 && size <= isize::MAX as usize)
+        .ok_or(EINVAL)?;
+    let alignment = data.alignment as usize;
+    if alignment != 0
+        && (!alignment.is_power_of_two()
+            || !(kernel::page::PAGE_SIZE..=SZ_2M).contains(&alignment))
+    {
+        return Err(EINVAL);
+    }
+    if size as u64 > largest(dev, &data.request) {
+        return Err(ENOSPC);
+    }
+
+    let vm = data.private.as_ref().map(|(vm, _)| vm.clone());
+    let guard = vm.as_ref().map(|vm| vm.resv().lock_interruptible()).transpose()?;
+    let resv: Option<&LockedResv<'_>> = guard.as_deref();
+    Bo::new(
+        dev,
+        BoInit {
+            size,
+            alignment_pages: (alignment >> PAGE_SHIFT) as u32,
+            resv,
+        },
+        Ok::<_, Error>(data),
+    )
+}
+
+/// Returns how many bytes a BO can have at most to fit into one of its places.
+fn largest(dev: &RgtDevice, request: &Request) -> u64 {
+    let visible = dev.vram.inner().visible_size();
+
+    request
+        .places(User::Cpu, pages(visible))
+        .as_slice()
+        .iter()
+        .map(|place| match place.mem_type() {
+            ttm::MemType::VRAM if request.needs_visible() => visible,
+            ttm::MemType::VRAM => dev.vram.inner().size(),
+            _ => dev.gtt.inner().limit(),
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// Brings a BO to where its user can reach it, and makes it the last to be evicted.
+///
+/// Returns `EINVAL` when the BO has no such place, `ENOSPC` or `ENOMEM` when there is no room.
+pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx) -> Result {
+    let visible = pages(bo.device().vram.inner().visible_size());
+    let places = bo.request.places(user, visible);
+    if places.as_slice().is_empty() {
+        return Err(EINVAL);
+    }
+
+    bo.validate(&Placement::new(places.as_slice()), ctx)?;
+    bo.touch();
+    Ok(())
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! PCI probe and unbind, DRM registration.
+
+use crate::{
+    bo::{
+        self,
+        Bo,
+        BoData,
+        Reserved,
+        Window, //
+    },
+    file::RgtFile,
+    hw::{
+        abi,
+        Gpu,
+        Interrupts, //
+    },
+    ioctl::{
+        cs,
+        gem,
+        query,
+        unimplemented::unimplemented,
+        vm, //
+    },
+    resource_mgr::{
+        Gtt,
+        Vram, //
+    },
+    rust::{
+        bindings::{
+            self,
+            drm_rgt_cs,
+            drm_rgt_ctx_create,
+            drm_rgt_ctx_destroy,
+            drm_rgt_gem_create,
+            drm_rgt_gem_info,
+            drm_rgt_gem_madvise,
+            drm_rgt_gem_mmap_offset,
+            drm_rgt_gem_userptr,
+            drm_rgt_gem_wait,
+            drm_rgt_query,
+            drm_rgt_vm_bind,
+            drm_rgt_vm_create,
+            drm_rgt_vm_destroy,
+            DRM_RGT_CS,
+            DRM_RGT_CTX_CREATE,
+            DRM_RGT_CTX_DESTROY,
+            DRM_RGT_GEM_CREATE,
+            DRM_RGT_GEM_INFO,
+            DRM_RGT_GEM_MADVISE,
+            DRM_RGT_GEM_MMAP_OFFSET,
+            DRM_RGT_GEM_USERPTR,
+            DRM_RGT_GEM_WAIT,
+            DRM_RGT_QUERY,
+            DRM_RGT_VM_BIND,
+            DRM_RGT_VM_CREATE,
+            DRM_RGT_VM_DESTROY, //
+        },
+        drm::{
+            ioctl::declare_ioctls,
+            ttm::{
+                self,
+                AllocFlags,
+                Caching,
+                DmaMappings,
+                IoMem,
+                Manager,
+                MemType,
+                Move,
+                MoveOutcome,
+                OperationCtx,
+                Place,
+                Resource, //
+            }, //
+        },
+        mm::total_ram, //
+    },
+};
+use kernel::{
+    device::{
+        Core,
+        DeviceContext, //
+    },
+    dma::{
+        Device as _,
+        DmaMask, //
+    },
+    drm::{
+        self,
+        ioctl::RENDER_ALLOW, //
+    },
+    io::PhysAddr,
+    new_mutex,
+    page::PAGE_SIZE,
+    pci,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
+};
+
+/// The DRM driver.
+pub(crate) struct RgtDriver;
+
+/// A DRM device of this driver.
+pub(crate) type RgtDevice<Ctx = drm::Normal> = drm::Device<RgtDriver, Ctx>;
+
+/// What a DRM device has for as long as anybody refers to it.
+#[pin_data]
+pub(crate) struct RgtData {
+    /// The TTM device; first, to be dropped before what its callbacks use.
+    #[pin]
+    pub(crate) ttm: ttm::Device<RgtDriver>,
+    /// The VRAM manager.
+    pub(crate) vram: Arc<Manager<Vram>>,
+    /// The GTT manager.
+    pub(crate) gtt: Arc<Manager<Gtt>>,
+    /// The part of the GART that copies go through.
+    #[pin]
+    pub(crate) window: Mutex<Window>,
+}
+
+impl RgtData {
+    fn new(
+        vram: Arc<Manager<Vram>>,
+        gtt: Arc<Manager<Gtt>>,
+    ) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            ttm <- ttm::Device::new(),
+            vram,
+            gtt,
+            window <- new_mutex!(Window::new(), "RgtData::window"),
+        })
+    }
+}
+
+#[vtable]
+impl drm::Driver for RgtDriver {
+    type Data = RgtData;
+    type RegistrationData<'a> = Gpu;
+    type Object = ttm::Object<BoData>;
+    type File = RgtFile;
+    type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 0,
+        minor: 1,
+        patchlevel: 0,
+        name: c"rust_gpu_ttm",
+        desc: c"softgpu virtual GPU",
+    };
+    const FEAT_RENDER: bool = true;
+
+    declare_ioctls! {
+        (DRM_RGT_QUERY, drm_rgt_query, IOWR, RENDER_ALLOW, query::query),
+        (DRM_RGT_GEM_CREATE, drm_rgt_gem_create, IOWR, RENDER_ALLOW, gem::create),
+        (DRM_RGT_GEM_MMAP_OFFSET, drm_rgt_gem_mmap_offset, IOWR, RENDER_ALLOW, gem::mmap_offset),
+        (DRM_RGT_GEM_INFO, drm_rgt_gem_info, IOWR, RENDER_ALLOW, gem::info),
+        (DRM_RGT_GEM_WAIT, drm_rgt_gem_wait, IOW, RENDER_ALLOW, gem::wait),
+        (DRM_RGT_GEM_USERPTR, drm_rgt_gem_userptr, IOWR, RENDER_ALLOW, unimplemented),
+        (DRM_RGT_GEM_MADVISE, drm_rgt_gem_madvise, IOWR, RENDER_ALLOW, unimplemented),
+        (DRM_RGT_CTX_CREATE, drm_rgt_ctx_create, IOWR, RENDER_ALLOW, unimplemented),
+        (DRM_RGT_CTX_DESTROY, drm_rgt_ctx_destroy, IOW, RENDER_ALLOW, unimplemented),
+        (DRM_RGT_VM_CREATE, drm_rgt_vm_create, IOWR, RENDER_ALLOW, vm::create),
+        (DRM_RGT_VM_DESTROY, drm_rgt_vm_destroy, IOW, RENDER_ALLOW, vm::destroy),
+        (DRM_RGT_VM_BIND, drm_rgt_vm_bind, IOWR, RENDER_ALLOW, vm::bind),
+        (DRM_RGT_CS, drm_rgt_cs, IOWR, RENDER_ALLOW, cs::cs),
+    }
+}
+
+impl ttm::Driver for RgtDriver {
+    type Bo = BoData;
+
+    fn ttm(data: &RgtData) -> &ttm::Device<Self> {
+        &data.ttm
+    }
+
+    fn caching(bo: &Bo) -> Caching {
+        bo.caching
+    }
+
+    fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
+        bo::evict_placement(bo)
+    }
+
+    fn move_bo(mv: Move<'_, BoData>) -> Result<MoveOutcome> {
+        bo::move_bo(mv)
+    }
+
+    fn io_mem(res: &Resource) -> Result<IoMem> {
+        let addr = vram_page(res, 0).ok_or(EINVAL)?;
+
+        Ok(IoMem {
+            addr,
+            caching: Caching::WriteCombined,
+        })
+    }
+
+    fn io_mem_page(res: &Resource, page: usize) -> PhysAddr {
+        // The fault path asks for pages of visible resources only.
+        vram_page(res, page).unwrap_or(0)
+    }
+
+    fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
+        bo::prepare_fault(bo, ctx)
+    }
+}
+
+/// Returns where the CPU sees a page of a resource in VRAM.
+fn vram_page(res: &Resource, page: usize) -> Option<PhysAddr> {
+    let (manager, vram) = res.of_manager::<Vram>()?;
+
+    manager.bus_address(vram.offset_of((page * PAGE_SIZE) as u64)?)
+}
+
+/// The PCI driver.
+pub(crate) struct RgtPciDriver;
+
+/// What lives as long as the PCI device is bound.
+///
+/// The fields are dropped in this order: first no client gets in any more and the hardware stops,
+/// then system pages are unmapped from the device, then its interrupts are freed.
+pub(crate) struct RgtPciData<'bound> {
+    _registration: drm::Registration<'bound, RgtDriver>,
+    _mappings: DmaMappings<RgtDriver>,
+    _interrupts: Interrupts<'bound>,
+}
+
+kernel::pci_device_table!(
+    PCI_TABLE,
+    <RgtPciDriver as pci::Driver>::IdInfo,
+    [(
+        pci::DeviceId::from_id(pci::Vendor::REDHAT_QUMRANET, abi::pci::DEVICE as u32),
+        ()
+    )]
+);
+
+impl pci::Driver for RgtPciDriver {
+    type IdInfo = ();
+    type Data<'bound> = RgtPciData<'bound>;
+
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+
+    fn probe<'bound>(
+        pdev: &'bound pci::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        pdev.enable_device_mem()?;
+        pdev.set_master();
+        // SAFETY: The device is being probed: nobody else makes DMA allocations or mappings.
+        unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<{ abi::pci::DMA_BITS }>())? };
+
+        let gpu = Gpu::new(pdev)?;
+        let interrupts = gpu.interrupts(pdev)?;
+        let (vram, gtt) = managers(pdev, &gpu)?;
+
+        let drm = drm::UnregisteredDevice::<RgtDriver>::new(pdev, RgtData::new(vram.clone(), gtt.clone()))?;
+        let (vram_size, gtt_size) = (vram.inner().size(), gtt.inner().limit());
+        ttm::Device::init(
+            &drm,
+            AllocFlags::PROPAGATE_ENOSPC,
+            [
+                (MemType::VRAM, vram_size, vram.into()),
+                (MemType::TT, gtt_size, gtt.into()),
+            ],
+        )?;
+        let mappings = DmaMappings::new(&drm);
+
+        // SAFETY: It is kept in `RgtPciData` and dropped with it; nobody forgets it.
+        let registration = unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(gpu), 0)? };
+        Ok(RgtPciData {
+            _registration: registration,
+            _mappings: mappings,
+            _interrupts: interrupts,
+        })
+    }
+}
+
+/// Makes the resource managers.
+fn managers(
+    pdev: &pci::Device<Core<'_>>,
+    gpu: &Gpu,
+) -> Result<(Arc<Manager<Vram>>, Arc<Manager<Gtt>>)> {
+    let info = gpu.info();
+    let bar = pdev.resource_start(abi::pci::BAR_VRAM)?;
+    let visible = info
+        .visible_size
+        .min(pdev.resource_len(abi::pci::BAR_VRAM)?);
+    let vram = Vram::new(info.vram_size, visible, bar)?;
+    // As other drivers do, leave half of the machine's memory to everybody else.
+    let gtt = Gtt::new(total_ram() / 2)?;
+
+    Ok((
+        Arc::pin_init(Manager::new(Ok::<_, Error>(vram)), GFP_KERNEL)?,
+        Arc::pin_init(Manager::new(Ok::<_, Error>(gtt)), GFP_KERNEL)?,
+    ))
+}
+
+/// The commands that `declare_ioctls!` computes are those of the C header.
+const _: () = {
+    let table = <RgtDriver as drm::Driver>::IOCTLS;
+    assert!(table[DRM_RGT_GEM_CREATE as usize].cmd == bindings::RGT_IOCTL_GEM_CREATE);
+    assert!(table[DRM_RGT_GEM_WAIT as usize].cmd == bindings::RGT_IOCTL_GEM_WAIT);
+    assert!(table[DRM_RGT_VM_BIND as usize].cmd == bindings::RGT_IOCTL_VM_BIND);
+    assert!(table[DRM_RGT_CS as usize].cmd == bindings::RGT_IOCTL_CS);
+};

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! CS.
+
+use super::{
+    flags,
+    gem::lookup,
+    reserved,
+    user_array,
+    Device,
+    File, //
+};
+use crate::{
+    hw::{
+        abi::limits::IB_MAX_DWORDS,
+        Gpu,
+        Ib,
+        MAX_IBS, //
+    },
+    rust::bindings::{
+        drm_rgt_cs,
+        drm_rgt_cs_bo,
+        drm_rgt_cs_ib,
+        DRM_RGT_CS_BO_NO_IMPLICIT,
+        DRM_RGT_CS_BO_WRITE, //
+    },
+    sched::{
+        Job,
+        JobBo, //
+    }, //
+};
+use kernel::prelude::*;
+
+/// Most BOs in one list.
+const MAX_BOS: usize = 4096;
+
+/// Submits a job.
+pub(crate) fn cs(_: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) -> Result<u32> {
+    reserved(&[args.extensions])?;
+    flags(args.flags, 0)?;
+    if args.ctx_id != 0 || args.in_sync_count != 0 || args.out_sync_count != 0 {
+        return Err(EOPNOTSUPP);
+    }
+    let engine = gpu.engine(args.engine).ok_or(EINVAL)?;
+    let vm = file.inner().vm(args.vm_id)?;
+    let ibs = ibs(args)?;
+    let bos = bos(args, file)?;
+
+    Job {
+        gpu,
+        vm: &vm,
+        engine,
+        ibs: &ibs,
+        bos: &bos,
+    }
+    .submit()?;
+    Ok(0)
+}
+
+fn ibs(args: &drm_rgt_cs) -> Result<KVec<Ib>> {
+    if args.ib_count == 0 {
+        return Err(EINVAL);
+    }
+
+    let raw_ibs = user_array::<drm_rgt_cs_ib>(args.ibs, args.ib_count, MAX_IBS)?;
+    let mut ibs = KVec::with_capacity(raw_ibs.len(), GFP_KERNEL)?;
+    for raw in &raw_ibs {
+        flags(raw.flags, 0)?;
+        if raw.addr % 4 != 0 || raw.dwords == 0 || raw.dwords > IB_MAX_DWORDS {
+            return Err(EINVAL);
+        }
+        ibs.push(
+            Ib {
+                addr: raw.addr,
+                dwords: raw.dwords,
+            },
+            GFP_KERNEL,
+        )?;
+    }
+    Ok(ibs)
+}
+
+fn bos(args: &drm_rgt_cs, file: &File) -> Result<KVVec<JobBo>> {
+    let raw_bos = user_array::<drm_rgt_cs_bo>(args.bos, args.bo_count, MAX_BOS)?;
+    let mut bos = KVVec::with_capacity(raw_bos.len(), GFP_KERNEL)?;
+
+    for raw in &raw_bos {
+        flags(raw.flags, DRM_RGT_CS_BO_WRITE | DRM_RGT_CS_BO_NO_IMPLICIT)?;
+        let bo = lookup(file, raw.handle)?;
+        // A private BO is part of its VM's jobs and of no others.
+        if bo.private.is_some() {
+            continue;
+        }
+        bos.push(
+            JobBo {
+                bo,
+                write: raw.flags & DRM_RGT_CS_BO_WRITE != 0,
+                implicit: raw.flags & DRM_RGT_CS_BO_NO_IMPLICIT == 0,
+            },
+            GFP_KERNEL,
+        )?;
+    }
+    Ok(bos)
+}

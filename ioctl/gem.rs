@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! GEM_CREATE, GEM_MMAP_OFFSET, GEM_INFO, GEM_WAIT.
+
+use super::{
+    flags,
+    reserved,
+    Device,
+    File, //
+};
+use crate::{
+    bo::{
+        self,
+        Bo,
+        BoData, //
+    },
+    hw::Gpu,
+    placement::Request,
+    rust::{
+        bindings::{
+            drm_rgt_gem_create,
+            drm_rgt_gem_info,
+            drm_rgt_gem_mmap_offset,
+            drm_rgt_gem_wait,
+            DRM_RGT_CACHING_CACHED,
+            DRM_RGT_CACHING_WC,
+            DRM_RGT_GEM_WAIT_READERS, //
+        },
+        dma_resv::Usage,
+        drm::{
+            timeout::abs_to_jiffies,
+            ttm::{
+                Caching,
+                Object, //
+            }, //
+        }, //
+    },
+};
+use kernel::{
+    drm::gem::BaseObject,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// Looks a BO up. `ENOENT` for an unknown handle.
+pub(super) fn lookup(file: &File, handle: u32) -> Result<ARef<Bo>> {
+    Ok(Bo::from_gem(Object::<BoData>::lookup_handle(file, handle)?))
+}
+
+/// Makes a BO.
+pub(crate) fn create(
+    dev: &Device,
+    _: &Gpu,
+    args: &mut drm_rgt_gem_create,
+    file: &File,
+) -> Result<u32> {
+    reserved(&[args.extensions])?;
+    let request = Request::new(args.placement, args.flags)?;
+    let caching = match args.caching {
+        DRM_RGT_CACHING_CACHED => Caching::Cached,
+        DRM_RGT_CACHING_WC => Caching::WriteCombined,
+        _ => return Err(EINVAL),
+    };
+    let private = match args.vm_id {
+        0 => None,
+        id => Some((file.inner().vm(id)?, id)),
+    };
+
+    let bo = bo::create(
+        dev,
+        args.size,
+        BoData {
+            request,
+            caching,
+            alignment: args.alignment,
+            private,
+        },
+    )?;
+    args.handle = bo.as_gem().create_handle(file)?;
+    args.size = bo.size() as u64;
+    Ok(0)
+}
+
+/// Returns where to map a BO.
+pub(crate) fn mmap_offset(
+    _: &Device,
+    _: &Gpu,
+    args: &mut drm_rgt_gem_mmap_offset,
+    file: &File,
+) -> Result<u32> {
+    reserved(&[args.extensions])?;
+    flags(args.flags, 0)?;
+
+    args.offset = lookup(file, args.handle)?.as_gem().create_mmap_offset()?;
+    Ok(0)
+}
+
+/// Tells what a BO is and where it is.
+pub(crate) fn info(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &File) -> Result<u32> {
+    reserved(&[args.pad.into(), args.extensions])?;
+    let bo = lookup(file, args.handle)?;
+    let region = bo
+        .reserve(true)?
+        .resource()
+        .map_or(0, |res| 1 << res.mem_type().as_raw());
+
+    args.size = bo.size() as u64;
+    args.placement = bo.request.mask();
+    args.flags = bo.request.flags();
+    args.caching = match bo.caching {
+        Caching::Cached => DRM_RGT_CACHING_CACHED,
+        _ => DRM_RGT_CACHING_WC,
+    };
+    args.alignment = bo.alignment;
+    args.vm_id = bo.private.as_ref().map_or(0, |(_, id)| *id);
+    args.current_placement = region;
+    Ok(0)
+}
+
+/// Waits for the jobs that use a BO.
+pub(crate) fn wait(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_wait, file: &File) -> Result<u32> {
+    reserved(&[args.extensions])?;
+    flags(args.flags, DRM_RGT_GEM_WAIT_READERS)?;
+    let bo = lookup(file, args.handle)?;
+
+    // Jobs do not say what they do to private BOs.
+    let usage = if bo.private.is_some() {
+        Usage::Bookkeep
+    } else if args.flags & DRM_RGT_GEM_WAIT_READERS != 0 {
+        Usage::Read
+    } else {
+        Usage::Write
+    };
+    bo.resv()
+        .wait(usage, true, abs_to_jiffies(args.timeout_ns))?;
+    Ok(0)
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! QUERY.
+
+use super::{
+    reserved,
+    user_slice,
+    Device,
+    File, //
+};
+use crate::{
+    hw::{
+        abi,
+        Gpu,
+        MAX_IBS, //
+    },
+    rust::bindings::{
+        drm_rgt_engine,
+        drm_rgt_query,
+        drm_rgt_query_device,
+        drm_rgt_query_list,
+        drm_rgt_region,
+        DRM_RGT_QUERY_DEVICE,
+        DRM_RGT_QUERY_ENGINES,
+        DRM_RGT_QUERY_REGIONS,
+        DRM_RGT_REGION_GTT,
+        DRM_RGT_REGION_SYSTEM,
+        DRM_RGT_REGION_VRAM, //
+    },
+    vm::VA_RANGE, //
+};
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    transmute::AsBytes, //
+};
+
+/// Answers a query.
+pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, _: &File) -> Result<u32> {
+    reserved(&[args.pad.into(), args.extensions])?;
+
+    let answer = match args.query {
+        DRM_RGT_QUERY_DEVICE => device(gpu)?,
+        DRM_RGT_QUERY_REGIONS => list(&regions(dev))?,
+        DRM_RGT_QUERY_ENGINES => engines(gpu)?,
+        _ => return Err(EINVAL),
+    };
+
+    let len = answer.len().min(usize::try_from(args.size).unwrap_or(usize::MAX));
+    if len != 0 {
+        user_slice(args.data, len)?
+            .writer()
+            .write_slice(&answer[..len])?;
+    }
+    args.size = answer.len() as u64;
+    Ok(0)
+}
+
+fn device(gpu: &Gpu) -> Result<KVec<u8>> {
+    let answer = drm_rgt_query_device {
+        revision: gpu.info().revision,
+        pci_id: u32::from(abi::pci::VENDOR) | u32::from(abi::pci::DEVICE) << 16,
+        va_start: VA_RANGE.start,
+        va_end: VA_RANGE.end,
+        page_size: PAGE_SIZE as u32,
+        max_vms: abi::limits::ADDRESS_SPACES - 1,
+        max_ib_dwords: abi::limits::IB_MAX_DWORDS,
+        max_ibs: MAX_IBS as u32,
+        reset_count: gpu.reset_count().into(),
+    };
+
+    let mut bytes = KVec::new();
+    bytes.extend_from_slice(answer.as_bytes(), GFP_KERNEL)?;
+    Ok(bytes)
+}
+
+/// A list's head and entries.
+fn list<T: AsBytes>(entries: &[T]) -> Result<KVec<u8>> {
+    let head = drm_rgt_query_list {
+        count: entries.len() as u32,
+        stride: size_of::<T>() as u32,
+    };
+
+    let mut bytes = KVec::new();
+    bytes.extend_from_slice(head.as_bytes(), GFP_KERNEL)?;
+    for entry in entries {
+        bytes.extend_from_slice(entry.as_bytes(), GFP_KERNEL)?;
+    }
+    Ok(bytes)
+}
+
+fn regions(dev: &Device) -> [drm_rgt_region; 3] {
+    let vram = dev.vram.inner();
+    let gtt = dev.gtt.inner();
+    let gtt_used = dev.gtt.usage();
+    let page = PAGE_SIZE as u32;
+
+    [
+        drm_rgt_region {
+            region: DRM_RGT_REGION_SYSTEM,
+            min_page_size: page,
+            size: 0,
+            used: dev.ttm.system_usage(),
+            visible_size: 0,
+            visible_used: 0,
+        },
+        drm_rgt_region {
+            region: DRM_RGT_REGION_GTT,
+            min_page_size: page,
+            size: gtt.limit(),
+            used: gtt_used,
+            visible_size: gtt.limit(),
+            visible_used: gtt_used,
+        },
+        drm_rgt_region {
+            region: DRM_RGT_REGION_VRAM,
+            min_page_size: page,
+            size: vram.size(),
+            used: dev.vram.usage(),
+            visible_size: vram.visible_size(),
+            visible_used: vram.visible_used(),
+        },
+    ]
+}
+
+fn engines(gpu: &Gpu) -> Result<KVec<u8>> {
+    let mut entries = KVec::with_capacity(gpu.engines().len(), GFP_KERNEL)?;
+    for engine in gpu.engines() {
+        entries.push(
+            drm_rgt_engine {
+                engine: engine.index(),
+                class: engine.class(),
+            },
+            GFP_KERNEL,
+        )?;
+    }
+    list(&entries)
+}

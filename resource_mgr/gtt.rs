@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! GTT: system pages that the GPU may see, up to a limit.
+//!
+//! The pages come from TTM's pool and each VM maps them on its own, so that all there is to manage
+//! is how many there are.
+
+use crate::rust::drm::ttm::{
+    AllocRequest,
+    ResourceManager, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+
+/// The GTT manager.
+pub(crate) struct Gtt {
+    limit: i64,
+    used: Arc<Atomic<i64>>,
+}
+
+impl Gtt {
+    /// Makes a manager that hands out at most `limit` bytes.
+    pub(crate) fn new(limit: u64) -> Result<Self> {
+        Ok(Self {
+            limit: limit.try_into()?,
+            used: Arc::new(Atomic::new(0), GFP_KERNEL)?,
+        })
+    }
+
+    /// Returns the limit in bytes.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit.unsigned_abs()
+    }
+}
+
+/// The part of the limit that a BO has.
+pub(crate) struct GttResource {
+    size: i64,
+    used: Arc<Atomic<i64>>,
+}
+
+impl GttResource {
+    fn new(gtt: &Gtt, size: usize) -> Result<Self> {
+        let size = size.try_into()?;
+        // Dropped when it turns out to be too much.
+        let this = Self {
+            size,
+            used: gtt.used.clone(),
+        };
+
+        if gtt.used.fetch_add(size, Relaxed) > gtt.limit - size {
+            return Err(ENOSPC);
+        }
+        Ok(this)
+    }
+}
+
+impl Drop for GttResource {
+    fn drop(&mut self) {
+        self.used.fetch_add(-self.size, Relaxed);
+    }
+}
+
+impl ResourceManager for Gtt {
+    type Resource = GttResource;
+
+    const USE_TT: bool = true;
+
+    fn alloc<'a>(
+        &'a self,
+        request: &'a AllocRequest<'_>,
+    ) -> impl PinInit<GttResource, Error> + 'a {
+        GttResource::new(self, request.size)
+    }
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Submission of jobs.
+
+mod deps;
+mod submit;
+
+pub(crate) use self::submit::{
+    Job,
+    JobBo, //
+};

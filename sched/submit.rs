@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From a job's description to the ring.
+
+use super::deps::Dependencies;
+use crate::{
+    bo::{
+        validate,
+        Bo,
+        Reserved, //
+    },
+    hw::{
+        Body,
+        Engine,
+        Gpu,
+        Ib, //
+    },
+    placement::User,
+    rust::{
+        dma_fence::Fence,
+        dma_resv::Usage,
+        drm::{
+            exec::{
+                Exec,
+                ExecFlags,
+                ExecLocks, //
+            },
+            ttm::OperationCtx, //
+        }, //
+    },
+    vm::{
+        rebind,
+        Vm, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+
+/// How often a job is tried whose BOs find no room: another job may hold the room, and not finding
+/// it is also how TTM reports that two jobs want each other's.
+const ATTEMPTS: u32 = 3;
+
+/// A BO that a job uses.
+pub(crate) struct JobBo {
+    /// The BO; none that is private to a VM.
+    pub(crate) bo: ARef<Bo>,
+    /// Whether the job writes it.
+    pub(crate) write: bool,
+    /// Whether the job waits for the BO's other users, and they for it.
+    pub(crate) implicit: bool,
+}
+
+/// A job.
+pub(crate) struct Job<'a> {
+    /// The GPU.
+    pub(crate) gpu: &'a Gpu,
+    /// The VM that it runs in.
+    pub(crate) vm: &'a Vm,
+    /// The engine that it runs on.
+    pub(crate) engine: &'a Arc<Engine>,
+    /// Its indirect buffers.
+    pub(crate) ibs: &'a [Ib],
+    /// The BOs that it uses.
+    pub(crate) bos: &'a [JobBo],
+}
+
+impl Job<'_> {
+    /// Submits the job. Returns its fence, which is on the reservations of its BOs.
+    ///
+    /// `EINVAL` for a BO that is twice in the list or that jobs cannot use, `ENOENT` when the VM is
+    /// closed, `ENOSPC` or `ENOMEM` when there is no room, `ENODEV` when the GPU is dead.
+    pub(crate) fn submit(&self) -> Result<ARef<Fence>> {
+        let mut exec = Exec::new(
+            ExecFlags {
+                interruptible: true,
+                ignore_duplicates: false,
+            },
+            self.bos.len() as u32 + 1,
+        )?;
+
+        let mut attempt = 1;
+        loop {
+            match exec.until_all_locked(|locks| self.lock(locks)) {
+                Err(ENOSPC) | Err(ENOMEM) if attempt < ATTEMPTS => attempt += 1,
+                Err(EALREADY) => return Err(EINVAL),
+                Err(err) => return Err(err),
+                Ok(()) => break,
+            }
+        }
+        self.queue(&exec)
+    }
+
+    /// Locks all that the job uses and brings it to where the GPU sees it.
+    fn lock(&self, locks: &mut ExecLocks<'_>) -> Result {
+        let mut ctx = OperationCtx::new(true);
+
+        self.vm.lock_resv(locks)?;
+        for job_bo in self.bos {
+            locks.lock(job_bo.bo.as_gem())?;
+        }
+        for job_bo in self.bos {
+            let mut bo = Reserved::of_exec(locks, &job_bo.bo)?;
+            validate(&mut bo, User::Gpu, &mut ctx)?;
+        }
+        rebind(self.vm, self.gpu, locks, &mut ctx)
+    }
+
+    /// Puts the job on the ring and its fence on the reservations.
+    fn queue(&self, exec: &Exec) -> Result<ARef<Fence>> {
+        let fence = self.engine.new_fence()?;
+        let mut deps = Dependencies::new(self.gpu, self.engine);
+
+        let vm_resv = exec.locked_resv(self.vm.resv())?;
+        deps.add(vm_resv, Usage::Kernel)?;
+        let mut vm_slot = vm_resv.reserve_fences(1)?;
+
+        let mut slots = KVec::with_capacity(self.bos.len(), GFP_KERNEL)?;
+        for job_bo in self.bos {
+            let resv = exec.resv_of(job_bo.bo.as_gem())?;
+            // A writer waits for readers, a reader for writers only.
+            deps.add(
+                resv,
+                match (job_bo.implicit, job_bo.write) {
+                    (false, _) => Usage::Kernel,
+                    (true, true) => Usage::Read,
+                    (true, false) => Usage::Write,
+                },
+            )?;
+            slots.push(resv.reserve_fences(1)?, GFP_KERNEL)?;
+        }
+        let deps = deps.wait_foreign()?;
+
+        let fence = self.vm.with_space(|space| {
+            let body = Body::Indirect {
+                space,
+                ibs: self.ibs,
+            };
+            self.engine.submit(&deps, body, fence, true)
+        })?;
+
+        vm_slot.add(&fence, Usage::Bookkeep);
+        for (job_bo, slot) in self.bos.iter().zip(&mut slots) {
+            slot.add(
+                &fence,
+                match (job_bo.implicit, job_bo.write) {
+                    (false, _) => Usage::Bookkeep,
+                    (true, true) => Usage::Write,
+                    (true, false) => Usage::Read,
+                },
+            );
+        }
+        Ok(fence)
+    }
+}

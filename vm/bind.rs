@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Changing what a VM maps.
+
+use super::Vm;
+use crate::{
+    bo::Bo,
+    hw::Gpu,
+    rust::drm::gpuvm::{
+        GpuVmGuard,
+        MapAlloc,
+        UnmapAlloc, //
+    },
+    vm::VmData, //
+};
+use core::ops::Range;
+use kernel::prelude::*;
+
+/// Maps the bytes of a BO from `offset` on at the addresses `va`.
+///
+/// Unless it may `replace` what is there, a range that is not vacant gives `EINVAL`. `ENOENT` when
+/// the VM is closed.
+pub(crate) fn map(
+    vm: &Vm,
+    gpu: &Gpu,
+    bo: &Bo,
+    offset: u64,
+    va: Range<u64>,
+    writable: bool,
+    replace: bool,
+) -> Result {
+    let alloc = MapAlloc::new(vm, bo)?;
+    let unmap_alloc = UnmapAlloc::new()?;
+
+    let done = {
+        let mut mappings = vm.lock();
+        map_locked(
+            vm,
+            gpu,
+            &mut mappings,
+            alloc,
+            replace.then_some(unmap_alloc),
+            offset,
+            va,
+            writable,
+        )
+    };
+    vm.cleanup();
+    done
+}
+
+#[expect(clippy::too_many_arguments)]
+fn map_locked(
+    vm: &Vm,
+    gpu: &Gpu,
+    mappings: &mut GpuVmGuard<'_, VmData>,
+    alloc: MapAlloc<VmData>,
+    replace: Option<UnmapAlloc<VmData>>,
+    offset: u64,
+    va: Range<u64>,
+    writable: bool,
+) -> Result {
+    if replace.is_none() && !mappings.is_vacant(&va) {
+        return Err(EINVAL);
+    }
+
+    vm.with_space(|space| gpu.space_prepare(space, va.clone()))?;
+    let done = match replace {
+        Some(unmap_alloc) => unmap_locked(vm, gpu, mappings, unmap_alloc, va.clone()),
+        None => Ok(()),
+    }
+    .and_then(|()| mappings.map(alloc, offset, va.clone(), writable));
+    match done {
+        Ok(()) => vm.set_stale(),
+        Err(_) => vm.with_space(|space| {
+            gpu.space_release(space, va);
+            Ok(())
+        })?,
+    }
+    done
+}
+
+/// Unmaps the addresses `va`: mappings in it, parts of others, holes.
+pub(crate) fn unmap(vm: &Vm, gpu: &Gpu, va: Range<u64>) -> Result {
+    let alloc = UnmapAlloc::new()?;
+    let done = unmap_locked(vm, gpu, &mut vm.lock(), alloc, va);
+
+    vm.cleanup();
+    done
+}
+
+fn unmap_locked(
+    vm: &Vm,
+    gpu: &Gpu,
+    mappings: &mut GpuVmGuard<'_, VmData>,
+    alloc: UnmapAlloc<VmData>,
+    va: Range<u64>,
+) -> Result {
+    // To fail here rather than half way.
+    vm.with_space(|_| Ok(()))?;
+
+    mappings.unmap(alloc, va, &mut |removed| {
+        // A VM that is closed meanwhile gives up all its tables.
+        let _ = vm.with_space(|space| {
+            gpu.space_unmap(space, removed.clone());
+            gpu.space_flush(space, removed.clone());
+            gpu.space_release(space, removed);
+            Ok(())
+        });
+    })
+}

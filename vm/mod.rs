@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! GPU address spaces.
+//!
+//! What is mapped where is GPUVM's; the page tables are `hw`'s. The tables follow: binding only
+//! reserves room in them, and the next job that uses the VM writes the entries of BOs whose place
+//! it has fixed by reserving them. A move takes the entries away again, see [`zap()`].
+//!
+//! Locks, outer ones first: reservations, the VM's mappings, a BO's GPUVA lock, the VM's space.
+
+mod bind;
+mod handle;
+mod rebind;
+
+pub(crate) use self::{
+    bind::{
+        map,
+        unmap, //
+    },
+    handle::VmHandle,
+    rebind::{
+        rebind,
+        zap, //
+    }, //
+};
+
+use crate::{
+    bo::BoData,
+    hw::SpaceId,
+    rust::drm::gpuvm::{
+        DriverGpuVm,
+        GpuVm, //
+    }, //
+};
+use core::ops::Range;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Mutex, //
+    }, //
+};
+
+/// GPU virtual addresses that can be bound: all but the first 64 KiB, so that a null pointer
+/// faults.
+pub(crate) const VA_RANGE: Range<u64> = 0x1_0000..1 << 47;
+
+/// The driver's data of a VM.
+#[pin_data]
+pub(crate) struct VmData {
+    /// The hardware's address space; [`None`] before the VM is open and once it is closed.
+    #[pin]
+    space: Mutex<Option<SpaceId>>,
+    /// Whether some mapping may be stale.
+    stale: Atomic<bool>,
+}
+
+impl DriverGpuVm for VmData {
+    type Bo = BoData;
+}
+
+/// A VM of this driver.
+pub(crate) type Vm = GpuVm<VmData>;
+
+impl VmData {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            space <- new_mutex!(None, "VmData::space"),
+            stale: Atomic::new(false),
+        })
+    }
+
+    fn open(&self, space: SpaceId) {
+        *self.space.lock() = Some(space);
+    }
+
+    /// Calls `f` with the address space, which cannot be given up meanwhile. `ENOENT` once the VM
+    /// is closed.
+    pub(crate) fn with_space<R>(&self, f: impl FnOnce(&SpaceId) -> Result<R>) -> Result<R> {
+        f(self.space.lock().as_ref().ok_or(ENOENT)?)
+    }
+
+    fn close(&self) -> Option<SpaceId> {
+        self.space.lock().take()
+    }
+
+    fn set_stale(&self) {
+        self.stale.store(true, Relaxed);
+    }
+
+    /// Returns whether a mapping may be stale, and forgets it.
+    fn take_stale(&self) -> bool {
+        let stale = self.stale.load(Relaxed);
+        if stale {
+            self.stale.store(false, Relaxed);
+        }
+        stale
+    }
+}
