@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets.
+
+use kernel::prelude::*;
+
+use crate::hw::abi::packet::{
+    self,
+    header,
+    len, //
+};
+
+/// Packets of the kernel's address space, for one job.
+pub(crate) struct PacketBuffer(KVec<u32>);
+
+impl PacketBuffer {
+    /// Makes an empty one.
+    pub(crate) const fn new() -> Self {
+        Self(KVec::new())
+    }
+
+    /// Appends a copy of `bytes` bytes from `source` to `destination`, which do not overlap.
+    pub(crate) fn copy(&mut self, source: u64, destination: u64, bytes: u64) -> Result {
+        let packet: [u32; len::COPY as usize] = [
+            header(packet::COPY, 0, len::COPY),
+            low(source),
+            high(source),
+            low(destination),
+            high(destination),
+            low(bytes),
+            high(bytes),
+        ];
+        Ok(self.0.extend_from_slice(&packet, GFP_KERNEL)?)
+    }
+
+    /// Appends a fill of `bytes` bytes from `destination` on with `pattern`; both are multiples
+    /// of 4.
+    pub(crate) fn fill(&mut self, destination: u64, bytes: u64, pattern: u32) -> Result {
+        if destination % 4 != 0 || bytes % 4 != 0 {
+            return Err(EINVAL);
+        }
+        let packet: [u32; len::FILL as usize] = [
+            header(packet::FILL, 0, len::FILL),
+            low(destination),
+            high(destination),
+            low(bytes),
+            high(bytes),
+            pattern,
+        ];
+        Ok(self.0.extend_from_slice(&packet, GFP_KERNEL)?)
+    }
+
+    /// Whether there are no packets.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Length in dwords.
+    pub(crate) fn dwords(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn as_slice(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+/// Writes `value` to `address` and raises the engine's interrupt.
+pub(super) fn fence(address: u64, value: u64) -> [u32; len::FENCE as usize] {
+    [
+        header(packet::FENCE, packet::FENCE_IRQ, len::FENCE),
+        low(address),
+        high(address),
+        low(value),
+        high(value),
+    ]
+}
+
+/// Waits until there is at least `value` at `address`.
+pub(super) fn wait(address: u64, value: u64) -> [u32; len::WAIT as usize] {
+    [
+        header(packet::WAIT, 0, len::WAIT),
+        low(address),
+        high(address),
+        low(value),
+        high(value),
+    ]
+}
+
+/// Runs the `dwords` dwords at `address` in address space `space`.
+pub(super) fn indirect(
+    space: u32,
+    address: u64,
+    dwords: u32,
+    tag: u64,
+) -> [u32; len::INDIRECT as usize] {
+    [
+        header(packet::INDIRECT, 0, len::INDIRECT),
+        space,
+        dwords,
+        low(address),
+        high(address),
+        low(tag),
+        high(tag),
+    ]
+}
+
+const fn low(value: u64) -> u32 {
+    value as u32
+}
+
+const fn high(value: u64) -> u32 {
+    (value >> 32) as u32
+}

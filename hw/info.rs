@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the device says about itself.
+
+use kernel::{
+    device::Device,
+    prelude::*, //
+};
+
+use super::{
+    abi::{
+        limits,
+        pte::BLOCK_2M,
+        regs::*, //
+    },
+    regs::Regs, //
+};
+
+/// What the device is and has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Info {
+    /// Major revision in bits 31:16, minor in 15:0.
+    pub(crate) revision: u32,
+    /// Bytes of VRAM, a multiple of 2 MiB.
+    pub(crate) vram_size: u64,
+    /// Bytes of VRAM, from its start, that the CPU can see.
+    pub(crate) visible_size: u64,
+    /// Number of engines.
+    pub(crate) engines: u32,
+}
+
+impl Info {
+    /// Makes sure that `regs` are those of a device that this driver knows, and reads its info.
+    pub(super) fn read(dev: &Device, regs: &Regs) -> Result<Self> {
+        let id = regs.read(ID);
+        if id != ID_MAGIC {
+            dev_err!(dev, "not a softgpu: its ID register reads {:#x}\n", id);
+            return Err(ENODEV);
+        }
+        let revision = regs.read(REVISION);
+        if revision >> 16 != REVISION_MAJOR {
+            dev_err!(
+                dev,
+                "revision {}.{} is not supported, {}.x is\n",
+                revision >> 16,
+                revision & 0xffff,
+                REVISION_MAJOR
+            );
+            return Err(ENODEV);
+        }
+
+        let engines = regs.read(ENGINES);
+        let spaces = regs.read(ADDRESS_SPACES);
+        let vram_size = regs.read64(VRAM_SIZE_LO);
+        if !(1..=limits::MAX_ENGINES).contains(&engines)
+            || spaces != limits::ADDRESS_SPACES
+            || !(BLOCK_2M..1 << 40).contains(&vram_size)
+        {
+            dev_err!(
+                dev,
+                "implausible: {} engines, {} address spaces, {:#x} bytes of VRAM\n",
+                engines,
+                spaces,
+                vram_size
+            );
+            return Err(ENODEV);
+        }
+
+        let vram_size = vram_size & !(BLOCK_2M - 1);
+        Ok(Self {
+            revision,
+            vram_size,
+            visible_size: regs.read64(VISIBLE_SIZE_LO).min(vram_size),
+            engines,
+        })
+    }
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The page tables of an address space.
+
+use core::ops::Range;
+use kernel::prelude::*;
+
+use super::{
+    node::{
+        parts,
+        Chain,
+        Count,
+        Node,
+        Pool, //
+    },
+    Backing, //
+};
+use crate::{
+    hw::abi::{
+        limits::{
+            PAGE_SIZE,
+            VA_BITS, //
+        },
+        pte::*, //
+    },
+    rust::devres::BoundDevice, //
+};
+
+const TOP: u32 = LEVELS - 1;
+
+/// How far down tables are made.
+#[derive(Clone, Copy)]
+pub(super) enum Depth {
+    /// To level 0: any page can be mapped and unmapped.
+    Pages = 0,
+    /// To level 1: only blocks of 2 MiB can.
+    Blocks = 1,
+}
+
+/// A tree of page tables.
+///
+/// Nothing but [`Pool::fill`] allocates: what is to be mapped needs its tables made before.
+/// Nothing here forgets translations that the device has cached.
+pub(super) struct PageTable {
+    root: Node,
+}
+
+impl PageTable {
+    /// Makes an empty one.
+    pub(super) fn new(bound: &BoundDevice) -> Result<Self> {
+        let root = bound.with(|dev| Node::new(dev, TOP))?;
+        Ok(Self { root })
+    }
+
+    /// What the address space's root register takes.
+    pub(super) fn root(&self) -> u64 {
+        self.root.link()
+    }
+
+    /// Makes the tables for `range` from those in `pool`, or says how many it takes.
+    pub(super) fn populate(
+        &mut self,
+        range: &Range<u64>,
+        depth: Depth,
+        pool: &mut Pool,
+    ) -> Result<(), Count> {
+        let missing = self.root.missing(TOP, depth as u32, range);
+        if !pool.has(missing) {
+            return Err(missing);
+        }
+        self.root.populate(TOP, depth as u32, range, pool);
+        Ok(())
+    }
+
+    /// Counts the pages of `range`, populated, as wanted.
+    pub(super) fn retain(&mut self, range: &Range<u64>) {
+        self.root.retain(TOP, range);
+    }
+
+    /// Takes back one [`Self::retain`] of the pages of `range`. Tables that nobody wants move to
+    /// `garbage`, to be freed when the device has forgotten them.
+    pub(super) fn release(&mut self, range: &Range<u64>, garbage: &mut Chain) {
+        self.root.release(TOP, range, garbage);
+    }
+
+    /// Maps `range` to `backing` and what follows it.
+    pub(super) fn map(
+        &mut self,
+        range: &Range<u64>,
+        backing: Backing,
+        writable: bool,
+        depth: Depth,
+    ) -> Result {
+        let (address, aperture) = match backing {
+            Backing::Vram(offset) => (offset, 0),
+            Backing::System(address) => (address, SYSTEM),
+        };
+        let end = address.checked_add(range.end - range.start).ok_or(EINVAL)?;
+        if address % PAGE_SIZE != 0
+            || end > 1 << VA_BITS
+            || !self.root.missing(TOP, depth as u32, range).is_zero()
+        {
+            return Err(EINVAL);
+        }
+        let access = if writable { WRITABLE } else { 0 };
+        self.root
+            .map(TOP, range, address, VALID | aperture | access);
+        Ok(())
+    }
+
+    /// Unmaps `range`.
+    pub(super) fn unmap(&mut self, range: &Range<u64>) {
+        self.root.unmap(TOP, range);
+    }
+}
+
+/// The walks. Each is over the part of the tree that `range` touches, with `self` at `level`.
+impl Node {
+    fn missing(&self, level: u32, bottom: u32, range: &Range<u64>) -> Count {
+        let mut count = Count::default();
+        for (index, part) in parts(level, range) {
+            match self.children.get(index) {
+                Some(Some(child)) if level - 1 > bottom => {
+                    count += child.missing(level - 1, bottom, &part);
+                }
+                Some(Some(_)) => {}
+                _ => count += Count::all(level - 1, bottom, &part),
+            }
+        }
+        count
+    }
+
+    fn populate(&mut self, level: u32, bottom: u32, range: &Range<u64>, pool: &mut Pool) {
+        for (index, part) in parts(level, range) {
+            let Some(child) = self.children.get_mut(index) else {
+                return;
+            };
+            if child.is_none() {
+                *child = pool.take(level - 1);
+                self.users += 1;
+                // One of level 0 stays hidden until a page of it is mapped.
+                if level > 1 {
+                    self.link_child(index);
+                }
+            }
+            if let Some(Some(child)) = self.children.get_mut(index) {
+                if level - 1 > bottom {
+                    child.populate(level - 1, bottom, &part, pool);
+                }
+            }
+        }
+    }
+
+    fn retain(&mut self, level: u32, range: &Range<u64>) {
+        if level == 0 {
+            self.users += (range.end - range.start) / PAGE_SIZE;
+            return;
+        }
+        for (index, part) in parts(level, range) {
+            if let Some(Some(child)) = self.children.get_mut(index) {
+                child.retain(level - 1, &part);
+            }
+        }
+    }
+
+    fn release(&mut self, level: u32, range: &Range<u64>, garbage: &mut Chain) {
+        if level == 0 {
+            let pages = (range.end - range.start) / PAGE_SIZE;
+            self.users = self.users.saturating_sub(pages);
+            return;
+        }
+        for (index, part) in parts(level, range) {
+            let Some(slot) = self.children.get_mut(index) else {
+                return;
+            };
+            let Some(child) = slot else {
+                continue;
+            };
+            child.release(level - 1, &part, garbage);
+            if child.users == 0 {
+                if let Some(child) = slot.take() {
+                    self.set(index, 0);
+                    self.users -= 1;
+                    garbage.push(child);
+                }
+            }
+        }
+    }
+
+    fn map(&mut self, level: u32, range: &Range<u64>, address: u64, bits: u64) {
+        for (index, part) in parts(level, range) {
+            let address = address + (part.start - range.start);
+            let whole = part.end - part.start == BLOCK_2M && address % BLOCK_2M == 0;
+            if level == 1 && whole {
+                self.set(index, address | bits | LEAF);
+            } else if level == 1 {
+                if let Some(child) = self.open(index) {
+                    child.map_pages(&part, address, bits);
+                }
+            } else if let Some(Some(child)) = self.children.get_mut(index) {
+                child.map(level - 1, &part, address, bits);
+            }
+        }
+    }
+
+    fn unmap(&mut self, level: u32, range: &Range<u64>) {
+        for (index, part) in parts(level, range) {
+            if level == 1 && part.end - part.start == BLOCK_2M {
+                self.set(index, 0);
+            } else if level == 1 {
+                if let Some(child) = self.open_valid(index) {
+                    child.unmap_pages(&part);
+                }
+            } else if let Some(Some(child)) = self.children.get_mut(index) {
+                child.unmap(level - 1, &part);
+            }
+        }
+    }
+}

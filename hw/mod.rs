@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The GPU as the CPU sees it.
+//!
+//! This knows nothing of DRM. What it has on offer is in [`Gpu`]: address spaces, the GART and
+//! engines that do jobs and signal fences.
+
+// Softgpu, to which this file is a public module, needs all of it.
+#[allow(dead_code, unreachable_pub)]
+pub(crate) mod abi;
+mod engine;
+mod fault;
+mod info;
+mod irq;
+mod mmu;
+mod regs;
+
+use core::ops::Range;
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    dma::DmaAddress,
+    pci,
+    prelude::*,
+    sync::Arc, //
+};
+
+use self::{
+    engine::Shared,
+    mmu::Mmu,
+    regs::Regs, //
+};
+use crate::rust::{
+    devres::BoundDevice,
+    dma_fence::Fence, //
+};
+
+pub(crate) use self::{
+    engine::{
+        Body,
+        Dependency,
+        Engine,
+        Ib,
+        PacketBuffer,
+        MAX_IBS,
+        MAX_PACKET_DWORDS, //
+    },
+    info::Info,
+    irq::Interrupts,
+    mmu::{
+        Backing,
+        SpaceId, //
+    }, //
+};
+
+/// A GPU.
+///
+/// Dropping it stops the device: fences of jobs that are not done signal with an error, and the
+/// device has no address of memory any more.
+pub(crate) struct Gpu {
+    regs: Regs,
+    info: Info,
+    mmu: Pin<KBox<Mmu>>,
+    shared: Arc<Shared>,
+    engines: KVec<Arc<Engine>>,
+}
+
+impl Gpu {
+    /// Resets the device and gets it going, without interrupts.
+    ///
+    /// Its memory and bus mastering are enabled, and the DMA mask is set.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`], with a message, if this is not a device that the driver knows.
+    pub(crate) fn new(pdev: &pci::Device<Bound>) -> Result<Self> {
+        let dev: &Device<Bound> = pdev.as_ref();
+        let regs = Regs::new(pdev)?;
+        let info = Info::read(dev, &regs)?;
+        regs.reset();
+
+        let bound = BoundDevice::new(dev)?;
+        let mmu = Mmu::new(regs.clone(), bound.clone(), info.vram_size)?;
+        let shared = Shared::new(dev, &bound, regs.clone(), &mmu)?;
+        let mut engines = KVec::with_capacity(info.engines as usize, GFP_KERNEL)?;
+        for index in 0..info.engines {
+            engines.push(Engine::new(index, &shared, &bound, &mmu)?, GFP_KERNEL)?;
+        }
+
+        let this = Self {
+            regs,
+            info,
+            mmu,
+            shared,
+            engines,
+        };
+        this.mmu.start();
+        for engine in &this.engines {
+            engine.start();
+        }
+        Ok(this)
+    }
+
+    /// Registers the handlers of the interrupts and enables them.
+    pub(crate) fn interrupts<'a>(&self, pdev: &'a pci::Device<Bound>) -> Result<Interrupts<'a>> {
+        Interrupts::new(pdev, &self.shared, &self.engines)
+    }
+
+    /// What the device is and has.
+    pub(crate) fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// Number of resets since power on.
+    pub(crate) fn reset_count(&self) -> u32 {
+        self.regs.read(abi::regs::RESET_COUNT)
+    }
+
+    /// Engine number `n`.
+    pub(crate) fn engine(&self, n: u32) -> Option<&Arc<Engine>> {
+        self.engines.get(n as usize)
+    }
+
+    /// All engines.
+    pub(crate) fn engines(&self) -> &[Arc<Engine>] {
+        &self.engines
+    }
+
+    /// The engine to copy with: the first of that class, or else the first of all.
+    pub(crate) fn copy_engine(&self) -> &Arc<Engine> {
+        self.engines
+            .iter()
+            .find(|engine| engine.class() == abi::class::COPY)
+            // PANIC: `Info::read()` made sure that there is an engine.
+            .unwrap_or(&self.engines[0])
+    }
+
+    /// What has to be done so that a job of `on` starts after `fence`.
+    pub(crate) fn dependency(&self, fence: &Fence, on: &Engine) -> Dependency {
+        if fence.is_signaled() || on.owns(fence) {
+            return Dependency::None;
+        }
+        self.engines
+            .iter()
+            .find(|engine| engine.owns(fence))
+            .map_or(Dependency::Foreign, |engine| Dependency::Engine {
+                engine: engine.index(),
+                seqno: fence.seqno(),
+            })
+    }
+
+    /// Finds an address space and makes it an empty one.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOSPC`] if all are in use.
+    pub(crate) fn alloc_space(&self) -> Result<SpaceId> {
+        self.mmu.alloc()
+    }
+
+    /// Frees an address space that no job uses any more.
+    pub(crate) fn free_space(&self, id: SpaceId) {
+        self.mmu.free(id);
+    }
+
+    /// Makes all page tables that it takes to map and unmap things in `va`.
+    ///
+    /// The tables stay until [`Self::space_release`] is called for all of the range, and for every
+    /// other range that they were prepared for.
+    pub(crate) fn space_prepare(&self, id: &SpaceId, va: Range<u64>) -> Result {
+        self.mmu.prepare(id, va)
+    }
+
+    /// Takes back [`Self::space_prepare`] for a range, or a part of one, that is unmapped.
+    pub(crate) fn space_release(&self, id: &SpaceId, va: Range<u64>) {
+        self.mmu.release(id, va);
+    }
+
+    /// Maps `size` bytes from `va` on, in a prepared range, to `backing` and what follows it.
+    ///
+    /// Where something is mapped already, [`Self::space_flush`] has to follow.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if anything is not a multiple of the page size or too large, or if the range is
+    /// not prepared.
+    pub(crate) fn space_map(
+        &self,
+        id: &SpaceId,
+        va: u64,
+        size: u64,
+        backing: Backing,
+        writable: bool,
+    ) -> Result {
+        let end = va.checked_add(size).ok_or(EINVAL)?;
+        self.mmu.map(id, va..end, backing, writable)
+    }
+
+    /// Unmaps what there is in `va`, a prepared range. [`Self::space_flush`] has to follow.
+    pub(crate) fn space_unmap(&self, id: &SpaceId, va: Range<u64>) {
+        self.mmu.unmap(id, va);
+    }
+
+    /// Has the device forget what it knows of the addresses in `va`. When this returns, no access
+    /// is under way that still uses it.
+    pub(crate) fn space_flush(&self, id: &SpaceId, va: Range<u64>) {
+        self.mmu.flush(id, va);
+    }
+
+    /// Address of an offset in VRAM, in the kernel's address space.
+    pub(crate) fn vram_va(&self, offset: u64) -> u64 {
+        self.mmu.vram_va(offset)
+    }
+
+    /// Address of an offset in the GART, in the kernel's address space.
+    pub(crate) fn gart_va(&self, offset: u64) -> u64 {
+        self.mmu.gart_va(offset)
+    }
+
+    /// Maps pages of the GART, unmapped so far, to `addresses`, one a page.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if there are too few addresses, or if the pages are not in the GART. Nothing is
+    /// mapped then.
+    pub(crate) fn gart_map(
+        &self,
+        pages: Range<u64>,
+        addresses: impl Iterator<Item = DmaAddress>,
+    ) -> Result {
+        self.mmu.gart_map(pages, addresses)
+    }
+
+    /// Unmaps pages of the GART. When this returns, the device does not use them any more.
+    pub(crate) fn gart_unmap(&self, pages: Range<u64>) {
+        self.mmu.gart_unmap(pages);
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        for engine in &self.engines {
+            engine.stop();
+        }
+        self.regs.reset();
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The registers of BAR 0.
+
+use kernel::{
+    device::Bound,
+    io::Io,
+    pci::{
+        self,
+        DevresBar, //
+    },
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::abi::{
+    pci::{
+        BAR_REGS,
+        BAR_REGS_SIZE, //
+    },
+    regs::*, //
+};
+
+/// A handle of the registers.
+///
+/// A device that is gone, unbound or pulled out, takes no writes, and what it reads as means
+/// nothing; see [`Regs::is_present`].
+#[derive(Clone)]
+pub(crate) struct Regs(Arc<DevresBar<BAR_REGS_SIZE>>);
+
+impl Regs {
+    /// Maps the registers of `pdev`.
+    pub(super) fn new(pdev: &pci::Device<Bound>) -> Result<Self> {
+        let bar = pdev.iomap_region_sized::<BAR_REGS_SIZE>(BAR_REGS, c"rust_gpu_ttm/regs")?;
+        Ok(Self(Arc::new(bar.into_devres()?, GFP_KERNEL)?))
+    }
+
+    /// Reads the register at `offset`.
+    pub(super) fn read(&self, offset: usize) -> u32 {
+        self.0
+            .try_access_with(|bar| bar.try_read32(offset))
+            .and_then(Result::ok)
+            .unwrap_or(!0)
+    }
+
+    /// Whether the device answers. Without one a read gives all ones, or zeros, as the bus has it.
+    pub(super) fn is_present(&self) -> bool {
+        self.read(ID) == ID_MAGIC
+    }
+
+    /// Writes the register at `offset`.
+    ///
+    /// Earlier writes to coherent memory are visible to the device before this one is.
+    pub(super) fn write(&self, offset: usize, value: u32) {
+        self.0
+            .try_access_with(|bar| bar.try_write32(value, offset).ok());
+    }
+
+    /// Reads the pair of registers at `offset`.
+    pub(super) fn read64(&self, offset: usize) -> u64 {
+        u64::from(self.read(offset)) | u64::from(self.read(offset + 4)) << 32
+    }
+
+    /// Writes the pair of registers at `offset`, the low half first.
+    pub(super) fn write64(&self, offset: usize, value: u64) {
+        self.write(offset, value as u32);
+        self.write(offset + 4, (value >> 32) as u32);
+    }
+
+    /// Reads the register at `offset` among those of `engine`.
+    pub(super) fn engine_read(&self, engine: u32, offset: usize) -> u32 {
+        self.read(Self::engine_offset(engine, offset))
+    }
+
+    /// Writes the register at `offset` among those of `engine`.
+    pub(super) fn engine_write(&self, engine: u32, offset: usize, value: u32) {
+        self.write(Self::engine_offset(engine, offset), value);
+    }
+
+    /// Writes the pair of registers at `offset` among those of `engine`.
+    pub(super) fn engine_write64(&self, engine: u32, offset: usize, value: u64) {
+        self.write64(Self::engine_offset(engine, offset), value);
+    }
+
+    /// Tells `engine` where the packets in its ring end.
+    pub(super) fn doorbell(&self, engine: u32, tail: u32) {
+        self.write(DOORBELL + 4 * engine as usize, tail);
+    }
+
+    /// Sets the root of an address space, a page-table entry.
+    pub(super) fn set_root(&self, space: u32, root: u64) {
+        self.write64(AS_BASE + AS_STRIDE * space as usize + AS_ROOT_LO, root);
+        self.flush();
+    }
+
+    /// Resets the device.
+    pub(super) fn reset(&self) {
+        self.write(RESET, RESET_MAGIC);
+        self.flush();
+    }
+
+    /// Waits until all writes so far are complete: the bus may post them, a read pushes them ahead
+    /// of itself.
+    pub(super) fn flush(&self) {
+        self.read(ID);
+    }
+
+    fn engine_offset(engine: u32, offset: usize) -> usize {
+        ENGINE_BASE + ENGINE_STRIDE * engine as usize + offset
+    }
+}
