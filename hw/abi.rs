@@ -222,7 +222,7 @@ pub mod fault {
 /// Page-table entries, 64 bits each, 512 to a table, four levels of nine bits.
 ///
 /// An address is 48 bits: 47:39 index level 3 (the root), 38:30 level 2, 29:21 level 1, 20:12
-/// level 0. Entries of level 0 are always leaves; one of level 1 is a leaf with [`LEAF`] set.
+/// level 0. Entries of level 0 are always leaves; one of level 1 is a leaf with [`LEAF`](pte::LEAF) set.
 pub mod pte {
     /// The entry is valid; all other bits of an entry without it are ignored.
     pub const VALID: u64 = 1 << 0;
