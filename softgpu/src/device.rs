@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The GPU without its PCI side.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, ensure};
+
+use crate::abi::{limits, pte};
+use crate::engine::{Class, Engine, Shared};
+use crate::fault::FaultQueue;
+use crate::irq::Irqs;
+use crate::memory::Memory;
+use crate::registers::Latches;
+use crate::vram::Vram;
+
+/// The engines of this GPU, by number.
+const ENGINES: [Class; 2] = [Class::Render, Class::Copy];
+
+/// What can be chosen about a GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Bytes of VRAM.
+    pub vram: u64,
+    /// Bytes of it, from its start, that BAR 2 shows.
+    pub visible: u64,
+}
+
+impl Config {
+    /// A choice that a GPU can have. Without `visible` all of VRAM is, or as much of it as the
+    /// size of a BAR allows.
+    pub fn new(vram: u64, visible: Option<u64>) -> anyhow::Result<Self> {
+        ensure!(
+            vram != 0 && vram.is_multiple_of(pte::BLOCK_2M),
+            "the size of VRAM, {vram} bytes, is not a multiple of 2 MiB"
+        );
+        ensure!(
+            vram <= 1 << limits::VA_BITS,
+            "the size of VRAM, {vram} bytes, is more than {} bits can address",
+            limits::VA_BITS
+        );
+        let visible = visible.unwrap_or(1 << vram.ilog2());
+        ensure!(
+            visible.is_power_of_two() && visible >= limits::PAGE_SIZE,
+            "the visible size, {visible} bytes, is not a power of two of at least one page"
+        );
+        ensure!(
+            visible <= vram,
+            "the visible size, {visible} bytes, is more than the {vram} bytes of VRAM"
+        );
+        Ok(Self { vram, visible })
+    }
+}
+
+/// A GPU: its registers (in `registers.rs`), and what they control.
+pub struct Device {
+    pub(crate) config: Config,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) engines: Vec<Arc<Engine>>,
+    pub(crate) latches: Latches,
+    pub(crate) resets: u32,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Device {
+    /// Powers a GPU on.
+    pub fn new(config: Config) -> anyhow::Result<Self> {
+        let shared = Arc::new(Shared {
+            memory: Memory::new(Vram::new(config.vram)?),
+            irqs: Irqs::default(),
+            faults: FaultQueue::default(),
+        });
+        let mut device = Self {
+            config,
+            shared,
+            engines: Vec::new(),
+            latches: Latches::default(),
+            resets: 0,
+            threads: Vec::new(),
+        };
+        for (number, class) in (0..).zip(ENGINES) {
+            let (engine, thread) = Engine::start(number, class, Arc::clone(&device.shared))
+                .with_context(|| format!("cannot start the thread of engine {number}"))?;
+            device.engines.push(engine);
+            device.threads.push(thread);
+        }
+        Ok(device)
+    }
+
+    /// What was chosen.
+    pub fn config(&self) -> Config {
+        self.config
+    }
+
+    /// What the engines share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Loses all state and the content of VRAM.
+    pub fn reset(&mut self) {
+        for engine in &self.engines {
+            engine.reset_all();
+        }
+        {
+            let mut view = self.shared.memory.write();
+            view.mmu.reset();
+            view.vram.clear();
+        }
+        self.shared.faults.clear();
+        self.shared.irqs.reset();
+        self.latches = Latches::default();
+        self.resets = self.resets.wrapping_add(1);
+    }
+
+    /// Follows the bus master bit of the PCI command register.
+    pub fn set_bus_master(&self, allowed: bool) {
+        self.shared.memory.write().dma.set_bus_master(allowed);
+        self.shared.irqs.set_bus_master(allowed);
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        for engine in &self.engines {
+            engine.shut_down();
+        }
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    const M: u64 = 1 << 20;
+
+    #[test]
+    fn configs() {
+        let config = |vram, visible| Config::new(vram, visible).map(|config| config.visible);
+        assert_eq!(config(256 * M, None).unwrap(), 256 * M);
+        assert_eq!(config(192 * M, None).unwrap(), 128 * M);
+        assert_eq!(config(192 * M, Some(64 * M)).unwrap(), 64 * M);
+        for (vram, visible) in [
+            (0, None),
+            (3 * M, None),
+            (1 << 49, None),
+            (64 * M, Some(128 * M)),
+            (64 * M, Some(48 * M)),
+            (64 * M, Some(0)),
+            (64 * M, Some(2048)),
+        ] {
+            assert!(config(vram, visible).is_err(), "{vram} {visible:?}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What packets do.
+
+use std::time::Duration;
+
+use crate::abi::regs;
+use crate::fault::{Access, Fault, Reason, Record};
+use crate::memory::in_range;
+
+use super::packet::{Level, Packet, Rectangle};
+use super::source::Source;
+use super::transfer::Transfer;
+use super::{Engine, Stop};
+
+/// Pause before the second look of a WAIT; each later one is twice as long, up to a limit.
+const WAIT_FIRST: Duration = Duration::from_micros(10);
+const WAIT_LONGEST: Duration = Duration::from_micros(500);
+
+impl Engine {
+    /// Runs a packet that stands in `space`. True if it asks for the engine's interrupt.
+    pub(super) fn execute(
+        &self,
+        transfer: &Transfer<'_>,
+        space: u32,
+        packet: Packet,
+    ) -> Result<bool, Stop> {
+        match packet {
+            Packet::Nop => {}
+            Packet::Fence {
+                address,
+                value,
+                irq,
+            } => {
+                transfer.store(space, address, value)?;
+                return Ok(irq);
+            }
+            Packet::Indirect {
+                space,
+                dwords,
+                address,
+                tag,
+            } => self.indirect(transfer, space, address, dwords, tag)?,
+            Packet::TlbInvalidate { space, start, size } => {
+                let mut view = self.shared.memory.write();
+                view.mmu.invalidate(space, start, size);
+            }
+            Packet::Wait { address, value } => self.wait(transfer, space, address, value)?,
+            Packet::Copy {
+                source,
+                destination,
+                bytes,
+            } => transfer.copy(space, source, destination, bytes)?,
+            Packet::Fill {
+                destination,
+                bytes,
+                pattern,
+            } => transfer.fill(space, destination, bytes, pattern)?,
+            Packet::Write { destination, data } => transfer.write(space, destination, &data)?,
+            Packet::Checksum {
+                source,
+                bytes,
+                destination,
+            } => {
+                let sum = transfer.checksum(space, source, bytes)?;
+                transfer.store(space, destination, sum)?;
+            }
+            Packet::RectFill(rectangle) => rect_fill(transfer, space, &rectangle)?,
+        }
+        Ok(false)
+    }
+
+    /// Runs an indirect buffer. Its faults are reported and end it, not the ring.
+    fn indirect(
+        &self,
+        transfer: &Transfer<'_>,
+        space: u32,
+        base: u64,
+        dwords: u32,
+        tag: u64,
+    ) -> Result<(), Stop> {
+        let source = Source {
+            level: Level::Indirect,
+            space,
+            base,
+            size: dwords * 4,
+        };
+        match self.run_buffer(transfer, &source) {
+            Err(Stop::Fault(fault)) => self.report(&fault, tag),
+            result => result,
+        }
+    }
+
+    fn run_buffer(&self, transfer: &Transfer<'_>, source: &Source) -> Result<(), Stop> {
+        super::transfer::check_range(source.space, source.base, source.size.into(), Access::Fetch)?;
+        let mut offset = 0;
+        while offset < source.size {
+            let fetched = source.fetch(transfer, self.class, offset, source.size - offset)?;
+            self.execute(transfer, source.space, fetched.packet)?;
+            offset += fetched.bytes;
+        }
+        Ok(())
+    }
+
+    /// Puts a fault into the queue, once there is room, and raises its interrupt.
+    pub(super) fn report(&self, fault: &Fault, tag: u64) -> Result<(), Stop> {
+        let record = Record::new(self.number, fault, tag);
+        if !self.shared.faults.push(record, || self.stopped()) {
+            return Err(Stop::Interrupted);
+        }
+        self.shared.irqs.raise(regs::VECTOR_FAULT);
+        Ok(())
+    }
+
+    fn wait(
+        &self,
+        transfer: &Transfer<'_>,
+        space: u32,
+        address: u64,
+        value: u64,
+    ) -> Result<(), Stop> {
+        let mut pause = WAIT_FIRST;
+        while transfer.load(space, address)? < value {
+            self.pause(pause)?;
+            pause = (pause * 2).min(WAIT_LONGEST);
+        }
+        Ok(())
+    }
+}
+
+fn rect_fill(transfer: &Transfer<'_>, space: u32, rectangle: &Rectangle) -> Result<(), Stop> {
+    if rectangle.width == 0 || rectangle.height == 0 {
+        return Ok(());
+    }
+    let row_bytes = u64::from(rectangle.width) * 4;
+    // 128 bits, because the numbers of a rectangle can leave 64.
+    let last_row = u128::from(rectangle.top) + u128::from(rectangle.height) - 1;
+    let end = u128::from(rectangle.surface)
+        + last_row * u128::from(rectangle.pitch)
+        + u128::from(rectangle.left) * 4
+        + u128::from(row_bytes);
+    if u64::try_from(end).is_err() || !in_range(0, end as u64) {
+        return Err(Stop::Fault(Fault {
+            space,
+            address: rectangle.surface,
+            access: Access::Write,
+            reason: Reason::OutOfRange,
+        }));
+    }
+    let first = rectangle.surface + u64::from(rectangle.left) * 4;
+    for row in 0..u64::from(rectangle.height) {
+        let line = (u64::from(rectangle.top) + row) * u64::from(rectangle.pitch);
+        transfer.fill(space, first + line, row_bytes, rectangle.pixel)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets: which ones an engine takes, and their operands.
+
+use crate::abi::limits;
+use crate::abi::packet::{self as op, len};
+use crate::fault::{Access, Fault, Reason};
+
+use super::Class;
+
+/// Where a packet stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// In a ring.
+    Ring,
+    /// In an indirect buffer.
+    Indirect,
+}
+
+/// The header of a packet that may stand where it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    opcode: u32,
+    flags: u32,
+    pub(super) dwords: u32,
+}
+
+impl Header {
+    /// Reads a header; none if an engine of `class` does not take such a packet at `level`.
+    pub(super) fn parse(raw: u32, class: Class, level: Level) -> Option<Self> {
+        let header = Self {
+            opcode: raw & 0xff,
+            flags: raw >> 8 & 0xff,
+            dwords: raw >> 16,
+        };
+        let (flags, lengths) = match header.opcode {
+            op::NOP => (0, 1..=len::MAX),
+            op::FENCE => (op::FENCE_IRQ, len::FENCE..=len::FENCE),
+            op::INDIRECT => (0, len::INDIRECT..=len::INDIRECT),
+            op::TLB_INVALIDATE => (0, len::TLB_INVALIDATE..=len::TLB_INVALIDATE),
+            op::WAIT => (0, len::WAIT..=len::WAIT),
+            op::COPY => (0, len::COPY..=len::COPY),
+            op::FILL => (0, len::FILL..=len::FILL),
+            op::WRITE => (0, len::WRITE_MIN..=len::MAX),
+            op::CHECKSUM => (0, len::CHECKSUM..=len::CHECKSUM),
+            op::RECT_FILL => (0, len::RECT_FILL..=len::RECT_FILL),
+            _ => return None,
+        };
+        let ring_only = matches!(
+            header.opcode,
+            op::FENCE | op::INDIRECT | op::TLB_INVALIDATE | op::WAIT
+        );
+        let render_only = header.opcode == op::RECT_FILL;
+        let allowed = header.flags & !flags == 0
+            && lengths.contains(&header.dwords)
+            && !(ring_only && level != Level::Ring)
+            && !(render_only && class != Class::Render);
+        allowed.then_some(header)
+    }
+
+    /// Bytes to fetch after the header.
+    pub(super) fn operand_bytes(self) -> usize {
+        match self.opcode {
+            op::NOP => 0,
+            _ => (self.dwords as usize - 1) * 4,
+        }
+    }
+}
+
+/// A packet with operands that are as they should be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Packet {
+    Nop,
+    Fence {
+        address: u64,
+        value: u64,
+        irq: bool,
+    },
+    Indirect {
+        space: u32,
+        dwords: u32,
+        address: u64,
+        tag: u64,
+    },
+    TlbInvalidate {
+        space: u32,
+        start: u64,
+        size: u64,
+    },
+    Wait {
+        address: u64,
+        value: u64,
+    },
+    Copy {
+        source: u64,
+        destination: u64,
+        bytes: u64,
+    },
+    Fill {
+        destination: u64,
+        bytes: u64,
+        pattern: u32,
+    },
+    Write {
+        destination: u64,
+        data: Vec<u8>,
+    },
+    Checksum {
+        source: u64,
+        bytes: u64,
+        destination: u64,
+    },
+    RectFill(Rectangle),
+}
+
+/// A rectangle of a surface.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rectangle {
+    pub(super) surface: u64,
+    pub(super) pitch: u32,
+    pub(super) left: u32,
+    pub(super) top: u32,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) pixel: u32,
+}
+
+/// The operands, taken in order. A packet has as many as its length says.
+struct Operands<'a> {
+    bytes: &'a [u8],
+    space: u32,
+}
+
+impl Operands<'_> {
+    fn dword(&mut self) -> u32 {
+        match self.bytes.split_first_chunk() {
+            Some((first, rest)) => {
+                self.bytes = rest;
+                u32::from_le_bytes(*first)
+            }
+            None => 0,
+        }
+    }
+
+    fn qword(&mut self) -> u64 {
+        let low = self.dword();
+        u64::from(self.dword()) << 32 | u64::from(low)
+    }
+
+    /// An address, for an `access` that wants it aligned.
+    fn address(&mut self, alignment: u64, access: Access) -> Result<u64, Option<Fault>> {
+        let address = self.qword();
+        check_alignment(self.space, address, alignment, access)?;
+        Ok(address)
+    }
+}
+
+fn check_alignment(
+    space: u32,
+    address: u64,
+    alignment: u64,
+    access: Access,
+) -> Result<(), Option<Fault>> {
+    if address.is_multiple_of(alignment) {
+        return Ok(());
+    }
+    Err(Some(Fault {
+        space,
+        address,
+        access,
+        reason: Reason::Misaligned,
+    }))
+}
+
+/// A field of a packet; without `valid`, the packet is a bad one.
+fn require(valid: bool) -> Result<(), Option<Fault>> {
+    if valid { Ok(()) } else { Err(None) }
+}
+
+impl Packet {
+    /// Decodes the operands of a packet that runs in `space`. The error is the fault of an
+    /// operand, or none if the packet as a whole is bad.
+    pub(super) fn decode(
+        header: Header,
+        operands: Vec<u8>,
+        space: u32,
+    ) -> Result<Self, Option<Fault>> {
+        let mut from = Operands {
+            bytes: &operands,
+            space,
+        };
+        Ok(match header.opcode {
+            op::NOP => Self::Nop,
+            op::FENCE => Self::Fence {
+                address: from.address(8, Access::Write)?,
+                value: from.qword(),
+                irq: header.flags & op::FENCE_IRQ != 0,
+            },
+            op::INDIRECT => {
+                let space = from.dword();
+                let dwords = from.dword();
+                require(space < limits::ADDRESS_SPACES && dwords <= limits::IB_MAX_DWORDS)?;
+                let address = from.qword();
+                check_alignment(space, address, 4, Access::Fetch)?;
+                let tag = from.qword();
+                Self::Indirect {
+                    space,
+                    dwords,
+                    address,
+                    tag,
+                }
+            }
+            op::TLB_INVALIDATE => {
+                let space = from.dword();
+                require(space < limits::ADDRESS_SPACES && from.dword() == 0)?;
+                Self::TlbInvalidate {
+                    space,
+                    start: from.qword(),
+                    size: from.qword(),
+                }
+            }
+            op::WAIT => Self::Wait {
+                address: from.address(8, Access::Read)?,
+                value: from.qword(),
+            },
+            op::COPY => Self::Copy {
+                source: from.qword(),
+                destination: from.qword(),
+                bytes: from.qword(),
+            },
+            op::FILL => {
+                let destination = from.address(4, Access::Write)?;
+                let bytes = from.qword();
+                require(bytes.is_multiple_of(4))?;
+                let pattern = from.dword();
+                Self::Fill {
+                    destination,
+                    bytes,
+                    pattern,
+                }
+            }
+            op::WRITE => Self::Write {
+                destination: from.address(4, Access::Write)?,
+                data: from.bytes.to_vec(),
+            },
+            op::CHECKSUM => {
+                let source = from.address(4, Access::Read)?;
+                let bytes = from.qword();
+                require(bytes.is_multiple_of(4))?;
+                let destination = from.address(8, Access::Write)?;
+                Self::Checksum {
+                    source,
+                    bytes,
+                    destination,
+                }
+            }
+            op::RECT_FILL => {
+                let rectangle = Rectangle {
+                    surface: from.address(4, Access::Write)?,
+                    pitch: from.dword(),
+                    left: from.dword(),
+                    top: from.dword(),
+                    width: from.dword(),
+                    height: from.dword(),
+                    pixel: from.dword(),
+                };
+                require(rectangle.pitch.is_multiple_of(4))?;
+                Self::RectFill(rectangle)
+            }
+            _ => return Err(None),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers() {
+        let parse = |opcode, flags, dwords, class, level| {
+            Header::parse(op::header(opcode, flags, dwords), class, level).is_some()
+        };
+        let (render, copy) = (Class::Render, Class::Copy);
+        assert!(parse(op::NOP, 0, 1, copy, Level::Indirect));
+        assert!(!parse(op::NOP, 0, 0, copy, Level::Ring));
+        assert!(!parse(op::NOP, 1, 1, copy, Level::Ring));
+        assert!(parse(op::FENCE, op::FENCE_IRQ, 5, copy, Level::Ring));
+        assert!(!parse(op::FENCE, 2, 5, copy, Level::Ring));
+        assert!(!parse(op::FENCE, 0, 6, copy, Level::Ring));
+        for opcode in [op::FENCE, op::WAIT] {
+            assert!(!parse(opcode, 0, 5, copy, Level::Indirect));
+        }
+        for opcode in [op::INDIRECT, op::TLB_INVALIDATE] {
+            assert!(parse(opcode, 0, 7, copy, Level::Ring));
+            assert!(!parse(opcode, 0, 7, copy, Level::Indirect));
+        }
+        assert!(parse(op::RECT_FILL, 0, 9, render, Level::Indirect));
+        assert!(!parse(op::RECT_FILL, 0, 9, copy, Level::Indirect));
+        assert!(parse(op::WRITE, 0, 4, copy, Level::Indirect));
+        assert!(!parse(op::WRITE, 0, 3, copy, Level::Indirect));
+        assert!(!parse(0xff, 0, 1, render, Level::Ring));
+    }
+}

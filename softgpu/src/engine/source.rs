@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where packets are fetched from: a ring, or an indirect buffer.
+
+use crate::fault::{Access, Fault, Reason};
+
+use super::packet::{Header, Level, Packet};
+use super::transfer::Transfer;
+use super::{Class, Stop};
+
+/// A packet and the bytes that it takes in its source.
+pub(super) struct Fetched {
+    pub(super) packet: Packet,
+    pub(super) bytes: u32,
+}
+
+/// Memory that holds packets. Offsets wrap around its end.
+pub(super) struct Source {
+    pub(super) level: Level,
+    pub(super) space: u32,
+    pub(super) base: u64,
+    pub(super) size: u32,
+}
+
+impl Source {
+    /// The packet at `offset`, of which `available` bytes follow, not 0.
+    pub(super) fn fetch(
+        &self,
+        transfer: &Transfer<'_>,
+        class: Class,
+        offset: u32,
+        available: u32,
+    ) -> Result<Fetched, Stop> {
+        let bad = || Fault {
+            space: self.space,
+            address: self.base + u64::from(offset),
+            access: Access::Fetch,
+            reason: Reason::BadPacket,
+        };
+        let mut raw = [0; 4];
+        self.read(transfer, offset, &mut raw)?;
+        let header = Header::parse(u32::from_le_bytes(raw), class, self.level).ok_or_else(bad)?;
+        let bytes = header.dwords * 4;
+        if bytes > available {
+            return Err(bad().into());
+        }
+        let mut operands = vec![0; header.operand_bytes()];
+        self.read(transfer, (offset + 4) % self.size, &mut operands)?;
+        let packet = Packet::decode(header, operands, self.space)
+            .map_err(|fault| fault.unwrap_or_else(bad))?;
+        Ok(Fetched { packet, bytes })
+    }
+
+    fn read(&self, transfer: &Transfer<'_>, offset: u32, into: &mut [u8]) -> Result<(), Stop> {
+        let until_end = ((self.size - offset) as usize).min(into.len());
+        let (first, wrapped) = into.split_at_mut(until_end);
+        transfer.fetch(self.space, self.base + u64::from(offset), first)?;
+        transfer.fetch(self.space, self.base, wrapped)
+    }
+}

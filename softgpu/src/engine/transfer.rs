@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Accesses to memory, a piece at a time.
+//!
+//! Between two pieces the memory is unlocked and the engine may be stopped.
+
+use std::sync::atomic::Ordering;
+
+use vm_memory::{Bytes, VolatileSlice};
+
+use crate::abi::checksum;
+use crate::fault::{Access, Fault, Reason};
+use crate::memory::{Piece, in_range};
+
+use super::{Engine, Stop};
+
+/// Bytes that go through a buffer at once.
+const BUFFER: usize = 64 << 10;
+
+/// The accesses of an engine.
+pub(super) struct Transfer<'a> {
+    engine: &'a Engine,
+}
+
+impl<'a> Transfer<'a> {
+    pub(super) fn new(engine: &'a Engine) -> Self {
+        Self { engine }
+    }
+
+    /// Fetches packets.
+    pub(super) fn fetch(&self, space: u32, address: u64, into: &mut [u8]) -> Result<(), Stop> {
+        self.pieces(
+            space,
+            address,
+            into.len() as u64,
+            Access::Fetch,
+            |done, piece| {
+                let done = done as usize;
+                let into = &mut into[done..done + piece.length() as usize];
+                match piece {
+                    Piece::Memory(memory) => {
+                        memory.copy_to(into);
+                    }
+                    Piece::Sparse(_) => into.fill(0),
+                }
+            },
+        )
+    }
+
+    /// Copies memory.
+    pub(super) fn copy(
+        &self,
+        space: u32,
+        source: u64,
+        destination: u64,
+        bytes: u64,
+    ) -> Result<(), Stop> {
+        check_range(space, source, bytes, Access::Read)?;
+        check_range(space, destination, bytes, Access::Write)?;
+        let mut done = 0;
+        while done < bytes {
+            self.check_stop()?;
+            let view = self.engine.shared.memory.read();
+            let left = bytes - done;
+            let from = view.piece(space, source + done, left, Access::Read)?;
+            let to = view.piece(space, destination + done, from.length(), Access::Write)?;
+            match (&from, &to) {
+                (Piece::Memory(from), Piece::Memory(to)) => from.copy_to_volatile_slice(*to),
+                (Piece::Sparse(_), Piece::Memory(to)) => repeat(to, &[0; 4096]),
+                (_, Piece::Sparse(_)) => {}
+            }
+            done += to.length();
+        }
+        Ok(())
+    }
+
+    /// Fills memory with a pattern.
+    pub(super) fn fill(
+        &self,
+        space: u32,
+        destination: u64,
+        bytes: u64,
+        pattern: u32,
+    ) -> Result<(), Stop> {
+        let length = bytes.min(BUFFER as u64) as usize;
+        let buffer = pattern.to_le_bytes().repeat(length / 4);
+        self.pieces(
+            space,
+            destination,
+            bytes,
+            Access::Write,
+            |_, piece| match piece {
+                Piece::Memory(memory) => repeat(&memory, &buffer),
+                Piece::Sparse(_) => {}
+            },
+        )
+    }
+
+    /// Writes bytes.
+    pub(super) fn write(&self, space: u32, destination: u64, data: &[u8]) -> Result<(), Stop> {
+        self.pieces(
+            space,
+            destination,
+            data.len() as u64,
+            Access::Write,
+            |done, piece| match piece {
+                Piece::Memory(memory) => memory.copy_from(&data[done as usize..]),
+                Piece::Sparse(_) => {}
+            },
+        )
+    }
+
+    /// The checksum of memory.
+    pub(super) fn checksum(&self, space: u32, source: u64, bytes: u64) -> Result<u64, Stop> {
+        let mut buffer = vec![0; BUFFER];
+        let mut state = 0;
+        self.pieces(space, source, bytes, Access::Read, |_, piece| match piece {
+            Piece::Memory(memory) => {
+                let mut done = 0;
+                while done < memory.len() {
+                    let Ok(rest) = memory.offset(done) else { break };
+                    let read = rest.copy_to(&mut buffer);
+                    for dword in buffer[..read].as_chunks().0 {
+                        state = checksum::step(state, u32::from_le_bytes(*dword));
+                    }
+                    done += read;
+                }
+            }
+            Piece::Sparse(length) => {
+                for _ in 0..length / 4 {
+                    state = checksum::step(state, 0);
+                }
+            }
+        })?;
+        Ok(state)
+    }
+
+    /// Reads an aligned 64-bit word, after which nothing later is read before it.
+    pub(super) fn load(&self, space: u32, address: u64) -> Result<u64, Stop> {
+        let view = self.engine.shared.memory.read();
+        match view.piece(space, address, 8, Access::Read)? {
+            Piece::Memory(memory) => memory
+                .load::<u64>(0, Ordering::Acquire)
+                .map(u64::from_le)
+                .map_err(|_| misaligned(space, address, Access::Read).into()),
+            Piece::Sparse(_) => Ok(0),
+        }
+    }
+
+    /// Writes an aligned 64-bit word, visible after everything that was written before.
+    pub(super) fn store(&self, space: u32, address: u64, value: u64) -> Result<(), Stop> {
+        let view = self.engine.shared.memory.read();
+        match view.piece(space, address, 8, Access::Write)? {
+            Piece::Memory(memory) => memory
+                .store(value.to_le(), 0, Ordering::Release)
+                .map_err(|_| misaligned(space, address, Access::Write).into()),
+            Piece::Sparse(_) => Ok(()),
+        }
+    }
+
+    /// Calls `each` for the pieces of a range, with the number of bytes before the piece.
+    fn pieces(
+        &self,
+        space: u32,
+        address: u64,
+        bytes: u64,
+        access: Access,
+        mut each: impl FnMut(u64, Piece<'_>),
+    ) -> Result<(), Stop> {
+        check_range(space, address, bytes, access)?;
+        let mut done = 0;
+        while done < bytes {
+            self.check_stop()?;
+            let view = self.engine.shared.memory.read();
+            let piece = view.piece(space, address + done, bytes - done, access)?;
+            let length = piece.length();
+            each(done, piece);
+            done += length;
+        }
+        Ok(())
+    }
+
+    fn check_stop(&self) -> Result<(), Stop> {
+        if self.engine.stopped() {
+            Err(Stop::Interrupted)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A range that leaves its address space is refused as a whole, before anything is done to it.
+pub(super) fn check_range(
+    space: u32,
+    address: u64,
+    bytes: u64,
+    access: Access,
+) -> Result<(), Fault> {
+    if bytes == 0 || in_range(address, bytes) {
+        return Ok(());
+    }
+    Err(Fault {
+        space,
+        address,
+        access,
+        reason: Reason::OutOfRange,
+    })
+}
+
+fn misaligned(space: u32, address: u64, access: Access) -> Fault {
+    Fault {
+        space,
+        address,
+        access,
+        reason: Reason::Misaligned,
+    }
+}
+
+/// Writes `pattern` over and over.
+fn repeat(memory: &VolatileSlice<'_>, pattern: &[u8]) {
+    let mut done = 0;
+    while done < memory.len() {
+        let Ok(rest) = memory.offset(done) else { break };
+        rest.copy_from(pattern);
+        done += pattern.len().max(1);
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Interrupts: pending and enabled bits, and the event of each MSI-X vector.
+
+use std::fs::File;
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::abi::limits::MAX_VECTORS;
+
+const VECTORS: usize = MAX_VECTORS as usize;
+
+#[derive(Default)]
+struct State {
+    pending: u32,
+    enabled: u32,
+    /// MSI-X messages are memory writes: without bus mastering there are none.
+    bus_master: bool,
+    events: [Option<File>; VECTORS],
+}
+
+impl State {
+    /// Sends the messages of `vectors` that may be sent.
+    fn send(&self, vectors: u32) {
+        let vectors = vectors & self.enabled;
+        if !self.bus_master {
+            return;
+        }
+        for (vector, event) in self.events.iter().enumerate() {
+            if let Some(mut event) = event.as_ref()
+                && vectors & 1 << vector != 0
+            {
+                // An event that cannot be counted any more is one that nobody takes.
+                let _ = event.write_all(&1u64.to_ne_bytes());
+            }
+        }
+    }
+
+    /// Sends what could not be sent before.
+    fn send_pending(&self) {
+        self.send(self.pending);
+    }
+}
+
+/// The interrupt unit.
+#[derive(Default)]
+pub struct Irqs(Mutex<State>);
+
+impl Irqs {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something happened that `vector` reports.
+    pub fn raise(&self, vector: u32) {
+        let mut state = self.lock();
+        state.pending |= 1 << vector;
+        state.send(1 << vector);
+    }
+
+    /// Pending bits.
+    pub fn pending(&self) -> u32 {
+        self.lock().pending
+    }
+
+    /// Clears pending bits.
+    pub fn clear(&self, vectors: u32) {
+        self.lock().pending &= !vectors;
+    }
+
+    /// Enabled vectors.
+    pub fn enabled(&self) -> u32 {
+        self.lock().enabled
+    }
+
+    /// Sets the enabled vectors; pending ones that become enabled are sent.
+    pub fn set_enabled(&self, vectors: u32) {
+        let mut state = self.lock();
+        let new = vectors & !state.enabled;
+        state.enabled = vectors & ((1 << MAX_VECTORS) - 1);
+        state.send(state.pending & new);
+    }
+
+    /// Follows the bus master bit of the PCI command register.
+    pub fn set_bus_master(&self, allowed: bool) {
+        let mut state = self.lock();
+        let was = std::mem::replace(&mut state.bus_master, allowed);
+        if allowed && !was {
+            state.send_pending();
+        }
+    }
+
+    /// Connects vectors from `first` to events, or disconnects them. What is pending and enabled
+    /// is sent to the new events, so that nothing is lost while the client changes them.
+    pub fn connect(&self, first: u32, events: impl Iterator<Item = Option<File>>) {
+        let mut state = self.lock();
+        for (vector, event) in (first..MAX_VECTORS).zip(events) {
+            let connected = event.is_some();
+            state.events[vector as usize] = event;
+            if connected {
+                state.send(state.pending & 1 << vector);
+            }
+        }
+    }
+
+    /// Disconnects all vectors.
+    pub fn disconnect(&self) {
+        self.lock().events = Default::default();
+    }
+
+    /// Sends messages of vectors as if the device had raised them, for a client that asks.
+    pub fn trigger(&self, first: u32, count: u32) {
+        let state = self.lock();
+        for event in state
+            .events
+            .iter()
+            .skip(first as usize)
+            .take(count as usize)
+        {
+            if let Some(mut event) = event.as_ref() {
+                let _ = event.write_all(&1u64.to_ne_bytes());
+            }
+        }
+    }
+
+    /// Nothing pending, nothing enabled. The events stay: they are the client's.
+    pub fn reset(&self) {
+        let mut state = self.lock();
+        state.pending = 0;
+        state.enabled = 0;
+    }
+}

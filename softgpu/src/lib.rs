@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A virtual discrete GPU: a PCI device for QEMU, over the vfio-user protocol.
+//!
+//! [`server`] speaks the protocol and owns the PCI side ([`config_space`]); [`device`] is the GPU:
+//! its registers, [`memory`] as its engines reach it through the [`mmu`], the [`engine`]s, their
+//! [`fault`]s and interrupts ([`irq`]). `docs/hardware.md` is the programmer's manual.
+
+#[path = "../../hw/abi.rs"]
+pub mod abi;
+pub mod config_space;
+pub mod device;
+pub mod dma;
+pub mod engine;
+pub mod fault;
+pub mod irq;
+pub mod memory;
+pub mod mmu;
+mod msix_table;
+mod registers;
+pub mod server;
+pub mod size;
+mod socket;
+pub mod vram;

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory as the engines see it: through address spaces, a bounded piece at a time.
+//!
+//! All of it is behind one lock. An engine holds it shared while it translates and touches a piece;
+//! whoever changes what memory there is, or what the MMU remembers, holds it exclusively. So when
+//! an invalidation or an unmapping is done, no access that began before it is still under way.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use vm_memory::VolatileSlice;
+
+use crate::abi::limits;
+use crate::dma::Dma;
+use crate::fault::{Access, Fault, Reason};
+use crate::mmu::{Mmu, Target};
+use crate::vram::Vram;
+
+/// The longest piece: short enough that a writer of the lock, or a reset, never waits long.
+const PIECE: u64 = 1 << 20;
+
+/// What the lock protects.
+pub struct View {
+    /// The GPU's own memory.
+    pub vram: Vram,
+    /// Guest memory.
+    pub dma: Dma,
+    /// Address spaces.
+    pub mmu: Mmu,
+}
+
+/// Memory behind consecutive addresses of an address space.
+pub enum Piece<'a> {
+    /// This memory.
+    Memory(VolatileSlice<'a>),
+    /// No memory, for so many bytes: reads give zeros, writes are dropped.
+    Sparse(u64),
+}
+
+impl Piece<'_> {
+    /// Bytes, at least 1.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Memory(slice) => slice.len() as u64,
+            Self::Sparse(length) => *length,
+        }
+    }
+}
+
+impl View {
+    /// The memory behind `address` in `space`: at most `length` bytes, which is not 0, and less
+    /// where it is not contiguous or very long.
+    pub fn piece(
+        &self,
+        space: u32,
+        address: u64,
+        length: u64,
+        access: Access,
+    ) -> Result<Piece<'_>, Fault> {
+        let fail = |reason| Fault {
+            space,
+            address,
+            access,
+            reason,
+        };
+        let write = access == Access::Write;
+        if !in_range(address, length) {
+            return Err(fail(Reason::OutOfRange));
+        }
+        let wanted = length.min(PIECE);
+        let (target, mut found) = self.page(space, address, write).map_err(fail)?;
+        // Pages that continue the first one join it. One that does not, or faults, is the next
+        // piece's.
+        while found < wanted {
+            match self.page(space, address + found, write) {
+                Ok((next, more)) if next == target.advance(found) => found += more,
+                _ => break,
+            }
+        }
+        let length = found.min(wanted);
+        let memory = match target {
+            Target::Sparse => return Ok(Piece::Sparse(length)),
+            Target::Vram(offset) => self.vram.slice(offset, length),
+            Target::System(address) => self.dma.slice(address, length, write),
+        };
+        memory
+            .map(Piece::Memory)
+            .ok_or_else(|| fail(Reason::BadAddress))
+    }
+
+    /// What is behind `address`, and for how many bytes.
+    fn page(&self, space: u32, address: u64, write: bool) -> Result<(Target, u64), Reason> {
+        let page = self.mmu.lookup(&self.vram, &self.dma, space, address)?;
+        if write && !page.writable {
+            return Err(Reason::NotWritable);
+        }
+        let inside = address - page.start;
+        Ok((page.target.advance(inside), page.size - inside))
+    }
+}
+
+/// Whether `length` bytes from `address` are all inside an address space.
+pub fn in_range(address: u64, length: u64) -> bool {
+    address
+        .checked_add(length)
+        .is_some_and(|end| end <= 1 << limits::VA_BITS)
+}
+
+/// The lock.
+pub struct Memory(RwLock<View>);
+
+impl Memory {
+    /// Memory of which nothing but the VRAM is there yet.
+    pub fn new(vram: Vram) -> Self {
+        Self(RwLock::new(View {
+            vram,
+            dma: Dma::default(),
+            mmu: Mmu::default(),
+        }))
+    }
+
+    /// For a piece of work on memory.
+    pub fn read(&self) -> RwLockReadGuard<'_, View> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For a change; waits for all work under way.
+    pub fn write(&self) -> RwLockWriteGuard<'_, View> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Page-table walks.
+
+use std::sync::atomic::Ordering;
+
+use vm_memory::Bytes;
+
+use crate::abi::{limits, pte};
+use crate::dma::Dma;
+use crate::fault::Reason;
+use crate::vram::Vram;
+
+const KNOWN: u64 = pte::VALID
+    | pte::WRITABLE
+    | pte::SYSTEM
+    | pte::SPARSE
+    | pte::LEAF
+    | pte::BLOCK_64K
+    | pte::ADDRESS;
+const ENTRY_SIZE: u64 = 8;
+
+/// What is behind a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// VRAM from this offset.
+    Vram(u64),
+    /// Guest memory from this DMA address.
+    System(u64),
+    /// Nothing.
+    Sparse,
+}
+
+impl Target {
+    /// The target `bytes` further.
+    pub fn advance(self, bytes: u64) -> Self {
+        match self {
+            Self::Vram(offset) => Self::Vram(offset + bytes),
+            Self::System(address) => Self::System(address + bytes),
+            Self::Sparse => Self::Sparse,
+        }
+    }
+}
+
+/// A page, as the page tables say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// First GPU virtual address.
+    pub start: u64,
+    /// Bytes: one of the MMU's page sizes.
+    pub size: u64,
+    /// What is behind its start.
+    pub target: Target,
+    /// Whether it may be written.
+    pub writable: bool,
+}
+
+/// Walks down from `root` to the page at `address`, an address that exists.
+pub(super) fn walk(vram: &Vram, dma: &Dma, root: u64, address: u64) -> Result<Page, Reason> {
+    let mut entry = root;
+    check(entry)?;
+    if entry & (pte::LEAF | pte::BLOCK_64K) != 0 {
+        return Err(Reason::BadEntry);
+    }
+    for level in (0..pte::LEVELS).rev() {
+        let shift = 12 + 9 * level;
+        let index = address >> shift & (pte::ENTRIES as u64 - 1);
+        entry = load(vram, dma, entry, index)?;
+        check(entry)?;
+        let leaf = match level {
+            0 if entry & pte::LEAF != 0 => return Err(Reason::BadEntry),
+            0 => true,
+            _ if entry & pte::BLOCK_64K != 0 => return Err(Reason::BadEntry),
+            1 => entry & pte::LEAF != 0,
+            _ if entry & pte::LEAF != 0 => return Err(Reason::BadEntry),
+            _ => false,
+        };
+        if leaf {
+            return page(entry, level, address);
+        }
+    }
+    unreachable!("an entry of level 0 is a leaf or an error");
+}
+
+fn check(entry: u64) -> Result<(), Reason> {
+    if entry & pte::VALID == 0 {
+        Err(Reason::NotPresent)
+    } else if entry & !KNOWN != 0 {
+        Err(Reason::BadEntry)
+    } else {
+        Ok(())
+    }
+}
+
+/// Entry `index` of the table that `parent` points to.
+fn load(vram: &Vram, dma: &Dma, parent: u64, index: u64) -> Result<u64, Reason> {
+    let at = (parent & pte::ADDRESS) + index * ENTRY_SIZE;
+    let slice = if parent & pte::SYSTEM != 0 {
+        dma.slice(at, ENTRY_SIZE, false)
+    } else {
+        vram.slice(at, ENTRY_SIZE)
+    };
+    slice
+        .and_then(|slice| slice.load::<u64>(0, Ordering::Acquire).ok())
+        .map(u64::from_le)
+        .ok_or(Reason::BadAddress)
+}
+
+fn page(entry: u64, level: u32, address: u64) -> Result<Page, Reason> {
+    let size = match level {
+        1 => pte::BLOCK_2M,
+        _ if entry & pte::BLOCK_64K != 0 => pte::BLOCK_64K_SIZE,
+        _ => limits::PAGE_SIZE,
+    };
+    let target = if entry & pte::SPARSE != 0 {
+        Target::Sparse
+    } else {
+        // An entry of a block points to its own page of the block; one of level 1 to its start.
+        let unit = if level == 1 { size } else { limits::PAGE_SIZE };
+        let place = address & (size - 1) & !(unit - 1);
+        let base = entry & pte::ADDRESS;
+        if base & (size - 1) != place {
+            return Err(Reason::BadEntry);
+        }
+        let base = base - place;
+        if entry & pte::SYSTEM == 0 {
+            Target::Vram(base)
+        } else {
+            Target::System(base)
+        }
+    };
+    Ok(Page {
+        start: address & !(size - 1),
+        size,
+        target,
+        writable: entry & pte::WRITABLE != 0,
+    })
+}

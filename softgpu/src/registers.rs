@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The register file: what reads and writes of BAR 0 do.
+
+use std::sync::Arc;
+
+use crate::abi::{limits, regs};
+use crate::device::Device;
+use crate::engine::{Engine, RingRegister};
+
+/// Minor revision of this implementation.
+const REVISION_MINOR: u32 = 0;
+
+const SPACES: usize = limits::ADDRESS_SPACES as usize;
+const AS_END: usize = regs::AS_BASE + SPACES * regs::AS_STRIDE;
+const ENGINE_END: usize = regs::ENGINE_BASE + limits::MAX_ENGINES as usize * regs::ENGINE_STRIDE;
+const DOORBELL_END: usize = regs::DOORBELL + limits::MAX_ENGINES as usize * 4;
+
+/// Registers that only keep what is written.
+#[derive(Default)]
+pub(crate) struct Latches {
+    scratch: u32,
+    tlb_start: Pair,
+    tlb_size: Pair,
+    roots: [Pair; SPACES],
+}
+
+/// A 64-bit register of two halves.
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    low: u32,
+    high: u32,
+}
+
+impl Pair {
+    fn get(self) -> u64 {
+        u64::from(self.high) << 32 | u64::from(self.low)
+    }
+}
+
+fn low(value: u64) -> u32 {
+    value as u32
+}
+
+fn high(value: u64) -> u32 {
+    (value >> 32) as u32
+}
+
+/// The number of the block and the offset in it of a register in an array of blocks.
+fn block(offset: usize, base: usize, stride: usize) -> (usize, usize) {
+    ((offset - base) / stride, (offset - base) % stride)
+}
+
+impl Device {
+    /// Reads the register at `offset`. One that does not exist reads 0.
+    pub fn read(&self, offset: usize) -> u32 {
+        let config = self.config;
+        let latches = &self.latches;
+        match offset {
+            regs::ID => regs::ID_MAGIC,
+            regs::REVISION => regs::REVISION_MAJOR << 16 | REVISION_MINOR,
+            regs::SCRATCH => latches.scratch,
+            regs::VRAM_SIZE_LO => low(config.vram),
+            regs::VRAM_SIZE_HI => high(config.vram),
+            regs::VISIBLE_SIZE_LO => low(config.visible),
+            regs::VISIBLE_SIZE_HI => high(config.visible),
+            regs::ENGINES => self.engines.len() as u32,
+            regs::ADDRESS_SPACES => limits::ADDRESS_SPACES,
+            regs::RESET_COUNT => self.resets,
+
+            regs::INT_STATUS => self.shared.irqs.pending(),
+            regs::INT_ENABLE => self.shared.irqs.enabled(),
+
+            regs::FAULT_COUNT => self.shared.faults.count(),
+            regs::FAULT_INFO => self.shared.faults.oldest().info,
+            regs::FAULT_ADDR_LO => low(self.shared.faults.oldest().address),
+            regs::FAULT_ADDR_HI => high(self.shared.faults.oldest().address),
+            regs::FAULT_TAG_LO => low(self.shared.faults.oldest().tag),
+            regs::FAULT_TAG_HI => high(self.shared.faults.oldest().tag),
+
+            regs::TLB_START_LO => latches.tlb_start.low,
+            regs::TLB_START_HI => latches.tlb_start.high,
+            regs::TLB_SIZE_LO => latches.tlb_size.low,
+            regs::TLB_SIZE_HI => latches.tlb_size.high,
+
+            regs::AS_BASE..AS_END => {
+                let (space, register) = block(offset, regs::AS_BASE, regs::AS_STRIDE);
+                match register {
+                    regs::AS_ROOT_LO => latches.roots[space].low,
+                    regs::AS_ROOT_HI => latches.roots[space].high,
+                    _ => 0,
+                }
+            }
+            regs::ENGINE_BASE..ENGINE_END => {
+                let (number, register) = block(offset, regs::ENGINE_BASE, regs::ENGINE_STRIDE);
+                self.engines
+                    .get(number)
+                    .map_or(0, |engine| read_engine(engine, register))
+            }
+            _ => 0,
+        }
+    }
+
+    /// Writes the register at `offset`, if it exists and can be written.
+    pub fn write(&mut self, offset: usize, value: u32) {
+        match offset {
+            regs::SCRATCH => self.latches.scratch = value,
+            regs::RESET if value == regs::RESET_MAGIC => self.reset(),
+
+            regs::INT_CLEAR => self.shared.irqs.clear(value),
+            regs::INT_ENABLE => self.shared.irqs.set_enabled(value),
+            regs::FAULT_POP => self.shared.faults.pop(),
+
+            regs::TLB_START_LO => self.latches.tlb_start.low = value,
+            regs::TLB_START_HI => self.latches.tlb_start.high = value,
+            regs::TLB_SIZE_LO => self.latches.tlb_size.low = value,
+            regs::TLB_SIZE_HI => self.latches.tlb_size.high = value,
+            regs::TLB_INVALIDATE if value < limits::ADDRESS_SPACES => {
+                let (start, size) = (self.latches.tlb_start.get(), self.latches.tlb_size.get());
+                self.shared
+                    .memory
+                    .write()
+                    .mmu
+                    .invalidate(value, start, size);
+            }
+
+            regs::AS_BASE..AS_END => {
+                let (space, register) = block(offset, regs::AS_BASE, regs::AS_STRIDE);
+                let root = &mut self.latches.roots[space];
+                match register {
+                    regs::AS_ROOT_LO => root.low = value,
+                    regs::AS_ROOT_HI => {
+                        root.high = value;
+                        let root = root.get();
+                        self.shared.memory.write().mmu.set_root(space as u32, root);
+                    }
+                    _ => {}
+                }
+            }
+            regs::ENGINE_BASE..ENGINE_END => {
+                let (number, register) = block(offset, regs::ENGINE_BASE, regs::ENGINE_STRIDE);
+                if let Some(engine) = self.engines.get(number) {
+                    write_engine(engine, register, value);
+                }
+            }
+            regs::DOORBELL..DOORBELL_END => {
+                let (number, _) = block(offset, regs::DOORBELL, 4);
+                if let Some(engine) = self.engines.get(number) {
+                    engine.ring_doorbell(value);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn read_engine(engine: &Arc<Engine>, register: usize) -> u32 {
+    let flag = |set: bool, bit: u32| if set { bit } else { 0 };
+    let ring = engine.ring();
+    match register {
+        regs::ENGINE_CLASS => engine.class().bits(),
+        regs::ENGINE_CONTROL => flag(engine.enabled(), regs::CONTROL_ENABLE),
+        regs::ENGINE_STATUS => {
+            flag(engine.busy(), regs::STATUS_BUSY) | flag(engine.halted(), regs::STATUS_HALTED)
+        }
+        regs::RING_SIZE => ring.size,
+        regs::RING_BASE_LO => low(ring.base),
+        regs::RING_BASE_HI => high(ring.base),
+        regs::RING_HEAD => ring.head,
+        regs::RING_TAIL => ring.tail,
+        regs::WRITEBACK_LO => low(ring.writeback),
+        regs::WRITEBACK_HI => high(ring.writeback),
+        _ => 0,
+    }
+}
+
+fn write_engine(engine: &Arc<Engine>, register: usize, value: u32) {
+    let ring_register = match register {
+        regs::ENGINE_CONTROL if value & regs::CONTROL_RESET != 0 => return engine.reset(),
+        regs::ENGINE_CONTROL => return engine.set_enabled(value & regs::CONTROL_ENABLE != 0),
+        regs::RING_SIZE => RingRegister::Size,
+        regs::RING_BASE_LO => RingRegister::BaseLow,
+        regs::RING_BASE_HI => RingRegister::BaseHigh,
+        regs::WRITEBACK_LO => RingRegister::WritebackLow,
+        regs::WRITEBACK_HI => RingRegister::WritebackHigh,
+        _ => return,
+    };
+    engine.set_ring(ring_register, value);
+}

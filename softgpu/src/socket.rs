@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The socket that the device listens at, and its file.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use anyhow::{Context, bail};
+
+/// A socket's file, for as long as the socket is of use.
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it before.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Fails if `path` is anything but free or a socket that nobody listens at any more.
+pub(crate) fn refuse_taken(path: &Path) -> anyhow::Result<()> {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if !metadata.file_type().is_socket() {
+        bail!("{} exists and is not a socket", path.display());
+    }
+    // A socket of another type than the listener's is refused without the listener noticing.
+    let probe = UnixDatagram::unbound().context("cannot make a socket")?;
+    match probe.connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+        _ => bail!("another process listens at {}", path.display()),
+    }
+}
+
+/// Listens at `path`. The file appears there when connections are accepted and not before, so that
+/// one who waits for it need not try again.
+pub(crate) fn listen(path: &Path) -> anyhow::Result<(UnixListener, SocketFile)> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}", process::id()));
+    let mut socket = SocketFile(name.into());
+    let complaint = || format!("cannot listen at {}", path.display());
+    let listener = UnixListener::bind(&socket.0).with_context(complaint)?;
+    fs::rename(&socket.0, path).with_context(complaint)?;
+    socket.0 = path.to_owned();
+    Ok((listener, socket))
+}

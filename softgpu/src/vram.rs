@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The GPU's own memory.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, RawFd};
+
+use anyhow::Context;
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use vm_memory::{FileOffset, MmapRegion, VolatileMemory, VolatileSlice};
+
+/// VRAM: a memory file, so that the client of the device can map its visible part.
+pub struct Vram {
+    map: MmapRegion,
+}
+
+impl Vram {
+    /// Makes `size` bytes of VRAM.
+    pub fn new(size: u64) -> anyhow::Result<Self> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = File::from(
+            rustix::fs::memfd_create(c"softgpu-vram", flags).context("cannot make VRAM")?,
+        );
+        file.set_len(size)
+            .with_context(|| format!("cannot make {size} bytes of VRAM"))?;
+        // The client gets this file. Without the seals it could cut the memory off under our feet.
+        rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
+            .context("cannot seal VRAM")?;
+        let length = usize::try_from(size).context("VRAM does not fit this machine")?;
+        let map = MmapRegion::from_file(FileOffset::new(file, 0), length)
+            .with_context(|| format!("cannot map {size} bytes of VRAM"))?;
+        Ok(Self { map })
+    }
+
+    /// Bytes of VRAM.
+    pub fn size(&self) -> u64 {
+        self.map.size() as u64
+    }
+
+    /// The file, for the client to map. It lives as long as the VRAM.
+    pub fn fd(&self) -> RawFd {
+        self.file().as_raw_fd()
+    }
+
+    /// The memory from `offset`: `length` bytes or as many as there are; none outside of it.
+    pub fn slice(&self, offset: u64, length: u64) -> Option<VolatileSlice<'_>> {
+        let length = length.min(self.size().checked_sub(offset)?);
+        if length == 0 {
+            return None;
+        }
+        self.map.get_slice(offset as usize, length as usize).ok()
+    }
+
+    /// Loses the content.
+    pub fn clear(&self) {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        if rustix::fs::fallocate(self.file(), flags, 0, self.size()).is_err() {
+            // Every Linux can punch holes in a memory file; should one be unable to, the slow way.
+            let zeros = vec![0u8; 1 << 20];
+            let mut offset = 0;
+            while let Some(slice) = self.slice(offset, zeros.len() as u64) {
+                slice.copy_from(&zeros);
+                offset += slice.len() as u64;
+            }
+        }
+    }
+
+    fn file(&self) -> &File {
+        self.map
+            .file_offset()
+            .expect("VRAM is mapped from a file")
+            .file()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vm_memory::Bytes;
+
+    #[test]
+    fn bounds_and_content() {
+        let vram = Vram::new(2 << 20).unwrap();
+        assert!(vram.slice(2 << 20, 1).is_none());
+        assert!(vram.slice(u64::MAX, 1).is_none());
+        assert_eq!(vram.slice((2 << 20) - 4, 100).unwrap().len(), 4);
+        let slice = vram.slice(4096, 8).unwrap();
+        slice.write_obj(7u64, 0).unwrap();
+        vram.clear();
+        assert_eq!(slice.read_obj::<u64>(0).unwrap(), 0);
+    }
+
+    #[test]
+    fn cannot_be_cut_off() {
+        let vram = Vram::new(2 << 20).unwrap();
+        assert!(vram.file().set_len(0).is_err());
+    }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Drives the GPU as a vfio-user client does, without QEMU.
+
+mod command;
+mod dma;
+mod engines;
+mod faults;
+mod fuzz;
+mod gpu;
+mod interrupts;
+mod mmu;
+mod packets;
+mod pci;
+mod registers;
+mod reset;
+mod stream;
