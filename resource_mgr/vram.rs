@@ -21,7 +21,10 @@ use kernel::{
     io::PhysAddr,
     page::PAGE_SIZE,
     prelude::*,
-    ptr::Alignment,
+    ptr::{
+        Alignable,
+        Alignment, //
+    },
     sync::{
         atomic::{
             Atomic,
@@ -101,20 +104,37 @@ impl Vram {
         place.first_page().saturating_mul(PAGE)..end.min(self.size())
     }
 
-    fn alloc_blocks(&self, request: &AllocRequest<'_>) -> Result<impl PinInit<AllocatedBlocks, Error>> {
-        let size = request.size as u64;
+    fn alloc_blocks(
+        &self,
+        request: &AllocRequest<'_>,
+    ) -> Result<impl PinInit<AllocatedBlocks, Error>> {
+        let alignment = Alignment::new_checked(request.alignment).ok_or(EINVAL)?;
         let range = self.range(request.place);
+        let room = range.end.saturating_sub(range.start);
         let contiguous = request.place.flags().contains(PlaceFlags::CONTIGUOUS);
         let everywhere = range == (0..self.size());
 
-        // The allocator says EINVAL where TTM wants to hear ENOSPC. It rounds the size of a
-        // contiguous block in a range up to a power of two.
-        let needed = if contiguous && !everywhere {
-            size.checked_next_power_of_two().ok_or(ENOSPC)?
+        // But for pieces anywhere, the allocator aligns nothing that is smaller than its alignment.
+        let size = if contiguous || !everywhere {
+            request.size.max(request.alignment) as u64
         } else {
-            size
+            request.size as u64
         };
-        if range.start >= range.end || needed > range.end - range.start {
+        // The allocator says EINVAL where TTM wants to hear ENOSPC. It rounds the size up: for one
+        // block in a range to a power of two, for pieces to the alignment, and not at all when it
+        // gives the whole range.
+        let fits = if !everywhere && size == room {
+            let ends = range.start | range.end;
+            ends.align_down(alignment) == ends
+        } else if contiguous && !everywhere {
+            size.checked_next_power_of_two()
+                .is_some_and(|size| size <= room)
+        } else if contiguous {
+            size <= room
+        } else {
+            size.align_up(alignment).is_some_and(|size| size <= room)
+        };
+        if !fits {
             return Err(ENOSPC);
         }
 
@@ -131,12 +151,7 @@ impl Vram {
             GpuBuddyAllocFlags::default()
         };
 
-        Ok(self.buddy.alloc_blocks(
-            mode,
-            size,
-            Alignment::new_checked(request.alignment).ok_or(EINVAL)?,
-            flags,
-        ))
+        Ok(self.buddy.alloc_blocks(mode, size, alignment, flags))
     }
 }
 
@@ -199,19 +214,18 @@ impl VramResource {
         self.extents.iter().all(|extent| extent.end() <= end)
     }
 
-    fn join(blocks: &AllocatedBlocks) -> Result<KVec<Extent>> {
+    /// Joins the blocks that hold the `left` bytes of the BO; an aligned one may have got more.
+    fn join(blocks: &AllocatedBlocks, mut left: u64) -> Result<KVec<Extent>> {
         let mut extents = KVec::<Extent>::new();
 
         for block in blocks.iter() {
+            let (offset, size) = (block.offset(), block.size().min(left));
+
+            left -= size;
             match extents.last_mut() {
-                Some(last) if last.end() == block.offset() => last.size += block.size(),
-                _ => extents.push(
-                    Extent {
-                        offset: block.offset(),
-                        size: block.size(),
-                    },
-                    GFP_KERNEL,
-                )?,
+                _ if size == 0 => {}
+                Some(last) if last.end() == offset => last.size += size,
+                _ => extents.push(Extent { offset, size }, GFP_KERNEL)?,
             }
         }
         Ok(extents)
@@ -229,7 +243,7 @@ impl ResourceManager for Vram {
     ) -> impl PinInit<VramResource, Error> + 'a {
         try_pin_init!(VramResource {
             blocks <- self.alloc_blocks(request)?,
-            extents: VramResource::join(&blocks)?,
+            extents: VramResource::join(&blocks, request.size as u64)?,
             visible: VisibleShare::new(self, extents),
         }? Error)
     }

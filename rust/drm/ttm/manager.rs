@@ -15,6 +15,13 @@ use core::{
 };
 use kernel::{
     prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        AtomicFlag,
+        Relaxed,
+        Release, //
+    },
     types::Opaque, //
 };
 
@@ -79,13 +86,16 @@ impl<M: ResourceManager> ResourceObject<M> {
 ///
 /// # Invariants
 ///
-/// `raw` is zeroed or a valid `ttm_resource_manager`. `inner_type` is the type ID of `M`.
+/// `raw` is zeroed or a valid `ttm_resource_manager`. `inner_type` is the type ID of `M`, at the
+/// same offset whatever `M` is. `attached` says whether a device uses the manager.
 #[pin_data]
 #[repr(C)]
 pub struct Manager<M: ResourceManager> {
     #[pin]
     raw: Opaque<bindings::ttm_resource_manager>,
     inner_type: TypeId,
+    attached: AtomicFlag,
+    used: Atomic<u64>,
     #[pin]
     inner: M,
 }
@@ -114,6 +124,8 @@ impl<M: ResourceManager> Manager<M> {
         try_pin_init!(Self {
             raw: Opaque::zeroed(),
             inner_type: TypeId::of::<M>(),
+            attached: AtomicFlag::new(false),
+            used: Atomic::new(0),
             inner <- inner,
         })
     }
@@ -125,16 +137,10 @@ impl<M: ResourceManager> Manager<M> {
 
     /// Returns the bytes of all resources that the manager has handed out.
     ///
-    /// C: `ttm_resource_manager_usage()`.
+    /// As `ttm_resource_manager_usage()`, but does not need the device, which the manager may
+    /// outlive.
     pub fn usage(&self) -> u64 {
-        // SAFETY: A manager that is shared is registered, see `Device::register()`; before that
-        // `bdev` is NULL.
-        unsafe {
-            if (*self.raw.get()).bdev.is_null() {
-                return 0;
-            }
-            bindings::ttm_resource_manager_usage(self.raw.get())
-        }
+        self.used.load(Relaxed)
     }
 
     /// # Safety
@@ -196,6 +202,7 @@ impl<M: ResourceManager> Manager<M> {
                 // SAFETY: C treats resources as pinned; `free_callback()` drops it in place.
                 let ptr = KBox::into_raw(unsafe { Pin::into_inner_unchecked(object) })
                     .cast::<bindings::ttm_resource>();
+                this.used.fetch_add(size as u64, Relaxed);
                 // SAFETY: `ptr` is the object's first field, `bo` and `place` are valid, and `res`
                 // is where TTM wants the result.
                 unsafe {
@@ -212,6 +219,10 @@ impl<M: ResourceManager> Manager<M> {
         man: *mut bindings::ttm_resource_manager,
         res: *mut bindings::ttm_resource,
     ) {
+        // SAFETY: TTM calls this for a registered manager, which is a `Manager<M>`, and a valid
+        // resource.
+        let (this, size) = unsafe { (Self::from_raw(man), (*res).size) };
+        this.used.fetch_sub(size as u64, Relaxed);
         // SAFETY: `res` was initialised in `alloc_callback()` and is not used after this.
         unsafe { bindings::ttm_resource_fini(man, res) };
         // SAFETY: `alloc_callback()` made it from a `KBox<ResourceObject<M>>`.
@@ -259,27 +270,49 @@ impl<M: ResourceManager> Manager<M> {
 pub(super) trait Registered: Send + Sync {
     /// Makes `bdev` use the manager for `mem_type`, of `size` bytes.
     ///
+    /// `EINVAL` when that type has a manager or is TTM's own, `EBUSY` when a device uses the
+    /// manager.
+    ///
     /// # Safety
     ///
     /// `bdev` must be an initialised device that nobody else uses yet, and stay valid until
     /// [`Self::detach()`]; the manager must stay where it is until then.
-    unsafe fn attach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType, size: u64);
+    unsafe fn attach(
+        &self,
+        bdev: *mut bindings::ttm_device,
+        mem_type: MemType,
+        size: u64,
+    ) -> Result;
 
     /// Frees what is left and makes `bdev` forget the manager.
     ///
     /// # Safety
     ///
-    /// [`Self::attach()`] must have been called with the same device and type, and no BO but
+    /// [`Self::attach()`] must have succeeded with the same device and type, and no BO but
     /// those whose destruction is under way may exist.
     unsafe fn detach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType);
 }
 
 impl<M: ResourceManager> Registered for Manager<M> {
-    unsafe fn attach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType, size: u64) {
+    unsafe fn attach(
+        &self,
+        bdev: *mut bindings::ttm_device,
+        mem_type: MemType,
+        size: u64,
+    ) -> Result {
         let man = self.raw.get();
 
-        // SAFETY: By the safety requirements nobody else uses the device or the manager yet, and
-        // both outlive the registration.
+        // SAFETY: By the safety requirements the device is initialised. Slot 0 is the system's.
+        if !unsafe { (*bdev).man_drv[mem_type.as_raw() as usize] }.is_null() {
+            return Err(EINVAL);
+        }
+        // INVARIANT: `bdev` uses it from here on.
+        if self.attached.cmpxchg(false, true, Acquire).is_err() {
+            return Err(EBUSY);
+        }
+
+        // SAFETY: By the safety requirements nobody else uses the device yet, as `attached` says
+        // nobody uses the manager, and both outlive the registration.
         unsafe {
             (*man).use_tt = M::USE_TT;
             (*man).func = const { &Self::FUNCS };
@@ -287,6 +320,7 @@ impl<M: ResourceManager> Registered for Manager<M> {
             (*bdev).man_drv[mem_type.as_raw() as usize] = man;
             bindings::rgt_ttm_resource_manager_set_used(man, true);
         }
+        Ok(())
     }
 
     unsafe fn detach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType) {
@@ -300,5 +334,7 @@ impl<M: ResourceManager> Registered for Manager<M> {
             bindings::rgt_ttm_resource_manager_cleanup(man);
             (*bdev).man_drv[mem_type.as_raw() as usize] = core::ptr::null_mut();
         }
+        // INVARIANT: `bdev` has forgotten it.
+        self.attached.store(false, Release);
     }
 }
