@@ -74,6 +74,8 @@ impl Shared {
     /// Notes that the device is gone for good.
     pub(super) fn die(&self) {
         if !self.dead.xchg(true, Relaxed) {
+            // If it is there after all, it must not use memory that others get.
+            self.regs.reset();
             dev_err!(self.dev, "the device does not answer any more\n");
         }
     }

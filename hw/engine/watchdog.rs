@@ -25,7 +25,7 @@ use crate::{
     rust::dma_fence::SignallingSection, //
 };
 
-/// For how long an engine may be at one packet of its ring.
+/// For how long an engine may be at one job, all of its indirect buffers together.
 const JOB_TIMEOUT: Delta = Delta::from_secs(10);
 
 /// Milliseconds between two looks at an engine that has something to do.
@@ -37,21 +37,17 @@ pub(super) struct Progress(Option<Seen>);
 
 struct Seen {
     job: u64,
-    head: u32,
     since: Instant<Monotonic>,
 }
 
 impl Progress {
-    /// Whether the engine has been at `head` of `job` for too long.
-    fn is_stuck(&mut self, job: u64, head: u32) -> bool {
+    /// Whether the engine has been at `job` for too long.
+    fn is_stuck(&mut self, job: u64) -> bool {
         match &self.0 {
-            Some(seen) if seen.job == job && seen.head == head => {
-                seen.since.elapsed() >= JOB_TIMEOUT
-            }
+            Some(seen) if seen.job == job => seen.since.elapsed() >= JOB_TIMEOUT,
             _ => {
                 self.0 = Some(Seen {
                     job,
-                    head,
                     since: Instant::now(),
                 });
                 false
@@ -77,7 +73,6 @@ impl Engine {
         let ready = job.waits.are_over(&self.shared.slots);
         let regs = &self.shared.regs;
         let status = regs.engine_read(self.index, ENGINE_STATUS);
-        let head = regs.engine_read(self.index, RING_HEAD);
         if !regs.is_present() || self.shared.is_dead() {
             self.die(queue);
         } else if status & STATUS_HALTED != 0 {
@@ -85,7 +80,7 @@ impl Engine {
         } else if !ready {
             // The other engine has a watchdog of its own.
             queue.progress = Progress::default();
-        } else if queue.progress.is_stuck(seqno, head) {
+        } else if queue.progress.is_stuck(seqno) {
             self.recover(queue, ECANCELED);
         }
     }
