@@ -74,7 +74,8 @@ use crate::{
                 Resource, //
             }, //
         },
-        mm::total_ram, //
+        mm::total_ram,
+        pci::Aperture, //
     },
 };
 use kernel::{
@@ -117,6 +118,9 @@ pub(crate) struct RgtData {
     pub(crate) vram: Arc<Manager<Vram>>,
     /// The GTT manager.
     pub(crate) gtt: Arc<Manager<Gtt>>,
+    /// Taken by a job that did not find room for its BOs, to try again alone.
+    #[pin]
+    pub(crate) validation: Mutex<()>,
     /// The part of the GART that copies go through.
     #[pin]
     pub(crate) window: Mutex<Window>,
@@ -131,6 +135,7 @@ impl RgtData {
             ttm <- ttm::Device::new(),
             vram,
             gtt,
+            validation <- new_mutex!((), "RgtData::validation"),
             window <- new_mutex!(Window::new(), "RgtData::window"),
         })
     }
@@ -185,7 +190,7 @@ impl ttm::Driver for RgtDriver {
         bo::evict_placement(bo)
     }
 
-    fn move_bo(mv: Move<'_, BoData>) -> Result<MoveOutcome> {
+    fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
         bo::move_bo(mv)
     }
 
@@ -198,9 +203,8 @@ impl ttm::Driver for RgtDriver {
         })
     }
 
-    fn io_mem_page(res: &Resource, page: usize) -> PhysAddr {
-        // The fault path asks for pages of visible resources only.
-        vram_page(res, page).unwrap_or(0)
+    fn io_mem_page(res: &Resource, page: usize) -> Option<PhysAddr> {
+        vram_page(res, page)
     }
 
     fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
@@ -221,11 +225,12 @@ pub(crate) struct RgtPciDriver;
 /// What lives as long as the PCI device is bound.
 ///
 /// The fields are dropped in this order: first no client gets in any more and the hardware stops,
-/// then system pages are unmapped from the device, then its interrupts are freed.
+/// then system pages are unmapped from the device, then its interrupts and its memory are freed.
 pub(crate) struct RgtPciData<'bound> {
     _registration: drm::Registration<'bound, RgtDriver>,
     _mappings: DmaMappings<RgtDriver>,
     _interrupts: Interrupts<'bound>,
+    _aperture: Aperture<'bound>,
 }
 
 kernel::pci_device_table!(
@@ -254,7 +259,8 @@ impl pci::Driver for RgtPciDriver {
 
         let gpu = Gpu::new(pdev)?;
         let interrupts = gpu.interrupts(pdev)?;
-        let (vram, gtt) = managers(pdev, &gpu)?;
+        let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
+        let (vram, gtt) = managers(&gpu, &aperture)?;
 
         let drm = drm::UnregisteredDevice::<RgtDriver>::new(pdev, RgtData::new(vram.clone(), gtt.clone()))?;
         let (vram_size, gtt_size) = (vram.inner().size(), gtt.inner().limit());
@@ -274,21 +280,20 @@ impl pci::Driver for RgtPciDriver {
             _registration: registration,
             _mappings: mappings,
             _interrupts: interrupts,
+            _aperture: aperture,
         })
     }
 }
 
 /// Makes the resource managers.
 fn managers(
-    pdev: &pci::Device<Core<'_>>,
     gpu: &Gpu,
+    aperture: &Aperture<'_>,
 ) -> Result<(Arc<Manager<Vram>>, Arc<Manager<Gtt>>)> {
     let info = gpu.info();
-    let bar = pdev.resource_start(abi::pci::BAR_VRAM)?;
-    let visible = info
-        .visible_size
-        .min(pdev.resource_len(abi::pci::BAR_VRAM)?);
-    let vram = Vram::new(info.vram_size, visible, bar)?;
+    let window = aperture.range();
+    let visible = info.visible_size.min(window.end - window.start);
+    let vram = Vram::new(info.vram_size, visible, window.start)?;
     // As other drivers do, leave half of the machine's memory to everybody else.
     let gtt = Gtt::new(total_ram() / 2)?;
 

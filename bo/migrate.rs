@@ -47,19 +47,17 @@ struct Batch<'a> {
     engine: &'a Arc<Engine>,
     packets: PacketBuffer,
     last: Option<ARef<Fence>>,
-    interruptible: bool,
 }
 
 impl<'a> Batch<'a> {
     /// Dwords of the longest packet that is put in here.
     const LONGEST: usize = 8;
 
-    fn new(gpu: &'a Gpu, interruptible: bool) -> Self {
+    fn new(gpu: &'a Gpu) -> Self {
         Self {
             engine: gpu.copy_engine(),
             packets: PacketBuffer::new(),
             last: None,
-            interruptible,
         }
     }
 
@@ -73,27 +71,38 @@ impl<'a> Batch<'a> {
     fn submit(&mut self) -> Result {
         let packets = core::mem::replace(&mut self.packets, PacketBuffer::new());
         let fence = self.engine.new_fence()?;
-        self.last = Some(self.engine.submit(
-            &[],
-            Body::Packets(&packets),
-            fence,
-            self.interruptible,
-        )?);
+        // A later job of the engine ends after this one, but an error of this one must be seen.
+        if let Some(last) = self.last.take() {
+            wait(&last)?;
+        }
+        self.last = Some(
+            self.engine
+                .submit(&[], Body::Packets(&packets), fence, false)?,
+        );
         Ok(())
     }
 
-    /// Submits the rest and returns the fence of all of it; the engine works in order.
-    fn finish(mut self) -> Result<ARef<Fence>> {
+    /// Submits the rest and waits for all of it.
+    fn finish(mut self) -> Result {
         if !self.packets.is_empty() {
             self.submit()?;
         }
-        self.last.ok_or(EINVAL)
+        self.last.take().map_or(Ok(()), |last| wait(&last))
     }
 }
 
-/// Fills VRAM with zeros. Returns the fence behind which it reads as such.
-pub(super) fn clear(gpu: &Gpu, extents: &[Extent], interruptible: bool) -> Result<ARef<Fence>> {
-    let mut batch = Batch::new(gpu, interruptible);
+impl Drop for Batch<'_> {
+    /// What was submitted must not run on when its memory is given to others.
+    fn drop(&mut self) {
+        if let Some(last) = self.last.take() {
+            let _ = wait(&last);
+        }
+    }
+}
+
+/// Fills VRAM with zeros. Done when it returns.
+pub(super) fn clear(gpu: &Gpu, extents: &[Extent]) -> Result {
+    let mut batch = Batch::new(gpu);
 
     for extent in extents {
         batch.push(|packets| packets.fill(gpu.vram_va(extent.offset), extent.size, 0))?;
@@ -121,7 +130,7 @@ impl Window {
             let window = 0..chunk.len() as u64;
 
             gpu.gart_map(window.clone(), chunk.iter().copied())?;
-            let done = copy_step(gpu, extents, bytes, direction).and_then(|fence| wait(&fence));
+            let done = copy_step(gpu, extents, bytes, direction);
             gpu.gart_unmap(window);
             done?;
         }
@@ -135,8 +144,8 @@ fn copy_step(
     extents: &[Extent],
     bytes: Range<u64>,
     direction: Direction,
-) -> Result<ARef<Fence>> {
-    let mut batch = Batch::new(gpu, false);
+) -> Result {
+    let mut batch = Batch::new(gpu);
 
     for_each_part(extents, bytes.clone(), |at, offset, size| {
         let vram = gpu.vram_va(offset);
@@ -151,7 +160,7 @@ fn copy_step(
 
 /// Copies all of a BO from one place in VRAM to another. Done when it returns.
 pub(super) fn copy_within_vram(gpu: &Gpu, from: &[Extent], to: &[Extent]) -> Result {
-    let mut batch = Batch::new(gpu, false);
+    let mut batch = Batch::new(gpu);
     let mut start = 0;
 
     for extent in to {
@@ -162,8 +171,7 @@ pub(super) fn copy_within_vram(gpu: &Gpu, from: &[Extent], to: &[Extent]) -> Res
         })?;
         start = end;
     }
-    let fence = batch.finish()?;
-    wait(&fence)
+    batch.finish()
 }
 
 /// Calls `f` with the offset in the BO, the offset in VRAM and the size of each piece of VRAM that

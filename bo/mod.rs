@@ -27,15 +27,12 @@ use crate::{
         Request,
         User, //
     },
-    rust::{
-        dma_resv::LockedResv,
-        drm::ttm::{
-            self,
-            BoInit,
-            Caching,
-            OperationCtx,
-            Placement, //
-        }, //
+    rust::drm::ttm::{
+        self,
+        BoInit,
+        Caching,
+        OperationCtx,
+        Placement, //
     },
     vm::Vm, //
 };
@@ -57,9 +54,8 @@ pub(crate) struct BoData {
     pub(crate) caching: Caching,
     /// Alignment in VRAM, in bytes; 0 for none.
     pub(crate) alignment: u32,
-    /// The only VM that it may be bound in, whose reservation it shares, with the number that the
-    /// client knows it by.
-    pub(crate) private: Option<(ARef<Vm>, u32)>,
+    /// The number of the only VM that it may be bound in, whose reservation it shares.
+    pub(crate) private: Option<u32>,
 }
 
 impl ttm::DriverBo for BoData {
@@ -78,11 +74,17 @@ pub(crate) type Bo = ttm::Bo<BoData>;
 /// A buffer object whose reservation is held.
 pub(crate) type Reserved<'a> = ttm::Reserved<'a, BoData>;
 
-/// Makes a BO of `size` bytes, rounded up to whole pages.
+/// Makes a BO of `size` bytes, rounded up to whole pages, in the reservation of `vm` if it is
+/// private to that.
 ///
 /// Returns `EINVAL` for a size that is 0 or overflows, or an alignment that is not a power of two
 /// from a page to 2 MiB.
-pub(crate) fn create(dev: &RgtDevice, size: u64, data: BoData) -> Result<ARef<Bo>> {
+pub(crate) fn create(
+    dev: &RgtDevice,
+    size: u64,
+    vm: Option<&Vm>,
+    data: BoData,
+) -> Result<ARef<Bo>> {
     let size = usize::try_from(size)
         .ok()
         .and_then(page_align)
@@ -99,9 +101,10 @@ pub(crate) fn create(dev: &RgtDevice, size: u64, data: BoData) -> Result<ARef<Bo
         return Err(ENOSPC);
     }
 
-    let vm = data.private.as_ref().map(|(vm, _)| vm.clone());
-    let guard = vm.as_ref().map(|vm| vm.resv().lock_interruptible()).transpose()?;
-    let resv: Option<&LockedResv<'_>> = guard.as_deref();
+    let guard = vm
+        .map(|vm| vm.resv().lock_interruptible())
+        .transpose()?;
+    let resv = vm.map(Vm::resv_object).zip(guard.as_deref());
     Bo::new(
         dev,
         BoInit {

@@ -31,7 +31,7 @@ use kernel::prelude::*;
 const HOP: Place = Place::new(MemType::TT, PlaceFlags::TEMPORARY);
 
 /// Moves a BO, see [`ttm::Driver::move_bo()`](crate::rust::drm::ttm::Driver::move_bo).
-pub(crate) fn move_bo(mv: Move<'_, BoData>) -> Result<MoveOutcome> {
+pub(crate) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let old = mv.bo.resource().map(Resource::mem_type);
     let new = mv.new_resource().mem_type();
 
@@ -54,17 +54,19 @@ pub(crate) fn move_bo(mv: Move<'_, BoData>) -> Result<MoveOutcome> {
 }
 
 /// Gives a BO its first VRAM, which the copy engine clears.
-fn move_cleared(mv: Move<'_, BoData>) -> Result<MoveOutcome> {
+///
+/// Waits for that: a VM's page tables serve jobs that wait for no fence of this BO, and a clear
+/// that failed must not go unnoticed.
+fn move_cleared<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
     let (_, vram) = mv.new_resource().of_manager::<Vram>().ok_or(EINVAL)?;
 
-    let fence = device
-        .registration_data_with(|gpu| clear(gpu, vram.extents(), mv.ctx.interruptible()))?;
-    Ok(MoveOutcome::Done(mv.null_behind(&fence)))
+    device.registration_data_with(|gpu| clear(gpu, vram.extents()))?;
+    Ok(MoveOutcome::Done(mv.null()))
 }
 
 /// Copies a BO between VRAM and pages, or inside VRAM.
-fn move_copied(mv: Move<'_, BoData>) -> Result<MoveOutcome> {
+fn move_copied<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
 
     // From here on nobody uses the BO, and nobody starts to: jobs need its reservation.
@@ -90,5 +92,5 @@ fn move_copied(mv: Move<'_, BoData>) -> Result<MoveOutcome> {
         }
         (None, None) => Err(EINVAL),
     })?;
-    Ok(MoveOutcome::Done(mv.copied()))
+    Ok(MoveOutcome::Done(mv.copied()?))
 }

@@ -35,7 +35,7 @@ use kernel::prelude::*;
 const MAX_BOS: usize = 4096;
 
 /// Submits a job.
-pub(crate) fn cs(_: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) -> Result<u32> {
+pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) -> Result<u32> {
     reserved(&[args.extensions])?;
     flags(args.flags, 0)?;
     if args.ctx_id != 0 || args.in_sync_count != 0 || args.out_sync_count != 0 {
@@ -47,6 +47,7 @@ pub(crate) fn cs(_: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) -> R
     let bos = bos(args, file)?;
 
     Job {
+        dev,
         gpu,
         vm: &vm,
         engine,

@@ -61,19 +61,20 @@ pub(crate) fn create(
         DRM_RGT_CACHING_WC => Caching::WriteCombined,
         _ => return Err(EINVAL),
     };
-    let private = match args.vm_id {
+    let vm = match args.vm_id {
         0 => None,
-        id => Some((file.inner().vm(id)?, id)),
+        id => Some(file.inner().vm(id)?),
     };
 
     let bo = bo::create(
         dev,
         args.size,
+        vm.as_deref(),
         BoData {
             request,
             caching,
             alignment: args.alignment,
-            private,
+            private: vm.is_some().then_some(args.vm_id),
         },
     )?;
     args.handle = bo.as_gem().create_handle(file)?;
@@ -112,7 +113,7 @@ pub(crate) fn info(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &File
         _ => DRM_RGT_CACHING_WC,
     };
     args.alignment = bo.alignment;
-    args.vm_id = bo.private.as_ref().map_or(0, |(_, id)| *id);
+    args.vm_id = bo.private.unwrap_or(0);
     args.current_placement = region;
     Ok(0)
 }

@@ -29,7 +29,10 @@ use crate::{
         VA_RANGE, //
     }, //
 };
-use core::ops::Range;
+use core::{
+    ops::Range,
+    ptr, //
+};
 use kernel::{
     page::PAGE_SIZE,
     prelude::*,
@@ -94,7 +97,7 @@ impl Op {
                         .offset
                         .checked_add(raw.size)
                         .is_none_or(|end| end > bo.size() as u64)
-                    || bo.private.as_ref().is_some_and(|(own, _)| **own != *vm)
+                    || bo.private.is_some() && !ptr::eq(bo.resv(), vm.resv())
                 {
                     return Err(EINVAL);
                 }

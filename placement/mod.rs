@@ -126,7 +126,9 @@ impl Request {
             }
         };
 
-        if usable & DRM_RGT_PLACEMENT_VRAM != 0 {
+        // A range that ends at page 0 would be no limit at all.
+        let in_window = user == User::Cpu || self.needs_visible();
+        if usable & DRM_RGT_PLACEMENT_VRAM != 0 && !(in_window && visible_pages == 0) {
             places.push(self.vram_place(user, visible_pages, flags(&places)));
         }
         if usable & DRM_RGT_PLACEMENT_GTT != 0 {

@@ -2,9 +2,13 @@
 
 //! PCI abstractions: a set of MSI-X interrupts with their handlers.
 
+use crate::rust::bindings;
+use core::ops::Range;
 use kernel::{
     alloc::KVec,
     device::Bound,
+    error::to_result,
+    io::PhysAddr,
     irq::{
         Flags,
         ThreadedHandler,
@@ -69,4 +73,66 @@ impl<'a, H: ThreadedHandler + 'static> MsixHandlers<'a, H> {
 
         Ok(this)
     }
+}
+
+/// Memory of a device behind a BAR, for mappings that gather writes.
+///
+/// The BAR is requested, so that nobody else claims it, and its memory type reserved: without
+/// that x86 maps it uncached whatever a page fault asks for.
+///
+/// C: `pci_request_region()`, `arch_io_reserve_memtype_wc()`.
+pub struct Aperture<'a> {
+    pdev: &'a pci::Device<Bound>,
+    bar: c_int,
+    range: Range<PhysAddr>,
+}
+
+impl<'a> Aperture<'a> {
+    /// Takes BAR number `bar`. `EBUSY` when it is taken, `ENODEV` when there is none.
+    pub fn new(pdev: &'a pci::Device<Bound>, bar: u32, name: &'static CStr) -> Result<Self> {
+        let start = pdev.resource_start(bar)?;
+        let size = pdev.resource_len(bar)?;
+        if size == 0 {
+            return Err(ENODEV);
+        }
+        let bar = c_int::try_from(bar)?;
+
+        // SAFETY: The device is valid and bound, `name` lives for ever.
+        to_result(unsafe { bindings::pci_request_region(raw(pdev), bar, name.as_char_ptr()) })?;
+        // SAFETY: The range is the device's, and nobody else's since it was requested.
+        let reserved = to_result(unsafe { bindings::rgt_arch_io_reserve_memtype_wc(start, size) });
+        if let Err(err) = reserved {
+            // SAFETY: It was requested above.
+            unsafe { bindings::pci_release_region(raw(pdev), bar) };
+            return Err(err);
+        }
+        Ok(Self {
+            pdev,
+            bar,
+            range: start..start + size,
+        })
+    }
+
+    /// Returns the addresses that the CPU reaches the memory at.
+    pub fn range(&self) -> Range<PhysAddr> {
+        self.range.clone()
+    }
+}
+
+impl Drop for Aperture<'_> {
+    fn drop(&mut self) {
+        // SAFETY: `new()` reserved and requested it.
+        unsafe {
+            bindings::rgt_arch_io_free_memtype_wc(
+                self.range.start,
+                self.range.end - self.range.start,
+            );
+            bindings::pci_release_region(raw(self.pdev), self.bar);
+        }
+    }
+}
+
+fn raw(pdev: &pci::Device<Bound>) -> *mut bindings::pci_dev {
+    // CAST: `pci::Device` is transparent over `struct pci_dev`.
+    core::ptr::from_ref(pdev).cast_mut().cast()
 }

@@ -26,7 +26,7 @@ use kernel::{
 pub(super) struct Dependencies<'a> {
     gpu: &'a Gpu,
     engine: &'a Engine,
-    list: KVec<Dependency>,
+    list: KVVec<Dependency>,
     foreign: KVec<ARef<Fence>>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Dependencies<'a> {
         Self {
             gpu,
             engine,
-            list: KVec::new(),
+            list: KVVec::new(),
             foreign: KVec::new(),
         }
     }
@@ -53,7 +53,7 @@ impl<'a> Dependencies<'a> {
     }
 
     /// Waits for what the engine cannot wait for, and returns the rest.
-    pub(super) fn wait_foreign(self) -> Result<KVec<Dependency>> {
+    pub(super) fn wait_foreign(self) -> Result<KVVec<Dependency>> {
         for fence in &self.foreign {
             fence.wait(true, Jiffies::MAX)?;
         }

@@ -9,6 +9,7 @@ use crate::{
         Bo,
         Reserved, //
     },
+    driver::RgtDevice,
     hw::{
         Body,
         Engine,
@@ -41,9 +42,9 @@ use kernel::{
     }, //
 };
 
-/// How often a job is tried whose BOs find no room: another job may hold the room, and not finding
-/// it is also how TTM reports that two jobs want each other's.
-const ATTEMPTS: u32 = 3;
+/// How often a job is tried whose BOs find no room. Another job may hold the room, and no room is
+/// also what TTM reports when two jobs want each other's.
+const ATTEMPTS: u32 = 4;
 
 /// A BO that a job uses.
 pub(crate) struct JobBo {
@@ -57,7 +58,9 @@ pub(crate) struct JobBo {
 
 /// A job.
 pub(crate) struct Job<'a> {
-    /// The GPU.
+    /// The device.
+    pub(crate) dev: &'a RgtDevice,
+    /// Its GPU.
     pub(crate) gpu: &'a Gpu,
     /// The VM that it runs in.
     pub(crate) vm: &'a Vm,
@@ -83,16 +86,31 @@ impl Job<'_> {
             self.bos.len() as u32 + 1,
         )?;
 
-        let mut attempt = 1;
-        loop {
-            match exec.until_all_locked(|locks| self.lock(locks)) {
-                Err(ENOSPC) | Err(ENOMEM) if attempt < ATTEMPTS => attempt += 1,
-                Err(EALREADY) => return Err(EINVAL),
-                Err(err) => return Err(err),
-                Ok(()) => break,
+        self.lock_all(&mut exec).map_err(|err| match err {
+            EALREADY => EINVAL,
+            err => err,
+        })?;
+        self.queue(&exec)
+    }
+
+    /// Locks and validates, at first along with other jobs. If there is no room then alone: jobs
+    /// that come now wait, and those that hold room come to their end.
+    fn lock_all(&self, exec: &mut Exec) -> Result {
+        drop(self.dev.validation.lock());
+        let first = exec.until_all_locked(|locks| self.lock(locks));
+        if !matches!(first, Err(ENOSPC | ENOMEM)) {
+            return first;
+        }
+
+        let _alone = self.dev.validation.lock();
+        let mut last = first;
+        for _ in 1..ATTEMPTS {
+            last = exec.until_all_locked(|locks| self.lock(locks));
+            if !matches!(last, Err(ENOSPC | ENOMEM)) {
+                break;
             }
         }
-        self.queue(&exec)
+        last
     }
 
     /// Locks all that the job uses and brings it to where the GPU sees it.
@@ -119,7 +137,7 @@ impl Job<'_> {
         deps.add(vm_resv, Usage::Kernel)?;
         let mut vm_slot = vm_resv.reserve_fences(1)?;
 
-        let mut slots = KVec::with_capacity(self.bos.len(), GFP_KERNEL)?;
+        let mut slots = KVVec::with_capacity(self.bos.len(), GFP_KERNEL)?;
         for job_bo in self.bos {
             let resv = exec.resv_of(job_bo.bo.as_gem())?;
             // A writer waits for readers, a reader for writers only.

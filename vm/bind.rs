@@ -2,7 +2,10 @@
 
 //! Changing what a VM maps.
 
-use super::Vm;
+use super::{
+    Vm,
+    MOST_BOUND, //
+};
 use crate::{
     bo::Bo,
     hw::Gpu,
@@ -14,12 +17,15 @@ use crate::{
     vm::VmData, //
 };
 use core::ops::Range;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
 
 /// Maps the bytes of a BO from `offset` on at the addresses `va`.
 ///
 /// Unless it may `replace` what is there, a range that is not vacant gives `EINVAL`. `ENOENT` when
-/// the VM is closed.
+/// the VM is closed, `ENOSPC` when it maps as much as it can.
 pub(crate) fn map(
     vm: &Vm,
     gpu: &Gpu,
@@ -29,8 +35,9 @@ pub(crate) fn map(
     writable: bool,
     replace: bool,
 ) -> Result {
-    let alloc = MapAlloc::new(vm, bo)?;
     let unmap_alloc = UnmapAlloc::new()?;
+    // Last: what it has is given back by the clean-up below.
+    let alloc = MapAlloc::new(vm, bo)?;
 
     let done = {
         let mut mappings = vm.lock();
@@ -64,6 +71,11 @@ fn map_locked(
         return Err(EINVAL);
     }
 
+    let size = va.end - va.start;
+    if size > MOST_BOUND.saturating_sub(vm.bound.load(Relaxed)) {
+        return Err(ENOSPC);
+    }
+
     vm.with_space(|space| gpu.space_prepare(space, va.clone()))?;
     let done = match replace {
         Some(unmap_alloc) => unmap_locked(vm, gpu, mappings, unmap_alloc, va.clone()),
@@ -71,7 +83,10 @@ fn map_locked(
     }
     .and_then(|()| mappings.map(alloc, offset, va.clone(), writable));
     match done {
-        Ok(()) => vm.set_stale(),
+        Ok(()) => {
+            vm.bound.fetch_add(size, Relaxed);
+            vm.set_stale();
+        }
         Err(_) => vm.with_space(|space| {
             gpu.space_release(space, va);
             Ok(())
@@ -100,6 +115,7 @@ fn unmap_locked(
     vm.with_space(|_| Ok(()))?;
 
     mappings.unmap(alloc, va, &mut |removed| {
+        vm.bound.fetch_sub(removed.end - removed.start, Relaxed);
         // A VM that is closed meanwhile gives up all its tables.
         let _ = vm.with_space(|space| {
             gpu.space_unmap(space, removed.clone());

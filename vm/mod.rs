@@ -38,8 +38,9 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
+            Acquire,
             Atomic,
-            Relaxed, //
+            Release, //
         },
         Mutex, //
     }, //
@@ -49,6 +50,9 @@ use kernel::{
 /// faults.
 pub(crate) const VA_RANGE: Range<u64> = 0x1_0000..1 << 47;
 
+/// Most bytes that a VM can map, to bound what its page tables take: a 512th of it.
+const MOST_BOUND: u64 = 64 << 30;
+
 /// The driver's data of a VM.
 #[pin_data]
 pub(crate) struct VmData {
@@ -57,6 +61,8 @@ pub(crate) struct VmData {
     space: Mutex<Option<SpaceId>>,
     /// Whether some mapping may be stale.
     stale: Atomic<bool>,
+    /// Bytes of addresses that are mapped. Changes with the mappings' lock held.
+    bound: Atomic<u64>,
 }
 
 impl DriverGpuVm for VmData {
@@ -71,6 +77,7 @@ impl VmData {
         try_pin_init!(Self {
             space <- new_mutex!(None, "VmData::space"),
             stale: Atomic::new(false),
+            bound: Atomic::new(0),
         })
     }
 
@@ -89,15 +96,11 @@ impl VmData {
     }
 
     fn set_stale(&self) {
-        self.stale.store(true, Relaxed);
+        self.stale.store(true, Release);
     }
 
     /// Returns whether a mapping may be stale, and forgets it.
     fn take_stale(&self) -> bool {
-        let stale = self.stale.load(Relaxed);
-        if stale {
-            self.stale.store(false, Relaxed);
-        }
-        stale
+        self.stale.xchg(false, Acquire)
     }
 }

@@ -25,6 +25,7 @@ use crate::{
         ttm::OperationCtx, //
     }, //
 };
+use core::ptr;
 use kernel::{
     prelude::*,
     sync::aref::ARef,
@@ -100,13 +101,15 @@ pub(crate) fn rebind(
 
 /// Returns the private BOs of a VM that have stale mappings.
 ///
-/// Validating them takes reservations, which come before the lock of the mappings.
-fn private_stale(vm: &Vm) -> Result<KVec<ARef<Bo>>> {
-    let mut bos = KVec::new();
+/// Validating them takes reservations, which come before the lock of the mappings. A BO may come
+/// up more than once, but not for mappings in a row.
+fn private_stale(vm: &Vm) -> Result<KVVec<ARef<Bo>>> {
+    let mut bos = KVVec::<ARef<Bo>>::new();
 
     vm.lock().for_each(|mapping| {
         let bo = mapping.bo();
-        if mapping.is_stale() && bo.private.is_some() {
+        let seen = bos.last().is_some_and(|last| ptr::eq(&**last, bo));
+        if mapping.is_stale() && bo.private.is_some() && !seen {
             bos.push(bo.into(), GFP_KERNEL)?;
         }
         Ok(())
@@ -123,6 +126,11 @@ fn write_entries(vm: &Vm, gpu: &Gpu, mapping: &Mapping<VmData>, bo: &Reserved<'_
         for_each_extent(bo, bytes, |offset, size, backing| {
             let at = va.start + (offset - start);
             gpu.space_map(space, at, size, backing, mapping.writable())
+        })
+        .inspect_err(|_| {
+            // A stale mapping has no entries.
+            gpu.space_unmap(space, va.clone());
+            gpu.space_flush(space, va.clone());
         })
     })
 }

@@ -7,6 +7,7 @@
 
 #include <drm/drm_exec.h>
 #include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_resource.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/dma-fence.h>
@@ -47,8 +48,13 @@ void rgt_ttm_resource_manager_set_used(struct ttm_resource_manager *man,
 				       bool used);
 void rgt_ttm_bo_move_to_lru_tail(struct ttm_buffer_object *bo);
 void rgt_ttm_device_drain(struct ttm_device *bdev);
+void rgt_ttm_device_purge(struct ttm_device *bdev);
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
 bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);
+
+/* asm/io.h */
+int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size);
+void rgt_arch_io_free_memtype_wc(resource_size_t start, resource_size_t size);
 
 /* linux/mm.h */
 unsigned long rgt_totalram_pages(void);

@@ -46,8 +46,56 @@ void rgt_ttm_bo_move_to_lru_tail(struct ttm_buffer_object *bo)
 	ttm_bo_move_to_lru_tail_unlocked(bo);
 }
 
-/* Waits until the destruction of BOs that is under way is done. */
+/*
+ * Waits until the destruction of BOs that is under way is done. Nobody may
+ * start another.
+ */
 void rgt_ttm_device_drain(struct ttm_device *bdev)
 {
 	drain_workqueue(bdev->wq);
+}
+
+static bool rgt_ttm_manager_is_empty(struct ttm_resource_manager *man)
+{
+	bool empty = true;
+	unsigned int i;
+
+	spin_lock(&man->bdev->lru_lock);
+	for (i = 0; i < TTM_MAX_BO_PRIORITY; i++)
+		empty &= list_empty(&man->lru[i]);
+	spin_unlock(&man->bdev->lru_lock);
+
+	return empty;
+}
+
+/*
+ * Takes the system pages of all BOs away, for a device that does no DMA any
+ * more. As ttm_device_clear_dma_mappings(), which neither reserves the BOs nor
+ * copes with one that is being released: it spins for that one to leave the
+ * list, holding the lock that this takes.
+ */
+void rgt_ttm_device_purge(struct ttm_device *bdev)
+{
+	struct ttm_operation_ctx ctx = {};
+	struct ttm_placement nothing = {};
+	struct ttm_lru_walk_arg arg = { .ctx = &ctx, .sleeping_lock = true };
+	struct ttm_bo_lru_cursor cursor;
+	struct ttm_resource_manager *man;
+	struct ttm_buffer_object *bo;
+	unsigned int i;
+
+	for (i = 0; i < TTM_NUM_MEM_TYPES; i++) {
+		man = ttm_manager_type(bdev, i);
+		if (!man || !man->use_tt)
+			continue;
+
+		while (!rgt_ttm_manager_is_empty(man)) {
+			/* A ghost goes with its delayed destruction. */
+			ttm_bo_lru_for_each_reserved_guarded(&cursor, man, &arg, bo)
+				if (!bo->deleted && bo->base.dev)
+					ttm_bo_validate(bo, &nothing, &ctx);
+			flush_workqueue(bdev->wq);
+			cond_resched();
+		}
+	}
 }

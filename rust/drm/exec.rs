@@ -69,7 +69,7 @@ pub struct Exec {
     flags: ExecFlags,
     nr_hint: u32,
     used: bool,
-    locked: KVec<LockedResv<'static>>,
+    locked: KVVec<LockedResv<'static>>,
     _not_send: NotThreadSafe,
 }
 
@@ -86,7 +86,7 @@ impl Exec {
             flags,
             nr_hint,
             used: false,
-            locked: KVec::new(),
+            locked: KVVec::new(),
             _not_send: PhantomData,
         };
         this.init();

@@ -15,6 +15,7 @@ use crate::rust::{
     drm::{
         device,
         exec::ExecLocks,
+        gem::ResvObject,
         ttm::{
             Bo,
             DriverBo, //
@@ -39,6 +40,7 @@ use kernel::{
     error::to_result,
     new_mutex,
     prelude::*,
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     sync::{
         aref::{
             ARef,
@@ -181,10 +183,15 @@ impl<D: DriverGpuVm> GpuVm<D> {
         }
     }
 
-    /// Returns the reservation object that private BOs share.
+    /// Returns the object whose reservation private BOs share. No other VM has it.
+    pub fn resv_object(&self) -> &ResvObject {
+        // SAFETY: The VM holds a reference to it, and `new()` made it as one.
+        unsafe { ResvObject::from_raw((*self.raw.get()).r_obj) }
+    }
+
+    /// Returns the reservation of that.
     pub fn resv(&self) -> &Resv {
-        // SAFETY: The VM holds a reference to its reservation's GEM object.
-        unsafe { Resv::from_raw((*(*self.raw.get()).r_obj).resv) }
+        self.resv_object().resv()
     }
 
     /// Locks the VM's reservation as part of `locks`.
@@ -239,10 +246,9 @@ impl<D: DriverGpuVm> GpuVm<D> {
         unsafe {
             let unmap = &raw mut (*op).__bindgen_anon_1.unmap;
             let va = (*unmap).va;
-            let range = range_of(va);
+            Self::removed(ctx, range_of(va));
             bindings::drm_gpuva_unmap(unmap);
             bindings::drm_gpuva_unlink_defer(va);
-            Self::removed(ctx, range);
             drop(KBox::from_raw(va.cast::<Mapping<D>>()));
         }
         0
@@ -265,12 +271,11 @@ impl<D: DriverGpuVm> GpuVm<D> {
             )
         };
         // SAFETY: `old` is valid until it is freed below.
-        let (old_range, vm_bo, writable, stale) = unsafe {
+        let (old_range, vm_bo, writable) = unsafe {
             (
                 range_of(old.cast()),
                 (*(*old).raw.get()).vm_bo,
                 (*old).writable,
-                (*old).is_stale(),
             )
         };
 
@@ -280,7 +285,7 @@ impl<D: DriverGpuVm> GpuVm<D> {
                 return Ok(ptr::null_mut());
             }
             let va = alloc.0.pop().ok_or(ENOMEM)?;
-            Ok::<_, Error>(va.into_mapping(writable, stale))
+            Ok::<_, Error>(va.into_mapping(writable))
         };
         let (prev, next) = match (
             take(&mut ctx_ref.alloc, prev_op),
@@ -310,14 +315,17 @@ impl<D: DriverGpuVm> GpuVm<D> {
             bindings::drm_gpuva_remap(prev, next, remap);
             let lock = &raw mut (*(*vm_bo).obj).gpuva.lock;
             bindings::mutex_lock(lock);
+            // A move of the BO marks its mappings under this lock.
+            let stale = (*old).is_stale();
             for va in [prev, next] {
                 if !va.is_null() {
+                    (*va.cast::<Mapping<D>>()).set_stale(stale);
                     bindings::drm_gpuva_link(va, vm_bo);
                 }
             }
             bindings::mutex_unlock(lock);
-            bindings::drm_gpuva_unlink_defer(old.cast());
             Self::removed(ctx, start..end);
+            bindings::drm_gpuva_unlink_defer(old.cast());
             drop(KBox::from_raw(old));
         }
         0
@@ -390,17 +398,17 @@ struct MappingAlloc<D: DriverGpuVm>(KBox<MaybeUninit<Mapping<D>>>);
 
 impl<D: DriverGpuVm> MappingAlloc<D> {
     fn new() -> Result<Self> {
-        Ok(Self(KBox::new_uninit(GFP_KERNEL)?))
+        Ok(Self(KBox::new_uninit(GFP_KERNEL_ACCOUNT)?))
     }
 
     /// Makes the mapping, for C to fill in, link and own.
-    fn into_mapping(self, writable: bool, stale: bool) -> *mut bindings::drm_gpuva {
+    fn into_mapping(self, writable: bool) -> *mut bindings::drm_gpuva {
         let mapping = KBox::write(
             self.0,
             Mapping {
                 raw: Opaque::zeroed(),
                 writable,
-                stale: Atomic::new(stale),
+                stale: Atomic::new(true),
                 _data: PhantomData,
             },
         );
@@ -505,7 +513,7 @@ impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
             .mapping
             .take()
             .ok_or(EINVAL)?
-            .into_mapping(writable, true);
+            .into_mapping(writable);
 
         // SAFETY: `va` is ours; the lock of the tree is held. A `drm_gpuva` that was not inserted
         // is freed here, one that was is owned by the tree.
@@ -529,7 +537,9 @@ impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
 
     /// Unmaps the range and calls `removed` for each part of it that was mapped.
     ///
-    /// Mappings that reach out of the range are cut.
+    /// Mappings that reach out of the range are cut. `removed` is called while the BO still lists
+    /// the mapping, so that a move finds it: when it returns, the hardware must not reach the BO
+    /// through the range any more.
     pub fn unmap(
         &mut self,
         alloc: UnmapAlloc<D>,

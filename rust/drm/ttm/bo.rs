@@ -22,7 +22,8 @@ use crate::rust::{
     },
     drm::{
         device,
-        exec::ExecLocks, //
+        exec::ExecLocks,
+        gem::ResvObject, //
     },
 };
 use core::{
@@ -32,6 +33,7 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     drm::{
         self,
         gem::{
@@ -83,6 +85,7 @@ const TAIL_WORDS: usize = {
 #[repr(C)]
 pub struct Tail<T: DriverBo> {
     ttm: Opaque<[u64; TAIL_WORDS]>,
+    shared: Option<ARef<ResvObject>>,
     data: T,
 }
 
@@ -113,6 +116,7 @@ pub type Object<T> = gem::Object<Tail<T>>;
 #[repr(C)]
 struct Layout<T: DriverBo> {
     bo: Opaque<bindings::ttm_buffer_object>,
+    shared: Option<ARef<ResvObject>>,
     #[pin]
     data: T,
 }
@@ -131,8 +135,8 @@ pub struct BoInit<'a> {
     pub size: usize,
     /// Alignment in device memory, in pages; 0 for none.
     pub alignment_pages: u32,
-    /// The reservation to share, which must outlive the object; [`None`] gives it its own.
-    pub resv: Option<&'a LockedResv<'a>>,
+    /// The reservation to share, and that it is locked; [`None`] gives the object its own.
+    pub resv: Option<(&'a ResvObject, &'a LockedResv<'a>)>,
 }
 
 /// A buffer object.
@@ -184,8 +188,8 @@ impl<T: DriverBo> Bo<T> {
 
     /// Makes a buffer object without backing.
     ///
-    /// It gets its backing from the first [`Reserved::validate()`]. System pages and what the
-    /// driver makes of a move without an old resource must read as zeros.
+    /// It gets its backing from the first [`Reserved::validate()`]. `EINVAL` when what is locked is
+    /// not the reservation to share.
     pub fn new(
         dev: &drm::Device<T::Driver>,
         init: BoInit<'_>,
@@ -193,13 +197,21 @@ impl<T: DriverBo> Bo<T> {
     ) -> Result<ARef<Self>> {
         let () = Layout::<T>::SAME_AS_OBJECT;
         let bdev = Device::of(dev).ready()?;
+        let (shared, resv) = match init.resv {
+            Some((object, locked)) if object.resv().as_raw() == locked.as_raw() => {
+                (Some(object.into()), locked.as_raw())
+            }
+            Some(_) => return Err(EINVAL),
+            None => (None, core::ptr::null_mut()),
+        };
 
         let object = KBox::try_pin_init(
             try_pin_init!(Layout::<T> {
                 bo: Opaque::zeroed(),
+                shared,
                 data <- data,
             }? Error),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         // SAFETY: C treats BOs as pinned; `destroy()` drops it in place.
         let bo = KBox::into_raw(unsafe { Pin::into_inner_unchecked(object) })
@@ -212,9 +224,8 @@ impl<T: DriverBo> Bo<T> {
         }
 
         let mut ctx = OperationCtx::new(true);
-        let resv = init.resv.map_or(core::ptr::null_mut(), |resv| resv.as_raw());
-        // SAFETY: `bdev` is initialised, `bo` was prepared above, and `resv` is NULL or locked. An
-        // empty placement makes no move, hence no callback into the driver but for the `ttm_tt`.
+        // SAFETY: `bdev` is initialised, `bo` was prepared above, and `resv` is NULL or locked, and
+        // the BO keeps it from here on. An empty placement makes no move, hence no callback into the driver but for the `ttm_tt`.
         // On failure C has called `destroy()`.
         to_result(unsafe {
             bindings::ttm_bo_init_reserved(
@@ -285,7 +296,8 @@ impl<T: DriverBo> Bo<T> {
 
     /// Returns the reservation object, its own or the one that it shares.
     pub fn resv(&self) -> &Resv {
-        // SAFETY: The pointer only changes when the last reference is gone.
+        // SAFETY: The pointer only changes when the last reference is gone, and the BO keeps a
+        // reservation that it shares.
         unsafe { Resv::from_raw((*self.as_raw()).base.resv) }
     }
 

@@ -115,7 +115,8 @@ impl<T: Driver> Device<T> {
 
     /// Brings the device up with its managers: memory type, size in bytes, manager.
     ///
-    /// `EBUSY` when that was done before.
+    /// `EBUSY` when that was done before or another device uses one of the managers, `EINVAL` when
+    /// a type has two or is [`MemType::SYSTEM`].
     ///
     /// C: `ttm_device_init()`.
     pub fn init(
@@ -124,6 +125,11 @@ impl<T: Driver> Device<T> {
         managers: impl IntoIterator<Item = (MemType, u64, Attach)>,
     ) -> Result {
         let this = Self::of(dev);
+        // Before the check: an iterator can do anything, this very call included.
+        let mut attach = KVec::new();
+        for manager in managers {
+            attach.push(manager, GFP_KERNEL)?;
+        }
         if this.ready.load(Acquire) {
             return Err(EBUSY);
         }
@@ -145,14 +151,14 @@ impl<T: Driver> Device<T> {
 
         // SAFETY: As above, nobody else uses it.
         let list = unsafe { &mut *this.managers.get() };
-        let attached = managers
+        let attached = attach
             .into_iter()
             .try_for_each(|(mem_type, size, manager)| {
-                list.push((mem_type, manager.0.clone()), GFP_KERNEL)?;
-                // SAFETY: Nobody else uses the device yet. The list keeps the manager where it is
-                // until it is detached.
-                unsafe { manager.0.attach(this.raw.get(), mem_type, size) };
-                Ok(())
+                list.reserve(1, GFP_KERNEL)?;
+                // SAFETY: Nobody else uses the device yet. The list, which has room, keeps the
+                // manager where it is until it is detached.
+                unsafe { manager.0.attach(this.raw.get(), mem_type, size) }?;
+                Ok(list.push((mem_type, manager.0), GFP_KERNEL)?)
             });
         if let Err(err) = attached {
             // SAFETY: No BO was made, since `ready` is not set.
@@ -222,9 +228,9 @@ impl<M: ResourceManager> From<Arc<Manager<M>>> for Attach {
     }
 }
 
-/// Unmaps all system pages from the device when it is dropped.
+/// Unmaps all system pages from the device, and frees them, when it is dropped.
 ///
-/// BOs can outlive the binding of the device, DMA mappings may not: keep this in the bus device's
+/// The hardware must have stopped, and all fences of the device must have signalled. BOs can outlive the binding of the device, DMA mappings may not: keep this in the bus device's
 /// data, so that it is dropped after the DRM registration and before the binding ends.
 pub struct DmaMappings<T: Driver>(ARef<drm::Device<T>>);
 
@@ -238,12 +244,9 @@ impl<T: Driver> DmaMappings<T> {
 impl<T: Driver> Drop for DmaMappings<T> {
     fn drop(&mut self) {
         if let Ok(bdev) = Device::of(&*self.0).ready() {
-            // SAFETY: The device is initialised. Pages of BOs that are being destroyed are
-            // unmapped by that; the rest is on the lists that C walks.
-            unsafe {
-                bindings::rgt_ttm_device_drain(bdev);
-                bindings::ttm_device_clear_dma_mappings(bdev);
-            }
+            // SAFETY: The device is initialised. All of its fences have signalled, as the driver
+            // stops the hardware first.
+            unsafe { bindings::rgt_ttm_device_purge(bdev) };
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) const fn vm_ops<T: DriverBo>() -> bindings::vm_operations_struct {
         fault: Some(fault::<T>),
         open: Some(bindings::ttm_bo_vm_open),
         close: Some(bindings::ttm_bo_vm_close),
-        access: Some(bindings::ttm_bo_vm_access),
+        access: Some(access::<T>),
         ..pin_init::zeroed()
     }
 }
@@ -98,4 +98,23 @@ unsafe fn fault_reserved<T: DriverBo>(
     unsafe {
         bindings::ttm_bo_vm_fault_reserved(vmf, prot, bindings::TTM_BO_VM_NUM_PREFAULT as usize)
     }
+}
+
+/// As `ttm_bo_vm_access()`, while the device is there: it may have to map pages for it.
+unsafe extern "C" fn access<T: DriverBo>(
+    vma: *mut bindings::vm_area_struct,
+    addr: usize,
+    buf: *mut c_void,
+    len: c_int,
+    write: c_int,
+) -> c_int {
+    // SAFETY: The VM calls this with a VMA that `ttm_bo_mmap_obj()` set up, which holds a
+    // reference to its BO.
+    let bo = unsafe { Bo::<T>::from_raw((*vma).vm_private_data.cast()) };
+    let Some(_registered) = bo.and_then(|bo| device::enter(bo.device())) else {
+        return EIO.to_errno();
+    };
+
+    // SAFETY: The arguments are the VM's.
+    unsafe { bindings::ttm_bo_vm_access(vma, addr, buf, len, write) }
 }

@@ -24,7 +24,8 @@ use kernel::{
     drm,
     io::PhysAddr,
     prelude::*,
-    types::Opaque, //
+    types::Opaque,
+    warn_on, //
 };
 
 /// A DRM driver whose objects are TTM's.
@@ -53,7 +54,7 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     }
 
     /// Moves a BO. A BO that has no resource yet must get one that reads as zeros.
-    fn move_bo(mv: Move<'_, Self::Bo>) -> Result<MoveOutcome>;
+    fn move_bo<'a>(mv: Move<'a, Self::Bo>) -> Result<MoveOutcome<'a>>;
 
     /// The BO is about to lose its memory for good.
     fn delete_notify(_bo: &Bo<Self::Bo>) {}
@@ -62,8 +63,8 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     /// cannot.
     fn io_mem(res: &Resource) -> Result<IoMem>;
 
-    /// Returns the address of one page of such a resource.
-    fn io_mem_page(res: &Resource, page: usize) -> PhysAddr;
+    /// Returns the address of one page of such a resource; [`None`] where the CPU does not see it.
+    fn io_mem_page(res: &Resource, page: usize) -> Option<PhysAddr>;
 
     /// Brings the BO to where the CPU can map it, before a page fault is served.
     fn prepare_fault(bo: &mut Reserved<'_, Self::Bo>, ctx: &mut OperationCtx) -> Result;
@@ -127,14 +128,15 @@ unsafe extern "C" fn eviction_valuable<T: Driver>(
     raw: *mut bindings::ttm_buffer_object,
     place: *const bindings::ttm_place,
 ) -> bool {
-    // SAFETY: TTM calls this with a valid, reserved BO of a device of `T` and a valid place.
+    // SAFETY: TTM calls this with a valid, reserved BO of a device of `T` and a valid place, or
+    // NULL to drain a cgroup wherever that makes room.
     match unsafe { Bo::<T::Bo>::from_raw(raw) } {
         // SAFETY: As above; no other `Reserved` of the BO is in use during the callback.
-        Some(bo) => unsafe {
+        Some(bo) if !place.is_null() => unsafe {
             T::eviction_valuable(&Reserved::new(bo), Place::from_raw(place))
         },
         // SAFETY: As above.
-        None => unsafe { bindings::ttm_bo_eviction_valuable(raw, place) },
+        _ => unsafe { bindings::ttm_bo_eviction_valuable(raw, place) },
     }
 }
 
@@ -188,8 +190,19 @@ unsafe extern "C" fn move_bo<T: Driver>(
             Resource::from_raw(new),
         )
     };
-    match T::move_bo(mv) {
-        Ok(MoveOutcome::Done(_)) => 0,
+    let outcome = T::move_bo(mv);
+    // SAFETY: The BO is reserved.
+    if unsafe { (*raw).resource } == new {
+        // Done, whatever the driver says: an error here would make TTM free what is in use.
+        warn_on!(!matches!(outcome, Ok(MoveOutcome::Done(_))));
+        return 0;
+    }
+    match outcome {
+        Ok(MoveOutcome::Done(_)) => {
+            // The resource must not be forgotten.
+            warn_on!(true);
+            EIO.to_errno()
+        }
         Ok(MoveOutcome::Hop(place)) => {
             if hop.is_null() {
                 // The second leg of a multihop cannot have a third.
@@ -244,5 +257,9 @@ unsafe extern "C" fn io_mem_pfn<T: Driver>(
     // SAFETY: The fault handler calls this with a reserved BO that has a resource.
     let res = unsafe { Resource::from_raw((*bo).resource) };
 
-    (T::io_mem_page(res, page_offset) >> kernel::page::PAGE_SHIFT) as usize
+    // An address that the CPU does not see is an error of the driver, which has just been asked to
+    // bring the BO to where it does. There is no page at the last frame.
+    let address = T::io_mem_page(res, page_offset);
+    warn_on!(address.is_none());
+    (address.unwrap_or(PhysAddr::MAX) >> kernel::page::PAGE_SHIFT) as usize
 }

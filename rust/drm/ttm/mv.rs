@@ -5,6 +5,7 @@
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
 use super::{
+    Driver,
     DriverBo,
     OperationCtx,
     Place,
@@ -15,8 +16,14 @@ use crate::rust::{
     bindings,
     dma_fence::Fence, //
 };
+use core::marker::PhantomData;
 use kernel::{
     error::to_result,
+    io::PhysAddr,
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
     prelude::*, //
 };
 
@@ -34,13 +41,13 @@ pub struct Move<'a, T: DriverBo> {
     new: &'a Resource,
 }
 
-/// Shows that a move was done. Only the methods of [`Move`] make it.
-pub struct Moved(());
+/// Shows that a move was done. Only the methods of its [`Move`] make it.
+pub struct Moved<'a>(PhantomData<&'a mut ()>);
 
 /// What became of a move.
-pub enum MoveOutcome {
+pub enum MoveOutcome<'a> {
     /// It is done, or its fence is on the BO.
-    Done(Moved),
+    Done(Moved<'a>),
     /// The BO must go to this place first; TTM then asks for the rest of the way.
     Hop(Place),
 }
@@ -71,14 +78,14 @@ impl<'a, T: DriverBo> Move<'a, T> {
     /// Gives the BO its new resource with nothing to copy: it had none, or the pages stay.
     ///
     /// C: `ttm_bo_move_null()`.
-    pub fn null(self) -> Moved {
+    pub fn null(self) -> Moved<'a> {
         // SAFETY: The BO is reserved and `new` is TTM's new resource for it.
         unsafe { bindings::rgt_ttm_bo_move_null(self.bo.bo().as_raw(), self.new.as_raw()) };
-        Moved(())
+        Moved(PhantomData)
     }
 
     /// As [`Self::null()`], and the new resource must not be used before `fence` has signalled.
-    pub fn null_behind(self, fence: &Fence) -> Moved {
+    pub fn null_behind(self, fence: &Fence) -> Moved<'a> {
         // SAFETY: `ttm_bo_handle_move_mem()` reserves a slot before it calls the driver, and all
         // ends of a move consume it.
         unsafe { self.bo.add_move_fence(fence) };
@@ -86,19 +93,27 @@ impl<'a, T: DriverBo> Move<'a, T> {
     }
 
     /// Gives the BO its new resource after the content was copied. Waits for all users of the old
-    /// one before it frees that.
+    /// one, see [`Reserved::wait_idle()`], before it frees that.
     ///
     /// C: `ttm_bo_move_sync_cleanup()`.
-    pub fn copied(self) -> Moved {
+    pub fn copied(self) -> Result<Moved<'a>> {
+        self.bo.wait_idle(self.ctx)?;
         // SAFETY: The BO is reserved, has a resource, and `new` is TTM's new resource for it.
         unsafe { bindings::rgt_ttm_bo_move_sync_cleanup(self.bo.bo().as_raw(), self.new.as_raw()) };
-        Moved(())
+        Ok(Moved(PhantomData))
     }
 
     /// Waits for all users of the BO and copies the content with the CPU.
     ///
+    /// `EINVAL` when device memory is in more than one piece, which C cannot copy.
+    ///
     /// C: `ttm_bo_move_memcpy()`.
-    pub fn memcpy(self) -> Result<Moved> {
+    pub fn memcpy(self) -> Result<Moved<'a>> {
+        for res in [self.bo.resource(), Some(self.new)].into_iter().flatten() {
+            if !res.uses_tt() && !is_linear::<T>(res) {
+                return Err(EINVAL);
+            }
+        }
         self.bo.wait_idle(self.ctx)?;
         // SAFETY: The BO is reserved and idle, and `new` is TTM's new resource for it.
         to_result(unsafe {
@@ -108,6 +123,16 @@ impl<'a, T: DriverBo> Move<'a, T> {
                 self.new.as_raw(),
             )
         })?;
-        Ok(Moved(()))
+        Ok(Moved(PhantomData))
     }
+}
+
+/// Whether the pages of a resource follow each other on the bus.
+fn is_linear<T: DriverBo>(res: &Resource) -> bool {
+    let address = |page| T::Driver::io_mem_page(res, page);
+
+    (1..res.size() >> PAGE_SHIFT).all(|page| {
+        address(page).is_some()
+            && address(page) == address(page - 1).map(|address| address + PAGE_SIZE as PhysAddr)
+    })
 }

@@ -48,6 +48,15 @@ impl Resource {
         MemType::from_raw(unsafe { (*self.as_raw()).mem_type })
     }
 
+    /// Whether the memory is system pages, held in a [`Tt`](super::Tt).
+    pub fn uses_tt(&self) -> bool {
+        // SAFETY: Valid by the type invariants; the manager of a live resource is registered.
+        unsafe {
+            let bdev = (*(*self.as_raw()).bo).bdev;
+            (*(*bdev).man_drv[self.mem_type().as_raw() as usize]).use_tt
+        }
+    }
+
     /// Size in bytes.
     pub fn size(&self) -> usize {
         // SAFETY: Valid by the type invariants; the field is constant.
@@ -73,7 +82,7 @@ impl Resource {
             (*bdev).man_drv[mem_type.as_raw() as usize]
         };
         // SAFETY: The manager of a live resource is registered, and but for TTM's own for the
-        // system type only `Device::register()` registers managers.
+        // system type only `Device::init()` registers managers.
         let manager = unsafe { Manager::<M>::try_from_raw(man) }?;
         // SAFETY: `Manager<M>` makes all its resources as `ResourceObject<M>`.
         let data = unsafe { ResourceObject::<M>::data_from_raw(self.as_raw()) };
