@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What calls must answer.
+
+use std::fmt::Debug;
+
+use anyhow::{Context, Result, bail, ensure};
+use rgt::Device;
+use rgt::ioctl::{self, Contained};
+use rustix::io::Errno;
+
+use crate::harness::Outcome;
+
+/// A call that must fail with this errno.
+pub(crate) fn fails<T: Debug, E: Into<rgt::Error>>(
+    what: &str,
+    errno: Errno,
+    result: Result<T, E>,
+) -> Outcome {
+    match result {
+        Ok(value) => bail!("{what}: must fail with {errno}, gave {value:?}"),
+        Err(error) => {
+            let error = error.into();
+            ensure!(
+                error.errno() == Some(errno),
+                "{what}: must fail with {errno:?}, failed with {error}"
+            );
+            Ok(())
+        }
+    }
+}
+
+/// A call that must fail with one of these.
+pub(crate) fn fails_any<T: Debug>(what: &str, errnos: &[Errno], result: rgt::Result<T>) -> Outcome {
+    match result {
+        Ok(value) => bail!("{what}: must fail, gave {value:?}"),
+        Err(error) => {
+            let known = error.errno().is_some_and(|errno| errnos.contains(&errno));
+            ensure!(
+                known,
+                "{what}: must fail with one of {errnos:?}, failed with {error}"
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Makes a raw call; gives what the kernel left in the structure.
+pub(crate) fn raw<T: Contained>(device: &Device, mut request: T) -> rgt::Result<T> {
+    device.call(&mut request)?;
+    Ok(request)
+}
+
+/// Makes raw calls that must fail, each with its errno. A call that succeeds where it must not
+/// may leave things behind; the device's file takes them away.
+pub(crate) fn refused<T: Contained + Debug>(
+    device: &Device,
+    cases: impl IntoIterator<Item = (&'static str, Errno, T)>,
+) -> Outcome {
+    for (what, errno, request) in cases {
+        fails(what, errno, raw(device, request))?;
+    }
+    Ok(())
+}
+
+/// Makes a raw call that must fail; gives what the kernel left in the structure.
+pub(crate) fn refused_with<T: Contained>(
+    device: &Device,
+    errno: Errno,
+    mut request: T,
+) -> Result<T> {
+    match ioctl::call(device, &mut request) {
+        Err(got) if got == errno => Ok(request),
+        result => bail!("{} must fail with {errno:?}, gave {result:?}", T::NAME),
+    }
+}
+
+/// Two values that must be the same.
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, got: T, expected: T) -> Outcome {
+    ensure!(
+        got == expected,
+        "{what}: expected {expected:?}, got {got:?}"
+    );
+    Ok(())
+}
+
+/// Runs a check for each of several named things, and says which one failed.
+pub(crate) fn each<T>(
+    things: impl IntoIterator<Item = (&'static str, T)>,
+    mut check: impl FnMut(T) -> Outcome,
+) -> Outcome {
+    for (name, thing) in things {
+        check(thing).with_context(|| name)?;
+    }
+    Ok(())
+}

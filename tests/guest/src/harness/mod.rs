@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Runs tests, each under a time limit, and prints TAP.
+
+mod child;
+mod used;
+mod watchdog;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::time::{Duration, Instant};
+
+pub(crate) use child::{End, HELPER, Helper, in_child};
+pub(crate) use used::Used;
+
+use watchdog::Watchdog;
+
+/// How a test ended.
+pub(crate) type Outcome = anyhow::Result<()>;
+
+/// Time that a test has unless it says otherwise. The debug kernel under software emulation is
+/// slow; a test that hangs is stopped, one that is slow is not.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A test.
+pub(crate) struct Test {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn() -> Outcome,
+}
+
+/// Tests about one thing.
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    pub(crate) tests: &'static [&'static [Test]],
+}
+
+impl Suite {
+    fn tests(&self) -> impl Iterator<Item = &Test> {
+        self.tests.iter().copied().flatten()
+    }
+}
+
+/// A slice of tests out of the names of their functions.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        &[$($crate::harness::Test { name: stringify!($name), run: $name }),*]
+    };
+}
+pub(crate) use tests;
+
+/// Runs suites; true if all tests passed. Each suite ends with a test of its own: that it left
+/// no memory in use.
+pub(crate) fn run(suites: &[&Suite]) -> bool {
+    let count: usize = suites.iter().map(|suite| suite.tests().count() + 1).sum();
+    println!("TAP version 14\n1..{count}");
+    panic::set_hook(Box::new(|info| say(&info.to_string())));
+    let mut number = 0;
+    let mut good = true;
+    for suite in suites {
+        let before = Used::now();
+        for test in suite.tests() {
+            number += 1;
+            good &= report(number, suite.name, test.name, test.run);
+        }
+        number += 1;
+        good &= report(number, suite.name, "nothing_left", || {
+            before?.wait_until_back()
+        });
+    }
+    good
+}
+
+fn report(number: usize, suite: &str, name: &str, test: impl FnOnce() -> Outcome) -> bool {
+    let title = format!("{number} - {suite}.{name}");
+    let guard = Watchdog::start(title.clone(), LIMIT);
+    let start = Instant::now();
+    let outcome = panic::catch_unwind(AssertUnwindSafe(test));
+    let took = start.elapsed();
+    drop(guard);
+    let failure = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("{error:#}")),
+        // The hook has told where and why.
+        Err(_) => Some("panicked".to_owned()),
+    };
+    if let Some(text) = &failure {
+        say(text);
+    }
+    say(&format!("{suite}.{name}: {:.1} s", took.as_secs_f64()));
+    println!("{}ok {title}", if failure.is_some() { "not " } else { "" });
+    failure.is_none()
+}
+
+/// Prints a diagnostic.
+pub(crate) fn say(text: &str) {
+    for line in text.lines() {
+        println!("# {line}");
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What most tests start from: a device, a VM, and jobs that are quick to write.
+
+mod noise;
+mod work;
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placement, Vm};
+
+pub(crate) use noise::{Dice, noise};
+pub(crate) use work::{Busy, Work};
+
+/// How long any job may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// A page.
+pub(crate) const PAGE: u64 = 4096;
+/// 1 MiB.
+pub(crate) const MIB: u64 = 1 << 20;
+
+/// Bytes that one step of a long job sums.
+const STEP_SIZE: u64 = 4 * MIB;
+
+/// How a kind of memory is asked for.
+pub(crate) type Make = fn(BoBuilder) -> BoBuilder;
+
+/// The kinds of memory that both the CPU and the GPU can use.
+pub(crate) const SHARED: [(&str, Make); 4] = [
+    ("visible VRAM", |bo| {
+        bo.placement(Placement::VRAM).flags(BoFlags::CPU_ACCESS)
+    }),
+    ("write-combined GTT", |bo| {
+        bo.placement(Placement::GTT).caching(Caching::WriteCombined)
+    }),
+    ("cached GTT", |bo| bo.placement(Placement::GTT)),
+    ("VRAM or GTT", |bo| {
+        bo.placement(Placement::VRAM | Placement::GTT)
+    }),
+];
+
+/// VRAM that the CPU need not see.
+pub(crate) const HIDDEN: Make = |bo| bo.placement(Placement::VRAM).flags(BoFlags::NO_CPU_ACCESS);
+
+/// Pages that the GPU does not see.
+pub(crate) const SYSTEM: Make = |bo| bo.placement(Placement::SYSTEM);
+
+/// A device, a VM on it, and its engines.
+pub(crate) struct Rig {
+    pub(crate) device: Device,
+    pub(crate) vm: Vm,
+    pub(crate) copy: Engine,
+    pub(crate) render: Engine,
+}
+
+impl Rig {
+    /// A new client of the device.
+    pub(crate) fn new() -> Result<Self> {
+        Self::on(&Device::open()?)
+    }
+
+    /// Another VM of the same client.
+    pub(crate) fn sibling(&self) -> Result<Self> {
+        Self::on(&self.device)
+    }
+
+    fn on(device: &Device) -> Result<Self> {
+        let vm = Vm::create(device)?;
+        let copy = device.engine(EngineClass::Copy)?;
+        let render = device.engine(EngineClass::Render)?;
+        Ok(Self {
+            device: device.clone(),
+            vm,
+            copy,
+            render,
+        })
+    }
+
+    /// A BO.
+    pub(crate) fn bo(&self, size: u64, make: Make) -> Result<Bo> {
+        make(Bo::builder(size))
+            .create(&self.device)
+            .context("creating a BO")
+    }
+
+    /// A BO in GTT.
+    pub(crate) fn gtt(&self, size: u64) -> Result<Bo> {
+        self.bo(size, |bo| bo.placement(Placement::GTT))
+    }
+
+    /// A BO in VRAM.
+    pub(crate) fn vram(&self, size: u64) -> Result<Bo> {
+        self.bo(size, |bo| bo.placement(Placement::VRAM))
+    }
+
+    /// A job to be written.
+    pub(crate) fn work(&self, engine: Engine) -> Result<Work> {
+        self.work_of(engine, 256)
+    }
+
+    /// A job to be written, of at most this many dwords.
+    pub(crate) fn work_of(&self, engine: Engine, dwords: usize) -> Result<Work> {
+        Work::new(&self.vm, engine, dwords)
+    }
+
+    /// Fills a BO by the GPU.
+    pub(crate) fn fill(&self, bo: &Bo, pattern: u32) -> Result<()> {
+        let mut work = self.work(self.copy)?;
+        let to = work.writes(bo)?;
+        work.commands.fill(to, bo.size(), pattern)?;
+        work.run().context("filling a BO")
+    }
+
+    /// Copies all of a BO to another by the GPU.
+    pub(crate) fn copy(&self, source: &Bo, target: &Bo) -> Result<()> {
+        let mut work = self.work(self.copy)?;
+        let (from, to) = (work.reads(source)?, work.writes(target)?);
+        work.commands.copy(from, to, source.size())?;
+        work.run().context("copying a BO")
+    }
+
+    /// The checksum of a BO by the GPU.
+    pub(crate) fn checksum(&self, bo: &Bo) -> Result<u64> {
+        let result = self.gtt(8)?;
+        let mut work = self.work(self.copy)?;
+        let (from, to) = (work.reads(bo)?, work.writes(&result)?);
+        work.commands.checksum(from, bo.size(), to)?;
+        work.run().context("summing a BO")?;
+        Ok(result.map()?.read_u64(0))
+    }
+
+    /// Submits a job that takes about this long and then does what `uses` adds: something to wait
+    /// for.
+    pub(crate) fn busy(
+        &self,
+        engine: Engine,
+        length: Duration,
+        uses: impl FnOnce(&mut Work) -> Result<()>,
+    ) -> Result<Busy> {
+        let scratch = self.vram(STEP_SIZE)?;
+        let result = self.gtt(8)?;
+        let count = length
+            .as_nanos()
+            .div_ceil(self.step_time(&scratch, &result)?.as_nanos());
+        let count = usize::try_from(count)?;
+
+        let mut work = self.work_of(engine, count * 7 + 64)?;
+        let (from, to) = (work.reads(&scratch)?, work.writes(&result)?);
+        for _ in 0..count {
+            work.commands.checksum(from, STEP_SIZE, to)?;
+        }
+        uses(&mut work)?;
+        work.submit()?;
+        Ok(Busy::new(work, [scratch, result]))
+    }
+
+    /// How long the GPU takes for one step of a long job. Measured once, over so many steps that
+    /// the time of the submission and of the wait does not count.
+    fn step_time(&self, scratch: &Bo, result: &Bo) -> Result<Duration> {
+        const STEPS: u32 = 256;
+        static TIME: OnceLock<Duration> = OnceLock::new();
+        if let Some(time) = TIME.get() {
+            return Ok(*time);
+        }
+        // Their backing must not count.
+        self.fill(scratch, 1)?;
+        self.fill(result, 1)?;
+        let mut probe = self.work_of(self.copy, STEPS as usize * 7 + 64)?;
+        let (from, to) = (probe.reads(scratch)?, probe.writes(result)?);
+        for _ in 0..STEPS {
+            probe.commands.checksum(from, STEP_SIZE, to)?;
+        }
+        let start = Instant::now();
+        probe.run()?;
+        let time = (start.elapsed() / STEPS).max(Duration::from_micros(100));
+        Ok(*TIME.get_or_init(|| time))
+    }
+}

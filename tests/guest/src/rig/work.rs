@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Jobs: written, running, and running for long.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rgt::{Binding, Bo, CommandBuffer, Engine, Job, Vm};
+
+use super::PATIENCE;
+
+/// A job that is being written or runs. Dropping it waits for it.
+pub(crate) struct Work {
+    bindings: Vec<Binding>,
+    pub(crate) commands: CommandBuffer,
+    pub(crate) job: Job,
+    pending: bool,
+}
+
+impl Work {
+    /// An empty job of at most this many dwords.
+    pub(super) fn new(vm: &Vm, engine: Engine, dwords: usize) -> Result<Self> {
+        Ok(Self {
+            bindings: Vec::new(),
+            commands: CommandBuffer::new(vm, dwords)?,
+            job: Job::new(vm, engine),
+            pending: false,
+        })
+    }
+
+    /// Maps a BO that the job reads; gives its address.
+    pub(crate) fn reads(&mut self, bo: &Bo) -> Result<u64> {
+        self.job = self.job.clone().read(bo);
+        self.map(bo)
+    }
+
+    /// Maps a BO that the job writes; gives its address.
+    pub(crate) fn writes(&mut self, bo: &Bo) -> Result<u64> {
+        self.job = self.job.clone().write(bo);
+        self.map(bo)
+    }
+
+    /// Maps a BO that the job uses with flags of the uAPI; gives its address.
+    pub(crate) fn uses(&mut self, bo: &Bo, flags: u32) -> Result<u64> {
+        self.job = self.job.clone().uses(bo, flags);
+        self.map(bo)
+    }
+
+    fn map(&mut self, bo: &Bo) -> Result<u64> {
+        let binding = self.commands.vm().map(bo)?;
+        let addr = binding.addr();
+        self.bindings.push(binding);
+        Ok(addr)
+    }
+
+    /// Ends an indirect buffer; what follows is in another one.
+    pub(crate) fn cut(&mut self) {
+        let ib = self.commands.take();
+        self.job = self.job.clone().ib(ib);
+    }
+
+    /// Submits the job.
+    pub(crate) fn submit(&mut self) -> Result<()> {
+        self.cut();
+        self.job.submit()?;
+        self.pending = true;
+        Ok(())
+    }
+
+    /// Waits for the job.
+    pub(crate) fn wait(&mut self) -> Result<()> {
+        if self.pending {
+            self.commands.wait(PATIENCE).context("waiting for a job")?;
+            self.pending = false;
+        }
+        Ok(())
+    }
+
+    /// Submits the job and waits for it.
+    pub(crate) fn run(mut self) -> Result<()> {
+        self.submit()?;
+        self.wait()
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // A test that fails on its way must not unmap what a job still uses.
+        let _ = self.wait();
+    }
+}
+
+/// A job that runs for a while.
+pub(crate) struct Busy {
+    work: Work,
+    /// What only the job uses, closed after it.
+    _own: [Bo; 2],
+}
+
+impl Busy {
+    pub(super) fn new(work: Work, own: [Bo; 2]) -> Self {
+        Self { work, _own: own }
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Result<()> {
+        self.work.wait()
+    }
+
+    /// Waits for its end and keeps what it used.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        self.work.wait()
+    }
+
+    /// Does not wait for it when dropped.
+    pub(crate) fn forget(&mut self) {
+        self.work.pending = false;
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn runs(&self) -> Result<bool> {
+        match self.work.commands.wait(Duration::ZERO) {
+            Ok(()) => Ok(false),
+            Err(rgt::Error::TimedOut) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What GEM_CREATE makes and refuses.
+
+use anyhow::ensure;
+use rgt::uapi::*;
+use rgt::{Bo, BoFlags, Device, Placement, RegionKind};
+use rustix::io::Errno;
+
+use super::EVERY_KIND;
+use crate::expect::{each, fails, fails_any, raw, refused, same};
+use crate::harness::{Outcome, Test, tests};
+use crate::rig::{MIB, PAGE, Rig};
+
+pub(super) const TESTS: &[Test] = tests![
+    create_in_each_region,
+    sizes_are_rounded_up,
+    bad_arguments,
+    bad_alignments,
+    good_alignments,
+    absurd_sizes,
+    larger_than_vram,
+    contiguous
+];
+
+fn good() -> drm_rgt_gem_create {
+    drm_rgt_gem_create {
+        size: PAGE,
+        placement: DRM_RGT_PLACEMENT_GTT,
+        ..Default::default()
+    }
+}
+
+fn create_in_each_region() -> Outcome {
+    let rig = Rig::new()?;
+    let mut handles = Vec::new();
+    each(EVERY_KIND, |make| {
+        let bo = rig.bo(MIB, make)?;
+        ensure!(bo.handle() != 0, "handle 0");
+        ensure!(
+            !handles.contains(&bo.handle()),
+            "handle {} twice",
+            bo.handle()
+        );
+        handles.push(bo.handle());
+        // Kept open, so that the next one cannot have its handle.
+        std::mem::forget(bo);
+        Ok(())
+    })?;
+    for handle in handles {
+        raw(&rig.device, drm_gem_close { handle, pad: 0 })?;
+    }
+    Ok(())
+}
+
+fn sizes_are_rounded_up() -> Outcome {
+    let rig = Rig::new()?;
+    for (asked, given) in [
+        (1, PAGE),
+        (PAGE - 1, PAGE),
+        (PAGE, PAGE),
+        (PAGE + 1, 2 * PAGE),
+    ] {
+        let bo = rig.gtt(asked)?;
+        same("size", bo.size(), given)?;
+        same("size by GEM_INFO", bo.info()?.size, given)?;
+    }
+    Ok(())
+}
+
+fn bad_arguments() -> Outcome {
+    let device = Device::open()?;
+    let both = DRM_RGT_GEM_CPU_ACCESS | DRM_RGT_GEM_NO_CPU_ACCESS;
+    let vram = DRM_RGT_PLACEMENT_VRAM;
+    refused(
+        &device,
+        [
+            (
+                "size 0",
+                Errno::INVAL,
+                drm_rgt_gem_create { size: 0, ..good() },
+            ),
+            (
+                "placement 0",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    placement: 0,
+                    ..good()
+                },
+            ),
+            (
+                "placement 1 << 4",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    placement: 1 << 4,
+                    ..good()
+                },
+            ),
+            (
+                "placement GTT and 1 << 31",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    placement: DRM_RGT_PLACEMENT_GTT | 1 << 31,
+                    ..good()
+                },
+            ),
+            (
+                "flag 1 << 3",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    flags: 1 << 3,
+                    ..good()
+                },
+            ),
+            (
+                "flag 1 << 31",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    flags: 1 << 31,
+                    ..good()
+                },
+            ),
+            (
+                "CPU access and none",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    placement: vram,
+                    flags: both,
+                    ..good()
+                },
+            ),
+            (
+                "caching 2",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    caching: 2,
+                    ..good()
+                },
+            ),
+            (
+                "caching -1",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    caching: u32::MAX,
+                    ..good()
+                },
+            ),
+            (
+                "extensions",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    extensions: 4096,
+                    ..good()
+                },
+            ),
+            (
+                "VM 1",
+                Errno::NOENT,
+                drm_rgt_gem_create { vm_id: 1, ..good() },
+            ),
+            (
+                "VM -1",
+                Errno::NOENT,
+                drm_rgt_gem_create {
+                    vm_id: u32::MAX,
+                    ..good()
+                },
+            ),
+            (
+                "a bad flag of an unknown VM",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    vm_id: 77,
+                    flags: 1 << 9,
+                    ..good()
+                },
+            ),
+        ],
+    )
+}
+
+fn bad_alignments() -> Outcome {
+    let device = Device::open()?;
+    let cases = [1, 3, 512, 2048, 4097, 3 * 4096, 4 << 20, 1 << 31, u32::MAX];
+    refused(
+        &device,
+        cases.map(|alignment| {
+            let placement = DRM_RGT_PLACEMENT_VRAM;
+            (
+                "alignment",
+                Errno::INVAL,
+                drm_rgt_gem_create {
+                    placement,
+                    alignment,
+                    ..good()
+                },
+            )
+        }),
+    )
+}
+
+fn good_alignments() -> Outcome {
+    let rig = Rig::new()?;
+    for shift in 12..=21 {
+        let bo = Bo::builder(PAGE)
+            .placement(Placement::VRAM)
+            .alignment(1 << shift);
+        let bo = bo.create(&rig.device)?;
+        rig.fill(&bo, shift)?;
+        same("content", bo.map()?.read(0), shift)?;
+    }
+    Ok(())
+}
+
+fn absurd_sizes() -> Outcome {
+    const NO_ROOM: &[Errno] = &[Errno::INVAL, Errno::NOMEM, Errno::NOSPC];
+    let device = Device::open()?;
+    for placement in 1..8 {
+        for size in [u64::MAX, u64::MAX - 4094] {
+            let request = drm_rgt_gem_create {
+                size,
+                placement,
+                ..good()
+            };
+            fails("a size that overflows", Errno::INVAL, raw(&device, request))?;
+        }
+        for size in [u64::MAX - 4095, 1 << 63, 1 << 62, 1 << 52, 1 << 48] {
+            let request = drm_rgt_gem_create {
+                size,
+                placement,
+                ..good()
+            };
+            fails_any("an absurd size", NO_ROOM, raw(&device, request))?;
+        }
+    }
+    Ok(())
+}
+
+fn larger_than_vram() -> Outcome {
+    const NO_ROOM: &[Errno] = &[Errno::NOMEM, Errno::NOSPC];
+    let rig = Rig::new()?;
+    let vram = rig.device.region(RegionKind::Vram)?.expect("there is VRAM");
+    let bo = match rig.vram(vram.size + MIB) {
+        Ok(bo) => bo,
+        Err(error) => {
+            let error = error.downcast::<rgt::Error>()?;
+            return fails_any("creating it", NO_ROOM, Err::<(), _>(error));
+        }
+    };
+    let mut work = rig.work(rig.copy)?;
+    let used = work.writes(&bo).and_then(|to| {
+        work.commands.fill(to, PAGE, 1)?;
+        work.submit()
+    });
+    match used {
+        Ok(()) => anyhow::bail!("a BO larger than VRAM was used"),
+        Err(error) => fails_any("using it", NO_ROOM, Err::<(), _>(error.downcast()?))?,
+    }
+    drop(work);
+    rig.fill(&rig.vram(PAGE)?, 1)
+}
+
+fn contiguous() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = rig.bo(3 * MIB, |bo| {
+        bo.placement(Placement::VRAM)
+            .flags(BoFlags::CONTIGUOUS | BoFlags::CPU_ACCESS)
+    })?;
+    rig.fill(&bo, 0x0123_4567)?;
+    let map = bo.map()?;
+    let pages = (0..map.len()).step_by(PAGE as usize);
+    ensure!(
+        pages
+            .into_iter()
+            .all(|offset| map.read(offset) == 0x0123_4567)
+    );
+    Ok(())
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! GEM_MMAP_OFFSET and what mmap makes of it.
+
+mod access;
+mod arguments;
+mod hidden;
+
+use crate::harness::Suite;
+use crate::rig::{Make, PAGE, SHARED, SYSTEM};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "mmap",
+    tests: &[arguments::TESTS, access::TESTS, hidden::TESTS],
+};
+
+const STEP: usize = PAGE as usize;
+
+const MAPPABLE: [(&str, Make); 5] = [
+    SHARED[0],
+    SHARED[1],
+    SHARED[2],
+    SHARED[3],
+    ("system", SYSTEM),
+];

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The suites, in the order in which they run.
+
+mod clients;
+mod cs;
+mod evict;
+mod gem;
+mod inject;
+mod leak;
+mod mmap;
+mod query;
+mod unbind;
+mod vm;
+mod wait;
+mod zero;
+
+use std::process::ExitCode;
+
+use crate::harness::{Outcome, Suite, say};
+
+/// All suites.
+pub(crate) const ALL: &[Suite] = &[
+    query::SUITE,
+    gem::SUITE,
+    mmap::SUITE,
+    wait::SUITE,
+    vm::SUITE,
+    cs::SUITE,
+    zero::SUITE,
+    clients::SUITE,
+    evict::SUITE,
+    leak::SUITE,
+    inject::SUITE,
+    unbind::SUITE,
+];
+
+/// Runs a helper: what a test starts as another process.
+pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
+    let outcome: Outcome = match name {
+        leak::QUITTER => leak::quit(),
+        clients::WORKER => clients::work(arguments),
+        zero::SOILER => zero::soil(),
+        _ => Err(anyhow::anyhow!("no helper {name}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("helper {name}: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

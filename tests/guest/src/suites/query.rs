@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! QUERY.
+
+use anyhow::{Result, ensure};
+use rgt::ioctl;
+use rgt::uapi::{self, drm_rgt_query, drm_rgt_query_device};
+use rgt::{Device, EngineClass, Placement, RegionKind, abi};
+use rustix::io::Errno;
+
+use crate::expect::{fails, same};
+use crate::harness::{Outcome, Suite, tests};
+use crate::rig::{MIB, Rig};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "query",
+    tests: &[tests![
+        device,
+        regions,
+        engines,
+        size_zero_tells_the_size,
+        short_buffer_gets_the_beginning,
+        long_buffer_keeps_its_rest,
+        list_head_alone,
+        unknown_query,
+        reserved_fields,
+        bad_pointers,
+        used_follows_the_backing,
+    ]],
+};
+
+const QUERIES: [u32; 3] = [
+    uapi::DRM_RGT_QUERY_DEVICE,
+    uapi::DRM_RGT_QUERY_REGIONS,
+    uapi::DRM_RGT_QUERY_ENGINES,
+];
+
+fn device() -> Outcome {
+    let device = Device::open()?;
+    let info = device.info();
+    same(
+        "PCI ID",
+        (info.vendor, info.device),
+        (abi::pci::VENDOR, abi::pci::DEVICE),
+    )?;
+    same(
+        "major revision",
+        u32::from(info.revision.0),
+        abi::regs::REVISION_MAJOR,
+    )?;
+    same(
+        "page size",
+        u64::from(info.page_size),
+        abi::limits::PAGE_SIZE,
+    )?;
+    ensure!(info.va.start < info.va.end, "no addresses: {:?}", info.va);
+    ensure!(
+        info.va.end <= 1 << abi::limits::VA_BITS,
+        "too many addresses: {:?}",
+        info.va
+    );
+    ensure!(info.va.start.is_multiple_of(4096) && info.va.end.is_multiple_of(4096));
+    ensure!(
+        (1..abi::limits::ADDRESS_SPACES).contains(&info.max_vms),
+        "{} VMs",
+        info.max_vms
+    );
+    ensure!((1..=abi::limits::IB_MAX_DWORDS).contains(&info.max_ib_dwords));
+    ensure!(info.max_ibs >= 1);
+    Ok(())
+}
+
+fn regions() -> Outcome {
+    let regions = Device::open()?.regions()?;
+    for kind in [RegionKind::System, RegionKind::Gtt, RegionKind::Vram] {
+        same(
+            "entries of a region",
+            regions.iter().filter(|r| r.kind == kind).count(),
+            1,
+        )?;
+    }
+    for region in regions {
+        ensure!(region.min_page_size.is_power_of_two() && region.min_page_size >= 4096);
+        ensure!(region.visible_size <= region.size, "{region:?}");
+        ensure!(region.visible_used <= region.used, "{region:?}");
+        if region.kind == RegionKind::Vram {
+            ensure!(region.size > 0 && region.visible_size > 0, "{region:?}");
+            ensure!(region.used <= region.size, "{region:?}");
+            ensure!(region.visible_used <= region.visible_size, "{region:?}");
+        }
+    }
+    Ok(())
+}
+
+fn engines() -> Outcome {
+    let device = Device::open()?;
+    for class in [EngineClass::Render, EngineClass::Copy] {
+        ensure!(
+            device.engines().iter().any(|engine| engine.class == class),
+            "no {class} engine"
+        );
+    }
+    let mut ids: Vec<_> = device.engines().iter().map(|engine| engine.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    same(
+        "different engine numbers",
+        ids.len(),
+        device.engines().len(),
+    )
+}
+
+fn size_zero_tells_the_size() -> Outcome {
+    let device = Device::open()?;
+    let size = device.query_into(uapi::DRM_RGT_QUERY_DEVICE, &mut [])?;
+    same(
+        "size of DEVICE",
+        size,
+        size_of::<drm_rgt_query_device>() as u64,
+    )?;
+    for query in [uapi::DRM_RGT_QUERY_REGIONS, uapi::DRM_RGT_QUERY_ENGINES] {
+        let size = device.query_into(query, &mut [])?;
+        let mut list = vec![0; size as usize];
+        same("size of a list", device.query_into(query, &mut list)?, size)?;
+        let word = |at: usize| u32::from_ne_bytes(list[at..at + 4].try_into().expect("4 bytes"));
+        same(
+            "size of a list by its head",
+            8 + u64::from(word(0)) * u64::from(word(4)),
+            size,
+        )?;
+    }
+    Ok(())
+}
+
+fn short_buffer_gets_the_beginning() -> Outcome {
+    let device = Device::open()?;
+    for query in [uapi::DRM_RGT_QUERY_DEVICE, uapi::DRM_RGT_QUERY_ENGINES] {
+        let mut whole = vec![0; device.query_into(query, &mut [])? as usize];
+        device.query_into(query, &mut whole)?;
+        for len in [1, 4, 7, whole.len() - 1] {
+            let mut data = vec![0xa5; whole.len()];
+            let size = device.query_into(query, &mut data[..len])?;
+            same("size of the whole answer", size, whole.len() as u64)?;
+            same("the beginning", &data[..len], &whole[..len])?;
+            ensure!(
+                data[len..].iter().all(|byte| *byte == 0xa5),
+                "wrote past {len} bytes"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn long_buffer_keeps_its_rest() -> Outcome {
+    let device = Device::open()?;
+    for query in QUERIES {
+        let mut data = vec![0xa5; 4096];
+        let size = device.query_into(query, &mut data)? as usize;
+        ensure!(size < data.len() && data[..size].iter().any(|byte| *byte != 0xa5));
+        ensure!(
+            data[size..].iter().all(|byte| *byte == 0xa5),
+            "wrote past the answer"
+        );
+    }
+    Ok(())
+}
+
+fn list_head_alone() -> Outcome {
+    let device = Device::open()?;
+    let mut head = [0; 8];
+    device.query_into(uapi::DRM_RGT_QUERY_ENGINES, &mut head)?;
+    let count = u32::from_ne_bytes(head[..4].try_into()?);
+    same(
+        "engines by the head",
+        count as usize,
+        device.engines().len(),
+    )
+}
+
+fn unknown_query() -> Outcome {
+    let device = Device::open()?;
+    for query in [3, 0x100, u32::MAX] {
+        fails(
+            "unknown query",
+            Errno::INVAL,
+            device.query_into(query, &mut [0; 64]),
+        )?;
+        fails(
+            "unknown query, size 0",
+            Errno::INVAL,
+            device.query_into(query, &mut []),
+        )?;
+    }
+    Ok(())
+}
+
+/// Makes a call whose `data` is 0, bad, or owned by the caller.
+fn query(device: &Device, mut request: drm_rgt_query) -> Result<(), rgt::Error> {
+    // SAFETY: No test here passes the address of memory that is not its own to be written: they
+    // are addresses of nothing.
+    unsafe { ioctl::call_unchecked(device, &mut request) }.map_err(|errno| rgt::Error::Os {
+        call: "QUERY",
+        errno,
+    })
+}
+
+fn reserved_fields() -> Outcome {
+    let device = Device::open()?;
+    query(&device, drm_rgt_query::default())?;
+    let pad = drm_rgt_query {
+        pad: 1,
+        ..Default::default()
+    };
+    fails("pad", Errno::INVAL, query(&device, pad))?;
+    let extensions = drm_rgt_query {
+        extensions: 1,
+        ..Default::default()
+    };
+    fails("extensions", Errno::INVAL, query(&device, extensions))
+}
+
+fn bad_pointers() -> Outcome {
+    let device = Device::open()?;
+    for which in QUERIES {
+        for data in [0, 8, 0xffff_8000_0000_0000, u64::MAX - 3] {
+            let request = drm_rgt_query {
+                query: which,
+                size: 4096,
+                data,
+                ..Default::default()
+            };
+            fails("bad address", Errno::FAULT, query(&device, request))?;
+            query(&device, drm_rgt_query { size: 0, ..request })?;
+        }
+    }
+    Ok(())
+}
+
+fn used_follows_the_backing() -> Outcome {
+    const SIZE: u64 = 4 * MIB;
+    let rig = Rig::new()?;
+    for (kind, placement) in [
+        (RegionKind::Vram, Placement::VRAM),
+        (RegionKind::Gtt, Placement::GTT),
+    ] {
+        let used =
+            || -> Result<u64> { Ok(rig.device.region(kind)?.map_or(0, |region| region.used)) };
+        let before = used()?;
+        let bo = rgt::Bo::builder(SIZE)
+            .placement(placement)
+            .create(&rig.device)?;
+        same("used after create", used()?, before)?;
+        bo.map()?.write(0, 1);
+        ensure!(
+            used()? >= before + SIZE,
+            "{kind}: used {} before, {} now",
+            before,
+            used()?
+        );
+    }
+    Ok(())
+}

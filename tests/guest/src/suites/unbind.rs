@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver is taken from the device, and given back, while clients use it.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rustix::io::Errno;
+
+use super::clients;
+use crate::expect::{fails, same};
+use crate::harness::{Outcome, Suite, tests};
+use crate::rig::{MIB, PAGE, Rig, SHARED};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "unbind",
+    tests: &[tests![idle, while_mapped, while_a_job_runs, under_load]],
+};
+
+const DRIVER: &str = "/sys/bus/pci/drivers/rust_gpu_ttm";
+/// How long clients may take to notice that their device is gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A device without its driver, which it gets back when this is dropped.
+struct Unbound(String);
+
+impl Unbound {
+    fn now() -> Result<Self> {
+        let address = fs::read_dir(DRIVER)?
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .find(|name| name.contains(':'))
+            .context("no device is bound")?;
+        fs::write(format!("{DRIVER}/unbind"), &address).context("unbind")?;
+        Ok(Self(address))
+    }
+
+    fn bind(self) -> Outcome {
+        fs::write(format!("{DRIVER}/bind"), &self.0).context("bind")?;
+        std::mem::forget(self);
+        Ok(())
+    }
+}
+
+impl Drop for Unbound {
+    fn drop(&mut self) {
+        // A test that fails on its way leaves a device to the next one.
+        let _ = fs::write(format!("{DRIVER}/bind"), &self.0);
+    }
+}
+
+/// The device does what it should.
+fn works() -> Outcome {
+    let rig = Rig::new()?;
+    let (source, target) = (rig.vram(MIB)?, rig.gtt(MIB)?);
+    rig.fill(&source, 0x600d_600d)?;
+    rig.copy(&source, &target)?;
+    same("last word", target.map()?.read(MIB as usize - 4), 0x600d_600d)
+}
+
+fn idle() -> Outcome {
+    for _ in 0..3 {
+        Unbound::now()?.bind()?;
+        works()?;
+    }
+    Ok(())
+}
+
+/// Mappings stay usable, so that a program is not killed; calls say that the device is gone.
+fn while_mapped() -> Outcome {
+    let rig = Rig::new()?;
+    let bos = SHARED
+        .iter()
+        .map(|(_, make)| rig.bo(4 * PAGE, *make))
+        .collect::<Result<Vec<_>>>()?;
+    let maps = bos
+        .iter()
+        .map(|bo| Ok(bo.map()?))
+        .collect::<Result<Vec<_>>>()?;
+    for (bo, map) in bos.iter().zip(&maps) {
+        rig.fill(bo, 1)?;
+        map.write(0, 2);
+    }
+
+    let unbound = Unbound::now()?;
+    for map in &maps {
+        map.write(PAGE as usize, 3);
+        same("what was just written", map.read(PAGE as usize), 3)?;
+    }
+    fails("a query", Errno::NODEV, rig.device.regions())?;
+    fails("a new BO", Errno::NODEV, rgt::Bo::builder(PAGE).create(&rig.device))?;
+    unbound.bind()?;
+    // The old file stays without a device.
+    fails("a query", Errno::NODEV, rig.device.regions())?;
+    works()?;
+    drop((maps, bos, rig));
+    works()
+}
+
+fn while_a_job_runs() -> Outcome {
+    let rig = Rig::new()?;
+    let mut busy = rig.busy(rig.copy, Duration::from_secs(3), |_| Ok(()))?;
+    let mut queued = rig.busy(rig.render, Duration::from_secs(3), |_| Ok(()))?;
+
+    let unbound = Unbound::now()?;
+    busy.forget();
+    queued.forget();
+    drop((busy, queued, rig));
+    unbound.bind()?;
+    works()
+}
+
+fn under_load() -> Outcome {
+    let workers = [clients::start(21, PATIENCE)?, clients::start(22, PATIENCE)?];
+    thread::sleep(Duration::from_secs(2));
+
+    let unbound = Unbound::now()?;
+    for worker in workers {
+        let status = worker.end(PATIENCE)?;
+        ensure!(!status.success(), "a worker did not notice: {status}");
+    }
+    unbound.bind()?;
+    works()
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! GEM_WAIT.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use rgt::uapi::*;
+use rgt::{Bo, Device, Error, WaitFor, deadline_after};
+use rustix::io::Errno;
+
+use crate::expect::{fails, raw, refused, same};
+use crate::harness::{Outcome, Suite, tests};
+use crate::rig::{PAGE, PATIENCE, Rig};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "wait",
+    tests: &[tests![
+        idle_returns_at_once,
+        bad_arguments,
+        poll_of_a_busy_bo,
+        deadline_is_kept,
+        waits_for_the_end,
+        readers,
+        private_bos_wait_for_their_vm,
+    ]],
+};
+
+const LONG: Duration = Duration::from_millis(1500);
+
+fn request(bo: &Bo, timeout_ns: i64) -> drm_rgt_gem_wait {
+    drm_rgt_gem_wait {
+        handle: bo.handle(),
+        timeout_ns,
+        ..Default::default()
+    }
+}
+
+fn idle_returns_at_once() -> Outcome {
+    let rig = Rig::new()?;
+    let unused = rig.gtt(PAGE)?;
+    let used = rig.vram(PAGE)?;
+    rig.fill(&used, 1)?;
+    for bo in [&unused, &used] {
+        for timeout_ns in [0, 1, -1, i64::MIN, i64::MAX, deadline_after(PATIENCE)] {
+            let start = Instant::now();
+            raw(&rig.device, request(bo, timeout_ns))?;
+            raw(
+                &rig.device,
+                drm_rgt_gem_wait {
+                    flags: DRM_RGT_GEM_WAIT_READERS,
+                    ..request(bo, timeout_ns)
+                },
+            )?;
+            ensure!(
+                start.elapsed() < Duration::from_secs(5),
+                "an idle BO kept us waiting"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn bad_arguments() -> Outcome {
+    let device = Device::open()?;
+    let bo = Bo::builder(PAGE).create(&device)?;
+    let good = request(&bo, 0);
+    refused(
+        &device,
+        [
+            (
+                "flag 1 << 1",
+                Errno::INVAL,
+                drm_rgt_gem_wait {
+                    flags: 1 << 1,
+                    ..good
+                },
+            ),
+            (
+                "flag 1 << 31",
+                Errno::INVAL,
+                drm_rgt_gem_wait {
+                    flags: 1 << 31,
+                    ..good
+                },
+            ),
+            (
+                "extensions",
+                Errno::INVAL,
+                drm_rgt_gem_wait {
+                    extensions: 1,
+                    ..good
+                },
+            ),
+            (
+                "handle 0",
+                Errno::NOENT,
+                drm_rgt_gem_wait { handle: 0, ..good },
+            ),
+            (
+                "unknown handle",
+                Errno::NOENT,
+                drm_rgt_gem_wait { handle: 99, ..good },
+            ),
+        ],
+    )
+}
+
+fn poll_of_a_busy_bo() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    let busy = rig.busy(rig.copy, LONG, |work| work.writes(&bo).map(drop))?;
+    for timeout_ns in [0, 1, -1, i64::MIN, deadline_after(Duration::ZERO)] {
+        fails(
+            "a poll",
+            Errno::TIME,
+            raw(&rig.device, request(&bo, timeout_ns)),
+        )?;
+    }
+    ensure!(busy.runs()?, "the job was too short to test anything");
+    busy.wait()?;
+    raw(&rig.device, request(&bo, 0))?;
+    Ok(())
+}
+
+fn deadline_is_kept() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    let busy = rig.busy(rig.copy, LONG, |work| work.writes(&bo).map(drop))?;
+    let start = Instant::now();
+    let result = bo.wait(Duration::from_millis(200), WaitFor::Writers);
+    let took = start.elapsed();
+    ensure!(matches!(result, Err(Error::TimedOut)), "{result:?}");
+    ensure!(took >= Duration::from_millis(195), "gave up after {took:?}");
+    ensure!(busy.runs()?, "waited to the end of the job, {took:?}");
+    busy.wait()
+}
+
+fn waits_for_the_end() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    for timeout_ns in [i64::MAX, deadline_after(PATIENCE)] {
+        let map = bo.map()?;
+        map.write(0, 0);
+        let busy = rig.busy(rig.copy, LONG / 3, |work| {
+            let to = work.writes(&bo)?;
+            work.commands.fill(to, PAGE, 0x00d0_0d1e)?;
+            Ok(())
+        })?;
+        raw(&rig.device, request(&bo, timeout_ns))?;
+        same("what the job wrote", map.read(0), 0x00d0_0d1e)?;
+        busy.wait()?;
+    }
+    Ok(())
+}
+
+fn readers() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    let busy = rig.busy(rig.copy, LONG, |work| work.reads(&bo).map(drop))?;
+    raw(&rig.device, request(&bo, 0))?;
+    let readers = drm_rgt_gem_wait {
+        flags: DRM_RGT_GEM_WAIT_READERS,
+        ..request(&bo, 0)
+    };
+    fails("a poll for readers", Errno::TIME, raw(&rig.device, readers))?;
+    ensure!(busy.runs()?, "the job was too short to test anything");
+    bo.wait(PATIENCE, WaitFor::All)?;
+    ensure!(!busy.runs()?, "returned before the reader was done");
+    Ok(())
+}
+
+fn private_bos_wait_for_their_vm() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = Bo::builder(PAGE).private(&rig.vm).create(&rig.device)?;
+    let at = rig.vm.map(&bo)?;
+    let busy = rig.busy(rig.copy, LONG / 3, |work| {
+        work.commands.fill(at.addr(), PAGE, 0x0add_5a1d)?;
+        Ok(())
+    })?;
+    bo.wait(PATIENCE, WaitFor::All)?;
+    same("what the job wrote", bo.map()?.read(0), 0x0add_5a1d)?;
+    busy.wait()
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+
+//! The winsys library of the rust_gpu_ttm driver.
+//!
+//! In the way of a Mesa winsys: a [`Device`] is an open render node, a [`Bo`] a buffer object, a
+//! [`Vm`] a GPU address space in which BOs are bound, a [`CommandBuffer`] a BO full of packets,
+//! and a [`Job`] what an engine is given to do. [`BoCache`] keeps idle BOs for reuse.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use rgt::{Bo, CommandBuffer, Device, EngineClass, Job, Placement, Vm, WaitFor};
+//!
+//! # fn main() -> rgt::Result<()> {
+//! let device = Device::open()?;
+//! let engine = device.engine(EngineClass::Copy)?;
+//! let vm = Vm::create(&device)?;
+//! let bo = Bo::builder(1 << 20).placement(Placement::VRAM).create(&device)?;
+//! let at = vm.map(&bo)?;
+//!
+//! let mut commands = CommandBuffer::new(&vm, 64)?;
+//! commands.fill(at.addr(), bo.size(), 0x1234_5678)?;
+//! Job::new(&vm, engine).ib(commands.take()).write(&bo).submit()?;
+//! bo.wait(Duration::from_secs(1), WaitFor::Writers)?;
+//! # Ok(())
+//! # }
+//! ```
+
+#[path = "../../hw/abi.rs"]
+pub mod abi;
+mod bo;
+mod cache;
+pub mod checksum;
+mod cmd;
+mod device;
+mod error;
+pub mod ioctl;
+mod mapping;
+pub mod packet;
+mod query;
+mod submit;
+pub mod uapi;
+mod va;
+mod vm;
+
+pub use bo::{Bo, BoBuilder, BoFlags, BoInfo, Caching, Placement, WaitFor, deadline_after};
+pub use cache::{BoCache, CachedBo};
+pub use cmd::{CommandBuffer, Ib};
+pub use device::{DRIVER_NAME, Device};
+pub use error::{Error, Result};
+pub use mapping::Mapping;
+pub use query::{DeviceInfo, Engine, EngineClass, Region, RegionKind};
+pub use submit::Job;
+pub use va::VaHeap;
+pub use vm::{BindOp, Binding, Vm};
+
+/// The example in the uAPI manual, kept true by being compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/uapi.md")]
+struct Manual;

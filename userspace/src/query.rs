@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+
+//! What the device is and has.
+
+use std::fmt;
+use std::mem::offset_of;
+use std::ops::Range;
+use std::os::fd::AsFd;
+
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::ioctl;
+use crate::uapi;
+
+/// Asks a query into a buffer; gives the size of the whole answer.
+pub(crate) fn query_into(fd: impl AsFd, query: u32, data: &mut [u8]) -> Result<u64> {
+    let mut request = uapi::drm_rgt_query {
+        query,
+        size: data.len() as u64,
+        data: data.as_mut_ptr() as u64,
+        ..Default::default()
+    };
+    // SAFETY: The kernel writes at most `size` bytes at `data`, which is this buffer.
+    unsafe { ioctl::call_unchecked(fd, &mut request) }.map_err(|errno| Error::Os {
+        call: "QUERY",
+        errno,
+    })?;
+    Ok(request.size)
+}
+
+/// Asks a query of any size.
+fn query(fd: impl AsFd, query: u32) -> Result<Vec<u8>> {
+    let mut data = Vec::new();
+    loop {
+        let size = query_into(fd.as_fd(), query, &mut data)? as usize;
+        if size <= data.len() {
+            data.truncate(size);
+            return Ok(data);
+        }
+        data = vec![0; size];
+    }
+}
+
+/// A field of an answer; an older driver's shorter answer has zeros there.
+fn u64_at(answer: &[u8], offset: usize) -> u64 {
+    let bytes = answer
+        .get(offset..offset + 8)
+        .and_then(|bytes| bytes.try_into().ok());
+    bytes.map_or(0, u64::from_ne_bytes)
+}
+
+fn u32_at(answer: &[u8], offset: usize) -> u32 {
+    let bytes = answer
+        .get(offset..offset + 4)
+        .and_then(|bytes| bytes.try_into().ok());
+    bytes.map_or(0, u32::from_ne_bytes)
+}
+
+/// The entries of an answer that is a list.
+fn entries(answer: &[u8]) -> Result<impl Iterator<Item = &[u8]>> {
+    let count = u32_at(answer, offset_of!(uapi::drm_rgt_query_list, count)) as usize;
+    let stride = u32_at(answer, offset_of!(uapi::drm_rgt_query_list, stride)) as usize;
+    let body = answer
+        .get(size_of::<uapi::drm_rgt_query_list>()..)
+        .unwrap_or_default();
+    if count > 0 && (stride == 0 || body.len() / stride < count) {
+        return Err(Error::BadAnswer("a list is shorter than its head says"));
+    }
+    Ok(body.chunks_exact(stride.max(1)).take(count))
+}
+
+/// What the device is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// Major and minor revision of the hardware.
+    pub revision: (u16, u16),
+    /// PCI vendor.
+    pub vendor: u16,
+    /// PCI device.
+    pub device: u16,
+    /// GPU virtual addresses that can be bound.
+    pub va: Range<u64>,
+    /// Granularity of sizes, offsets and GPU addresses.
+    pub page_size: u32,
+    /// VMs that all clients together can have.
+    pub max_vms: u32,
+    /// Largest indirect buffer.
+    pub max_ib_dwords: u32,
+    /// Most indirect buffers in one job.
+    pub max_ibs: u32,
+    /// Device resets since the driver was loaded.
+    pub reset_count: u64,
+}
+
+impl DeviceInfo {
+    pub(crate) fn query(fd: impl AsFd) -> Result<Self> {
+        query(fd, uapi::DRM_RGT_QUERY_DEVICE).map(|answer| Self::parse(&answer))
+    }
+
+    fn parse(answer: &[u8]) -> Self {
+        use uapi::drm_rgt_query_device as Answer;
+        let revision = u32_at(answer, offset_of!(Answer, revision));
+        let pci_id = u32_at(answer, offset_of!(Answer, pci_id));
+        Self {
+            revision: ((revision >> 16) as u16, revision as u16),
+            vendor: pci_id as u16,
+            device: (pci_id >> 16) as u16,
+            va: u64_at(answer, offset_of!(Answer, va_start))
+                ..u64_at(answer, offset_of!(Answer, va_end)),
+            page_size: u32_at(answer, offset_of!(Answer, page_size)),
+            max_vms: u32_at(answer, offset_of!(Answer, max_vms)),
+            max_ib_dwords: u32_at(answer, offset_of!(Answer, max_ib_dwords)),
+            max_ibs: u32_at(answer, offset_of!(Answer, max_ibs)),
+            reset_count: u64_at(answer, offset_of!(Answer, reset_count)),
+        }
+    }
+}
+
+/// Which memory a region is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RegionKind {
+    /// Pages that the GPU does not see.
+    System,
+    /// Pages that the GPU sees.
+    Gtt,
+    /// The GPU's own memory.
+    Vram,
+    /// The GPU's on-chip memory.
+    Scratchpad,
+    /// One that a later driver added.
+    Other(u32),
+}
+
+impl From<u32> for RegionKind {
+    fn from(region: u32) -> Self {
+        match region {
+            uapi::DRM_RGT_REGION_SYSTEM => Self::System,
+            uapi::DRM_RGT_REGION_GTT => Self::Gtt,
+            uapi::DRM_RGT_REGION_VRAM => Self::Vram,
+            uapi::DRM_RGT_REGION_SCRATCHPAD => Self::Scratchpad,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl fmt::Display for RegionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.pad("system"),
+            Self::Gtt => f.pad("GTT"),
+            Self::Vram => f.pad("VRAM"),
+            Self::Scratchpad => f.pad("scratchpad"),
+            Self::Other(number) => f.pad(&format!("region {number}")),
+        }
+    }
+}
+
+/// A memory region and its use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Which memory it is.
+    pub kind: RegionKind,
+    /// Granularity of allocation, in bytes.
+    pub min_page_size: u32,
+    /// Bytes that it can hold; 0 for no limit of its own.
+    pub size: u64,
+    /// Bytes in use by all clients and the kernel.
+    pub used: u64,
+    /// Bytes of `size` that the CPU can map.
+    pub visible_size: u64,
+    /// Bytes of those in use.
+    pub visible_used: u64,
+}
+
+impl Region {
+    fn parse(entry: &[u8]) -> Self {
+        use uapi::drm_rgt_region as Entry;
+        Self {
+            kind: u32_at(entry, offset_of!(Entry, region)).into(),
+            min_page_size: u32_at(entry, offset_of!(Entry, min_page_size)),
+            size: u64_at(entry, offset_of!(Entry, size)),
+            used: u64_at(entry, offset_of!(Entry, used)),
+            visible_size: u64_at(entry, offset_of!(Entry, visible_size)),
+            visible_used: u64_at(entry, offset_of!(Entry, visible_used)),
+        }
+    }
+}
+
+/// What an engine can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EngineClass {
+    /// Every packet.
+    Render,
+    /// Copies, fills, writes and checksums.
+    Copy,
+    /// One that a later driver added.
+    Other(u32),
+}
+
+impl From<u32> for EngineClass {
+    fn from(class: u32) -> Self {
+        match class {
+            uapi::DRM_RGT_ENGINE_CLASS_RENDER => Self::Render,
+            uapi::DRM_RGT_ENGINE_CLASS_COPY => Self::Copy,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl fmt::Display for EngineClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Render => f.pad("render"),
+            Self::Copy => f.pad("copy"),
+            Self::Other(number) => f.pad(&format!("class {number}")),
+        }
+    }
+}
+
+/// An engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Engine {
+    /// The number that jobs name it by.
+    pub id: u32,
+    /// What it can do.
+    pub class: EngineClass,
+}
+
+impl Engine {
+    pub(crate) fn query(fd: impl AsFd) -> Result<Vec<Self>> {
+        let answer = query(fd, uapi::DRM_RGT_QUERY_ENGINES)?;
+        Ok(entries(&answer)?.map(Self::parse).collect())
+    }
+
+    fn parse(entry: &[u8]) -> Self {
+        Self {
+            id: u32_at(entry, offset_of!(uapi::drm_rgt_engine, engine)),
+            class: u32_at(entry, offset_of!(uapi::drm_rgt_engine, class)).into(),
+        }
+    }
+}
+
+impl Device {
+    /// The memory regions and their use at this moment.
+    pub fn regions(&self) -> Result<Vec<Region>> {
+        let answer = query(self, uapi::DRM_RGT_QUERY_REGIONS)?;
+        Ok(entries(&answer)?.map(Region::parse).collect())
+    }
+
+    /// One memory region, if the device has it.
+    pub fn region(&self, kind: RegionKind) -> Result<Option<Region>> {
+        Ok(self
+            .regions()?
+            .into_iter()
+            .find(|region| region.kind == kind))
+    }
+
+    /// Device resets since the driver was loaded, at this moment.
+    pub fn reset_count(&self) -> Result<u64> {
+        Ok(DeviceInfo::query(self)?.reset_count)
+    }
+
+    /// Asks a query into a buffer that may be too small; gives the size of the whole answer.
+    pub fn query_into(&self, query: u32, data: &mut [u8]) -> Result<u64> {
+        query_into(self, query, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(count: u32, stride: u32, body: &[u8]) -> Vec<u8> {
+        [&count.to_ne_bytes()[..], &stride.to_ne_bytes(), body].concat()
+    }
+
+    #[test]
+    fn longer_entries_of_a_later_driver_are_read_by_their_stride() {
+        let mut body = Vec::new();
+        for (id, class) in [(0u32, 0u32), (1, 1), (2, 7)] {
+            body.extend(id.to_ne_bytes());
+            body.extend(class.to_ne_bytes());
+            body.extend([0xff; 8]);
+        }
+        let answer = list(3, 16, &body);
+        let engines: Vec<_> = entries(&answer).unwrap().map(Engine::parse).collect();
+        assert_eq!(
+            engines[1],
+            Engine {
+                id: 1,
+                class: EngineClass::Copy
+            }
+        );
+        assert_eq!(
+            engines[2],
+            Engine {
+                id: 2,
+                class: EngineClass::Other(7)
+            }
+        );
+        assert_eq!(engines.len(), 3);
+    }
+
+    #[test]
+    fn shorter_entries_of_an_older_driver_end_in_zeros() {
+        let mut body = uapi::DRM_RGT_REGION_VRAM.to_ne_bytes().to_vec();
+        body.extend(4096u32.to_ne_bytes());
+        body.extend((256u64 << 20).to_ne_bytes());
+        let answer = list(1, 16, &body);
+        let region = entries(&answer).unwrap().map(Region::parse).next().unwrap();
+        assert_eq!((region.kind, region.size), (RegionKind::Vram, 256 << 20));
+        assert_eq!((region.used, region.visible_size), (0, 0));
+    }
+
+    #[test]
+    fn a_list_that_is_cut_off_is_an_error() {
+        assert!(entries(&list(2, 8, &[0; 8])).is_err());
+        assert!(entries(&list(1, 0, &[0; 8])).is_err());
+        assert_eq!(entries(&list(0, 0, &[])).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+
+//! Jobs.
+
+use crate::bo::Bo;
+use crate::cmd::Ib;
+use crate::error::Result;
+use crate::query::Engine;
+use crate::uapi;
+use crate::vm::Vm;
+
+/// What an engine is to do: indirect buffers in order, and the BOs that they use.
+///
+/// BOs that are private to the VM are part of every job of it and need not be named.
+#[derive(Debug, Clone)]
+#[must_use = "a job does nothing until it is submitted"]
+pub struct Job {
+    vm: Vm,
+    engine: u32,
+    ibs: Vec<uapi::drm_rgt_cs_ib>,
+    bos: Vec<uapi::drm_rgt_cs_bo>,
+}
+
+impl Job {
+    /// An empty job.
+    pub fn new(vm: &Vm, engine: Engine) -> Self {
+        Self {
+            vm: vm.clone(),
+            engine: engine.id,
+            ibs: Vec::new(),
+            bos: Vec::new(),
+        }
+    }
+
+    /// Adds an indirect buffer after those it has.
+    pub fn ib(mut self, ib: Ib) -> Self {
+        self.ibs.push(uapi::drm_rgt_cs_ib {
+            addr: ib.addr,
+            dwords: ib.dwords,
+            flags: 0,
+        });
+        self
+    }
+
+    /// Names a BO that the job reads.
+    pub fn read(self, bo: &Bo) -> Self {
+        self.uses(bo, 0)
+    }
+
+    /// Names a BO that the job writes, or reads and writes.
+    pub fn write(self, bo: &Bo) -> Self {
+        self.uses(bo, uapi::DRM_RGT_CS_BO_WRITE)
+    }
+
+    /// Names a BO with flags of the uAPI. Naming one again adds to its flags; naming a private one
+    /// has no effect.
+    pub fn uses(mut self, bo: &Bo, flags: u32) -> Self {
+        if bo.is_private() {
+            return self;
+        }
+        match self
+            .bos
+            .iter_mut()
+            .find(|entry| entry.handle == bo.handle())
+        {
+            Some(entry) => entry.flags |= flags,
+            None => self.bos.push(uapi::drm_rgt_cs_bo {
+                handle: bo.handle(),
+                flags,
+            }),
+        }
+        self
+    }
+
+    /// Hands the job over. It runs after the jobs that its BOs make it wait for; a wait for any
+    /// of them waits for it.
+    pub fn submit(&self) -> Result<()> {
+        let mut request = uapi::drm_rgt_cs {
+            vm_id: self.vm.id(),
+            engine: self.engine,
+            ib_count: self.ibs.len() as u32,
+            bo_count: self.bos.len() as u32,
+            ibs: self.ibs.as_ptr() as u64,
+            bos: self.bos.as_ptr() as u64,
+            ..Default::default()
+        };
+        self.vm.device().call(&mut request)
+    }
+}

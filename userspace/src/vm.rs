@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+
+//! GPU address spaces.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::bo::Bo;
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::ioctl;
+use crate::uapi;
+use crate::va::{VaHeap, alignment_for};
+
+/// One change of a VM's mappings, as the uAPI has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BindOp(pub(crate) uapi::drm_rgt_vm_bind_op);
+
+impl BindOp {
+    /// Maps `size` bytes of a BO from `offset` on at `addr`, where nothing is mapped.
+    pub fn map(bo: &Bo, offset: u64, addr: u64, size: u64) -> Self {
+        Self(uapi::drm_rgt_vm_bind_op {
+            op: uapi::DRM_RGT_VM_BIND_OP_MAP,
+            handle: bo.handle(),
+            offset,
+            addr,
+            size,
+            ..Default::default()
+        })
+    }
+
+    /// Unmaps what is mapped in a range.
+    pub fn unmap(addr: u64, size: u64) -> Self {
+        Self(uapi::drm_rgt_vm_bind_op {
+            op: uapi::DRM_RGT_VM_BIND_OP_UNMAP,
+            addr,
+            size,
+            ..Default::default()
+        })
+    }
+
+    /// A mapping through which the GPU may not write.
+    pub fn read_only(mut self) -> Self {
+        self.0.flags |= uapi::DRM_RGT_VM_BIND_READONLY;
+        self
+    }
+
+    /// A mapping that takes the place of what is there.
+    pub fn replace(mut self) -> Self {
+        self.0.flags |= uapi::DRM_RGT_VM_BIND_REPLACE;
+        self
+    }
+}
+
+/// A GPU address space. Clones share it; the last one destroys it.
+#[derive(Debug, Clone)]
+pub struct Vm {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    device: Device,
+    id: u32,
+    heap: Mutex<VaHeap>,
+}
+
+impl Vm {
+    /// Creates an empty address space.
+    pub fn create(device: &Device) -> Result<Self> {
+        let mut request = uapi::drm_rgt_vm_create::default();
+        device.call(&mut request)?;
+        let heap = Mutex::new(VaHeap::new(device.info().va.clone()));
+        let inner = Inner {
+            device: device.clone(),
+            id: request.vm_id,
+            heap,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Its number among the device's.
+    pub fn id(&self) -> u32 {
+        self.inner.id
+    }
+
+    /// The device it is of.
+    pub fn device(&self) -> &Device {
+        &self.inner.device
+    }
+
+    /// Changes its mappings at addresses of the caller's choice, which must not be among those
+    /// that [`map`](Self::map) and [`reserve`](Self::reserve) have given out to others.
+    pub fn bind(&self, ops: &[BindOp]) -> Result<()> {
+        let ops: Vec<_> = ops.iter().map(|op| op.0).collect();
+        let mut request = uapi::drm_rgt_vm_bind {
+            vm_id: self.id(),
+            op_count: ops.len() as u32,
+            ops: ops.as_ptr() as u64,
+            ..Default::default()
+        };
+        ioctl::call(self.device(), &mut request).map_err(|errno| Error::Bind {
+            done: request.ops_done,
+            errno,
+        })
+    }
+
+    /// Maps all of a BO at an address that is free.
+    pub fn map(&self, bo: &Bo) -> Result<Binding> {
+        self.map_op(bo, |op| op)
+    }
+
+    /// As [`map`](Self::map), but the GPU may not write through the mapping.
+    pub fn map_read_only(&self, bo: &Bo) -> Result<Binding> {
+        self.map_op(bo, BindOp::read_only)
+    }
+
+    fn map_op(&self, bo: &Bo, adjust: impl FnOnce(BindOp) -> BindOp) -> Result<Binding> {
+        let binding = self.reserve(bo.size())?;
+        let op = BindOp::map(bo, 0, binding.addr, bo.size());
+        // When this fails, dropping the binding unmaps nothing and frees the addresses.
+        self.bind(&[adjust(op)])?;
+        Ok(binding)
+    }
+
+    /// Takes a range of addresses without mapping anything there.
+    pub fn reserve(&self, size: u64) -> Result<Binding> {
+        let addr = self
+            .heap()
+            .alloc(size, alignment_for(size))
+            .ok_or(Error::NoAddress(size))?;
+        Ok(Binding {
+            vm: self.clone(),
+            addr,
+            size,
+        })
+    }
+
+    fn heap(&self) -> MutexGuard<'_, VaHeap> {
+        self.inner
+            .heap
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let mut request = uapi::drm_rgt_vm_destroy {
+            vm_id: self.id,
+            pad: 0,
+        };
+        // The number is ours, so this fails only with a device that is gone.
+        let _ = self.device.call(&mut request);
+    }
+}
+
+/// A range of a VM's addresses. Dropping it unmaps what is mapped there and frees the addresses;
+/// a job that still uses them faults.
+#[derive(Debug)]
+pub struct Binding {
+    vm: Vm,
+    addr: u64,
+    size: u64,
+}
+
+impl Binding {
+    /// Its first address.
+    pub fn addr(&self) -> u64 {
+        self.addr
+    }
+
+    /// Its bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The VM it is in.
+    pub fn vm(&self) -> &Vm {
+        &self.vm
+    }
+}
+
+impl Drop for Binding {
+    fn drop(&mut self) {
+        // Addresses that could not be unmapped must not be given out again.
+        if self.vm.bind(&[BindOp::unmap(self.addr, self.size)]).is_ok() {
+            self.vm.heap().free(self.addr, self.size);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What bindgen reads: the driver's header, and its ioctl numbers as constants,
+ * because bindgen does not evaluate macros that contain sizeof.
+ */
+#include "drm.h"
+#include "rust_gpu_ttm_drm.h"
+
+#define NUMBER(name) static const unsigned int RGT_IOCTL_##name = DRM_IOCTL_RGT_##name
+
+NUMBER(QUERY);
+NUMBER(GEM_CREATE);
+NUMBER(GEM_MMAP_OFFSET);
+NUMBER(GEM_INFO);
+NUMBER(GEM_WAIT);
+NUMBER(GEM_USERPTR);
+NUMBER(GEM_MADVISE);
+NUMBER(CTX_CREATE);
+NUMBER(CTX_DESTROY);
+NUMBER(VM_CREATE);
+NUMBER(VM_DESTROY);
+NUMBER(VM_BIND);
+NUMBER(CS);
+
+static const unsigned int RGT_IOCTL_GEM_CLOSE = DRM_IOCTL_GEM_CLOSE;
