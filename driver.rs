@@ -127,10 +127,7 @@ pub(crate) struct RgtData {
 }
 
 impl RgtData {
-    fn new(
-        vram: Arc<Manager<Vram>>,
-        gtt: Arc<Manager<Gtt>>,
-    ) -> impl PinInit<Self, Error> {
+    fn new(vram: Arc<Manager<Vram>>, gtt: Arc<Manager<Gtt>>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             ttm <- ttm::Device::new(),
             vram,
@@ -262,7 +259,10 @@ impl pci::Driver for RgtPciDriver {
         let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
         let (vram, gtt) = managers(&gpu, &aperture)?;
 
-        let drm = drm::UnregisteredDevice::<RgtDriver>::new(pdev, RgtData::new(vram.clone(), gtt.clone()))?;
+        let drm = drm::UnregisteredDevice::<RgtDriver>::new(
+            pdev,
+            RgtData::new(vram.clone(), gtt.clone()),
+        )?;
         let (vram_size, gtt_size) = (vram.inner().size(), gtt.inner().limit());
         ttm::Device::init(
             &drm,
@@ -275,7 +275,8 @@ impl pci::Driver for RgtPciDriver {
         let mappings = DmaMappings::new(&drm);
 
         // SAFETY: It is kept in `RgtPciData` and dropped with it; nobody forgets it.
-        let registration = unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(gpu), 0)? };
+        let registration =
+            unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(gpu), 0)? };
         Ok(RgtPciData {
             _registration: registration,
             _mappings: mappings,
@@ -285,11 +286,11 @@ impl pci::Driver for RgtPciDriver {
     }
 }
 
+/// The resource managers.
+type Managers = (Arc<Manager<Vram>>, Arc<Manager<Gtt>>);
+
 /// Makes the resource managers.
-fn managers(
-    gpu: &Gpu,
-    aperture: &Aperture<'_>,
-) -> Result<(Arc<Manager<Vram>>, Arc<Manager<Gtt>>)> {
+fn managers(gpu: &Gpu, aperture: &Aperture<'_>) -> Result<Managers> {
     let info = gpu.info();
     let window = aperture.range();
     let visible = info.visible_size.min(window.end - window.start);

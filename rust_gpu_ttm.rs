@@ -14,13 +14,7 @@ mod placement;
 mod resource_mgr;
 // Abstractions are for all drivers: they offer more than this one uses, and are as public as they
 // would be in the kernel crate.
-#[allow(
-    dead_code,
-    unreachable_pub,
-    unsafe_code,
-    unused_imports,
-    unused_macros
-)]
+#[allow(dead_code, unreachable_pub, unsafe_code, unused_imports, unused_macros)]
 mod rust;
 mod sched;
 #[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]

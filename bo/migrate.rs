@@ -139,12 +139,7 @@ impl Window {
 }
 
 /// Copies the bytes of a BO that the window shows.
-fn copy_step(
-    gpu: &Gpu,
-    extents: &[Extent],
-    bytes: Range<u64>,
-    direction: Direction,
-) -> Result {
+fn copy_step(gpu: &Gpu, extents: &[Extent], bytes: Range<u64>, direction: Direction) -> Result {
     let mut batch = Batch::new(gpu);
 
     for_each_part(extents, bytes.clone(), |at, offset, size| {

@@ -92,8 +92,7 @@ pub(crate) fn create(
         .ok_or(EINVAL)?;
     let alignment = data.alignment as usize;
     if alignment != 0
-        && (!alignment.is_power_of_two()
-            || !(kernel::page::PAGE_SIZE..=SZ_2M).contains(&alignment))
+        && (!alignment.is_power_of_two() || !(kernel::page::PAGE_SIZE..=SZ_2M).contains(&alignment))
     {
         return Err(EINVAL);
     }
@@ -101,9 +100,7 @@ pub(crate) fn create(
         return Err(ENOSPC);
     }
 
-    let guard = vm
-        .map(|vm| vm.resv().lock_interruptible())
-        .transpose()?;
+    let guard = vm.map(|vm| vm.resv().lock_interruptible()).transpose()?;
     let resv = vm.map(Vm::resv_object).zip(guard.as_deref());
     Bo::new(
         dev,

@@ -46,7 +46,9 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, _: &File)
         _ => return Err(EINVAL),
     };
 
-    let len = answer.len().min(usize::try_from(args.size).unwrap_or(usize::MAX));
+    let len = answer
+        .len()
+        .min(usize::try_from(args.size).unwrap_or(usize::MAX));
     if len != 0 {
         user_slice(args.data, len)?
             .writer()

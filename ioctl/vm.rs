@@ -90,7 +90,10 @@ impl Op {
 
         match raw.op {
             DRM_RGT_VM_BIND_OP_MAP => {
-                flags(raw.flags, DRM_RGT_VM_BIND_READONLY | DRM_RGT_VM_BIND_REPLACE)?;
+                flags(
+                    raw.flags,
+                    DRM_RGT_VM_BIND_READONLY | DRM_RGT_VM_BIND_REPLACE,
+                )?;
                 let bo = lookup(file, raw.handle)?;
                 if !is_page_aligned(raw.offset)
                     || raw

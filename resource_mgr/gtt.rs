@@ -74,10 +74,7 @@ impl ResourceManager for Gtt {
 
     const USE_TT: bool = true;
 
-    fn alloc<'a>(
-        &'a self,
-        request: &'a AllocRequest<'_>,
-    ) -> impl PinInit<GttResource, Error> + 'a {
+    fn alloc<'a>(&'a self, request: &'a AllocRequest<'_>) -> impl PinInit<GttResource, Error> + 'a {
         GttResource::new(self, request.size)
     }
 }

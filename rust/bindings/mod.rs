@@ -7,6 +7,9 @@
 
 #![allow(
     clippy::all,
+    clippy::cast_lossless,
+    clippy::ptr_as_ptr,
+    clippy::ref_as_ptr,
     clippy::undocumented_unsafe_blocks,
     dead_code,
     improper_ctypes,
@@ -26,4 +29,3 @@ use pin_init::MaybeZeroable;
 pub(crate) use kernel::bindings::*;
 
 include!(env!("RGT_BINDINGS_FILE"));
-

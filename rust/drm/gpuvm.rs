@@ -36,11 +36,11 @@ use core::{
     }, //
 };
 use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     drm,
     error::to_result,
     new_mutex,
     prelude::*,
-    alloc::flags::GFP_KERNEL_ACCOUNT,
     sync::{
         aref::{
             ARef,
@@ -218,13 +218,18 @@ impl<D: DriverGpuVm> GpuVm<D> {
         let vm = vm.cast::<Self>();
 
         // SAFETY: By the type invariants the field is at the same place whatever `D` is.
-        if unsafe { *(&raw const (*vm).data_type) } != TypeId::of::<D>() {
+        if unsafe { (*vm).data_type } != TypeId::of::<D>() {
             return None;
         }
         // SAFETY: The type ID says that it is a `GpuVm<D>`.
         Some(unsafe { &*vm })
     }
 
+    /// Frees the VM with its last reference.
+    ///
+    /// # Safety
+    ///
+    /// Only for GPUVM, as `drm_gpuvm_ops::vm_free` of a `GpuVm<D>`.
     unsafe extern "C" fn free_callback(vm: *mut bindings::drm_gpuvm) {
         // SAFETY: `raw` is the first field of what `new()` allocated, and no references are left.
         drop(unsafe { KBox::from_raw(vm.cast::<Self>()) });
@@ -239,6 +244,11 @@ impl<D: DriverGpuVm> GpuVm<D> {
         (ctx.removed)(range);
     }
 
+    /// Takes a mapping away.
+    ///
+    /// # Safety
+    ///
+    /// Only for GPUVM, as `drm_gpuvm_ops::sm_step_unmap`, for [`GpuVmGuard::unmap()`].
     unsafe extern "C" fn step_unmap(op: *mut bindings::drm_gpuva_op, ctx: *mut c_void) -> c_int {
         // SAFETY: GPUVM passes a valid unmap operation and `unmap()`'s context. All mappings are
         // the first field of a `Mapping<D>` that `map()` or `step_remap()` made, and unmapping
@@ -254,6 +264,11 @@ impl<D: DriverGpuVm> GpuVm<D> {
         0
     }
 
+    /// Cuts a mapping.
+    ///
+    /// # Safety
+    ///
+    /// Only for GPUVM, as `drm_gpuvm_ops::sm_step_remap`, for [`GpuVmGuard::unmap()`].
     unsafe extern "C" fn step_remap(op: *mut bindings::drm_gpuva_op, ctx: *mut c_void) -> c_int {
         // SAFETY: GPUVM passes a valid remap operation and `unmap()`'s context.
         let (remap, ctx_ref) = unsafe {
@@ -509,11 +524,7 @@ impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
         if vm != self.vm.raw.get() || range.is_empty() {
             return Err(EINVAL);
         }
-        let va = alloc
-            .mapping
-            .take()
-            .ok_or(EINVAL)?
-            .into_mapping(writable);
+        let va = alloc.mapping.take().ok_or(EINVAL)?.into_mapping(writable);
 
         // SAFETY: `va` is ours; the lock of the tree is held. A `drm_gpuva` that was not inserted
         // is freed here, one that was is owned by the tree.
@@ -582,10 +593,7 @@ impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
 /// Calls `f` for each mapping of `bo` in all VMs whose data is a `D`.
 ///
 /// The BO's GPUVA lock is held meanwhile: `f` must not map or unmap.
-pub fn for_each_mapping<D: DriverGpuVm>(
-    bo: &Bo<D::Bo>,
-    mut f: impl FnMut(&GpuVm<D>, &Mapping<D>),
-) {
+pub fn for_each_mapping<D: DriverGpuVm>(bo: &Bo<D::Bo>, mut f: impl FnMut(&GpuVm<D>, &Mapping<D>)) {
     let obj = ptr::from_ref(bo)
         .cast_mut()
         .cast::<bindings::drm_gem_object>();

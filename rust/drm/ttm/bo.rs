@@ -314,11 +314,21 @@ impl<T: DriverBo> Bo<T> {
         Ok(ReserveGuard(unsafe { Reserved::new(self) }))
     }
 
+    /// Gives up TTM's reference with the last one of GEM.
+    ///
+    /// # Safety
+    ///
+    /// Only for GEM, as `drm_gem_object_funcs::free` of a `Bo<T>`.
     unsafe extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
         // SAFETY: The last GEM reference is gone; TTM's own reference goes with it.
         unsafe { bindings::ttm_bo_fini(obj.cast()) };
     }
 
+    /// Exports the BO if the driver lets it.
+    ///
+    /// # Safety
+    ///
+    /// Only for GEM, as `drm_gem_object_funcs::export` of a `Bo<T>`.
     unsafe extern "C" fn export_callback(
         obj: *mut bindings::drm_gem_object,
         flags: c_int,
@@ -335,6 +345,10 @@ impl<T: DriverBo> Bo<T> {
     }
 
     /// Frees the BO when TTM is done with it.
+    ///
+    /// # Safety
+    ///
+    /// Only for TTM, as `ttm_buffer_object::destroy` of a `Bo<T>`.
     unsafe extern "C" fn destroy(bo: *mut bindings::ttm_buffer_object) {
         // SAFETY: `Bo::new()` made it, and no references are left.
         unsafe {

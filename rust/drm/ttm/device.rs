@@ -176,9 +176,7 @@ impl<T: Driver> Device<T> {
     pub fn system_usage(&self) -> u64 {
         match self.ready() {
             // SAFETY: The device is initialised, and with it TTM's own manager.
-            Ok(bdev) => unsafe {
-                bindings::ttm_resource_manager_usage(&raw mut (*bdev).sysman)
-            },
+            Ok(bdev) => unsafe { bindings::ttm_resource_manager_usage(&raw mut (*bdev).sysman) },
             Err(_) => 0,
         }
     }

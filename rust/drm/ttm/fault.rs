@@ -29,6 +29,10 @@ pub(super) const fn vm_ops<T: DriverBo>() -> bindings::vm_operations_struct {
 }
 
 /// As `ttm_bo_vm_fault()`, and lets the driver bring the BO to where the CPU can map it.
+///
+/// # Safety
+///
+/// Only for the VM, as `vm_operations_struct::fault` of a mapping of a `Bo<T>`.
 unsafe extern "C" fn fault<T: DriverBo>(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
     // SAFETY: The VM calls this with a valid fault on a VMA that `ttm_bo_mmap_obj()` set up.
     let (vma, raw, flags) = unsafe {
@@ -101,6 +105,10 @@ unsafe fn fault_reserved<T: DriverBo>(
 }
 
 /// As `ttm_bo_vm_access()`, while the device is there: it may have to map pages for it.
+///
+/// # Safety
+///
+/// Only for the VM, as `vm_operations_struct::access` of a mapping of a `Bo<T>`.
 unsafe extern "C" fn access<T: DriverBo>(
     vma: *mut bindings::vm_area_struct,
     addr: usize,

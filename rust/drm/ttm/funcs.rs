@@ -48,9 +48,7 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     /// Whether evicting the BO helps to make room in `place`.
     fn eviction_valuable(bo: &Reserved<'_, Self::Bo>, place: &Place) -> bool {
         // SAFETY: The BO is valid and reserved.
-        unsafe {
-            bindings::ttm_bo_eviction_valuable(bo.bo().as_raw(), ptr::from_ref(place).cast())
-        }
+        unsafe { bindings::ttm_bo_eviction_valuable(bo.bo().as_raw(), ptr::from_ref(place).cast()) }
     }
 
     /// Moves a BO. A BO that has no resource yet must get one that reads as zeros.
@@ -90,6 +88,11 @@ pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
     }
 }
 
+/// Makes the system pages' bookkeeping of a BO.
+///
+/// # Safety
+///
+/// Only for TTM, as `ttm_device_funcs::ttm_tt_create` of a device of `T`.
 unsafe extern "C" fn tt_create<T: Driver>(
     raw: *mut bindings::ttm_buffer_object,
     page_flags: u32,
@@ -116,6 +119,11 @@ unsafe extern "C" fn tt_create<T: Driver>(
     tt
 }
 
+/// Frees what `tt_create()` made.
+///
+/// # Safety
+///
+/// Only for TTM, as `ttm_device_funcs::ttm_tt_destroy`.
 unsafe extern "C" fn tt_destroy(_: *mut bindings::ttm_device, tt: *mut bindings::ttm_tt) {
     // SAFETY: `tt_create()` made it, and TTM is done with it.
     unsafe {
@@ -124,6 +132,11 @@ unsafe extern "C" fn tt_destroy(_: *mut bindings::ttm_device, tt: *mut bindings:
     }
 }
 
+/// Asks the driver whether to evict a BO.
+///
+/// # Safety
+///
+/// Only for TTM, as `ttm_device_funcs::eviction_valuable` of a device of `T`.
 unsafe extern "C" fn eviction_valuable<T: Driver>(
     raw: *mut bindings::ttm_buffer_object,
     place: *const bindings::ttm_place,
@@ -141,11 +154,13 @@ unsafe extern "C" fn eviction_valuable<T: Driver>(
 }
 
 /// Where a ghost goes: it has no content that anyone could want.
-static GHOST_PLACE: [Place; 1] = [Place::new(
-    super::MemType::SYSTEM,
-    super::PlaceFlags::NONE,
-)];
+static GHOST_PLACE: [Place; 1] = [Place::new(super::MemType::SYSTEM, super::PlaceFlags::NONE)];
 
+/// Asks the driver where to evict a BO to.
+///
+/// # Safety
+///
+/// Only for TTM, as `ttm_device_funcs::evict_flags` of a device of `T`.
 unsafe extern "C" fn evict_flags<T: Driver>(
     raw: *mut bindings::ttm_buffer_object,
     placement: *mut bindings::ttm_placement,
@@ -165,6 +180,11 @@ unsafe extern "C" fn evict_flags<T: Driver>(
     }
 }
 
+/// Has the driver move a BO.
+///
+/// # Safety
+///
+/// Only for TTM, as `ttm_device_funcs::move` of a device of `T`.
 unsafe extern "C" fn move_bo<T: Driver>(
     raw: *mut bindings::ttm_buffer_object,
     evict: bool,
@@ -216,6 +236,11 @@ unsafe extern "C" fn move_bo<T: Driver>(
     }
 }
 
+/// Tells the driver that a BO loses its memory.
+///
+/// # Safety
+///
+/// Only for TTM, as `ttm_device_funcs::delete_mem_notify` of a device of `T`.
 unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer_object) {
     // SAFETY: TTM calls this with a valid BO of a device of `T`.
     if let Some(bo) = unsafe { Bo::<T::Bo>::from_raw(raw) } {
@@ -223,6 +248,11 @@ unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer
     }
 }
 
+/// Finds out how the CPU reaches a resource.
+///
+/// # Safety
+///
+/// Only for TTM, as `ttm_device_funcs::io_mem_reserve` of a device of `T`.
 unsafe extern "C" fn io_mem_reserve<T: Driver>(
     bdev: *mut bindings::ttm_device,
     raw: *mut bindings::ttm_resource,
@@ -250,6 +280,11 @@ unsafe extern "C" fn io_mem_reserve<T: Driver>(
     }
 }
 
+/// Returns the page frame of a page of a BO.
+///
+/// # Safety
+///
+/// Only for TTM, as `ttm_device_funcs::io_mem_pfn` of a device of `T`.
 unsafe extern "C" fn io_mem_pfn<T: Driver>(
     bo: *mut bindings::ttm_buffer_object,
     page_offset: usize,

@@ -172,6 +172,11 @@ impl<M: ResourceManager> Manager<M> {
         unsafe { &*man.cast::<Self>() }
     }
 
+    /// Allocates a resource.
+    ///
+    /// # Safety
+    ///
+    /// Only for TTM, as `ttm_resource_manager_func::alloc` of a `Manager<M>`.
     unsafe extern "C" fn alloc_callback(
         man: *mut bindings::ttm_resource_manager,
         bo: *mut bindings::ttm_buffer_object,
@@ -215,6 +220,11 @@ impl<M: ResourceManager> Manager<M> {
         }
     }
 
+    /// Frees a resource.
+    ///
+    /// # Safety
+    ///
+    /// Only for TTM, as `ttm_resource_manager_func::free` of a `Manager<M>`.
     unsafe extern "C" fn free_callback(
         man: *mut bindings::ttm_resource_manager,
         res: *mut bindings::ttm_resource,
@@ -229,6 +239,11 @@ impl<M: ResourceManager> Manager<M> {
         drop(unsafe { KBox::from_raw(res.cast::<ResourceObject<M>>()) });
     }
 
+    /// Asks whether a resource is in a place.
+    ///
+    /// # Safety
+    ///
+    /// Only for TTM, as `ttm_resource_manager_func::intersects` of a `Manager<M>`.
     unsafe extern "C" fn intersects_callback(
         man: *mut bindings::ttm_resource_manager,
         res: *mut bindings::ttm_resource,
@@ -247,6 +262,11 @@ impl<M: ResourceManager> Manager<M> {
         this.inner.intersects(data, place, size)
     }
 
+    /// Asks whether a resource is as a place wants it.
+    ///
+    /// # Safety
+    ///
+    /// Only for TTM, as `ttm_resource_manager_func::compatible` of a `Manager<M>`.
     unsafe extern "C" fn compatible_callback(
         man: *mut bindings::ttm_resource_manager,
         res: *mut bindings::ttm_resource,

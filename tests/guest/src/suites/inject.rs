@@ -2,7 +2,8 @@
 
 //! Every allocation of every call fails once: the call says so, and leaves nothing behind.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -49,6 +50,28 @@ fn set_up() -> Result<bool> {
     Ok(true)
 }
 
+/// Which of this thread's next allocations fails.
+struct FailNth(File);
+
+impl FailNth {
+    fn open() -> Result<Self> {
+        let file = File::options().read(true).write(true).open(FAIL_NTH)?;
+        Ok(Self(file))
+    }
+
+    fn set(&self, nth: u32) -> Result<()> {
+        self.0.write_all_at(nth.to_string().as_bytes(), 0)?;
+        Ok(())
+    }
+
+    /// Whether it has not come to that yet. Must not allocate.
+    fn is_left(&self) -> Result<bool> {
+        let mut digits = [0; 16];
+        let len = self.0.read_at(&mut digits, 0)?;
+        Ok(digits[..len].trim_ascii() != b"0")
+    }
+}
+
 /// Runs `call` with its first allocation failing, then with its second, until all succeed. It gets
 /// what `prepare` made, and leaves there what it makes; that is dropped when nothing fails.
 fn each_allocation<P>(
@@ -59,15 +82,16 @@ fn each_allocation<P>(
         return Ok(());
     }
     let before = Used::now()?;
+    let fail_nth = FailNth::open()?;
     for nth in 1..MOST {
         let mut prepared = prepare()?;
-        fs::write(FAIL_NTH, nth.to_string())?;
+        fail_nth.set(nth)?;
         let result = call(&mut prepared);
-        let left = fs::read_to_string(FAIL_NTH)?;
-        fs::write(FAIL_NTH, "0")?;
+        let left = fail_nth.is_left();
+        fail_nth.set(0)?;
         drop(prepared);
 
-        if left.trim() != "0" {
+        if left? {
             result.context("without a failure")?;
             ensure!(nth > 1, "there was no allocation");
             return before.wait_until_back();
@@ -134,7 +158,13 @@ fn bind_and_split() -> Outcome {
 fn first_use_by_jobs() -> Outcome {
     let rig = Rig::new()?;
     for make in [SHARED[0].1, SHARED[2].1, HIDDEN] {
-        each_allocation(|| filling(&rig, &rig.bo(64 * PAGE, make)?), Work::submit)?;
+        each_allocation(
+            || {
+                let bo = rig.bo(64 * PAGE, make)?;
+                Ok((filling(&rig, &bo)?, bo))
+            },
+            |(work, _)| work.submit(),
+        )?;
     }
     Ok(())
 }
@@ -147,15 +177,16 @@ fn filling(rig: &Rig, bo: &Bo) -> Result<Work> {
     Ok(work)
 }
 
-/// BOs that take all of VRAM make each other move.
+/// More small BOs than fit into VRAM, used in turn, so that each makes the oldest one move.
 fn eviction() -> Outcome {
     let rig = Rig::new()?;
     let vram = rig
         .device
         .region(rgt::RegionKind::Vram)?
         .context("there is VRAM")?;
-    let size = vram.size / 2 - 4 * MIB;
-    let bos = [rig.vram(size)?, rig.vram(size)?, rig.vram(size)?];
+    let bos = (0..vram.size / MIB + 4)
+        .map(|_| rig.vram(MIB))
+        .collect::<Result<Vec<_>>>()?;
     for bo in &bos {
         rig.fill(bo, 1)?;
     }

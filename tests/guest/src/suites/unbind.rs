@@ -56,7 +56,11 @@ fn works() -> Outcome {
     let (source, target) = (rig.vram(MIB)?, rig.gtt(MIB)?);
     rig.fill(&source, 0x600d_600d)?;
     rig.copy(&source, &target)?;
-    same("last word", target.map()?.read(MIB as usize - 4), 0x600d_600d)
+    same(
+        "last word",
+        target.map()?.read(MIB as usize - 4),
+        0x600d_600d,
+    )
 }
 
 fn idle() -> Outcome {
@@ -89,7 +93,11 @@ fn while_mapped() -> Outcome {
         same("what was just written", map.read(PAGE as usize), 3)?;
     }
     fails("a query", Errno::NODEV, rig.device.regions())?;
-    fails("a new BO", Errno::NODEV, rgt::Bo::builder(PAGE).create(&rig.device))?;
+    fails(
+        "a new BO",
+        Errno::NODEV,
+        rgt::Bo::builder(PAGE).create(&rig.device),
+    )?;
     unbound.bind()?;
     // The old file stays without a device.
     fails("a query", Errno::NODEV, rig.device.regions())?;

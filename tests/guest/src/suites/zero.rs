@@ -13,7 +13,12 @@ use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM};
 
 pub(super) const SUITE: Suite = Suite {
     name: "zero",
-    tests: &[tests![vram, pages, reused_within_a_client, seen_by_an_older_job]],
+    tests: &[tests![
+        vram,
+        pages,
+        reused_within_a_client,
+        seen_by_an_older_job
+    ]],
 };
 
 /// The helper that leaves its pattern in as much memory as it can get.
