@@ -317,6 +317,8 @@ mod tests {
             if contend(their_b.get(), their_a.get(), false).is_err() {
                 pr_err!("the other task could not take its locks\n");
             }
+            // Objects do not keep their device, which may go as soon as this is done.
+            drop((their_a, their_b));
             their_done.complete_all();
         })?;
 

@@ -5,5 +5,9 @@
 mod exec;
 mod fake;
 mod fence;
+mod gpuvm;
 mod ioctl;
+mod manager;
+mod placement;
 mod resv;
+mod ttm;

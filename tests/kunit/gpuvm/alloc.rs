@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory for mappings, and who keeps whom.
+
+use super::{
+    bytes,
+    clear,
+    is_vacant,
+    map,
+    unmap,
+    vm,
+    TestVm,
+    PAGES, //
+};
+use crate::{
+    rust::drm::gpuvm::{
+        MapAlloc,
+        UnmapAlloc, //
+    },
+    tests::ttm::fake::{
+        make_busy,
+        Fixture, //
+    }, //
+};
+use kernel::prelude::*;
+
+#[kunit_tests(rgt_gpuvm_alloc)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unused_memory_is_freed() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let bo = fixture.bo(1)?;
+
+        drop(UnmapAlloc::<TestVm>::new()?);
+        drop(MapAlloc::new(&vm, &bo)?);
+        vm.cleanup();
+        drop(bo);
+        assert_eq!(fixture.fate.gone(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn mapping_keeps_the_bo() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let bo = fixture.bo(2)?;
+
+        map(&vm, &bo, 0, 20..22, true)?;
+        map(&vm, &bo, 0, 30..32, true)?;
+        drop(bo);
+        unmap(&vm, 20..22)?;
+        vm.cleanup();
+        assert_eq!(fixture.fate.gone(), 0);
+
+        unmap(&vm, 30..32)?;
+        // The last reference is not dropped while the VM is locked.
+        assert_eq!(fixture.fate.gone(), 0);
+        vm.cleanup();
+        assert_eq!(fixture.fate.gone(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn piece_of_a_mapping_keeps_the_bo() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let bo = fixture.bo(4)?;
+
+        map(&vm, &bo, 0, 20..24, true)?;
+        drop(bo);
+        unmap(&vm, 21..23)?;
+        vm.cleanup();
+        unmap(&vm, 23..24)?;
+        vm.cleanup();
+        assert_eq!(fixture.fate.gone(), 0);
+        clear(&vm)?;
+        assert_eq!(fixture.fate.gone(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn bo_that_is_mapped_again_stays() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let bo = fixture.bo(1)?;
+
+        map(&vm, &bo, 0, 20..21, true)?;
+        unmap(&vm, 20..21)?;
+        // Before the cleanup, as another thread would.
+        map(&vm, &bo, 0, 20..21, true)?;
+        vm.cleanup();
+        drop(bo);
+        assert_eq!(fixture.fate.gone(), 0);
+        assert!(!is_vacant(&vm, 20..21));
+        clear(&vm)?;
+        assert_eq!(fixture.fate.gone(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn memory_is_for_one_vm() -> Result {
+        let fixture = Fixture::new()?;
+        let (one, other) = (vm(&fixture)?, vm(&fixture)?);
+        let bo = fixture.bo(1)?;
+        let alloc = MapAlloc::new(&one, &bo)?;
+
+        assert!(one != other);
+        assert_eq!(other.lock().map(alloc, 0, bytes(20..21), true), Err(EINVAL));
+        assert!(is_vacant(&one, PAGES));
+        assert!(is_vacant(&other, PAGES));
+        one.cleanup();
+        Ok(())
+    }
+
+    #[test]
+    fn vm_has_a_reservation_to_share() -> Result {
+        let fixture = Fixture::new()?;
+        let (one, other) = (vm(&fixture)?, vm(&fixture)?);
+
+        assert!(one.resv().as_raw() != other.resv().as_raw());
+        let _guard = one.resv().lock()?;
+        assert!(one.resv().try_lock().is_none());
+        assert!(other.resv().try_lock().is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn unmapping_a_busy_bo_does_not_wait() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let bo = fixture.bo(1)?;
+        let (_, pending) = make_busy(bo.resv())?;
+
+        map(&vm, &bo, 0, 20..21, true)?;
+        drop(bo);
+        clear(&vm)?;
+        assert_eq!(fixture.fate.gone(), 0);
+        pending.signal();
+        drop(vm);
+        let fate = fixture.fate.clone();
+        drop(fixture);
+        assert_eq!(fate.gone(), 1);
+        Ok(())
+    }
+}

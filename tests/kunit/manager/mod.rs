@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The resource managers, without TTM.
+
+mod gtt;
+mod vram;
+mod vram_place;
+
+use crate::rust::drm::ttm::{
+    AllocRequest,
+    MemType,
+    Place,
+    PlaceFlags,
+    ResourceManager, //
+};
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+const PAGE: u64 = PAGE_SIZE as u64;
+
+/// What an allocation gives.
+type Allocated<M> = Result<Pin<KBox<<M as ResourceManager>::Resource>>>;
+
+fn vram_place(flags: PlaceFlags) -> Place {
+    Place::new(MemType::VRAM, flags)
+}
+
+/// Allocates pages with an alignment, both in pages.
+fn alloc<M: ResourceManager>(
+    manager: &M,
+    place: Place,
+    pages: usize,
+    alignment: usize,
+) -> Allocated<M> {
+    let request = AllocRequest {
+        size: pages * PAGE_SIZE,
+        alignment: alignment * PAGE_SIZE,
+        place: &place,
+    };
+    let resource = KBox::pin_init(manager.alloc(&request), GFP_KERNEL);
+
+    resource
+}
+
+/// Whether an allocation failed in the way that makes TTM evict and ask again.
+fn is_full<T>(result: &Result<T>) -> bool {
+    matches!(result, Err(ENOSPC))
+}

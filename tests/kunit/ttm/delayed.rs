@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Buffer objects that nobody refers to any more, but for the device.
+
+use super::fake::{
+    eventually,
+    make_busy,
+    signal_later,
+    Fixture,
+    PAGE,
+    SYSTEM,
+    TT,
+    VRAM,
+    VRAM_PAGES, //
+};
+use kernel::prelude::*;
+
+#[kunit_tests(rgt_bo_delayed)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_one_keeps_its_memory() -> Result {
+        let fixture = Fixture::new()?;
+        let bo = fixture.bo_in(VRAM, 4)?;
+        let (_, pending) = make_busy(bo.resv())?;
+
+        drop(bo);
+        assert_eq!(fixture.vram.usage(), 4 * PAGE);
+        assert_eq!(fixture.fate.notified(), 0);
+
+        pending.signal();
+        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert_eq!(fixture.vram.usage(), 0);
+        assert_eq!(fixture.fate.notified(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn so_does_one_in_pages() -> Result {
+        let fixture = Fixture::new()?;
+        let mut pending = KVec::new();
+
+        for place in [TT, SYSTEM] {
+            let bo = fixture.bo_in(place, 4)?;
+
+            pending.push(make_busy(bo.resv())?.1, GFP_KERNEL)?;
+        }
+        assert_eq!(fixture.gtt.usage(), 4 * PAGE);
+        drop(pending);
+        assert!(eventually(|| fixture.fate.gone() == 2));
+        assert_eq!(fixture.gtt.usage(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn one_without_backing_waits_as_well() -> Result {
+        let fixture = Fixture::new()?;
+        let bo = fixture.bo(1)?;
+        let (_, pending) = make_busy(bo.resv())?;
+
+        drop(bo);
+        assert_eq!(fixture.fate.gone(), 0);
+        pending.signal();
+        assert!(eventually(|| fixture.fate.gone() == 1));
+        Ok(())
+    }
+
+    #[test]
+    fn others_get_its_memory_when_it_is_idle() -> Result {
+        let fixture = Fixture::new()?;
+        let bo = fixture.bo_in(VRAM, VRAM_PAGES)?;
+        let (fence, pending) = make_busy(bo.resv())?;
+
+        drop(bo);
+        signal_later(pending)?;
+        let new = fixture.bo_in(VRAM, VRAM_PAGES)?;
+
+        assert!(fence.is_signaled());
+        assert!(fixture.holds(&new, 0)?);
+        assert!(eventually(|| fixture.fate.gone() == 1));
+        Ok(())
+    }
+
+    #[test]
+    fn many_go_together() -> Result {
+        let fixture = Fixture::new()?;
+        let mut pending = KVec::new();
+
+        for _ in 0..VRAM_PAGES {
+            let bo = fixture.bo_in(VRAM, 1)?;
+
+            pending.push(make_busy(bo.resv())?.1, GFP_KERNEL)?;
+        }
+        for fence in pending {
+            signal_later(fence)?;
+        }
+        drop(fixture.bo_in(VRAM, VRAM_PAGES)?);
+        assert!(eventually(|| fixture.fate.gone() == VRAM_PAGES as i32 + 1));
+        assert_eq!(fixture.vram.usage(), 0);
+        Ok(())
+    }
+}

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A TTM driver for a device of the faux bus whose VRAM is system memory.
+
+use crate::{
+    resource_mgr::{
+        Gtt,
+        Vram, //
+    },
+    rust::{
+        bindings,
+        dma_fence::{
+            Fence,
+            PendingFence,
+            Timeline, //
+        },
+        dma_resv::{
+            Resv,
+            Usage, //
+        },
+        drm::ttm::{
+            self,
+            AllocFlags,
+            BoInit,
+            Caching,
+            IoMem,
+            Manager,
+            MemType,
+            Move,
+            MoveOutcome,
+            OperationCtx,
+            Place,
+            PlaceFlags,
+            Placement,
+            Resource,
+            ResourceManager, //
+        }, //
+    }, //
+};
+use core::ptr;
+use kernel::{
+    device,
+    dma::Coherent,
+    drm::{
+        self,
+        ioctl::DrmIoctlDescriptor, //
+    },
+    faux,
+    io::{
+        io_read,
+        io_write,
+        PhysAddr, //
+    },
+    new_mutex,
+    page::PAGE_SIZE,
+    prelude::*,
+    str::CString,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    workqueue, //
+};
+
+pub(in crate::tests) const PAGE: u64 = PAGE_SIZE as u64;
+const WORDS: usize = PAGE_SIZE / size_of::<u64>();
+
+/// How many devices were made.
+static DEVICES: Atomic<i32> = Atomic::new(0);
+
+/// Pages of VRAM.
+pub(in crate::tests) const VRAM_PAGES: usize = 16;
+/// Pages of GTT, unless a test says otherwise: room for what leaves VRAM and what stops on its way.
+pub(in crate::tests) const GTT_PAGES: usize = 4 * VRAM_PAGES;
+
+/// One block anywhere in VRAM: copying by the CPU needs it in one piece.
+pub(in crate::tests) const VRAM: Place = Place::new(MemType::VRAM, PlaceFlags::CONTIGUOUS);
+/// One block in the upper half of VRAM.
+pub(in crate::tests) const UPPER: Place = VRAM.within(VRAM_PAGES as u64 / 2, VRAM_PAGES as u64);
+/// One block in the lower half of VRAM.
+pub(in crate::tests) const LOWER: Place = VRAM.within(0, VRAM_PAGES as u64 / 2);
+/// Pages that the device sees.
+pub(in crate::tests) const TT: Place = Place::new(MemType::TT, PlaceFlags::NONE);
+/// Pages that it does not see.
+pub(in crate::tests) const SYSTEM: Place = Place::new(MemType::SYSTEM, PlaceFlags::NONE);
+
+static FROM_VRAM: [Place; 2] = [
+    Place::new(MemType::TT, PlaceFlags::DESIRED),
+    Place::new(MemType::SYSTEM, PlaceFlags::FALLBACK),
+];
+static FROM_PAGES: [Place; 1] = [SYSTEM];
+
+pub(in crate::tests) struct TtmDriver;
+
+/// A device of the driver.
+pub(in crate::tests) type Device = drm::Device<TtmDriver>;
+/// A buffer object of the driver.
+pub(in crate::tests) type Bo = ttm::Bo<TtmBo>;
+/// A reserved one.
+pub(in crate::tests) type Reserved<'a> = ttm::Reserved<'a, TtmBo>;
+
+/// A move that was done: from where, to where, and whether to make room.
+pub(in crate::tests) type Moved = (Option<MemType>, MemType, bool);
+
+#[pin_data]
+pub(in crate::tests) struct TtmData {
+    #[pin]
+    ttm: ttm::Device<TtmDriver>,
+    #[pin]
+    moves: Mutex<KVec<Moved>>,
+}
+
+/// What became of buffer objects.
+pub(in crate::tests) struct Fate {
+    notified: Atomic<i32>,
+    gone: Atomic<i32>,
+}
+
+impl Fate {
+    /// How many lost their memory for good.
+    pub(in crate::tests) fn notified(&self) -> i32 {
+        self.notified.load(Relaxed)
+    }
+
+    /// How many are gone.
+    pub(in crate::tests) fn gone(&self) -> i32 {
+        self.gone.load(Relaxed)
+    }
+}
+
+pub(in crate::tests) struct TtmBo {
+    /// It is not worth being evicted.
+    pub(in crate::tests) keep: AtomicFlag,
+    /// Its moves fail.
+    pub(in crate::tests) broken: AtomicFlag,
+    fate: Arc<Fate>,
+}
+
+impl Drop for TtmBo {
+    fn drop(&mut self) {
+        self.fate.gone.fetch_add(1, Relaxed);
+    }
+}
+
+impl ttm::DriverBo for TtmBo {
+    type Driver = TtmDriver;
+}
+
+pub(in crate::tests) struct TtmFile;
+
+impl drm::file::DriverFile for TtmFile {
+    type Driver = TtmDriver;
+
+    fn open(_device: &Device) -> Result<Pin<KBox<Self>>> {
+        Ok(KBox::pin(TtmFile, GFP_KERNEL)?)
+    }
+}
+
+#[vtable]
+impl drm::Driver for TtmDriver {
+    type Data = TtmData;
+    type RegistrationData<'a> = ();
+    type Object = ttm::Object<TtmBo>;
+    type File = TtmFile;
+    type ParentDevice<Ctx: device::DeviceContext> = faux::Device<Ctx>;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 1,
+        minor: 0,
+        patchlevel: 0,
+        name: c"rgt-kunit-ttm",
+        desc: c"KUnit test device with TTM",
+    };
+    const IOCTLS: &'static [DrmIoctlDescriptor] = &[];
+}
+
+impl ttm::Driver for TtmDriver {
+    type Bo = TtmBo;
+
+    fn ttm(data: &TtmData) -> &ttm::Device<Self> {
+        &data.ttm
+    }
+
+    fn caching(_bo: &Bo) -> Caching {
+        Caching::Cached
+    }
+
+    fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
+        match bo.resource().map(Resource::mem_type) {
+            Some(MemType::VRAM) => &FROM_VRAM,
+            _ => &FROM_PAGES,
+        }
+    }
+
+    fn eviction_valuable(bo: &Reserved<'_>, place: &Place) -> bool {
+        !bo.keep.load(Relaxed)
+            && bo
+                .resource()
+                .and_then(|res| res.of_manager::<Vram>())
+                .is_none_or(|(vram, res)| vram.intersects(res, place, bo.size()))
+    }
+
+    /// Copies by the CPU, which wants pages on one side.
+    fn move_bo<'a>(mv: Move<'a, TtmBo>) -> Result<MoveOutcome<'a>> {
+        let old = mv.bo.resource().map(Resource::mem_type);
+        let new = mv.new_resource().mem_type();
+        let dev = mv.bo.bo().device();
+        let evict = mv.evict;
+
+        if mv.bo.broken.load(Relaxed) {
+            return Err(EIO);
+        }
+        dev.moves.lock().reserve(1, GFP_KERNEL)?;
+        let moved = match (old, new) {
+            (None | Some(MemType::SYSTEM), MemType::VRAM)
+            | (Some(MemType::VRAM), MemType::SYSTEM) => {
+                return Ok(MoveOutcome::Hop(Place::new(
+                    MemType::TT,
+                    PlaceFlags::TEMPORARY,
+                )));
+            }
+            (Some(MemType::VRAM), _) | (_, MemType::VRAM) => mv.memcpy()?,
+            (Some(_), MemType::SYSTEM) => {
+                mv.bo.wait_idle(mv.ctx)?;
+                mv.null()
+            }
+            _ => mv.null(),
+        };
+
+        // There is room, and no failing after a move.
+        let _ = dev.moves.lock().push((old, new, evict), GFP_KERNEL);
+        Ok(MoveOutcome::Done(moved))
+    }
+
+    fn delete_notify(bo: &Bo) {
+        bo.fate.notified.fetch_add(1, Relaxed);
+    }
+
+    fn io_mem(res: &Resource) -> Result<IoMem> {
+        Ok(IoMem {
+            addr: Self::io_mem_page(res, 0).ok_or(EINVAL)?,
+            // It is memory, after all.
+            caching: Caching::Cached,
+        })
+    }
+
+    fn io_mem_page(res: &Resource, page: usize) -> Option<PhysAddr> {
+        let (vram, res) = res.of_manager::<Vram>()?;
+
+        vram.bus_address(res.offset_of(page as u64 * PAGE)?)
+    }
+
+    fn prepare_fault(_bo: &mut Reserved<'_>, _ctx: &mut OperationCtx) -> Result {
+        Err(ENOTSUPP)
+    }
+}
+
+/// A device, its memory and what keeps it there, in the order in which they have to go.
+pub(in crate::tests) struct Fixture {
+    pub(in crate::tests) drm: drm::UnregisteredDevice<TtmDriver>,
+    pub(in crate::tests) vram: Arc<Manager<Vram>>,
+    pub(in crate::tests) gtt: Arc<Manager<Gtt>>,
+    pub(in crate::tests) fate: Arc<Fate>,
+    memory: Coherent<[u64]>,
+    _parent: faux::Registration,
+}
+
+impl Fixture {
+    /// A device with room in GTT.
+    pub(in crate::tests) fn new() -> Result<Self> {
+        Self::with(GTT_PAGES, AllocFlags::PROPAGATE_ENOSPC)
+    }
+
+    pub(in crate::tests) fn with(gtt_pages: usize, flags: AllocFlags) -> Result<Self> {
+        let this = Self::uninitialised(gtt_pages)?;
+
+        this.init(flags)?;
+        Ok(this)
+    }
+
+    /// A device whose TTM device is yet to be brought up.
+    pub(in crate::tests) fn uninitialised(gtt_pages: usize) -> Result<Self> {
+        // A test that fails leaves its devices behind.
+        let number = DEVICES.fetch_add(1, Relaxed);
+        let name = CString::try_from_fmt(fmt!("rgt-kunit-ttm-{number}"))?;
+        let parent = faux::Registration::new(&name, None)?;
+        let bound: &faux::Device<device::Bound> = parent.as_ref();
+        enable_dma(bound.as_ref());
+
+        let memory = Coherent::zeroed_slice(bound.as_ref(), VRAM_PAGES * WORDS, GFP_KERNEL)?;
+        let size = VRAM_PAGES as u64 * PAGE;
+        // CAST: Without an IOMMU a DMA address is a physical one.
+        let vram = Vram::new(size, size, memory.dma_address() as PhysAddr)?;
+        let gtt = Gtt::new(gtt_pages as u64 * PAGE)?;
+        let data = try_pin_init!(TtmData {
+            ttm <- ttm::Device::new(),
+            moves <- new_mutex!(KVec::new(), "TtmData::moves"),
+        }? Error);
+
+        Ok(Self {
+            drm: drm::UnregisteredDevice::new(bound, data)?,
+            vram: Arc::pin_init(Manager::new(Ok::<_, Error>(vram)), GFP_KERNEL)?,
+            gtt: Arc::pin_init(Manager::new(Ok::<_, Error>(gtt)), GFP_KERNEL)?,
+            fate: Arc::new(
+                Fate {
+                    notified: Atomic::new(0),
+                    gone: Atomic::new(0),
+                },
+                GFP_KERNEL,
+            )?,
+            memory,
+            _parent: parent,
+        })
+    }
+
+    pub(in crate::tests) fn init(&self, flags: AllocFlags) -> Result {
+        let (vram, gtt) = (self.vram.clone(), self.gtt.clone());
+
+        ttm::Device::init(
+            &self.drm,
+            flags,
+            [
+                (MemType::VRAM, VRAM_PAGES as u64 * PAGE, vram.into()),
+                (MemType::TT, self.gtt.inner().limit(), gtt.into()),
+            ],
+        )
+    }
+
+    /// Data for a buffer object.
+    pub(in crate::tests) fn data(&self) -> TtmBo {
+        TtmBo {
+            keep: AtomicFlag::new(false),
+            broken: AtomicFlag::new(false),
+            fate: self.fate.clone(),
+        }
+    }
+
+    /// A buffer object without backing.
+    pub(in crate::tests) fn bo(&self, pages: usize) -> Result<ARef<Bo>> {
+        Bo::new(
+            &self.drm,
+            BoInit {
+                size: pages * PAGE_SIZE,
+                alignment_pages: 0,
+                resv: None,
+            },
+            Ok::<_, Error>(self.data()),
+        )
+    }
+
+    /// A buffer object with backing.
+    pub(in crate::tests) fn bo_in(&self, place: Place, pages: usize) -> Result<ARef<Bo>> {
+        let bo = self.bo(pages)?;
+
+        validate(&bo, &[place])?;
+        Ok(bo)
+    }
+
+    /// Writes a number to all words of a buffer object in VRAM, or of all VRAM.
+    pub(in crate::tests) fn fill(&self, bo: Option<&Bo>, value: u64) -> Result {
+        let (first, words) = self.words(bo)?;
+
+        for word in first..first + words {
+            io_write!(self.memory, [try: word], value);
+        }
+        Ok(())
+    }
+
+    /// Whether all words of a buffer object in VRAM have a value.
+    pub(in crate::tests) fn holds(&self, bo: &Bo, value: u64) -> Result<bool> {
+        let (first, words) = self.words(Some(bo))?;
+
+        for word in first..first + words {
+            if io_read!(self.memory, [try: word]) != value {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn words(&self, bo: Option<&Bo>) -> Result<(usize, usize)> {
+        let Some(bo) = bo else {
+            return Ok((0, self.memory.len()));
+        };
+        let offset = vram_offset(bo)?.ok_or(EINVAL)? as usize;
+
+        Ok((offset / size_of::<u64>(), bo.size() / size_of::<u64>()))
+    }
+
+    /// Returns the moves since the last call.
+    pub(in crate::tests) fn take_moves(&self) -> KVec<Moved> {
+        core::mem::take(&mut *self.drm.moves.lock())
+    }
+}
+
+/// Lets a device of the faux bus do DMA, as far as the DMA API knows.
+fn enable_dma(dev: &device::Device<device::Bound>) {
+    // CAST: `Device` is a transparent wrapper.
+    let dev: *mut bindings::device = ptr::from_ref(dev).cast_mut().cast();
+
+    // SAFETY: The device is valid, and nobody else has it yet. The mask is where that of most
+    // buses is, and lives as long as the device.
+    unsafe {
+        (*dev).coherent_dma_mask = u64::MAX;
+        (*dev).dma_mask = &raw mut (*dev).coherent_dma_mask;
+    }
+}
+
+pub(in crate::tests) fn validate(bo: &Bo, places: &[Place]) -> Result {
+    let mut guard = bo.reserve(false)?;
+    let mut reserved = guard.reserved();
+
+    reserved.validate(&Placement::new(places), &mut OperationCtx::new(false))
+}
+
+/// The memory type that a buffer object is in.
+pub(in crate::tests) fn mem_type(bo: &Bo) -> Result<Option<MemType>> {
+    Ok(bo.reserve(false)?.resource().map(Resource::mem_type))
+}
+
+/// Offset in VRAM of a buffer object that is there.
+pub(in crate::tests) fn vram_offset(bo: &Bo) -> Result<Option<u64>> {
+    Ok(bo
+        .reserve(false)?
+        .resource()
+        .and_then(|res| res.of_manager::<Vram>())
+        .and_then(|(_, res)| res.offset_of(0)))
+}
+
+/// Makes the buffer objects of a reservation busy until the returned fence signals.
+pub(in crate::tests) fn make_busy(resv: &Resv) -> Result<(ARef<Fence>, PendingFence)> {
+    let (fence, pending) = Timeline::new(c"kunit", c"bo").new_fence()?.publish(1);
+
+    resv.lock()?.reserve_fences(1)?.add(&fence, Usage::Bookkeep);
+    Ok((fence, pending))
+}
+
+/// Signals a fence in a while, from another task.
+pub(in crate::tests) fn signal_later(pending: PendingFence) -> Result {
+    workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+        fsleep(Delta::from_millis(50));
+        pending.signal();
+    })?;
+    Ok(())
+}
+
+/// Waits until something becomes true, a few seconds at most.
+pub(in crate::tests) fn eventually(mut condition: impl FnMut() -> bool) -> bool {
+    for _ in 0..1000 {
+        if condition() {
+            return true;
+        }
+        fsleep(Delta::from_millis(10));
+    }
+    false
+}

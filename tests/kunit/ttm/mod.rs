@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! TTM with a driver whose device is made of memory.
+
+mod bo;
+mod delayed;
+mod device;
+mod evict;
+pub(super) mod fake;
+mod moves;
+mod purge;
+mod shared;

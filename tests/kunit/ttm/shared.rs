@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Buffer objects that share a reservation.
+
+use super::fake::{
+    eventually,
+    make_busy,
+    mem_type,
+    validate,
+    Bo,
+    Fixture,
+    PAGE,
+    VRAM,
+    VRAM_PAGES, //
+};
+use crate::{
+    rust::{
+        dma_resv::{
+            LockedResv,
+            Usage, //
+        },
+        drm::ttm::{
+            BoInit,
+            MemType, //
+        }, //
+    },
+    tests::gpuvm::{
+        vm,
+        Vm, //
+    }, //
+};
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// A buffer object that shares the reservation of a VM.
+fn bo_with(fixture: &Fixture, vm: &Vm, pages: usize) -> Result<ARef<Bo>> {
+    let guard = vm.resv().lock()?;
+    let resv: &LockedResv<'_> = &guard;
+
+    Bo::new(
+        &fixture.drm,
+        BoInit {
+            size: pages * PAGE_SIZE,
+            alignment_pages: 0,
+            resv: Some((vm.resv_object(), resv)),
+        },
+        Ok::<_, Error>(fixture.data()),
+    )
+}
+
+#[kunit_tests(rgt_bo_shared)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_lock_is_for_all() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let one = bo_with(&fixture, &vm, 1)?;
+        let other = bo_with(&fixture, &vm, 1)?;
+
+        assert_eq!(one.resv().as_raw(), vm.resv().as_raw());
+        assert_eq!(other.resv().as_raw(), vm.resv().as_raw());
+        {
+            let _guard = one.reserve(false)?;
+
+            assert!(other.resv().try_lock().is_none());
+        }
+        validate(&one, &[VRAM])?;
+        validate(&other, &[VRAM])?;
+        assert_eq!(fixture.vram.usage(), 2 * PAGE);
+        drop((one, other));
+        assert_eq!(fixture.vram.usage(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn may_be_dropped_while_the_lock_is_held() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let bo = bo_with(&fixture, &vm, 1)?;
+
+        validate(&bo, &[VRAM])?;
+        {
+            let _guard = vm.resv().lock()?;
+
+            drop(bo);
+        }
+        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert_eq!(fixture.vram.usage(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn reservation_outlives_its_vm() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let bo = bo_with(&fixture, &vm, 1)?;
+
+        drop(vm);
+        validate(&bo, &[VRAM])?;
+        let (_, pending) = make_busy(bo.resv())?;
+        drop(bo);
+        pending.signal();
+        assert!(eventually(|| fixture.fate.gone() == 1));
+        Ok(())
+    }
+
+    #[test]
+    fn has_to_be_the_one_that_is_locked() -> Result {
+        let fixture = Fixture::new()?;
+        let (one, other) = (vm(&fixture)?, vm(&fixture)?);
+        let guard = other.resv().lock()?;
+        let result = Bo::new(
+            &fixture.drm,
+            BoInit {
+                size: PAGE_SIZE,
+                alignment_pages: 0,
+                resv: Some((one.resv_object(), &guard)),
+            },
+            Ok::<_, Error>(fixture.data()),
+        );
+
+        assert!(matches!(result, Err(EINVAL)));
+        Ok(())
+    }
+
+    #[test]
+    fn fence_of_one_makes_all_busy() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let bo = bo_with(&fixture, &vm, 2)?;
+
+        validate(&bo, &[VRAM])?;
+        let (_, pending) = make_busy(vm.resv())?;
+        assert!(!bo.resv().test_signaled(Usage::Bookkeep));
+        drop(bo);
+        assert_eq!(fixture.vram.usage(), 2 * PAGE);
+
+        // The fences went along when it left: its memory waits for this one, and no later one.
+        let (_, later) = make_busy(vm.resv())?;
+        pending.signal();
+        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert_eq!(fixture.vram.usage(), 0);
+        later.signal();
+        Ok(())
+    }
+
+    #[test]
+    fn they_do_not_evict_each_other() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let first = bo_with(&fixture, &vm, VRAM_PAGES)?;
+        let second = bo_with(&fixture, &vm, VRAM_PAGES)?;
+
+        validate(&first, &[VRAM])?;
+        assert_eq!(validate(&second, &[VRAM]), Err(ENOSPC));
+        assert_eq!(mem_type(&first)?, Some(MemType::VRAM));
+
+        // But somebody else does.
+        let _stranger = fixture.bo_in(VRAM, 1)?;
+        assert_eq!(mem_type(&first)?, Some(MemType::TT));
+        Ok(())
+    }
+}
