@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The module for a kernel build tree, the standard way, and the front door to
+# everything else. Kbuild has what the kernel's build reads.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+kunit-option := $(if $(KUNIT),CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y)
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(kunit-option) \
+	$(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1)
+
+.PHONY: modules modules_install clean run test kunit shell lint intree help
+
+modules:
+	@tools/kdir.sh "$(KDIR)"
+	+$(kbuild) modules
+
+modules_install:
+	+$(kbuild) modules_install
+
+clean:
+	@tools/kdir.sh --clean "$(KDIR)"
+	+$(kbuild) clean
+
+run kunit shell lint:
+	@tools/root.sh $@
+
+test:
+	@tools/root.sh test $(SUITE)
+
+intree:
+	@test -d "$(KSRC)" || { echo 'make intree: KSRC= has to name a kernel source tree' >&2; exit 1; }
+	@KSRC=$(abspath $(KSRC)) tools/root.sh intree $(abspath $(KSRC))
+
+help:
+	@echo 'make [modules] [KDIR=]  the module, for a Rust-enabled 7.3 build tree; KUNIT=1 with its KUnit suites'
+	@echo 'make modules_install    install it; make clean: remove what was built'
+	@echo 'make run                the demo, in a guest with a virtual GPU'
+	@echo 'make shell              a shell in such a guest'
+	@echo 'make test [SUITE=]      every test, or one suite: cargo, kunit, reload, a guest suite'
+	@echo 'make kunit              the KUnit suites, with their KTAP'
+	@echo 'make lint               checks of the sources'
+	@echo 'make intree KSRC=       put the driver into a kernel source tree'
+	@echo 'What is built for guests is kept in the cache folder (XDG_CACHE_HOME).'

@@ -1,0 +1,283 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Make the toolchain root (a Debian 13 tree with backports) if its inputs
+# changed, build the xtask in it and hand the arguments over:
+#
+#	tools/root.sh TASK [ARGUMENT...]
+#	tools/root.sh exec COMMAND [ARGUMENT...]
+#
+# The second form runs a command of the root's instead. Everything that is more
+# than making and entering the root is in tools/xtask.
+set -eu
+
+src=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+cache=${RGT_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/rust_gpu_ttm}
+need_gib=12
+
+die() {
+	printf 'rust_gpu_ttm: %s\n' "$*" >&2
+	exit 1
+}
+
+# The package list without its comments: names, and sources from backports.
+packages() {
+	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$src/tools/packages"
+}
+
+# What the root is made by, apart from where its packages come from. An
+# argument a line; "$1" is mmdebstrap's word for the root.
+recipe() {
+	sources=$(packages | awk 'NF > 1 { print "src:" $2 ":any" }' | sort -u | paste -sd ' ' -)
+	pin="Package: src:linux:any $sources\\nPin: release n=trixie-backports\\nPin-Priority: 990\\n"
+	cat <<-END
+		--mode=root
+		--variant=minbase
+		--include=$(packages | awk '{ print $1 }' | sort | paste -sd , -)
+		--skip=output/dev
+		--skip=check/empty
+		--setup-hook=mkdir -p "\$1/etc/apt/preferences.d"
+		--setup-hook=printf '$pin' >"\$1/etc/apt/preferences.d/backports"
+		--aptopt=Acquire::Retries "5"
+		--dpkgopt=path-exclude=/usr/share/doc/*
+		--dpkgopt=path-exclude=/usr/share/locale/*
+		--dpkgopt=path-exclude=/usr/share/man/*
+	END
+}
+
+# The repository this machine's own apt uses for Debian itself.
+mirror() {
+	if [ -n "${RGT_MIRROR:-}" ]; then
+		printf '%s\n' "$RGT_MIRROR"
+		return
+	fi
+	command -v apt-get >/dev/null ||
+		die "no apt here to take the Debian mirror from; set RGT_MIRROR to a mirror's address"
+	# The formats are apt's, not the shell's.
+	# shellcheck disable=SC2016
+	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+		'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1)
+	if [ -z "$uri" ]; then
+		# Lists that were never fetched carry no origin yet.
+		# shellcheck disable=SC2016
+		uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+			2>/dev/null | grep -E '/debian/?$' | head -n 1)
+	fi
+	[ -n "$uri" ] ||
+		die "apt names no Debian mirror; set RGT_MIRROR to a mirror's address"
+	printf '%s\n' "$uri"
+}
+
+# Become "$@" as root of its own mount namespace; without privilege, of a user
+# namespace that owns the caller's subordinate ids.
+become() {
+	if [ "$(id -u)" = 0 ]; then
+		exec unshare --mount --propagation private -- "$@"
+	fi
+	exec unshare --user --map-root-user --map-auto --mount --propagation private -- "$@"
+}
+
+privileged() (
+	become "$@"
+)
+
+remove() {
+	privileged rm -rf --one-file-system -- "$1"
+}
+
+install_mmdebstrap() {
+	command -v mmdebstrap >/dev/null && return
+	if [ "$(id -u)" != 0 ]; then
+		die "mmdebstrap is missing; ask root for: apt-get install mmdebstrap uidmap"
+	fi
+	command -v apt-get >/dev/null ||
+		die "mmdebstrap is missing and there is no apt to install it with"
+	printf '  installing mmdebstrap\n'
+	{
+		apt-get update && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y --no-install-recommends mmdebstrap
+	} </dev/null >"$cache/log/mmdebstrap.log" 2>&1 || {
+		tail -n 20 "$cache/log/mmdebstrap.log" >&2
+		die "cannot install mmdebstrap; the log is $cache/log/mmdebstrap.log"
+	}
+}
+
+# Without privilege the namespace must be allowed and have ids to hand out.
+check_namespace() {
+	privileged true 2>"$cache/log/unshare.log" && return
+	cat "$cache/log/unshare.log" >&2
+	[ "$(id -u)" != 0 ] || die "mount namespaces are not allowed here"
+	die "no user namespace with subordinate ids here: run as root, or have root install uidmap, add this user to /etc/subuid and /etc/subgid, and allow unprivileged user namespaces"
+}
+
+check_space() {
+	free=$(df -Pk "$cache" | awk 'NR == 2 { print int($4 / 1048576) }')
+	[ "$free" -ge "$need_gib" ] ||
+		die "$cache has $free GiB free and needs $need_gib; make room or set XDG_CACHE_HOME"
+}
+
+# Wait for the process $pid, and show that it lives and what it is at.
+follow() {
+	told=0
+	while kill -0 "$pid" 2>/dev/null; do
+		seconds=$(($(date +%s) - start))
+		at=$(sed -n 's/^I: //p' "$log" | tail -n 1 | cut -c1-40)
+		if [ -t 1 ]; then
+			printf '\r  toolchain root: %d s, %-40s' "$seconds" "$at"
+		elif [ $((seconds - told)) -ge 30 ]; then
+			told=$seconds
+			printf '  toolchain root: %d s, %s\n' "$seconds" "$at"
+		fi
+		sleep 1
+	done
+	[ ! -t 1 ] || printf '\r%70s\r' ''
+	wait "$pid"
+}
+
+make_root() {
+	tmp=$root.new
+	log=$cache/log/root.log
+	uri=$(mirror)
+	install_mmdebstrap
+	remove "$tmp"
+
+	proxy=$(apt-config dump --format '%f %v%n' Acquire::http::Proxy 2>/dev/null |
+		awk 'NF == 2 { print $2; exit }')
+	set --
+	while IFS= read -r argument; do
+		set -- "$@" "$argument"
+	done <<-END
+		$(recipe)
+	END
+	[ -z "$proxy" ] || set -- "$@" --aptopt="Acquire::http::Proxy \"$proxy\""
+
+	start=$(date +%s)
+	# All that it starts ends with it, by the namespace of processes.
+	become unshare --pid --fork --kill-child -- mmdebstrap "$@" trixie "$tmp" \
+		"deb $uri trixie main" "deb $uri trixie-updates main" \
+		"deb $uri trixie-backports main" </dev/null >"$log" 2>&1 &
+	pid=$!
+	trap 'interrupted' INT TERM HUP
+	if ! follow; then
+		tail -n 20 "$log" >&2
+		remove "$tmp"
+		die "cannot make the toolchain root from $uri; the log is $log"
+	fi
+	trap - INT TERM HUP
+
+	# Files of the host's are bound over these when the root is entered.
+	# shellcheck disable=SC2016
+	privileged sh -euc '
+		for file in etc/resolv.conf etc/ssl/certs/ca-certificates.crt; do
+			rm -f "$1/$file"
+			: >"$1/$file"
+		done
+		: >"$1/.in-use"' sh "$tmp"
+	mv "$tmp" "$root"
+	printf '  toolchain root: %d s, done\n' $(($(date +%s) - start))
+}
+
+# Those that still run in an old root hold its lock.
+remove_old_roots() {
+	for old in "$cache"/root-*; do
+		if [ -d "$old" ] && [ "$old" != "$root" ] &&
+			{ [ ! -e "$old/.in-use" ] || flock -n "$old/.in-use" true; }; then
+			remove "$old"
+		fi
+	done
+}
+
+interrupted() {
+	trap '' INT TERM HUP
+	kill -KILL "$pid" 2>/dev/null || :
+	wait "$pid" 2>/dev/null || :
+	sleep 1
+	remove "$tmp"
+	printf '\n'
+	die "interrupted; the next run starts the root again"
+}
+
+# Inside the namespace: bind what the work needs and change into the root. The
+# checkout and the cache keep their paths, so that a message names the same
+# file inside and outside.
+# shellcheck disable=SC2016
+enter='
+root=$1 src=$2 cache=$3
+shift 3
+for dir in /proc /sys /dev /tmp; do
+	mount --rbind "$dir" "$root$dir"
+done
+for dir in "$src" "$cache" ${KDIR:-} ${KDIR:+$(readlink -f "$KDIR/source" || :)} ${KSRC:-}; do
+	[ -d "$dir" ] || continue
+	mkdir -p "$root$dir"
+	mount --bind "$dir" "$root$dir"
+done
+# A registry may sit behind a proxy whose authority only the host knows.
+for file in /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt; do
+	[ ! -e "$file" ] || mount --bind "$(readlink -f "$file")" "$root$file"
+done
+exec chroot "$root" /usr/bin/env -i -C "$src" \
+	PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$cache/home" LANG=C.UTF-8 \
+	TERM="${TERM:-dumb}" RGT_CACHE="$cache" RGT_SRC="$src" \
+	CARGO_HOME="$cache/cargo" CARGO_TARGET_DIR="$cache/target" \
+	${KDIR:+KDIR="$KDIR"} ${KSRC:+KSRC="$KSRC"} ${CI:+CI="$CI"} \
+	${http_proxy:+http_proxy="$http_proxy"} \
+	${https_proxy:+https_proxy="$https_proxy"} \
+	"$@"
+'
+
+# Inside the root: build the xtask and become it. It is opened under a lock, as
+# another checkout that shares the cache may put its own in its place.
+# shellcheck disable=SC2016
+xtask='
+log=$RGT_CACHE/log/xtask.log
+program=$CARGO_TARGET_DIR/release/xtask
+exec 9>>"$RGT_CACHE/lock/xtask"
+flock 9
+[ -e "$program" ] || echo "  xtask: build" >&2
+cargo build --quiet --locked --release -p xtask 2>"$log" || {
+	cat "$log" >&2
+	exit 1
+}
+exec 7<"$program" 9>&-
+exec /proc/self/fd/7 "$@"
+'
+
+mkdir -p "$cache/log" "$cache/lock" "$cache/home" 2>/dev/null ||
+	die "cannot write $cache; set XDG_CACHE_HOME to a folder of yours"
+cache=$(CDPATH='' cd -- "$cache" && pwd -P)
+case $src$cache in
+*[[:space:]:%]*) die "the kernel's build takes no blank, colon or percent sign in a path: $src, $cache" ;;
+esac
+[ -w "$cache/lock" ] || die "cannot write $cache; set XDG_CACHE_HOME to a folder of yours"
+if [ -n "${KDIR:-}" ]; then
+	KDIR=$(CDPATH='' cd -- "$KDIR" 2>/dev/null && pwd -P) || die "KDIR is no folder"
+fi
+if [ -n "${KSRC:-}" ]; then
+	KSRC=$(CDPATH='' cd -- "$KSRC" 2>/dev/null && pwd -P) || die "KSRC is no folder"
+fi
+key=$(recipe | sha256sum | cut -c1-12)
+root=$cache/root-$key
+
+check_namespace
+exec 9>>"$cache/lock/root"
+if ! flock -w 2 9; then
+	printf '  another run is making the toolchain root; waiting for it\n'
+	flock 9
+fi
+if [ ! -d "$root" ]; then
+	check_space
+	make_root
+fi
+exec 8<"$root/.in-use"
+flock -s 8
+remove_old_roots
+exec 9>&-
+
+[ $# -gt 0 ] || exit 0
+if [ "$1" = exec ]; then
+	shift
+else
+	set -- sh -euc "$xtask" xtask "$@"
+fi
+become sh -euc "$enter" enter "$root" "$src" "$cache" "$@"

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The guest's whole file system: busybox, modules, programs, an init.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use cpio::newc;
+
+use super::modules;
+use super::rundir::RunDir;
+use crate::kernel::Kernel;
+use crate::module;
+
+/// The archive, in the folder of the run.
+pub(super) const FILE: &str = "initramfs.cpio";
+
+const BUSYBOX: &str = "/bin/busybox";
+const DIR: u32 = 0o040_755;
+const PROGRAM: u32 = 0o100_755;
+const PLAIN: u32 = 0o100_644;
+/// Folders that have to be there before anything is mounted.
+const DIRS: [&str; 11] = [
+    "bin", "dev", "etc", "lib", "mnt", "proc", "root", "run", "sbin", "sys", "tmp",
+];
+
+/// Writes the archive. The same inputs make the same bytes; it is not packed,
+/// as unpacking takes a guest longer than loading.
+pub(super) fn write(kernel: &Kernel, run: &RunDir) -> Result<()> {
+    let root = run.path().join("root");
+    modules::stage(kernel, &run.path().join(module::FILE), &root)?;
+    let mut archive = Archive {
+        out: BufWriter::new(File::create(run.path().join(FILE))?),
+        inode: 0,
+    };
+    for dir in DIRS {
+        archive.add(dir, DIR, b"")?;
+    }
+    archive.add("init", PROGRAM, include_bytes!("../../../guest/init"))?;
+    archive.add(
+        "etc/profile",
+        PLAIN,
+        include_bytes!("../../../guest/profile"),
+    )?;
+    let busybox = fs::read(BUSYBOX).with_context(|| format!("cannot read {BUSYBOX}"))?;
+    archive.add("bin/busybox", PROGRAM, &busybox)?;
+    archive.add(
+        "bin/reload-test",
+        PROGRAM,
+        include_bytes!("../../../guest/reload-test"),
+    )?;
+    archive.tree(&run.path().join("bin"), "bin", PROGRAM)?;
+    archive.tree(&root.join("lib"), "lib", PLAIN)?;
+    newc::trailer(archive.out)?.flush()?;
+    fs::remove_dir_all(&root)?;
+    Ok(())
+}
+
+struct Archive<W> {
+    out: W,
+    inode: u32,
+}
+
+impl<W: Write> Archive<W> {
+    fn add(&mut self, name: &str, mode: u32, content: &[u8]) -> Result<()> {
+        self.inode += 1;
+        let size = content
+            .len()
+            .try_into()
+            .with_context(|| format!("{name} is too large"))?;
+        let mut file = newc::Builder::new(name)
+            .ino(self.inode)
+            .mode(mode)
+            .nlink(1)
+            .write(&mut self.out, size);
+        file.write_all(content)?;
+        file.finish()?;
+        Ok(())
+    }
+
+    /// Adds what is in the folder `from`, in the order of names.
+    fn tree(&mut self, from: &Path, to: &str, mode: u32) -> Result<()> {
+        let mut paths = fs::read_dir(from)?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<Vec<_>>>()?;
+        paths.sort();
+        for path in paths {
+            let name = format!("{to}/{}", path.file_name().unwrap_or_default().display());
+            if path.is_dir() {
+                self.add(&name, DIR, b"")?;
+                self.tree(&path, &name, mode)?;
+            } else {
+                self.add(&name, mode, &fs::read(&path)?)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A guest with a virtual GPU: what it boots, what it runs, what came of it.
+
+mod gpu;
+mod initramfs;
+mod modules;
+mod qemu;
+mod rundir;
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+pub(crate) use self::modules::stage as stage_modules;
+pub(crate) use self::qemu::Terminal;
+pub(crate) use self::rundir::RunDir;
+use crate::child::Child;
+use crate::follow::Follow;
+use crate::kernel::{self, Flavour, Kernel};
+use crate::klog::{self, Splat};
+use crate::paths::{Paths, tail};
+use crate::progress::{self, Progress};
+use crate::{crates, module};
+
+/// How long a boot may take.
+const BOOT: Duration = Duration::from_secs(300);
+/// How long a guest may take to power off.
+const POWER_OFF: Duration = Duration::from_secs(30);
+/// How much of a console is shown when a guest fails.
+const SHOWN: usize = 25;
+
+/// Everything that a guest boots, ready.
+pub(crate) struct Guest {
+    kernel: Kernel,
+    /// This run's own folder.
+    pub(crate) run: RunDir,
+    log: PathBuf,
+}
+
+/// What a guest does.
+pub(crate) struct Job<'a> {
+    /// Names the log.
+    pub(crate) name: &'a str,
+    /// What the guest's shell runs, with the share at /mnt.
+    pub(crate) script: &'a str,
+    /// How long it may take.
+    pub(crate) limit: Option<Duration>,
+    /// Where the guest's terminal goes.
+    pub(crate) terminal: Terminal,
+    /// Whether what the driver says in the kernel's log is shown.
+    pub(crate) log: bool,
+}
+
+/// What came of a guest.
+pub(crate) struct Outcome {
+    /// The job's exit status, unless the guest ended before it.
+    pub(crate) status: Result<i32>,
+    /// What the kernel complained of.
+    pub(crate) splats: Vec<Splat>,
+    /// What the kernel's log says.
+    pub(crate) console: String,
+    /// The file that keeps it until the next run of the same name.
+    pub(crate) log: PathBuf,
+}
+
+impl Guest {
+    /// Builds what the guest needs: its kernel and the crates at once, then
+    /// the module and the initramfs.
+    pub(crate) fn prepare(paths: &Paths, flavour: Flavour) -> Result<Self> {
+        let run = RunDir::new(paths)?;
+        let kernel = thread::scope(|scope| {
+            let crates = scope.spawn(|| crates::build(paths, run.path()));
+            let kernel = kernel::ensure(paths, flavour);
+            crates
+                .join()
+                .map_err(|_| anyhow!("building the crates panicked"))??;
+            kernel
+        })?;
+        module::build(paths, &kernel, module::Variant::Driver, run.path())?;
+        initramfs::write(&kernel, &run)?;
+        Ok(Self {
+            kernel,
+            run,
+            log: paths.cache.join("log"),
+        })
+    }
+
+    /// Boots the guest, hands over each line that the job writes, and waits
+    /// for the guest's end.
+    pub(crate) fn run(
+        &self,
+        job: &Job<'_>,
+        mut line: impl FnMut(&str) -> Result<()>,
+    ) -> Result<Outcome> {
+        let share = self.run.path().join("share");
+        if share.exists() {
+            fs::remove_dir_all(&share)?;
+        }
+        fs::create_dir_all(share.join("out"))?;
+        fs::write(share.join("job"), job.script)?;
+
+        let gpu = gpu::Gpu::start(&self.run)?;
+        let mut machine = qemu::start(&self.kernel, &self.run, job.terminal)?;
+        let status = self.watch(job, &mut machine, &mut line);
+        drop(machine);
+        let status = match status {
+            Ok(status) => status.and_then(|status| gpu.finish().map(|()| status)),
+            Err(error) => return Err(error),
+        };
+        let log = self.log.join(format!("guest-{}.log", job.name));
+        fs::copy(self.run.console(), &log)?;
+        let console = String::from_utf8_lossy(&fs::read(self.run.console())?).into_owned();
+        Ok(Outcome {
+            status,
+            splats: klog::scan(&console),
+            console,
+            log,
+        })
+    }
+
+    /// Follows the guest until it has ended. The outer error is ours, the
+    /// inner one the guest's.
+    fn watch(
+        &self,
+        job: &Job<'_>,
+        machine: &mut Child,
+        line: &mut impl FnMut(&str) -> Result<()>,
+    ) -> Result<Result<i32>> {
+        let share = self.run.path().join("share");
+        let start = Instant::now();
+        let mut progress = Some(Progress::begin(
+            &format!("{} guest: boot", self.kernel.name()),
+            0,
+        ));
+        let mut console = Follow::new(self.run.console());
+        let mut stdout = Follow::new(share.join("stdout"));
+        let mut deadline = start + BOOT;
+        loop {
+            let ended = machine.wait(Some(Instant::now()), || Ok(()))?;
+            console.each(|text| {
+                if job.log && klog::of_driver(text) {
+                    progress::say(&format!("  {text}"));
+                }
+                Ok(())
+            })?;
+            stdout.each(&mut *line)?;
+            if let Some(status) = ended {
+                stdout.rest(&mut *line)?;
+                return Ok(match fs::read_to_string(share.join("status")) {
+                    Ok(status) => status.trim().parse().context("the guest left no status"),
+                    Err(_) => Err(anyhow!(
+                        "the guest ended before its job did ({status}); its last words:\n{}",
+                        tail(&self.run.console(), SHOWN)
+                    )),
+                });
+            }
+            if progress.is_some() && share.join("up").exists() {
+                progress = None;
+                if job.terminal == Terminal::None {
+                    progress::say(&format!(
+                        "  {} guest: up after {:.1} s",
+                        self.kernel.name(),
+                        start.elapsed().as_secs_f32()
+                    ));
+                }
+                match job.limit {
+                    Some(limit) => deadline = Instant::now() + limit + POWER_OFF,
+                    None => return self.wait(machine).map(Ok),
+                }
+            }
+            if let Some(progress) = &mut progress {
+                progress.at(0);
+            }
+            if Instant::now() >= deadline {
+                stdout.rest(&mut *line)?;
+                return Ok(Err(anyhow!(
+                    "the guest was ended after {} s; its last words:\n{}",
+                    start.elapsed().as_secs(),
+                    tail(&self.run.console(), SHOWN)
+                )));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits for a guest without a limit, one that somebody works in.
+    fn wait(&self, machine: &mut Child) -> Result<i32> {
+        match machine.wait(None, || Ok(()))? {
+            Some(status) if status.success() => Ok(0),
+            _ => bail!(
+                "the guest ended badly:\n{}",
+                tail(&self.run.console(), SHOWN)
+            ),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Complaints in a kernel log.
+
+/// What a complaint has in one of its first lines. The leak checker's are not
+/// among them: it speaks when it is asked, and who asks reads what it found.
+const COMPLAINTS: [&str; 37] = [
+    // Faults and stops.
+    "BUG: ",
+    "kernel BUG at",
+    "Oops",
+    "general protection fault",
+    "Unable to handle kernel",
+    "Kernel panic",
+    "panicked at",
+    "stack-protector:",
+    "Bad page state",
+    "Bad page map",
+    "bad pmd",
+    "Trying to vfree",
+    "unregister_netdevice: waiting",
+    // Warnings, those of lockdep and RCU among them.
+    "WARNING: ",
+    "possible recursive locking",
+    "possible circular locking",
+    "possible irq lock inversion",
+    "inconsistent lock state",
+    "suspicious RCU usage",
+    "bad unlock balance",
+    "held lock freed",
+    "still has locks held",
+    "DEBUG_LOCKS_WARN_ON",
+    "Call Trace:",
+    // Stalls.
+    "soft lockup",
+    "hard LOCKUP",
+    "blocked for more than",
+    "rcu: INFO:",
+    "self-detected stall",
+    // Checkers.
+    "KASAN:",
+    "UBSAN:",
+    "DMA-API: ",
+    "ODEBUG: ",
+    "refcount_t: ",
+    "list_add corruption",
+    "list_del corruption",
+    "unreferenced object",
+];
+
+/// What the checkers say of themselves.
+const HARMLESS: [&str; 5] = [
+    "DMA-API: preallocated",
+    "DMA-API: debugging enabled by kernel config",
+    "KASAN: KernelAddressSanitizer initialized",
+    "kasan: KernelAddressSanitizer initialized",
+    "Kernel command line:",
+];
+
+/// How many lines of a complaint are kept.
+const LINES: usize = 30;
+
+/// One complaint.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Splat {
+    /// The number of its first line in the log, from 0.
+    pub(crate) at: usize,
+    /// The line that gave it away.
+    pub(crate) title: String,
+    /// That line and what follows.
+    pub(crate) text: String,
+}
+
+/// Finds the complaints in a log.
+pub(crate) fn scan(log: &str) -> Vec<Splat> {
+    let lines: Vec<_> = log.lines().collect();
+    let mut splats = vec![];
+    let mut at = 0;
+    while let Some(found) = lines[at..].iter().position(|line| is_complaint(line)) {
+        let start = at + found;
+        let mut end = (start + LINES).min(lines.len());
+        // A report that says where it ends is shown up to there.
+        if let Some(length) = lines[start..end]
+            .iter()
+            .position(|line| line.contains("---[ end"))
+        {
+            end = start + length + 1;
+        }
+        splats.push(Splat {
+            at: start,
+            title: message(lines[start]).to_owned(),
+            text: lines[start..end].join("\n"),
+        });
+        at = end;
+    }
+    splats
+}
+
+fn is_complaint(line: &str) -> bool {
+    COMPLAINTS.iter().any(|complaint| line.contains(complaint))
+        && !HARMLESS.iter().any(|harmless| line.contains(harmless))
+}
+
+/// Whether a line of a log is the driver's.
+pub(crate) fn of_driver(line: &str) -> bool {
+    message(line).starts_with("rust_gpu_ttm")
+}
+
+/// A line of a log without its time stamp.
+pub(crate) fn message(line: &str) -> &str {
+    let Some(stamped) = line.strip_prefix('[') else {
+        return line;
+    };
+    match stamped.split_once(']') {
+        Some((stamp, rest)) if stamp.trim().parse::<f64>().is_ok() => {
+            rest.strip_prefix(' ').unwrap_or(rest)
+        }
+        _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What make calls: kernels, the module, crates, guests and tests.
+//!
+//! It runs inside the toolchain root, started by `tools/root.sh TASK`.
+
+mod child;
+mod crates;
+mod follow;
+mod guest;
+mod interrupt;
+mod kernel;
+mod klog;
+mod ktap;
+mod lock;
+mod module;
+mod paths;
+mod progress;
+mod report;
+mod sources;
+mod step;
+mod suite;
+mod task;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::kernel::Flavour;
+use crate::paths::Paths;
+
+#[derive(Parser)]
+#[command(name = "xtask", about = "The tasks behind make's targets")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Boot a guest and run the demo in it.
+    Run,
+    /// Boot a guest and give it to the terminal.
+    Shell,
+    /// Run every test suite, or the one named.
+    Test {
+        /// The suite to run.
+        suite: Option<String>,
+    },
+    /// Run the KUnit suites and show their KTAP.
+    Kunit,
+    /// Check the sources.
+    Lint,
+    /// Put the driver into a kernel tree.
+    Intree {
+        /// The root of the kernel tree.
+        ksrc: PathBuf,
+    },
+    /// Unpack the kernel source and build a kernel.
+    Kernel {
+        /// The kernel to build.
+        flavour: Flavour,
+    },
+    /// Build the module for one of the kernels and put it under out/.
+    Module {
+        /// The kernel to build it for.
+        flavour: Flavour,
+        /// Build the KUnit suites into it.
+        #[arg(long)]
+        kunit: bool,
+    },
+}
+
+fn dispatch(task: Task) -> Result<ExitCode> {
+    interrupt::install()?;
+    let paths = Paths::from_env()?;
+    match task {
+        Task::Run => task::run::run(&paths),
+        Task::Shell => task::shell::shell(&paths),
+        Task::Test { suite } => task::test::test(&paths, suite.as_deref()),
+        Task::Kunit => task::kunit::kunit(&paths),
+        Task::Lint => task::lint::lint(&paths),
+        Task::Intree { ksrc } => task::intree::intree(&paths, &ksrc),
+        Task::Kernel { flavour } => {
+            let kernel = kernel::ensure(&paths, flavour)?;
+            println!("{}", kernel.image().display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Module { flavour, kunit } => {
+            let kernel = kernel::ensure(&paths, flavour)?;
+            let out = paths.out();
+            fs::create_dir_all(&out)?;
+            let variant = module::Variant::of(kunit);
+            let module = module::build(&paths, &kernel, variant, &out)?;
+            println!("{}", module.display());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            progress::say(&format!("rust_gpu_ttm: {error:#}"));
+            match error.downcast_ref() {
+                Some(interrupt::Interrupted) => ExitCode::from(130),
+                None => ExitCode::FAILURE,
+            }
+        }
+    }
+}

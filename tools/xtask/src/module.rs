@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Building the module for a kernel, outside the checkout.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result};
+
+use crate::kernel::Kernel;
+use crate::lock::Lock;
+use crate::paths::Paths;
+use crate::step::Step;
+
+/// The module's file name.
+pub(crate) const FILE: &str = "rust_gpu_ttm.ko";
+
+/// How the module is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variant {
+    /// As a user would.
+    Driver,
+    /// With the KUnit suites in it.
+    Kunit,
+    /// For its warnings, with clippy.
+    Lint,
+}
+
+impl Variant {
+    /// The driver, with or without its KUnit suites.
+    pub(crate) fn of(kunit: bool) -> Self {
+        match kunit {
+            true => Self::Kunit,
+            false => Self::Driver,
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Driver => "",
+            Self::Kunit => "-kunit",
+            Self::Lint => "-lint",
+        }
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Driver => &[],
+            Self::Kunit => &["CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y"],
+            Self::Lint => &["CLIPPY=1", "W=1"],
+        }
+    }
+}
+
+/// One variant of the module for one kernel, and where it is built.
+pub(crate) struct Build<'a> {
+    kernel: &'a Kernel,
+    variant: Variant,
+    src: &'a Path,
+    /// The folder of the build's output.
+    pub(crate) dir: PathBuf,
+    /// The step, for its log.
+    pub(crate) step: Step,
+    _lock: Lock,
+}
+
+impl<'a> Build<'a> {
+    /// Prepares a build.
+    pub(crate) fn new(paths: &'a Paths, kernel: &'a Kernel, variant: Variant) -> Result<Self> {
+        let name = format!("module-{}{}", kernel.name(), variant.suffix());
+        let dir = paths.cache.join(&name);
+        let lock = Lock::exclusive(&paths.cache.join("lock").join(&name))?;
+        fs::create_dir_all(&dir)?;
+        Ok(Self {
+            kernel,
+            variant,
+            src: &paths.src,
+            dir,
+            step: Step::new(paths, &name.replacen('-', " for ", 1), &name),
+            _lock: lock,
+        })
+    }
+
+    /// The command that builds.
+    pub(crate) fn command(&self) -> Command {
+        let jobs = available_parallelism().map_or(1, |cpus| cpus.get()) + 1;
+        let mut make = Command::new("make");
+        make.arg("-C").arg(self.kernel.dir());
+        make.arg(format!("M={}", self.src.display()));
+        make.arg(format!("MO={}", self.dir.display()));
+        make.args(["LLVM=1", &format!("-j{jobs}"), "modules"]);
+        make.args(self.variant.arguments());
+        make
+    }
+}
+
+/// Builds the module where something changed and puts a copy into the folder
+/// `to`: another run may build another one right after.
+pub(crate) fn build(
+    paths: &Paths,
+    kernel: &Kernel,
+    variant: Variant,
+    to: &Path,
+) -> Result<PathBuf> {
+    let build = Build::new(paths, kernel, variant)?;
+    build.step.run(&mut build.command())?;
+    let module = to.join(FILE);
+    fs::copy(build.dir.join(FILE), &module).context("cannot copy the module")?;
+    Ok(module)
+}

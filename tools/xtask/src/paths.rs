@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where things are: the checkout and the cache.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The checkout and the cache, as tools/root.sh names them.
+pub(crate) struct Paths {
+    /// The checkout.
+    pub(crate) src: PathBuf,
+    /// What the tasks made and keep.
+    pub(crate) cache: PathBuf,
+    /// A kernel build tree given by the caller, in place of our own kernels.
+    pub(crate) kdir: Option<PathBuf>,
+}
+
+impl Paths {
+    /// Takes the paths from the environment.
+    pub(crate) fn from_env() -> Result<Self> {
+        let var = |name| {
+            env::var_os(name)
+                .map(PathBuf::from)
+                .with_context(|| format!("{name} is not set; start this by tools/root.sh"))
+        };
+        let paths = Self {
+            src: var("RGT_SRC")?,
+            cache: var("RGT_CACHE")?,
+            kdir: env::var_os("KDIR")
+                .filter(|kdir| !kdir.is_empty())
+                .map(Into::into),
+        };
+        for dir in ["log", "lock", "run"] {
+            fs::create_dir_all(paths.cache.join(dir))?;
+        }
+        Ok(paths)
+    }
+
+    /// The log of the step called `name`.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.cache.join("log").join(format!("{name}.log"))
+    }
+
+    /// Where a task leaves what the caller asked for.
+    pub(crate) fn out(&self) -> PathBuf {
+        self.src.join("out")
+    }
+}
+
+/// The last `count` lines of a file, for an error message.
+pub(crate) fn tail(path: &Path, count: usize) -> String {
+    let bytes = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}

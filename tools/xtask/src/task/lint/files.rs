@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which file is checked by what.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+/// The cargo workspace, which has its own checks.
+const CRATES: [&str; 4] = ["softgpu", "tests/guest", "tools", "userspace"];
+
+/// The files of the checkout, without what is built or hidden.
+pub(super) fn all(src: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = vec![PathBuf::from(".ci/run")];
+    let mut dirs = vec![PathBuf::new()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(src.join(&dir))? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let path = dir.join(&name);
+            let built = path == Path::new("out") || path == Path::new("target");
+            if built || name.to_string_lossy().starts_with('.') {
+                continue;
+            }
+            match entry.file_type()?.is_dir() {
+                true => dirs.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    files.retain(|file| src.join(file).is_file());
+    files.sort();
+    Ok(files)
+}
+
+fn extension(file: &Path) -> &str {
+    file.extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default()
+}
+
+fn of_crates(file: &Path) -> bool {
+    CRATES.iter().any(|dir| file.starts_with(dir))
+}
+
+/// Rust of the module.
+pub(super) fn is_module_rust(file: &Path) -> bool {
+    extension(file) == "rs" && !of_crates(file) && !file.ends_with("bindings_generated.rs")
+}
+
+/// What is written in the kernel's C style, or configures its build.
+pub(super) fn is_kernel_c(file: &Path) -> bool {
+    let name = file
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    // What a build leaves in the checkout is not ours to judge.
+    (matches!(extension(file), "c" | "h") && !name.ends_with(".mod.c"))
+        || matches!(name, "Kbuild" | "Kconfig")
+}
+
+/// Shell scripts.
+pub(super) fn is_shell(file: &Path) -> bool {
+    let text = fs::read(file).unwrap_or_default();
+    let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    first.starts_with(b"#!") && first.ends_with(b"sh")
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One file for each target of make.
+
+pub(crate) mod intree;
+pub(crate) mod kunit;
+pub(crate) mod lint;
+pub(crate) mod run;
+pub(crate) mod shell;
+pub(crate) mod test;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `make test`: every suite, or one.
+
+use std::process::ExitCode;
+use std::thread;
+
+use anyhow::{Result, anyhow};
+
+use crate::interrupt::Interrupted;
+use crate::kernel::{self, Flavour};
+use crate::paths::Paths;
+use crate::report::Report;
+use crate::suite;
+
+/// Runs the suites and prints the sum, whatever happens.
+pub(crate) fn test(paths: &Paths, only: Option<&str>) -> Result<ExitCode> {
+    let mut report = Report::default();
+    match only {
+        Some(suite::cargo::NAME) => settle(&mut report, suite::cargo::NAME, |report| {
+            suite::cargo::run(paths, report)
+        })?,
+        Some(suite::kunit::NAME) => settle(&mut report, suite::kunit::NAME, |report| {
+            suite::kunit::run(paths, report, |_| ())
+        })?,
+        Some(guest) => settle(&mut report, guest, |report| {
+            suite::guest::run(paths, report, Some(guest))
+        })?,
+        None => all(paths, &mut report)?,
+    }
+    Ok(report.close())
+}
+
+fn all(paths: &Paths, report: &mut Report) -> Result<()> {
+    // The crates' tests do not wait for the kernel.
+    let kernel = thread::scope(|scope| {
+        let kernel = scope.spawn(|| kernel::ensure(paths, Flavour::Debug).map(drop));
+        settle(report, suite::cargo::NAME, |report| {
+            suite::cargo::run(paths, report)
+        })?;
+        kernel
+            .join()
+            .map_err(|_| anyhow!("building the kernel panicked"))
+    })?;
+    let mut there = false;
+    settle(report, "kernel", |_| {
+        kernel?;
+        there = true;
+        Ok(())
+    })?;
+    if !there {
+        return Ok(());
+    }
+    settle(report, suite::kunit::NAME, |report| {
+        suite::kunit::run(paths, report, |_| ())
+    })?;
+    settle(report, "guest", |report| {
+        suite::guest::run(paths, report, None)
+    })
+}
+
+/// Runs `suite`; one that cannot run is a failed test, and no reason to leave
+/// the next one out.
+fn settle(
+    report: &mut Report,
+    name: &str,
+    suite: impl FnOnce(&mut Report) -> Result<()>,
+) -> Result<()> {
+    match suite(report) {
+        Err(error) if error.is::<Interrupted>() => Err(error),
+        Err(error) => {
+            report.fail(name, "set-up", &format!("{error:#}"));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
