@@ -239,6 +239,26 @@ impl<M: ResourceManager> Manager<M> {
         drop(unsafe { KBox::from_raw(res.cast::<ResourceObject<M>>()) });
     }
 
+    /// # Safety
+    ///
+    /// `man` must point to the `raw` of a `Manager<M>`, `res` to a resource that it made, and all
+    /// must be valid for `'a`.
+    unsafe fn arguments<'a>(
+        man: *mut bindings::ttm_resource_manager,
+        res: *mut bindings::ttm_resource,
+        place: *const bindings::ttm_place,
+    ) -> (&'a M, &'a M::Resource, &'a Place) {
+        // SAFETY: By the safety requirements; `Manager<M>` makes all its resources as
+        // `ResourceObject<M>`.
+        unsafe {
+            (
+                &Self::from_raw(man).inner,
+                ResourceObject::<M>::data_from_raw(res),
+                Place::from_raw(place),
+            )
+        }
+    }
+
     /// Asks whether a resource is in a place.
     ///
     /// # Safety
@@ -251,15 +271,9 @@ impl<M: ResourceManager> Manager<M> {
         size: usize,
     ) -> bool {
         // SAFETY: TTM's arguments are valid for the call and the manager is a `Manager<M>`.
-        let (this, data, place) = unsafe {
-            (
-                Self::from_raw(man),
-                ResourceObject::<M>::data_from_raw(res),
-                Place::from_raw(place),
-            )
-        };
+        let (inner, data, place) = unsafe { Self::arguments(man, res, place) };
 
-        this.inner.intersects(data, place, size)
+        inner.intersects(data, place, size)
     }
 
     /// Asks whether a resource is as a place wants it.
@@ -274,15 +288,9 @@ impl<M: ResourceManager> Manager<M> {
         size: usize,
     ) -> bool {
         // SAFETY: TTM's arguments are valid for the call and the manager is a `Manager<M>`.
-        let (this, data, place) = unsafe {
-            (
-                Self::from_raw(man),
-                ResourceObject::<M>::data_from_raw(res),
-                Place::from_raw(place),
-            )
-        };
+        let (inner, data, place) = unsafe { Self::arguments(man, res, place) };
 
-        this.inner.compatible(data, place, size)
+        inner.compatible(data, place, size)
     }
 }
 
