@@ -56,7 +56,7 @@ impl Child {
     }
 
     /// The status of the child if it has ended.
-    pub(crate) fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+    fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
         let status = self.inner.try_wait()?;
         self.done |= status.is_some();
         Ok(status)
@@ -109,5 +109,41 @@ impl Drop for Child {
         }
         self.signal(Signal::KILL);
         let _ = self.inner.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::{Child, Group};
+
+    #[test]
+    fn a_dropped_child_takes_its_group_along() {
+        let (read, write) = std::io::pipe().unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "sleep 60 & wait"]);
+        shell.stdin(Stdio::null()).stdout(write);
+        let child = Child::spawn(&mut shell, Group::Own).unwrap();
+        drop(shell);
+        let start = Instant::now();
+        drop(child);
+        // The pipe ends once nobody is left to write to it.
+        assert_eq!(std::io::read_to_string(read).unwrap(), "");
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn waiting_ends_with_the_child_or_the_deadline() {
+        let mut child = Child::spawn(Command::new("sleep").arg("60"), Group::Own).unwrap();
+        assert!(
+            child
+                .wait(Some(Instant::now()), || Ok(()))
+                .unwrap()
+                .is_none()
+        );
+        let mut child = Child::spawn(&mut Command::new("true"), Group::Own).unwrap();
+        assert!(child.wait(None, || Ok(())).unwrap().unwrap().success());
     }
 }

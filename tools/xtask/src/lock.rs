@@ -76,3 +76,20 @@ impl Lock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Lock;
+
+    #[test]
+    fn a_lock_is_held_until_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let shared = [Lock::shared(&path).unwrap(), Lock::shared(&path).unwrap()];
+        assert!(Lock::try_exclusive(&path).unwrap().is_none());
+        drop(shared);
+        let alone = Lock::try_exclusive(&path).unwrap();
+        assert!(alone.is_some());
+        assert!(Lock::try_exclusive(&path).unwrap().is_none());
+    }
+}

@@ -2,6 +2,8 @@
 
 //! Jobs that fault: alone, and without harm to others.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use rgt::packet::{self, Rect, Surface};
 use rgt::{BindOp, Ib, Job};
@@ -20,6 +22,7 @@ pub(super) const TESTS: &[Test] = tests![
     rest_of_the_job_is_skipped,
     others_go_on,
     many_in_a_row,
+    too_long,
 ];
 
 /// Runs a job of which `bad` makes a packet that faults, between two that write; then sees that
@@ -253,4 +256,35 @@ fn many_in_a_row() -> Outcome {
     rig.fill(&target, 0x600d)?;
     works.into_iter().try_for_each(|mut work| work.wait())?;
     same("a job after all of them", target.map()?.read(0), 0x600d)
+}
+
+/// A job that has the engine for too long is ended; those behind it, and one on another engine
+/// that waits for it, run.
+fn too_long() -> Outcome {
+    let (rig, other) = (Rig::new()?, Rig::new()?);
+    let (mine, theirs) = (rig.gtt(PAGE)?, other.gtt(PAGE)?);
+    let mut long = rig.busy(rig.copy, Duration::from_secs(60), |work| {
+        let to = work.writes(&mine)?;
+        work.commands.write(to, &[1])?;
+        Ok(())
+    })?;
+    let mut behind = other.work(other.copy)?;
+    let to = behind.writes(&theirs)?;
+    behind.commands.write(to, &[2])?;
+    let mut dependent = rig.work(rig.render)?;
+    let to = dependent.writes(&mine)?;
+    dependent.commands.write(to + 4, &[3])?;
+
+    behind.submit()?;
+    dependent.submit()?;
+    behind.wait().context("the one behind it")?;
+    dependent.wait().context("the one that depends on it")?;
+    long.settle().context("the long one")?;
+    same("what the one behind wrote", theirs.map()?.read(0), 2)?;
+    let map = mine.map()?;
+    same(
+        "what the other two wrote",
+        (map.read(0), map.read(4)),
+        (0, 3),
+    )
 }
