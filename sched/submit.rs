@@ -94,7 +94,8 @@ impl Job<'_> {
     }
 
     /// Locks and validates, at first along with other jobs. If there is no room then alone: jobs
-    /// that come now wait, and those that hold room come to their end.
+    /// that come now wait, and those that hold room, and BOs that are being destroyed, come to
+    /// their end.
     fn lock_all(&self, exec: &mut Exec) -> Result {
         drop(self.dev.validation.lock());
         let first = exec.until_all_locked(|locks| self.lock(locks));
@@ -105,6 +106,7 @@ impl Job<'_> {
         let _alone = self.dev.validation.lock();
         let mut last = first;
         for _ in 1..ATTEMPTS {
+            self.dev.ttm.flush_deletes();
             last = exec.until_all_locked(|locks| self.lock(locks));
             if !matches!(last, Err(ENOSPC | ENOMEM)) {
                 break;

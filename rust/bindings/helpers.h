@@ -48,6 +48,7 @@ void rgt_ttm_resource_manager_set_used(struct ttm_resource_manager *man,
 				       bool used);
 void rgt_ttm_bo_move_to_lru_tail(struct ttm_buffer_object *bo);
 void rgt_ttm_device_drain(struct ttm_device *bdev);
+void rgt_ttm_device_flush(struct ttm_device *bdev);
 void rgt_ttm_device_purge(struct ttm_device *bdev);
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
 bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);

@@ -55,6 +55,12 @@ void rgt_ttm_device_drain(struct ttm_device *bdev)
 	drain_workqueue(bdev->wq);
 }
 
+/* Waits until the destruction of BOs that is under way is done. */
+void rgt_ttm_device_flush(struct ttm_device *bdev)
+{
+	flush_workqueue(bdev->wq);
+}
+
 static bool rgt_ttm_manager_is_empty(struct ttm_resource_manager *man)
 {
 	bool empty = true;

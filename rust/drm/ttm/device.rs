@@ -172,6 +172,17 @@ impl<T: Driver> Device<T> {
         Ok(())
     }
 
+    /// Waits for the destruction of BOs that is under way, and with it for the jobs that use them.
+    ///
+    /// Their memory is neither free nor can it be evicted, so that a validation may say `ENOSPC`
+    /// while there is about to be room. Must not be called with a reservation held.
+    pub fn flush_deletes(&self) {
+        if let Ok(bdev) = self.ready() {
+            // SAFETY: The device is initialised.
+            unsafe { bindings::rgt_ttm_device_flush(bdev) };
+        }
+    }
+
     /// Returns the bytes of all resources of [`MemType::SYSTEM`].
     pub fn system_usage(&self) -> u64 {
         match self.ready() {

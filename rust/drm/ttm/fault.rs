@@ -6,6 +6,7 @@
 
 use super::{
     Bo,
+    Device,
     Driver,
     DriverBo,
     OperationCtx,
@@ -40,17 +41,30 @@ unsafe extern "C" fn fault<T: DriverBo>(vmf: *mut bindings::vm_fault) -> binding
         ((vma), (*vma).vm_private_data.cast(), (*vmf).flags)
     };
 
-    // SAFETY: `raw` is a valid BO, to which the VMA holds a reference.
-    let ret = unsafe { bindings::ttm_bo_vm_reserve(raw, vmf) };
-    if ret != 0 {
-        return ret;
-    }
+    let mut first = true;
+    let ret = loop {
+        // SAFETY: `raw` is a valid BO, to which the VMA holds a reference.
+        let ret = unsafe { bindings::ttm_bo_vm_reserve(raw, vmf) };
+        if ret != 0 {
+            return ret;
+        }
 
-    // SAFETY: As above. A ghost is never mapped, but it costs nothing to refuse it.
-    let ret = match unsafe { Bo::<T>::from_raw(raw) } {
+        // SAFETY: As above. A ghost is never mapped, but it costs nothing to refuse it.
+        let Some(bo) = (unsafe { Bo::<T>::from_raw(raw) }) else {
+            break bindings::vm_fault_reason_VM_FAULT_SIGBUS;
+        };
         // SAFETY: The BO was reserved above, `vmf` is valid.
-        Some(bo) => unsafe { fault_reserved(vma, vmf, bo) },
-        None => bindings::vm_fault_reason_VM_FAULT_SIGBUS,
+        match unsafe { fault_reserved(vma, vmf, bo) } {
+            Ok(ret) => break ret,
+            Err(NoRoom) if !first => break bindings::vm_fault_reason_VM_FAULT_SIGBUS,
+            Err(NoRoom) => {
+                // SAFETY: `ttm_bo_vm_reserve()` locked it.
+                unsafe { bindings::dma_resv_unlock((*raw).base.resv) };
+                // What is being destroyed is room that TTM does not find.
+                Device::of(bo.device()).flush_deletes();
+                first = false;
+            }
+        }
     };
 
     // With VM_FAULT_RETRY the lock was dropped for the wait, unless there was none.
@@ -65,6 +79,9 @@ unsafe extern "C" fn fault<T: DriverBo>(vmf: *mut bindings::vm_fault) -> binding
     ret
 }
 
+/// No place of the BO had room.
+struct NoRoom;
+
 /// # Safety
 ///
 /// `bo` must be reserved, and `vmf` a fault on its mapping `vma`.
@@ -72,36 +89,35 @@ unsafe fn fault_reserved<T: DriverBo>(
     vma: *mut bindings::vm_area_struct,
     vmf: *mut bindings::vm_fault,
     bo: &Bo<T>,
-) -> bindings::vm_fault_t {
+) -> Result<bindings::vm_fault_t, NoRoom> {
     // SAFETY: The VMA is locked during the fault.
     let prot = unsafe { (*vma).vm_page_prot };
 
     let Some(_registered) = device::enter(bo.device()) else {
         // The device is gone: its users get a page of zeros instead of a signal.
         // SAFETY: By the safety requirements.
-        return unsafe { bindings::ttm_bo_vm_dummy_page(vmf, prot) };
+        return Ok(unsafe { bindings::ttm_bo_vm_dummy_page(vmf, prot) });
     };
 
     let mut ctx = OperationCtx::new(true);
     // SAFETY: The BO is reserved by the safety requirements, and nobody else has a `Reserved`.
     let mut reserved = unsafe { Reserved::new(bo) };
     if let Err(err) = T::Driver::prepare_fault(&mut reserved, &mut ctx) {
-        return if err == EINTR || err == ERESTARTSYS || err == EAGAIN || err == EBUSY {
-            bindings::vm_fault_reason_VM_FAULT_NOPAGE
-        } else if err == ENOMEM {
-            bindings::vm_fault_reason_VM_FAULT_OOM
-        } else {
-            bindings::vm_fault_reason_VM_FAULT_SIGBUS
+        return match err {
+            ENOSPC => Err(NoRoom),
+            EINTR | ERESTARTSYS | EAGAIN | EBUSY => Ok(bindings::vm_fault_reason_VM_FAULT_NOPAGE),
+            ENOMEM => Ok(bindings::vm_fault_reason_VM_FAULT_OOM),
+            _ => Ok(bindings::vm_fault_reason_VM_FAULT_SIGBUS),
         };
     }
     if reserved.resource().is_none() {
-        return bindings::vm_fault_reason_VM_FAULT_SIGBUS;
+        return Ok(bindings::vm_fault_reason_VM_FAULT_SIGBUS);
     }
 
     // SAFETY: The BO is reserved and has a resource.
-    unsafe {
+    Ok(unsafe {
         bindings::ttm_bo_vm_fault_reserved(vmf, prot, bindings::TTM_BO_VM_NUM_PREFAULT as usize)
-    }
+    })
 }
 
 /// As `ttm_bo_vm_access()`, while the device is there: it may have to map pages for it.
