@@ -5,7 +5,10 @@
 use super::Reserved;
 use crate::{
     hw::Backing,
-    resource_mgr::Vram,
+    resource_mgr::{
+        for_each_part,
+        Vram, //
+    },
     rust::drm::ttm::MemType, //
 };
 use core::ops::Range;
@@ -31,17 +34,9 @@ pub(crate) fn for_each_extent(
     }
 
     if let Some((_, vram)) = res.of_manager::<Vram>() {
-        let mut start = 0;
-        for extent in vram.extents() {
-            let end = start + extent.size;
-            let part = range.start.max(start)..range.end.min(end);
-            if part.start < part.end {
-                let offset = extent.offset + (part.start - start);
-                f(part.start, part.end - part.start, Backing::Vram(offset))?;
-            }
-            start = end;
-        }
-        return Ok(());
+        return for_each_part(vram.extents(), range, |at, offset, size| {
+            f(at, size, Backing::Vram(offset))
+        });
     }
 
     if res.mem_type() != MemType::TT {

@@ -10,7 +10,10 @@ use crate::{
         PacketBuffer,
         MAX_PACKET_DWORDS, //
     },
-    resource_mgr::Extent,
+    resource_mgr::{
+        for_each_part,
+        Extent, //
+    },
     rust::dma_fence::Fence, //
 };
 use core::ops::Range;
@@ -167,30 +170,6 @@ pub(super) fn copy_within_vram(gpu: &Gpu, from: &[Extent], to: &[Extent]) -> Res
         start = end;
     }
     batch.finish()
-}
-
-/// Calls `f` with the offset in the BO, the offset in VRAM and the size of each piece of VRAM that
-/// holds some of the BO's `bytes`.
-fn for_each_part(
-    extents: &[Extent],
-    bytes: Range<u64>,
-    mut f: impl FnMut(u64, u64, u64) -> Result,
-) -> Result {
-    let mut start = 0;
-
-    for extent in extents {
-        let end = start + extent.size;
-        let part = bytes.start.max(start)..bytes.end.min(end);
-        if part.start < part.end {
-            f(
-                part.start,
-                extent.offset + (part.start - start),
-                part.end - part.start,
-            )?;
-        }
-        start = end;
-    }
-    Ok(())
 }
 
 /// Waits for a job of the kernel, which the watchdog ends if the engine does not.

@@ -8,6 +8,7 @@ mod vram;
 pub(crate) use self::{
     gtt::Gtt,
     vram::{
+        for_each_part,
         Extent,
         Vram, //
     }, //

@@ -51,6 +51,30 @@ impl Extent {
     }
 }
 
+/// Calls `f` with the offset in the BO, the offset in VRAM and the size of each piece of VRAM that
+/// holds some of the BO's `bytes`.
+pub(crate) fn for_each_part(
+    extents: &[Extent],
+    bytes: Range<u64>,
+    mut f: impl FnMut(u64, u64, u64) -> Result,
+) -> Result {
+    let mut start = 0;
+
+    for extent in extents {
+        let end = start + extent.size;
+        let part = bytes.start.max(start)..bytes.end.min(end);
+        if part.start < part.end {
+            f(
+                part.start,
+                extent.offset + (part.start - start),
+                part.end - part.start,
+            )?;
+        }
+        start = end;
+    }
+    Ok(())
+}
+
 /// The VRAM manager.
 pub(crate) struct Vram {
     buddy: GpuBuddy,
