@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 pub(crate) use self::modules::stage as stage_modules;
-pub(crate) use self::qemu::Terminal;
+pub(crate) use self::qemu::{CPU, Terminal};
 pub(crate) use self::rundir::RunDir;
 use crate::child::Child;
 use crate::follow::Follow;

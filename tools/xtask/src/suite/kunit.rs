@@ -152,7 +152,10 @@ fn start(paths: &Paths, kernel: &Kernel, share: &Path, console: &Path) -> Result
     vng.args(["--append", "kunit.enable=1", "--append", "kunit.autorun=1"]);
     vng.args(["--append", "oops=panic"]);
     // Its ACPI code is much of a slow boot.
-    vng.arg("--qemu-opts=-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off");
+    vng.arg(format!(
+        "--qemu-opts=-cpu {} -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+        guest::CPU
+    ));
     vng.arg(format!("--rwdir=/mnt={}", share.display()));
     vng.args(["--exec", "sh /mnt/job"]);
     vng.current_dir("/");
