@@ -75,12 +75,16 @@ pub mod regs {
     /// RO. Number of address spaces.
     pub const ADDRESS_SPACES: usize = 0x024;
     /// WO. Writing [`RESET_MAGIC`] resets the device: all engines stop, all registers take their
-    /// reset values, the content of VRAM is lost. Complete when the write is.
+    /// reset values, the content of VRAM and of the scratchpad is
+    /// lost. Complete when the write is.
     pub const RESET: usize = 0x028;
     /// The value that [`RESET`] takes.
     pub const RESET_MAGIC: u32 = 0x5253_5421;
     /// RO. Number of resets since power on, by register, FLR or power management.
     pub const RESET_COUNT: usize = 0x02c;
+    /// RO. Bytes of the scratchpad, memory on the chip that only page tables reach: a multiple of
+    /// 4 KiB, 0 if there is none.
+    pub const SCRATCHPAD_SIZE: usize = 0x030;
 
     /// RO. Pending interrupts, a bit a vector.
     pub const INT_STATUS: usize = 0x100;
@@ -228,7 +232,7 @@ pub mod pte {
     pub const VALID: u64 = 1 << 0;
     /// Leaf: may be written.
     pub const WRITABLE: u64 = 1 << 1;
-    /// The address is a DMA address; without it, an offset in VRAM.
+    /// The address is a DMA address; without it and without [`SCRATCHPAD`], an offset in VRAM.
     pub const SYSTEM: u64 = 1 << 2;
     /// Leaf: no memory; reads give zeros, writes are dropped. The address is ignored.
     pub const SPARSE: u64 = 1 << 3;
@@ -237,6 +241,10 @@ pub mod pte {
     /// Level 0: the 16 entries of this aligned 64 KiB map one aligned 64 KiB block with the same
     /// bits, so the TLB may keep them as one. Reserved elsewhere.
     pub const BLOCK_64K: u64 = 1 << 5;
+    /// Leaf: the address is an offset in the scratchpad, see
+    /// [`SCRATCHPAD_SIZE`](super::regs::SCRATCHPAD_SIZE). Excludes [`SYSTEM`]; reserved in entries
+    /// that point to tables.
+    pub const SCRATCHPAD: u64 = 1 << 6;
     /// Bits of the address. Bits outside this and those above are reserved and must be 0.
     pub const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
     /// Entries in a table.

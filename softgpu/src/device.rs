@@ -13,10 +13,14 @@ use crate::fault::FaultQueue;
 use crate::irq::Irqs;
 use crate::memory::Memory;
 use crate::registers::Latches;
+use crate::scratchpad::Scratchpad;
 use crate::vram::Vram;
 
 /// The engines of this GPU, by number.
-const ENGINES: [Class; 2] = [Class::Render, Class::Copy];
+const ENGINES: [Class; 3] = [Class::Render, Class::Copy, Class::Copy];
+
+/// The largest scratchpad: more than any chip has.
+const SCRATCHPAD_MAX: u64 = 64 << 20;
 
 /// What can be chosen about a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +29,14 @@ pub struct Config {
     pub vram: u64,
     /// Bytes of it, from its start, that BAR 2 shows.
     pub visible: u64,
+    /// Bytes of the scratchpad.
+    pub scratchpad: u64,
 }
 
 impl Config {
     /// A choice that a GPU can have. Without `visible` all of VRAM is, or as much of it as the
     /// size of a BAR allows.
-    pub fn new(vram: u64, visible: Option<u64>) -> anyhow::Result<Self> {
+    pub fn new(vram: u64, visible: Option<u64>, scratchpad: u64) -> anyhow::Result<Self> {
         ensure!(
             vram != 0 && vram.is_multiple_of(pte::BLOCK_2M),
             "the size of VRAM, {vram} bytes, is not a multiple of 2 MiB"
@@ -49,7 +55,16 @@ impl Config {
             visible <= vram,
             "the visible size, {visible} bytes, is more than the {vram} bytes of VRAM"
         );
-        Ok(Self { vram, visible })
+        ensure!(
+            scratchpad.is_multiple_of(limits::PAGE_SIZE) && scratchpad <= SCRATCHPAD_MAX,
+            "the size of the scratchpad, {scratchpad} bytes, is not a multiple of 4 KiB of at most \
+             {SCRATCHPAD_MAX} bytes"
+        );
+        Ok(Self {
+            vram,
+            visible,
+            scratchpad,
+        })
     }
 }
 
@@ -67,7 +82,7 @@ impl Device {
     /// Powers a GPU on.
     pub fn new(config: Config) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
-            memory: Memory::new(Vram::new(config.vram)?),
+            memory: Memory::new(Vram::new(config.vram)?, Scratchpad::new(config.scratchpad)?),
             irqs: Irqs::default(),
             faults: FaultQueue::default(),
         });
@@ -98,7 +113,7 @@ impl Device {
         &self.shared
     }
 
-    /// Loses all state and the content of VRAM.
+    /// Loses all state and the content of VRAM and scratchpad.
     pub fn reset(&mut self) {
         for engine in &self.engines {
             engine.reset_all();
@@ -107,6 +122,7 @@ impl Device {
             let mut view = self.shared.memory.write();
             view.mmu.reset();
             view.vram.clear();
+            view.scratchpad.clear();
         }
         self.shared.faults.clear();
         self.shared.irqs.reset();
@@ -141,7 +157,7 @@ mod tests {
 
     #[test]
     fn configs() {
-        let config = |vram, visible| Config::new(vram, visible).map(|config| config.visible);
+        let config = |vram, visible| Config::new(vram, visible, 0).map(|config| config.visible);
         assert_eq!(config(256 * M, None).unwrap(), 256 * M);
         assert_eq!(config(192 * M, None).unwrap(), 128 * M);
         assert_eq!(config(192 * M, Some(64 * M)).unwrap(), 64 * M);
@@ -155,6 +171,15 @@ mod tests {
             (64 * M, Some(2048)),
         ] {
             assert!(config(vram, visible).is_err(), "{vram} {visible:?}");
+        }
+        for scratchpad in [0, 4 << 10, 256 << 10, 64 * M] {
+            assert!(Config::new(2 * M, None, scratchpad).is_ok(), "{scratchpad}");
+        }
+        for scratchpad in [1, 2048, 65 * M, u64::MAX & !4095] {
+            assert!(
+                Config::new(2 * M, None, scratchpad).is_err(),
+                "{scratchpad}"
+            );
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod memory;
 pub mod mmu;
 mod msix_table;
 mod registers;
+pub mod scratchpad;
 pub mod server;
 pub mod size;
 mod socket;

@@ -28,6 +28,9 @@ struct Arguments {
     /// Size of the part of VRAM that the CPU sees, a power of two [default: the largest that fits]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     visible: Option<u64>,
+    /// Size of the scratchpad, the memory on the chip, a multiple of 4 KiB; 0 for none.
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256K")]
+    scratchpad: u64,
 }
 
 /// Ends the process at a signal that asks for it, without leaving the socket behind.
@@ -47,7 +50,7 @@ fn end_at_signal(mut signals: Signals, socket: &Path) -> anyhow::Result<()> {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let config = Config::new(arguments.vram, arguments.visible)?;
+    let config = Config::new(arguments.vram, arguments.visible, arguments.scratchpad)?;
     // From here on a signal waits until there is something to clean up.
     let signals = Signals::new([SIGTERM, SIGINT]).context("cannot handle signals")?;
     let mut endpoint = Endpoint::new(&arguments.socket, config)?;

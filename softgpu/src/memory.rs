@@ -14,6 +14,7 @@ use crate::abi::limits;
 use crate::dma::Dma;
 use crate::fault::{Access, Fault, Reason};
 use crate::mmu::{Mmu, Target};
+use crate::scratchpad::Scratchpad;
 use crate::vram::Vram;
 
 /// The longest piece: short enough that a writer of the lock, or a reset, never waits long.
@@ -23,6 +24,8 @@ const PIECE: u64 = 1 << 20;
 pub struct View {
     /// The GPU's own memory.
     pub vram: Vram,
+    /// The memory on its chip.
+    pub scratchpad: Scratchpad,
     /// Guest memory.
     pub dma: Dma,
     /// Address spaces.
@@ -81,6 +84,7 @@ impl View {
         let memory = match target {
             Target::Sparse => return Ok(Piece::Sparse(length)),
             Target::Vram(offset) => self.vram.slice(offset, length),
+            Target::Scratchpad(offset) => self.scratchpad.slice(offset, length),
             Target::System(address) => self.dma.slice(address, length, write),
         };
         memory
@@ -110,10 +114,11 @@ pub fn in_range(address: u64, length: u64) -> bool {
 pub struct Memory(RwLock<View>);
 
 impl Memory {
-    /// Memory of which nothing but the VRAM is there yet.
-    pub fn new(vram: Vram) -> Self {
+    /// Memory of which nothing but the GPU's own is there yet.
+    pub fn new(vram: Vram, scratchpad: Scratchpad) -> Self {
         Self(RwLock::new(View {
             vram,
+            scratchpad,
             dma: Dma::default(),
             mmu: Mmu::default(),
         }))

@@ -9,7 +9,7 @@ use crate::device::Device;
 use crate::engine::{Engine, RingRegister};
 
 /// Minor revision of this implementation.
-const REVISION_MINOR: u32 = 0;
+const REVISION_MINOR: u32 = 1;
 
 const SPACES: usize = limits::ADDRESS_SPACES as usize;
 const AS_END: usize = regs::AS_BASE + SPACES * regs::AS_STRIDE;
@@ -67,6 +67,7 @@ impl Device {
             regs::ENGINES => self.engines.len() as u32,
             regs::ADDRESS_SPACES => limits::ADDRESS_SPACES,
             regs::RESET_COUNT => self.resets,
+            regs::SCRATCHPAD_SIZE => low(config.scratchpad),
 
             regs::INT_STATUS => self.shared.irqs.pending(),
             regs::INT_ENABLE => self.shared.irqs.enabled(),

@@ -17,7 +17,12 @@ const KNOWN: u64 = pte::VALID
     | pte::SPARSE
     | pte::LEAF
     | pte::BLOCK_64K
+    | pte::SCRATCHPAD
     | pte::ADDRESS;
+/// What entries that point to tables must not have.
+const LEAF_ONLY: u64 = pte::LEAF | pte::BLOCK_64K | pte::SCRATCHPAD;
+/// Two places at once.
+const BOTH: u64 = pte::SYSTEM | pte::SCRATCHPAD;
 const ENTRY_SIZE: u64 = 8;
 
 /// What is behind a page.
@@ -25,6 +30,8 @@ const ENTRY_SIZE: u64 = 8;
 pub enum Target {
     /// VRAM from this offset.
     Vram(u64),
+    /// The scratchpad from this offset.
+    Scratchpad(u64),
     /// Guest memory from this DMA address.
     System(u64),
     /// Nothing.
@@ -36,6 +43,7 @@ impl Target {
     pub fn advance(self, bytes: u64) -> Self {
         match self {
             Self::Vram(offset) => Self::Vram(offset + bytes),
+            Self::Scratchpad(offset) => Self::Scratchpad(offset + bytes),
             Self::System(address) => Self::System(address + bytes),
             Self::Sparse => Self::Sparse,
         }
@@ -59,7 +67,7 @@ pub struct Page {
 pub(super) fn walk(vram: &Vram, dma: &Dma, root: u64, address: u64) -> Result<Page, Reason> {
     let mut entry = root;
     check(entry)?;
-    if entry & (pte::LEAF | pte::BLOCK_64K) != 0 {
+    if entry & LEAF_ONLY != 0 {
         return Err(Reason::BadEntry);
     }
     for level in (0..pte::LEVELS).rev() {
@@ -67,14 +75,14 @@ pub(super) fn walk(vram: &Vram, dma: &Dma, root: u64, address: u64) -> Result<Pa
         let index = address >> shift & (pte::ENTRIES as u64 - 1);
         entry = load(vram, dma, entry, index)?;
         check(entry)?;
-        let leaf = match level {
-            0 if entry & pte::LEAF != 0 => return Err(Reason::BadEntry),
-            0 => true,
-            _ if entry & pte::BLOCK_64K != 0 => return Err(Reason::BadEntry),
-            1 => entry & pte::LEAF != 0,
-            _ if entry & pte::LEAF != 0 => return Err(Reason::BadEntry),
-            _ => false,
+        let (leaf, reserved) = match level {
+            0 => (true, pte::LEAF),
+            1 if entry & pte::LEAF != 0 => (true, pte::BLOCK_64K),
+            _ => (false, LEAF_ONLY),
         };
+        if entry & reserved != 0 {
+            return Err(Reason::BadEntry);
+        }
         if leaf {
             return page(entry, level, address);
         }
@@ -85,7 +93,7 @@ pub(super) fn walk(vram: &Vram, dma: &Dma, root: u64, address: u64) -> Result<Pa
 fn check(entry: u64) -> Result<(), Reason> {
     if entry & pte::VALID == 0 {
         Err(Reason::NotPresent)
-    } else if entry & !KNOWN != 0 {
+    } else if entry & !KNOWN != 0 || entry & BOTH == BOTH {
         Err(Reason::BadEntry)
     } else {
         Ok(())
@@ -123,10 +131,10 @@ fn page(entry: u64, level: u32, address: u64) -> Result<Page, Reason> {
             return Err(Reason::BadEntry);
         }
         let base = base - place;
-        if entry & pte::SYSTEM == 0 {
-            Target::Vram(base)
-        } else {
-            Target::System(base)
+        match entry & (pte::SYSTEM | pte::SCRATCHPAD) {
+            pte::SYSTEM => Target::System(base),
+            pte::SCRATCHPAD => Target::Scratchpad(base),
+            _ => Target::Vram(base),
         }
     };
     Ok(Page {

@@ -7,8 +7,8 @@ use softgpu::abi::{fault, limits, pci, pte, regs};
 use vm_memory::Bytes;
 
 use crate::gpu::{
-    COPY, DATA, Fault, Gpu, KERNEL_RAM, PageSize, RAM, RAM_SIZE, RENDER, USER_IB, VRAM_SIZE,
-    wait_for,
+    COPY, DATA, Fault, Gpu, KERNEL_RAM, PageSize, RAM, RAM_SIZE, RENDER, SCRATCHPAD_SIZE, USER_IB,
+    VRAM_SIZE, wait_for,
 };
 use crate::stream::Stream;
 
@@ -155,10 +155,13 @@ fn bad_entries() {
     let far = 0x30_0000_0000;
     let table = (gpu.new_table() + RAM) | pte::SYSTEM | pte::VALID;
     let block = (RAM + DATA) | READ_WRITE | pte::VALID;
+    let scratchpad = pte::SCRATCHPAD | pte::VALID;
     for (level, entry) in [
         (0, page | 1 << 48),
         (0, page | 1 << 63),
-        (0, page | 1 << 6),
+        (0, page | 1 << 7),
+        (0, page | pte::SCRATCHPAD),
+        (0, page | pte::SCRATCHPAD | pte::SPARSE),
         (0, page | 1 << 11),
         (0, page | pte::LEAF),
         // An entry of a block that points to another page of it.
@@ -166,10 +169,12 @@ fn bad_entries() {
         (0, page | pte::SPARSE | 1 << 50),
         (1, table | 1 << 52),
         (1, table | pte::BLOCK_64K),
+        (1, scratchpad),
         (1, block | pte::LEAF | 4096),
         (1, block | pte::LEAF | pte::BLOCK_64K),
         (2, table | pte::LEAF),
         (2, table | pte::BLOCK_64K),
+        (2, scratchpad),
         (3, table | pte::LEAF),
         (3, table | 1 << 7),
     ] {
@@ -200,6 +205,7 @@ fn bad_roots() {
         (table, fault::NOT_PRESENT),
         (table | pte::VALID | pte::LEAF, fault::BAD_ENTRY),
         (table | pte::VALID | 1 << 60, fault::BAD_ENTRY),
+        (pte::SCRATCHPAD | pte::VALID, fault::BAD_ENTRY),
         (table | pte::VALID, fault::NOT_PRESENT),
         (VRAM_SIZE | pte::VALID, fault::BAD_ADDRESS),
         (1 << 44 | pte::SYSTEM | pte::VALID, fault::BAD_ADDRESS),
@@ -221,6 +227,8 @@ fn bad_addresses() {
     for (target, flags) in [
         (VRAM_SIZE, 0),
         (1 << 47, 0),
+        (SCRATCHPAD_SIZE, pte::SCRATCHPAD),
+        (1 << 47, pte::SCRATCHPAD),
         (0, pte::SYSTEM),
         (RAM - 4096, pte::SYSTEM),
         (RAM + RAM_SIZE, pte::SYSTEM),

@@ -16,7 +16,8 @@ use vfio_user::{DmaMapFlags, ServerBackend};
 use vm_memory::{Bytes, MmapRegion, VolatileMemory};
 
 use crate::gpu::{
-    BAR0, BAR2, CONFIG, Gpu, KERNEL_RAM, RAM, RAM_SIZE, VRAM_SIZE, content, map_file, memory_file,
+    BAR0, BAR2, CONFIG, ENGINES, Gpu, KERNEL_RAM, RAM, RAM_SIZE, SCRATCHPAD_SIZE, VRAM_SIZE,
+    content, map_file, memory_file,
 };
 use crate::stream::Stream;
 
@@ -47,9 +48,9 @@ fn register() -> impl Strategy<Value = usize> {
     prop_oneof![
         2 => at(0, 0x400, 1),
         2 => at(regs::AS_BASE, regs::AS_STRIDE, limits::ADDRESS_SPACES as usize),
-        4 => at(regs::ENGINE_BASE, 0x28, 1),
-        4 => at(regs::ENGINE_BASE + regs::ENGINE_STRIDE, 0x28, 1),
-        3 => at(regs::DOORBELL, 8, 1),
+        8 => (0..ENGINES, 0..0x30usize / 4)
+            .prop_map(|(n, r)| regs::ENGINE_BASE + n * regs::ENGINE_STRIDE + r * 4),
+        3 => at(regs::DOORBELL, 4 * ENGINES, 1),
         1 => at(0, pci::BAR_REGS_SIZE, 1),
     ]
 }
@@ -128,6 +129,7 @@ fn entry() -> impl Strategy<Value = (u64, u64)> {
         (0..RAM_SIZE / PAGE).prop_map(|page| (RAM + page * PAGE) | pte::SYSTEM),
         (0..RAM_SIZE >> 21).prop_map(|block| (RAM + (block << 21)) | pte::SYSTEM | pte::LEAF),
         (0..2 * VRAM_SIZE / PAGE).prop_map(|page| page * PAGE),
+        (0..2 * SCRATCHPAD_SIZE / PAGE).prop_map(|page| page * PAGE | pte::SCRATCHPAD),
         // The guest's memory that is not the device's.
         (0..64u64).prop_map(|page| (RAM + RAM_SIZE + page * PAGE) | pte::SYSTEM),
         (1..64u64).prop_map(|page| (RAM - page * PAGE) | pte::SYSTEM),
@@ -138,7 +140,7 @@ fn entry() -> impl Strategy<Value = (u64, u64)> {
         1 => Just(pte::VALID),
         1 => Just(pte::VALID | pte::WRITABLE | pte::SPARSE),
         1 => Just(pte::VALID | pte::WRITABLE | pte::BLOCK_64K),
-        1 => 0..64u64,
+        1 => 0..128u64,
     ];
     (0..(64u64 << 10) / 8, target, flags).prop_map(|(at, target, flags)| (at * 8, target | flags))
 }
@@ -152,8 +154,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (region, offset, prop::collection::vec(any::<u8>(), 0..16))
             .prop_map(|(region, offset, data)| Step::Access { region, offset, data }),
         6 => entry().prop_map(|(at, entry)| Step::Entry(at, entry)),
-        6 => (0..2usize, packets()).prop_map(|(engine, dwords)| Step::Packets(engine, dwords)),
-        6 => (0..2usize, packets()).prop_map(|(engine, dwords)| Step::Buffer(engine, dwords)),
+        6 => (0..ENGINES, packets()).prop_map(|(engine, dwords)| Step::Packets(engine, dwords)),
+        6 => (0..ENGINES, packets()).prop_map(|(engine, dwords)| Step::Buffer(engine, dwords)),
         1 => range().prop_map(|(at, size)| Step::Unmap(at, size)),
         1 => range().prop_map(|(at, size)| Step::Map(at, size)),
     ]

@@ -25,6 +25,7 @@ pub(crate) const MSIX: u32 = 2;
 
 pub(crate) const VRAM_SIZE: u64 = 16 << 20;
 pub(crate) const VISIBLE_SIZE: u64 = 8 << 20;
+pub(crate) const SCRATCHPAD_SIZE: u64 = 128 << 10;
 pub(crate) const RAM_SIZE: u64 = 16 << 20;
 /// DMA address of guest memory.
 pub(crate) const RAM: u64 = 1 << 32;
@@ -36,6 +37,8 @@ pub(crate) const USER_IB: u64 = 0x7f00_0000_0000;
 
 pub(crate) const RENDER: usize = 0;
 pub(crate) const COPY: usize = 1;
+pub(crate) const COPY2: usize = 2;
+pub(crate) const ENGINES: usize = 3;
 
 // Guest memory: page tables, rings, fences, write-backs, the indirect buffer, then data.
 const RINGS: u64 = 4 << 20;
@@ -98,8 +101,8 @@ pub(crate) struct Gpu {
     /// Guest memory that page tables have taken.
     tables: u64,
     roots: [u64; limits::ADDRESS_SPACES as usize],
-    tails: [u32; 2],
-    fences: [u64; 2],
+    tails: [u32; ENGINES],
+    fences: [u64; ENGINES],
 }
 
 /// A memory file.
@@ -119,7 +122,7 @@ impl Gpu {
     pub(crate) fn bare() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("gpu.sock");
-        let config = Config::new(VRAM_SIZE, Some(VISIBLE_SIZE)).unwrap();
+        let config = Config::new(VRAM_SIZE, Some(VISIBLE_SIZE), SCRATCHPAD_SIZE).unwrap();
         let mut endpoint = Endpoint::new(&socket, config).unwrap();
         let server = thread::spawn(move || endpoint.run().unwrap());
         let client = Client::new(&socket).unwrap();
@@ -138,7 +141,7 @@ impl Gpu {
 
     /// As [`bare`](Self::bare), without the socket.
     pub(crate) fn bare_direct() -> Self {
-        let config = Config::new(VRAM_SIZE, Some(VISIBLE_SIZE)).unwrap();
+        let config = Config::new(VRAM_SIZE, Some(VISIBLE_SIZE), SCRATCHPAD_SIZE).unwrap();
         let backend = Box::new(Backend::new(Device::new(config).unwrap()));
         let fd = backend.device().shared().memory.read().vram.fd();
         let file = File::open(format!("/proc/self/fd/{fd}")).unwrap();
@@ -161,12 +164,12 @@ impl Gpu {
             vram,
             tables: 0,
             roots: Default::default(),
-            tails: [0; 2],
-            fences: [0; 2],
+            tails: [0; ENGINES],
+            fences: [0; ENGINES],
         }
     }
 
-    /// A GPU that is ready: guest memory, address space 0, both engines.
+    /// A GPU that is ready: guest memory, address space 0, all engines.
     pub(crate) fn new() -> Self {
         Self::bare().prepared()
     }
@@ -192,7 +195,7 @@ impl Gpu {
         let flags = pte::SYSTEM | pte::WRITABLE;
         self.map(0, KERNEL_RAM, RAM, RAM_SIZE, flags, PageSize::K4);
         self.map(0, KERNEL_VRAM, 0, VRAM_SIZE, pte::WRITABLE, PageSize::M2);
-        for engine in [RENDER, COPY] {
+        for engine in 0..ENGINES {
             self.start_engine(engine, RING_SIZE);
         }
     }
@@ -399,7 +402,7 @@ impl Gpu {
     }
 
     pub(crate) fn ring_address(engine: usize) -> u64 {
-        KERNEL_RAM + RINGS + engine as u64 * u64::from(limits::RING_MAX) / 2
+        KERNEL_RAM + RINGS + engine as u64 * u64::from(limits::RING_MAX) / 4
     }
 
     pub(crate) fn start_engine(&mut self, engine: usize, size: u32) {

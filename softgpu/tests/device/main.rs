@@ -14,4 +14,5 @@ mod packets;
 mod pci;
 mod registers;
 mod reset;
+mod scratchpad;
 mod stream;

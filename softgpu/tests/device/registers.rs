@@ -4,7 +4,9 @@
 
 use softgpu::abi::{class, limits, pci, regs};
 
-use crate::gpu::{BAR0, COPY, Gpu, RENDER, VISIBLE_SIZE, VRAM_SIZE};
+use crate::gpu::{
+    BAR0, COPY, COPY2, ENGINES, Gpu, RENDER, SCRATCHPAD_SIZE, VISIBLE_SIZE, VRAM_SIZE,
+};
 
 #[test]
 fn reset_values() {
@@ -13,10 +15,13 @@ fn reset_values() {
     assert_eq!(gpu.read(regs::REVISION) >> 16, regs::REVISION_MAJOR);
     assert_eq!(gpu.read_pair(regs::VRAM_SIZE_LO), VRAM_SIZE);
     assert_eq!(gpu.read_pair(regs::VISIBLE_SIZE_LO), VISIBLE_SIZE);
-    assert_eq!(gpu.read(regs::ENGINES), 2);
+    assert_eq!(u64::from(gpu.read(regs::SCRATCHPAD_SIZE)), SCRATCHPAD_SIZE);
+    assert_eq!(gpu.read(regs::ENGINES), ENGINES as u32);
     assert_eq!(gpu.read(regs::ADDRESS_SPACES), limits::ADDRESS_SPACES);
     assert_eq!(gpu.read_engine(RENDER, regs::ENGINE_CLASS), class::RENDER);
-    assert_eq!(gpu.read_engine(COPY, regs::ENGINE_CLASS), class::COPY);
+    for engine in [COPY, COPY2] {
+        assert_eq!(gpu.read_engine(engine, regs::ENGINE_CLASS), class::COPY);
+    }
     let identity = [
         regs::ID,
         regs::REVISION,
@@ -24,7 +29,9 @@ fn reset_values() {
         regs::VISIBLE_SIZE_LO,
         regs::ENGINES,
         regs::ADDRESS_SPACES,
+        regs::SCRATCHPAD_SIZE,
         gpu.engine(COPY, regs::ENGINE_CLASS),
+        gpu.engine(COPY2, regs::ENGINE_CLASS),
     ];
     for register in (0..pci::MSIX_TABLE as usize).step_by(4) {
         if !identity.contains(&register) {
@@ -47,7 +54,7 @@ fn latches() {
         registers.push(regs::AS_BASE + space * regs::AS_STRIDE + regs::AS_ROOT_LO);
         registers.push(regs::AS_BASE + space * regs::AS_STRIDE + regs::AS_ROOT_HI);
     }
-    for engine in [RENDER, COPY] {
+    for engine in 0..ENGINES {
         for register in [
             regs::RING_SIZE,
             regs::RING_BASE_LO,
@@ -73,10 +80,11 @@ fn latches() {
 #[test]
 fn read_only_and_absent() {
     let mut gpu = Gpu::bare();
-    let absent_engine = regs::ENGINE_BASE + 2 * regs::ENGINE_STRIDE + regs::RING_SIZE;
+    let absent_engine = regs::ENGINE_BASE + ENGINES * regs::ENGINE_STRIDE + regs::RING_SIZE;
     for register in [
         regs::ID,
         regs::VRAM_SIZE_LO,
+        regs::SCRATCHPAD_SIZE,
         regs::INT_STATUS,
         regs::FAULT_COUNT,
     ] {
@@ -90,7 +98,7 @@ fn read_only_and_absent() {
         0x500,
         0x2100,
         absent_engine,
-        regs::DOORBELL + 8,
+        regs::DOORBELL + ENGINES * 4,
     ] {
         gpu.write(register, u32::MAX);
         assert_eq!(gpu.read(register), 0, "{register:#x}");

@@ -5,7 +5,7 @@
 use softgpu::abi::{limits, regs};
 use vm_memory::Bytes;
 
-use crate::gpu::{COPY, DATA, Gpu, KERNEL_RAM, KERNEL_VRAM, RENDER, VRAM_SIZE, wait_for};
+use crate::gpu::{COPY, DATA, ENGINES, Gpu, KERNEL_RAM, KERNEL_VRAM, RENDER, VRAM_SIZE, wait_for};
 use crate::stream::Stream;
 
 /// Leaves traces everywhere.
@@ -42,7 +42,7 @@ fn assert_fresh(gpu: &mut Gpu, resets: u32) {
     for space in 0..limits::ADDRESS_SPACES as usize {
         assert_eq!(gpu.read_pair(regs::AS_BASE + space * regs::AS_STRIDE), 0);
     }
-    for engine in [RENDER, COPY] {
+    for engine in 0..ENGINES {
         for register in (regs::ENGINE_CONTROL..=regs::WRITEBACK_HI).step_by(4) {
             assert_eq!(
                 gpu.read_engine(engine, register),

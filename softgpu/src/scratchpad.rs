@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The scratchpad: a little memory on the chip, for engines only.
+
+use anyhow::Context;
+use vm_memory::{Bytes, MmapRegion, VolatileMemory, VolatileSlice};
+
+/// The scratchpad, if the GPU has one.
+pub struct Scratchpad {
+    map: Option<MmapRegion>,
+}
+
+impl Scratchpad {
+    /// Makes a scratchpad of `size` bytes; of none if that is 0.
+    pub fn new(size: u64) -> anyhow::Result<Self> {
+        let map = match usize::try_from(size).context("the scratchpad does not fit this machine")? {
+            0 => None,
+            size => Some(
+                MmapRegion::new(size)
+                    .with_context(|| format!("cannot make {size} bytes of scratchpad"))?,
+            ),
+        };
+        Ok(Self { map })
+    }
+
+    /// Its bytes.
+    pub fn size(&self) -> u64 {
+        self.map.as_ref().map_or(0, |map| map.size() as u64)
+    }
+
+    /// The memory from `offset`: `length` bytes or as many as there are; none outside of it.
+    pub fn slice(&self, offset: u64, length: u64) -> Option<VolatileSlice<'_>> {
+        let length = length.min(self.size().checked_sub(offset)?);
+        if length == 0 {
+            return None;
+        }
+        let map = self.map.as_ref()?;
+        map.get_slice(offset as usize, length as usize).ok()
+    }
+
+    /// Loses the content.
+    pub fn clear(&self) {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        for offset in (0..self.size()).step_by(ZEROS.len()) {
+            if let Some(page) = self.slice(offset, ZEROS.len() as u64) {
+                // A page is as long as what is written to it.
+                let _ = page.write(&ZEROS, 0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_and_content() {
+        let scratchpad = Scratchpad::new(8192).unwrap();
+        assert_eq!(scratchpad.size(), 8192);
+        assert!(scratchpad.slice(8192, 1).is_none());
+        assert!(scratchpad.slice(u64::MAX, 1).is_none());
+        let last = scratchpad.slice(8188, 100).unwrap();
+        assert_eq!(last.len(), 4);
+        last.write_obj(7u32, 0).unwrap();
+        scratchpad.clear();
+        assert_eq!(last.read_obj::<u32>(0).unwrap(), 0);
+    }
+
+    #[test]
+    fn none() {
+        let scratchpad = Scratchpad::new(0).unwrap();
+        assert!(scratchpad.slice(0, 1).is_none());
+        scratchpad.clear();
+    }
+}
