@@ -23,6 +23,7 @@ use crate::{
         unimplemented::unimplemented,
         vm, //
     },
+    params,
     resource_mgr::{
         Gtt,
         Vram, //
@@ -61,7 +62,6 @@ use crate::{
             ioctl::declare_ioctls,
             ttm::{
                 self,
-                AllocFlags,
                 Caching,
                 DmaMappings,
                 IoMem,
@@ -83,10 +83,7 @@ use kernel::{
         Core,
         DeviceContext, //
     },
-    dma::{
-        Device as _,
-        DmaMask, //
-    },
+    dma::Device as _,
     drm::{
         self,
         ioctl::RENDER_ALLOW, //
@@ -251,8 +248,10 @@ impl pci::Driver for RgtPciDriver {
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pdev.enable_device_mem()?;
         pdev.set_master();
+        let mask = params::dma_mask(pdev.as_ref())?;
         // SAFETY: The device is being probed: nobody else makes DMA allocations or mappings.
-        unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<{ abi::pci::DMA_BITS }>())? };
+        unsafe { pdev.dma_set_mask_and_coherent(mask)? };
+        let alloc_flags = params::alloc_flags(pdev.as_ref())?;
 
         let gpu = Gpu::new(pdev)?;
         let interrupts = gpu.interrupts(pdev)?;
@@ -266,7 +265,7 @@ impl pci::Driver for RgtPciDriver {
         let (vram_size, gtt_size) = (vram.inner().size(), gtt.inner().limit());
         ttm::Device::init(
             &drm,
-            AllocFlags::PROPAGATE_ENOSPC,
+            alloc_flags,
             [
                 (MemType::VRAM, vram_size, vram.into()),
                 (MemType::TT, gtt_size, gtt.into()),

@@ -10,6 +10,7 @@ mod driver;
 mod file;
 mod hw;
 mod ioctl;
+mod params;
 mod placement;
 mod resource_mgr;
 // Abstractions are for all drivers: they offer more than this one uses, and are as public as they
@@ -29,4 +30,26 @@ kernel::module_pci_driver! {
     authors: ["The rust_gpu_ttm authors"],
     description: "DRM driver of the softgpu virtual GPU",
     license: "GPL v2",
+    params: {
+        lru: u32 {
+            default: 0,
+            description: "Eviction policy: 0 scan-resistant (default), 1 plain LRU",
+        },
+        use_dma_alloc: u32 {
+            default: 2,
+            description: "Coherent DMA memory for system pages: 0 no, 1 yes, 2 where mappings would bounce (default)",
+        },
+        dma32: u32 {
+            default: 0,
+            description: "System pages below 4 GiB only: 0 no (default), 1 yes",
+        },
+        dma_bits: u32 {
+            default: 44,
+            description: "Address bits that the GPU uses for DMA, 32 to 44 (default)",
+        },
+        moveback_mbps: u32 {
+            default: 1024,
+            description: "Rate at which evicted BOs come back, in MiB/s: 0 never, default 1024",
+        },
+    },
 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod bindings;
 pub(crate) mod devres;
+pub(crate) mod dma;
 pub(crate) mod dma_fence;
 pub(crate) mod dma_resv;
 pub(crate) mod drm;

@@ -53,6 +53,9 @@ void rgt_ttm_device_purge(struct ttm_device *bdev);
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
 bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);
 
+/* linux/dma-mapping.h */
+bool rgt_dma_is_bounced(struct device *dev);
+
 /* asm/io.h */
 int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size);
 void rgt_arch_io_free_memtype_wc(resource_size_t start, resource_size_t size);

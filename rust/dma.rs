@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! How the DMA mappings of a device come about.
+//!
+//! C header: [`include/linux/dma-mapping.h`](srctree/include/linux/dma-mapping.h)
+
+use crate::rust::bindings;
+use core::ptr;
+use kernel::device::{
+    Bound,
+    Device, //
+};
+
+/// Whether a streaming mapping of a page is the page itself or a bounce buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Streaming {
+    /// The device reaches all pages.
+    Direct,
+    /// Pages beyond the device's DMA mask are bounced.
+    Limited,
+    /// All pages are bounced, or may be: `swiotlb=force`, encrypted memory, a Xen guest.
+    Bounced,
+}
+
+impl Streaming {
+    /// Finds out for a device, whose DMA mask must have been set.
+    pub fn of(dev: &Device<Bound>) -> Self {
+        // CAST: `Device` is transparent over `struct device`, behind an `Opaque`.
+        let dev = ptr::from_ref(dev).cast_mut().cast();
+
+        // SAFETY: The device is valid and bound.
+        if unsafe { bindings::rgt_dma_is_bounced(dev) } {
+            Self::Bounced
+        // SAFETY: As above.
+        } else if unsafe { bindings::dma_addressing_limited(dev) } {
+            Self::Limited
+        } else {
+            Self::Direct
+        }
+    }
+}
