@@ -7,6 +7,7 @@ use crate::{
         self,
         Bo,
         BoData,
+        MoveStats,
         Reserved,
         Window, //
     },
@@ -121,6 +122,8 @@ pub(crate) struct RgtData {
     /// The part of the GART that copies go through.
     #[pin]
     pub(crate) window: Mutex<Window>,
+    /// What moved.
+    pub(crate) moves: MoveStats,
 }
 
 impl RgtData {
@@ -131,6 +134,7 @@ impl RgtData {
             gtt,
             validation <- new_mutex!((), "RgtData::validation"),
             window <- new_mutex!(Window::new(), "RgtData::window"),
+            moves: MoveStats::new(),
         })
     }
 }

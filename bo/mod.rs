@@ -2,19 +2,27 @@
 
 //! The driver's buffer objects.
 
+mod account;
 mod backing;
 mod callbacks;
 mod migrate;
 mod mv;
+mod record;
+mod stats;
 
 pub(crate) use self::{
+    account::move_bo,
     backing::for_each_extent,
     callbacks::{
         evict_placement,
         prepare_fault, //
     },
     migrate::Window,
-    mv::move_bo, //
+    record::BoRecord,
+    stats::{
+        MoveReason,
+        MoveStats, //
+    }, //
 };
 
 use crate::{
@@ -56,6 +64,8 @@ pub(crate) struct BoData {
     pub(crate) alignment: u32,
     /// The number of the only VM that it may be bound in, whose reservation it shares.
     pub(crate) private: Option<u32>,
+    /// What others can be told of it.
+    pub(crate) record: BoRecord,
 }
 
 impl ttm::DriverBo for BoData {
@@ -140,7 +150,13 @@ pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx
         return Err(EINVAL);
     }
 
-    bo.validate(&Placement::new(places.as_slice()), ctx)?;
+    let moving = bo.bo().record.moving(match user {
+        User::Cpu => MoveReason::Fault,
+        User::Gpu => MoveReason::Validate,
+    });
+    let done = bo.validate(&Placement::new(places.as_slice()), ctx);
+    drop(moving);
+    done?;
     bo.touch();
     Ok(())
 }

@@ -31,7 +31,7 @@ use kernel::prelude::*;
 const HOP: Place = Place::new(MemType::TT, PlaceFlags::TEMPORARY);
 
 /// Moves a BO, see [`ttm::Driver::move_bo()`](crate::rust::drm::ttm::Driver::move_bo).
-pub(crate) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let old = mv.bo.resource().map(Resource::mem_type);
     let new = mv.new_resource().mem_type();
 

@@ -12,7 +12,8 @@ use crate::{
     bo::{
         self,
         Bo,
-        BoData, //
+        BoData,
+        BoRecord, //
     },
     hw::Gpu,
     placement::Request,
@@ -75,6 +76,7 @@ pub(crate) fn create(
             caching,
             alignment: args.alignment,
             private: vm.is_some().then_some(args.vm_id),
+            record: BoRecord::of_client(file),
         },
     )?;
     args.handle = bo.as_gem().create_handle(file)?;

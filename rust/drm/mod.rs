@@ -4,6 +4,7 @@
 
 pub(crate) mod device;
 pub(crate) mod exec;
+pub(crate) mod file;
 pub(crate) mod gem;
 pub(crate) mod gpuvm;
 pub(crate) mod ioctl;
