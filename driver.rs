@@ -9,7 +9,7 @@ use crate::{
         BoData,
         MoveStats,
         Reserved,
-        Window, //
+        Windows, //
     },
     file::RgtFile,
     hw::{
@@ -119,9 +119,9 @@ pub(crate) struct RgtData {
     /// Taken by a job that did not find room for its BOs, to try again alone.
     #[pin]
     pub(crate) validation: Mutex<()>,
-    /// The part of the GART that copies go through.
+    /// What the copy engines see of system pages.
     #[pin]
-    pub(crate) window: Mutex<Window>,
+    pub(crate) windows: Windows,
     /// What moved.
     pub(crate) moves: MoveStats,
 }
@@ -133,8 +133,8 @@ impl RgtData {
             vram,
             gtt,
             validation <- new_mutex!((), "RgtData::validation"),
-            window <- new_mutex!(Window::new(), "RgtData::window"),
             moves: MoveStats::new(),
+            windows <- Windows::new(),
         })
     }
 }

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Clearing and copying of BOs by the copy engine.
+//! Clearing and copying of BOs by the copy engines.
+//!
+//! A migration is one job or several of the same engine. The last one's fence stands for all of
+//! them.
 
+use super::window::{
+    Window,
+    Windows,
+    WINDOW_PAGES, //
+};
 use crate::{
     hw::{
         Body,
+        DeferredUnmaps,
+        Dependency,
         Engine,
         Gpu,
+        OnEnd,
         PacketBuffer,
         MAX_PACKET_DWORDS, //
     },
@@ -16,25 +27,20 @@ use crate::{
     },
     rust::dma_fence::Fence, //
 };
-use core::ops::Range;
 use kernel::{
     dma::DmaAddress,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
         Arc, //
     },
     time::Jiffies, //
 };
-
-const PAGE: u64 = PAGE_SIZE as u64;
-
-/// Pages of system memory that one step of a copy makes visible to the kernel's address space.
-const WINDOW_PAGES: usize = 4096;
-
-/// The part of the GART that copies use; its owner locks it.
-pub(crate) struct Window(());
 
 /// Which way a copy goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,139 +51,166 @@ pub(super) enum Direction {
     ToVram,
 }
 
-/// Packets that are submitted when they are as many as one job takes.
-struct Batch<'a> {
+/// A migration that is being submitted.
+///
+/// Dropping it before [`Self::finish`] waits for what was submitted: its memory is given to others.
+pub(super) struct Migration<'a> {
+    gpu: &'a Gpu,
     engine: &'a Arc<Engine>,
+    dependencies: KVVec<Dependency>,
+    lost: Arc<AtomicFlag>,
     packets: PacketBuffer,
     last: Option<ARef<Fence>>,
 }
 
-impl<'a> Batch<'a> {
+/// What becomes of a BO with a job of its migration.
+struct End {
+    lost: Arc<AtomicFlag>,
+    unmaps: Option<DeferredUnmaps>,
+}
+
+impl OnEnd for End {
+    fn on_end(&mut self, result: Result) -> Result {
+        if result.is_err() {
+            self.lost.store(true, Relaxed);
+        }
+        if let Some(unmaps) = &mut self.unmaps {
+            unmaps.run();
+        }
+        result
+    }
+}
+
+impl<'a> Migration<'a> {
     /// Dwords of the longest packet that is put in here.
     const LONGEST: usize = 8;
 
-    fn new(gpu: &'a Gpu) -> Self {
+    /// Begins a migration that starts after `dependencies`. When it fails, `lost` is set before
+    /// its fence signals.
+    pub(super) fn new(
+        gpu: &'a Gpu,
+        engine: &'a Arc<Engine>,
+        dependencies: KVVec<Dependency>,
+        lost: &Arc<AtomicFlag>,
+    ) -> Self {
         Self {
-            engine: gpu.copy_engine(),
+            gpu,
+            engine,
+            dependencies,
+            lost: lost.clone(),
             packets: PacketBuffer::new(),
             last: None,
         }
     }
 
-    fn push(&mut self, f: impl FnOnce(&mut PacketBuffer) -> Result) -> Result {
-        if self.packets.dwords() + Self::LONGEST > MAX_PACKET_DWORDS {
-            self.submit()?;
+    /// Fills VRAM with zeros.
+    pub(super) fn clear(&mut self, extents: &[Extent]) -> Result {
+        for extent in extents {
+            let va = self.gpu.vram_va(extent.offset);
+            self.push(|packets| packets.fill(va, extent.size, 0))?;
         }
-        f(&mut self.packets)
-    }
-
-    fn submit(&mut self) -> Result {
-        let packets = core::mem::replace(&mut self.packets, PacketBuffer::new());
-        let fence = self.engine.new_fence()?;
-        // A later job of the engine ends after this one, but an error of this one must be seen.
-        if let Some(last) = self.last.take() {
-            wait(&last)?;
-        }
-        self.last = Some(
-            self.engine
-                .submit(&[], Body::Packets(&packets), fence, false)?,
-        );
         Ok(())
     }
 
-    /// Submits the rest and waits for all of it.
-    fn finish(mut self) -> Result {
-        if !self.packets.is_empty() {
-            self.submit()?;
+    /// Copies all of a BO from one place in VRAM to another.
+    pub(super) fn copy_within_vram(&mut self, from: &[Extent], to: &[Extent]) -> Result {
+        let mut start = 0;
+
+        for extent in to {
+            let end = start + extent.size;
+            for_each_part(from, start..end, |at, offset, size| {
+                let source = self.gpu.vram_va(offset);
+                let target = self.gpu.vram_va(extent.offset + (at - start));
+                self.push(|packets| packets.copy(source, target, size))
+            })?;
+            start = end;
         }
-        self.last.take().map_or(Ok(()), |last| wait(&last))
-    }
-}
-
-impl Drop for Batch<'_> {
-    /// What was submitted must not run on when its memory is given to others.
-    fn drop(&mut self) {
-        if let Some(last) = self.last.take() {
-            let _ = wait(&last);
-        }
-    }
-}
-
-/// Fills VRAM with zeros. Done when it returns.
-pub(super) fn clear(gpu: &Gpu, extents: &[Extent]) -> Result {
-    let mut batch = Batch::new(gpu);
-
-    for extent in extents {
-        batch.push(|packets| packets.fill(gpu.vram_va(extent.offset), extent.size, 0))?;
-    }
-    batch.finish()
-}
-
-impl Window {
-    /// Makes the one window of a device.
-    pub(crate) fn new() -> Self {
-        Self(())
+        Ok(())
     }
 
-    /// Copies all of a BO between its VRAM and its pages. Done when it returns.
+    /// Copies all of a BO between its VRAM and its pages.
     pub(super) fn copy(
         &mut self,
-        gpu: &Gpu,
+        windows: &Windows,
         extents: &[Extent],
         pages: &[DmaAddress],
         direction: Direction,
     ) -> Result {
-        for (step, chunk) in pages.chunks(WINDOW_PAGES).enumerate() {
-            let start = (step * WINDOW_PAGES) as u64 * PAGE;
-            let bytes = start..start + chunk.len() as u64 * PAGE;
-            let window = 0..chunk.len() as u64;
+        let mut start = 0;
 
-            gpu.gart_map(window.clone(), chunk.iter().copied())?;
-            let done = copy_step(gpu, extents, bytes, direction);
-            gpu.gart_unmap(window);
+        for chunk in pages.chunks(WINDOW_PAGES) {
+            let mut window = windows.take()?;
+            let end = start + (chunk.len() * PAGE_SIZE) as u64;
+            let base = window.show(self.gpu, chunk, &mut self.packets)?;
+
+            let done = for_each_part(extents, start..end, |at, offset, size| {
+                let vram = self.gpu.vram_va(offset);
+                let pages = base + (at - start);
+                self.push(|packets| match direction {
+                    Direction::ToPages => packets.copy(vram, pages, size),
+                    Direction::ToVram => packets.copy(pages, vram, size),
+                })
+            })
+            .and_then(|()| self.submit(None));
+            self.note(&mut window);
             done?;
+            start = end;
         }
         Ok(())
     }
-}
 
-/// Copies the bytes of a BO that the window shows.
-fn copy_step(gpu: &Gpu, extents: &[Extent], bytes: Range<u64>, direction: Direction) -> Result {
-    let mut batch = Batch::new(gpu);
-
-    for_each_part(extents, bytes.clone(), |at, offset, size| {
-        let vram = gpu.vram_va(offset);
-        let pages = gpu.gart_va(at - bytes.start);
-        batch.push(|packets| match direction {
-            Direction::ToPages => packets.copy(vram, pages, size),
-            Direction::ToVram => packets.copy(pages, vram, size),
-        })
-    })?;
-    batch.finish()
-}
-
-/// Copies all of a BO from one place in VRAM to another. Done when it returns.
-pub(super) fn copy_within_vram(gpu: &Gpu, from: &[Extent], to: &[Extent]) -> Result {
-    let mut batch = Batch::new(gpu);
-    let mut start = 0;
-
-    for extent in to {
-        let end = start + extent.size;
-        for_each_part(from, start..end, |at, offset, size| {
-            let target = gpu.vram_va(extent.offset + (at - start));
-            batch.push(|packets| packets.copy(gpu.vram_va(offset), target, size))
-        })?;
-        start = end;
+    /// Keeps a window from others until the jobs are done that were submitted so far.
+    fn note(&self, window: &mut Window<'_>) {
+        if let Some(last) = &self.last {
+            window.used_by(last);
+        }
     }
-    batch.finish()
+
+    fn push(&mut self, f: impl FnOnce(&mut PacketBuffer) -> Result) -> Result {
+        if self.packets.dwords() + Self::LONGEST > MAX_PACKET_DWORDS {
+            self.submit(None)?;
+        }
+        f(&mut self.packets)
+    }
+
+    fn submit(&mut self, unmaps: Option<DeferredUnmaps>) -> Result {
+        if self.packets.is_empty() && unmaps.is_none() {
+            return Ok(());
+        }
+        let packets = core::mem::replace(&mut self.packets, PacketBuffer::new());
+        let fence = self.engine.new_fence()?;
+        let end = KBox::new(
+            End {
+                lost: self.lost.clone(),
+                unmaps,
+            },
+            GFP_KERNEL,
+        )?;
+        self.last = Some(self.engine.submit(
+            &self.dependencies,
+            Body::Packets(&packets),
+            fence,
+            Some(end),
+            false,
+        )?);
+        // The engine does what follows after this.
+        self.dependencies.clear();
+        Ok(())
+    }
+
+    /// Submits the rest. When all is done, `unmaps` goes from the page tables before the fence
+    /// signals. [`None`] if there was nothing to do.
+    pub(super) fn finish(mut self, unmaps: Option<DeferredUnmaps>) -> Result<Option<ARef<Fence>>> {
+        self.submit(unmaps.filter(|unmaps| !unmaps.is_empty()))?;
+        Ok(self.last.take())
+    }
 }
 
-/// Waits for a job of the kernel, which the watchdog ends if the engine does not.
-fn wait(fence: &Fence) -> Result {
-    fence.wait(false, Jiffies::MAX)?;
-    match fence.status() {
-        Some(Ok(())) => Ok(()),
-        Some(Err(ENODEV)) => Err(ENODEV),
-        _ => Err(EIO),
+impl Drop for Migration<'_> {
+    fn drop(&mut self) {
+        if let Some(last) = self.last.take() {
+            // The watchdog ends the job if the engine does not.
+            let _ = last.wait(false, Jiffies::MAX);
+        }
     }
 }

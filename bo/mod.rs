@@ -9,6 +9,7 @@ mod migrate;
 mod mv;
 mod record;
 mod stats;
+mod window;
 
 pub(crate) use self::{
     account::move_bo,
@@ -17,12 +18,12 @@ pub(crate) use self::{
         evict_placement,
         prepare_fault, //
     },
-    migrate::Window,
     record::BoRecord,
     stats::{
         MoveReason,
         MoveStats, //
-    }, //
+    },
+    window::Windows, //
 };
 
 use crate::{
@@ -35,12 +36,15 @@ use crate::{
         Request,
         User, //
     },
-    rust::drm::ttm::{
-        self,
-        BoInit,
-        Caching,
-        OperationCtx,
-        Placement, //
+    rust::{
+        dma_resv::Usage,
+        drm::ttm::{
+            self,
+            BoInit,
+            Caching,
+            OperationCtx,
+            Placement, //
+        }, //
     },
     vm::Vm, //
 };
@@ -51,7 +55,15 @@ use kernel::{
     },
     prelude::*,
     sizes::SZ_2M,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    time::Jiffies, //
 };
 
 /// The driver's data of a BO.
@@ -66,6 +78,8 @@ pub(crate) struct BoData {
     pub(crate) private: Option<u32>,
     /// What others can be told of it.
     pub(crate) record: BoRecord,
+    /// Set when a move or a clear of the BO has failed: what it holds is not its content.
+    pub(crate) lost: Arc<AtomicFlag>,
 }
 
 impl ttm::DriverBo for BoData {
@@ -142,8 +156,12 @@ fn largest(dev: &RgtDevice, request: &Request) -> u64 {
 
 /// Brings a BO to where its user can reach it, and makes it the last to be evicted.
 ///
-/// Returns `EINVAL` when the BO has no such place, `ENOSPC` or `ENOMEM` when there is no room.
+/// The move may be under way when this returns, see [`wait_moved()`].
+///
+/// Returns `EINVAL` when the BO has no such place, `ENOSPC` or `ENOMEM` when there is no room,
+/// `EIO` when its content was lost.
 pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx) -> Result {
+    check_content(bo)?;
     let visible = pages(bo.device().vram.inner().visible_size());
     let places = bo.request.places(user, visible);
     if places.as_slice().is_empty() {
@@ -158,5 +176,22 @@ pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx
     drop(moving);
     done?;
     bo.touch();
+    Ok(())
+}
+
+/// Waits until a BO is where its last validation has put it.
+///
+/// Returns `ERESTARTSYS` when interrupted, `EIO` when its content was lost on the way.
+pub(crate) fn wait_moved(bo: &Reserved<'_>) -> Result {
+    bo.resv().wait(Usage::Kernel, true, Jiffies::MAX)?;
+    check_content(bo)
+}
+
+/// `EIO` if what a BO holds is not its content.
+fn check_content(bo: &Bo) -> Result {
+    // It was set before the fence signalled that made somebody look.
+    if bo.lost.load(Relaxed) {
+        return Err(EIO);
+    }
     Ok(())
 }

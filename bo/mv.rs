@@ -1,31 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Moves of BOs.
+//!
+//! The copy engines do them, after the jobs that use a BO and without anybody waiting: the fence
+//! of a move is on the BO's reservation, the old place is given to others behind it, and page
+//! tables lose their entries before it signals.
 
 use super::{
     migrate::{
-        clear,
-        copy_within_vram,
-        Direction, //
+        Direction,
+        Migration, //
     },
     BoData, //
 };
 use crate::{
+    hw::{
+        DeferredUnmaps,
+        Gpu, //
+    },
     resource_mgr::Vram,
-    rust::drm::{
-        device,
-        ttm::{
-            MemType,
-            Move,
-            MoveOutcome,
-            Place,
-            PlaceFlags,
-            Resource, //
+    rust::{
+        dma_fence::Fence,
+        dma_resv::Usage,
+        drm::{
+            device,
+            ttm::{
+                MemType,
+                Move,
+                MoveOutcome,
+                Place,
+                PlaceFlags,
+                Resource, //
+            }, //
         }, //
     },
+    sched::Dependencies,
     vm, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
 
 /// The stop between VRAM and system pages that the GPU does not see.
 const HOP: Place = Place::new(MemType::TT, PlaceFlags::TEMPORARY);
@@ -53,44 +68,89 @@ pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     }
 }
 
-/// Gives a BO its first VRAM, which the copy engine clears.
-///
-/// Waits for that: a VM's page tables serve jobs that wait for no fence of this BO, and a clear
-/// that failed must not go unnoticed.
-fn move_cleared<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+/// Gives a BO its first VRAM, which a copy engine clears after those had it who had it before.
+fn move_cleared<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
     let (_, vram) = mv.new_resource().of_manager::<Vram>().ok_or(EINVAL)?;
 
-    device.registration_data_with(|gpu| clear(gpu, vram.extents()))?;
-    Ok(MoveOutcome::Done(mv.null()))
+    let fence = device.registration_data_with(|gpu| {
+        let mut migration = begin(gpu, &mut mv, Usage::Kernel)?;
+        migration.clear(vram.extents())?;
+        migration.finish(None)
+    })?;
+    Ok(MoveOutcome::Done(match fence {
+        Some(fence) => mv.null_behind(&fence),
+        None => mv.null(),
+    }))
 }
 
 /// Copies a BO between VRAM and pages, or inside VRAM.
-fn move_copied<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
 
-    // From here on nobody uses the BO, and nobody starts to: jobs need its reservation.
-    mv.bo.wait_idle(mv.ctx)?;
-    vm::zap(mv.bo.bo());
+    let fence = device.registration_data_with(|gpu| {
+        let unmaps = leave(&mv, gpu)?;
+        let fence = copy(gpu, &mut mv, unmaps)?;
+        vm::mark_stale(&mv.bo);
+        Ok(fence)
+    });
+    Ok(MoveOutcome::Done(match fence {
+        Ok(Some(fence)) => mv.accelerated(&fence)?,
+        Ok(None) => mv.copied()?,
+        // No engine runs any more, nor does anything read page tables.
+        Err(ENODEV) => {
+            vm::zap(mv.bo.bo());
+            mv.memcpy()?
+        }
+        Err(err) => return Err(err),
+    }))
+}
 
+/// Has the GPU lose sight of a BO where it is: now if no job uses it, or else when none does any
+/// more.
+fn leave(mv: &Move<'_, BoData>, gpu: &Gpu) -> Result<Option<DeferredUnmaps>> {
+    if mv.bo.resv().test_signaled(Usage::Bookkeep) {
+        vm::zap(mv.bo.bo());
+        return Ok(None);
+    }
+    vm::deferred_zap(&mv.bo, gpu).map(Some)
+}
+
+/// Submits the copy that a move is.
+fn copy(
+    gpu: &Gpu,
+    mv: &mut Move<'_, BoData>,
+    unmaps: Option<DeferredUnmaps>,
+) -> Result<Option<ARef<Fence>>> {
+    let mut migration = begin(gpu, mv, Usage::Bookkeep)?;
+
+    let windows = &mv.bo.device().windows;
     let old = mv.bo.resource().and_then(|res| res.of_manager::<Vram>());
     let new = mv.new_resource().of_manager::<Vram>();
     let pages = || mv.bo.tt().and_then(|tt| tt.dma_addresses()).ok_or(EINVAL);
-    device.registration_data_with(|gpu| match (old, new) {
-        (Some((_, old)), Some((_, new))) => copy_within_vram(gpu, old.extents(), new.extents()),
+    match (old, new) {
+        (Some((_, old)), Some((_, new))) => {
+            migration.copy_within_vram(old.extents(), new.extents())
+        }
         (Some((_, vram)), None) => {
-            device
-                .window
-                .lock()
-                .copy(gpu, vram.extents(), pages()?, Direction::ToPages)
+            migration.copy(windows, vram.extents(), pages()?, Direction::ToPages)
         }
         (None, Some((_, vram))) => {
-            device
-                .window
-                .lock()
-                .copy(gpu, vram.extents(), pages()?, Direction::ToVram)
+            migration.copy(windows, vram.extents(), pages()?, Direction::ToVram)
         }
         (None, None) => Err(EINVAL),
-    })?;
-    Ok(MoveOutcome::Done(mv.copied()?))
+    }?;
+    migration.finish(unmaps)
+}
+
+/// Begins a migration of a BO behind all of its fences up to `usage`.
+///
+/// Those of the BOs whose place it gets are among them: TTM puts them on the reservation.
+fn begin<'a>(gpu: &'a Gpu, mv: &mut Move<'_, BoData>, usage: Usage) -> Result<Migration<'a>> {
+    let engine = gpu.copy_engine();
+    let mut dependencies = Dependencies::new(gpu, engine);
+
+    dependencies.add(&mv.bo.locked_resv(), usage)?;
+    let dependencies = dependencies.wait_foreign(mv.ctx.interruptible())?;
+    Ok(Migration::new(gpu, engine, dependencies, &mv.bo.lost))
 }

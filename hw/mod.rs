@@ -43,6 +43,7 @@ pub(crate) use self::{
         Dependency,
         Engine,
         Ib,
+        OnEnd,
         PacketBuffer,
         MAX_IBS,
         MAX_PACKET_DWORDS, //
@@ -51,6 +52,7 @@ pub(crate) use self::{
     irq::Interrupts,
     mmu::{
         Backing,
+        DeferredUnmaps,
         SpaceId, //
     }, //
 };
@@ -62,7 +64,7 @@ pub(crate) use self::{
 pub(crate) struct Gpu {
     regs: Regs,
     info: Info,
-    mmu: Pin<KBox<Mmu>>,
+    mmu: Arc<Mmu>,
     shared: Arc<Shared>,
     engines: KVec<Arc<Engine>>,
 }
@@ -128,11 +130,13 @@ impl Gpu {
         &self.engines
     }
 
-    /// The engine to copy with: the first of that class, or else the first of all.
+    /// The engine to copy with: the one with the fewest jobs of that class, or else the first of
+    /// all.
     pub(crate) fn copy_engine(&self) -> &Arc<Engine> {
         self.engines
             .iter()
-            .find(|engine| engine.class() == abi::class::COPY)
+            .filter(|engine| engine.class() == abi::class::COPY)
+            .min_by_key(|engine| engine.load())
             // PANIC: `Info::read()` made sure that there is an engine.
             .unwrap_or(&self.engines[0])
     }
@@ -169,12 +173,12 @@ impl Gpu {
     ///
     /// The tables stay until [`Self::space_release`] is called for all of the range, and for every
     /// other range that they were prepared for.
-    pub(crate) fn space_prepare(&self, id: &SpaceId, va: Range<u64>) -> Result {
+    pub(crate) fn space_prepare(&self, id: SpaceId, va: Range<u64>) -> Result {
         self.mmu.prepare(id, va)
     }
 
     /// Takes back [`Self::space_prepare`] for a range, or a part of one, that is unmapped.
-    pub(crate) fn space_release(&self, id: &SpaceId, va: Range<u64>) {
+    pub(crate) fn space_release(&self, id: SpaceId, va: Range<u64>) {
         self.mmu.release(id, va);
     }
 
@@ -188,7 +192,7 @@ impl Gpu {
     /// not prepared.
     pub(crate) fn space_map(
         &self,
-        id: &SpaceId,
+        id: SpaceId,
         va: u64,
         size: u64,
         backing: Backing,
@@ -199,14 +203,19 @@ impl Gpu {
     }
 
     /// Unmaps what there is in `va`, a prepared range. [`Self::space_flush`] has to follow.
-    pub(crate) fn space_unmap(&self, id: &SpaceId, va: Range<u64>) {
+    pub(crate) fn space_unmap(&self, id: SpaceId, va: Range<u64>) {
         self.mmu.unmap(id, va);
     }
 
     /// Has the device forget what it knows of the addresses in `va`. When this returns, no access
     /// is under way that still uses it.
-    pub(crate) fn space_flush(&self, id: &SpaceId, va: Range<u64>) {
+    pub(crate) fn space_flush(&self, id: SpaceId, va: Range<u64>) {
         self.mmu.flush(id, va);
+    }
+
+    /// Makes room to note what is to be unmapped later.
+    pub(crate) fn deferred_unmaps(&self) -> DeferredUnmaps {
+        DeferredUnmaps::new(&self.mmu)
     }
 
     /// Address of an offset in VRAM, in the kernel's address space.
@@ -219,7 +228,10 @@ impl Gpu {
         self.mmu.gart_va(offset)
     }
 
-    /// Maps pages of the GART, unmapped so far, to `addresses`, one a page.
+    /// Maps pages of the GART, which no job uses, to `addresses`, one a page.
+    ///
+    /// The device may remember what they were mapped to: the job that uses them has to begin with
+    /// [`PacketBuffer::invalidate`].
     ///
     /// # Errors
     ///
@@ -231,11 +243,6 @@ impl Gpu {
         addresses: impl Iterator<Item = DmaAddress>,
     ) -> Result {
         self.mmu.gart_map(pages, addresses)
-    }
-
-    /// Unmaps pages of the GART. When this returns, the device does not use them any more.
-    pub(crate) fn gart_unmap(&self, pages: Range<u64>) {
-        self.mmu.gart_unmap(pages);
     }
 }
 

@@ -40,7 +40,11 @@ use crate::{
 use kernel::{
     drm::gem::BaseObject,
     prelude::*,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        atomic::AtomicFlag,
+        Arc, //
+    }, //
 };
 
 /// Looks a BO up. `ENOENT` for an unknown handle.
@@ -77,6 +81,7 @@ pub(crate) fn create(
             alignment: args.alignment,
             private: vm.is_some().then_some(args.vm_id),
             record: BoRecord::of_client(file),
+            lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
         },
     )?;
     args.handle = bo.as_gem().create_handle(file)?;

@@ -23,7 +23,7 @@ use kernel::{
 };
 
 /// The dependencies of a job: the engine waits for other engines of its GPU, the CPU for others.
-pub(super) struct Dependencies<'a> {
+pub(crate) struct Dependencies<'a> {
     gpu: &'a Gpu,
     engine: &'a Engine,
     list: KVVec<Dependency>,
@@ -31,7 +31,7 @@ pub(super) struct Dependencies<'a> {
 }
 
 impl<'a> Dependencies<'a> {
-    pub(super) fn new(gpu: &'a Gpu, engine: &'a Engine) -> Self {
+    pub(crate) fn new(gpu: &'a Gpu, engine: &'a Engine) -> Self {
         Self {
             gpu,
             engine,
@@ -41,7 +41,7 @@ impl<'a> Dependencies<'a> {
     }
 
     /// Adds all fences of a usage, and of the more important ones, of a reservation.
-    pub(super) fn add(&mut self, resv: &LockedResv<'_>, usage: Usage) -> Result {
+    pub(crate) fn add(&mut self, resv: &LockedResv<'_>, usage: Usage) -> Result {
         resv.for_each_fence(usage, |fence| {
             match self.gpu.dependency(fence, self.engine) {
                 Dependency::None => {}
@@ -53,9 +53,9 @@ impl<'a> Dependencies<'a> {
     }
 
     /// Waits for what the engine cannot wait for, and returns the rest.
-    pub(super) fn wait_foreign(self) -> Result<KVVec<Dependency>> {
+    pub(crate) fn wait_foreign(self, interruptible: bool) -> Result<KVVec<Dependency>> {
         for fence in &self.foreign {
-            fence.wait(true, Jiffies::MAX)?;
+            fence.wait(interruptible, Jiffies::MAX)?;
         }
         Ok(self.list)
     }

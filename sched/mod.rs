@@ -5,6 +5,7 @@
 mod deps;
 mod submit;
 
+pub(crate) use self::deps::Dependencies;
 pub(crate) use self::submit::{
     Job,
     JobBo, //

@@ -153,15 +153,14 @@ impl Job<'_> {
             )?;
             slots.push(resv.reserve_fences(1)?, GFP_KERNEL)?;
         }
-        let deps = deps.wait_foreign()?;
+        let deps = deps.wait_foreign(true)?;
 
-        let fence = self.vm.with_space(|space| {
-            let body = Body::Indirect {
-                space,
-                ibs: self.ibs,
-            };
-            self.engine.submit(&deps, body, fence, true)
-        })?;
+        let body = Body::Indirect {
+            // The VM's reservation is held: whoever closes the VM waits for this job.
+            space: self.vm.space()?,
+            ibs: self.ibs,
+        };
+        let fence = self.engine.submit(&deps, body, fence, None, true)?;
 
         vm_slot.add(&fence, Usage::Bookkeep);
         for (job_bo, slot) in self.bos.iter().zip(&mut slots) {

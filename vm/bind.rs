@@ -76,7 +76,8 @@ fn map_locked(
         return Err(ENOSPC);
     }
 
-    vm.with_space(|space| gpu.space_prepare(space, va.clone()))?;
+    let space = vm.space()?;
+    gpu.space_prepare(space, va.clone())?;
     let done = match replace {
         Some(unmap_alloc) => unmap_locked(vm, gpu, mappings, unmap_alloc, va.clone()),
         None => Ok(()),
@@ -87,10 +88,7 @@ fn map_locked(
             vm.bound.fetch_add(size, Relaxed);
             vm.set_stale();
         }
-        Err(_) => vm.with_space(|space| {
-            gpu.space_release(space, va);
-            Ok(())
-        })?,
+        Err(_) => gpu.space_release(space, va),
     }
     done
 }
@@ -111,17 +109,12 @@ fn unmap_locked(
     alloc: UnmapAlloc<VmData>,
     va: Range<u64>,
 ) -> Result {
-    // To fail here rather than half way.
-    vm.with_space(|_| Ok(()))?;
+    let space = vm.space()?;
 
     mappings.unmap(alloc, va, &mut |removed| {
         vm.bound.fetch_sub(removed.end - removed.start, Relaxed);
-        // A VM that is closed meanwhile gives up all its tables.
-        let _ = vm.with_space(|space| {
-            gpu.space_unmap(space, removed.clone());
-            gpu.space_flush(space, removed.clone());
-            gpu.space_release(space, removed);
-            Ok(())
-        });
+        gpu.space_unmap(space, removed.clone());
+        gpu.space_flush(space, removed.clone());
+        gpu.space_release(space, removed);
     })
 }

@@ -6,7 +6,8 @@
 //! reserves room in them, and the next job that uses the VM writes the entries of BOs whose place
 //! it has fixed by reserving them. A move takes the entries away again, see [`zap()`].
 //!
-//! Locks, outer ones first: reservations, the VM's mappings, a BO's GPUVA lock, the VM's space.
+//! Locks, outer ones first: reservations, the VM's mappings, a BO's GPUVA lock. The page tables'
+//! own lock is inside of all these, as a move that ends takes it.
 
 mod bind;
 mod handle;
@@ -19,6 +20,8 @@ pub(crate) use self::{
     },
     handle::VmHandle,
     rebind::{
+        deferred_zap,
+        mark_stale,
         rebind,
         zap, //
     }, //
@@ -85,10 +88,12 @@ impl VmData {
         *self.space.lock() = Some(space);
     }
 
-    /// Calls `f` with the address space, which cannot be given up meanwhile. `ENOENT` once the VM
-    /// is closed.
-    pub(crate) fn with_space<R>(&self, f: impl FnOnce(&SpaceId) -> Result<R>) -> Result<R> {
-        f(self.space.lock().as_ref().ok_or(ENOENT)?)
+    /// Returns the address space. `ENOENT` once the VM is closed.
+    ///
+    /// The space may be given up at any time after that, unless there is a job of the VM or its
+    /// reservation is held; nothing that is done to it then has an effect.
+    pub(crate) fn space(&self) -> Result<SpaceId> {
+        (*self.space.lock()).ok_or(ENOENT)
     }
 
     fn close(&self) -> Option<SpaceId> {

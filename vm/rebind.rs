@@ -10,10 +10,15 @@ use crate::{
     bo::{
         for_each_extent,
         validate,
+        wait_moved,
         Bo,
         Reserved, //
     },
-    hw::Gpu,
+    hw::{
+        Backing,
+        DeferredUnmaps,
+        Gpu, //
+    },
     placement::User,
     rust::drm::{
         device,
@@ -25,14 +30,17 @@ use crate::{
         ttm::OperationCtx, //
     }, //
 };
-use core::ptr;
+use core::{
+    ops::Range,
+    ptr, //
+};
 use kernel::{
     prelude::*,
     sync::aref::ARef,
     types::ScopeGuard, //
 };
 
-/// Takes a BO out of the page tables of all VMs, because it is about to move.
+/// Takes a BO that no job uses out of the page tables of all VMs, because it is about to move.
 ///
 /// When it returns no access of the GPU reaches the BO through a VM any more. The next job that
 /// has the BO in its list, or whose VM it is private to, maps it where it is then.
@@ -46,24 +54,65 @@ pub(crate) fn zap(bo: &Bo) {
         mapping.set_stale(true);
         vm.set_stale();
 
-        // Without the device there are no page tables.
-        if let Some(device) = &device {
-            // A closed VM has no page tables either.
-            let _ = vm.with_space(|space| {
-                device.registration_data_with(|gpu| {
-                    gpu.space_unmap(space, mapping.range());
-                    gpu.space_flush(space, mapping.range());
-                });
-                Ok(())
+        // Without the device there are no page tables, nor has a closed VM any.
+        if let (Some(device), Ok(space)) = (&device, vm.space()) {
+            device.registration_data_with(|gpu| {
+                gpu.space_unmap(space, mapping.range());
+                gpu.space_flush(space, mapping.range());
             });
         }
+    });
+}
+
+/// Notes which page-table entries have to go before what backs a BO now is given to others.
+///
+/// For a BO that jobs still use, and that they wait for who come later. [`mark_stale()`] has to
+/// follow when the move is sure to happen.
+pub(crate) fn deferred_zap(bo: &Reserved<'_>, gpu: &Gpu) -> Result<DeferredUnmaps> {
+    let mut unmaps = gpu.deferred_unmaps();
+    let mut room = 0;
+
+    // The lock of the mappings is taken when memory is reclaimed: nothing is allocated under it.
+    loop {
+        unmaps.reserve(room)?;
+        let (mut pushed, mut missing) = (0, 0);
+        for_each_mapping::<VmData>(bo.bo(), |vm, mapping| {
+            let Ok(space) = vm.space() else {
+                return;
+            };
+            if mapping.is_stale() {
+                return;
+            }
+            // A mapping is never larger than its BO, which is not moving.
+            let _ = for_each_piece(bo, mapping, |va, backing| {
+                match unmaps.push(space, va, backing) {
+                    Ok(()) => pushed += 1,
+                    Err(_) => missing += 1,
+                }
+                Ok(())
+            });
+        });
+        if missing == 0 {
+            return Ok(unmaps);
+        }
+        unmaps = gpu.deferred_unmaps();
+        room = pushed + missing;
+    }
+}
+
+/// Has the next job that uses a BO write its page-table entries anew.
+pub(crate) fn mark_stale(bo: &Reserved<'_>) {
+    for_each_mapping::<VmData>(bo.bo(), |vm, mapping| {
+        mapping.set_stale(true);
+        vm.set_stale();
     });
 }
 
 /// Writes the page-table entries of all stale mappings of BOs that `locks` has locked.
 ///
 /// The BOs of the job's list must have been validated; those that are private to the VM are
-/// validated here.
+/// validated here. Waits for the moves of those whose entries it writes: jobs that do not wait for
+/// a move use the same page tables.
 pub(crate) fn rebind(
     vm: &Vm,
     gpu: &Gpu,
@@ -75,8 +124,15 @@ pub(crate) fn rebind(
     }
     let stale = ScopeGuard::new(|| vm.set_stale());
 
-    for bo in private_stale(vm)? {
-        validate(&mut Reserved::of_exec(locks, &bo)?, User::Gpu, ctx)?;
+    let bos = stale_bos(vm)?;
+    for bo in bos.iter().filter(|bo| bo.private.is_some()) {
+        validate(&mut Reserved::of_exec(locks, bo)?, User::Gpu, ctx)?;
+    }
+    // Not before all moves are under way.
+    for bo in &bos {
+        if let Ok(bo) = Reserved::of_exec(locks, bo) {
+            wait_moved(&bo)?;
+        }
     }
 
     let mut all = true;
@@ -99,17 +155,17 @@ pub(crate) fn rebind(
     Ok(())
 }
 
-/// Returns the private BOs of a VM that have stale mappings.
+/// Returns the BOs of a VM that have stale mappings.
 ///
 /// Validating them takes reservations, which come before the lock of the mappings. A BO may come
 /// up more than once, but not for mappings in a row.
-fn private_stale(vm: &Vm) -> Result<KVVec<ARef<Bo>>> {
+fn stale_bos(vm: &Vm) -> Result<KVVec<ARef<Bo>>> {
     let mut bos = KVVec::<ARef<Bo>>::new();
 
     vm.lock().for_each(|mapping| {
         let bo = mapping.bo();
         let seen = bos.last().is_some_and(|last| ptr::eq(&**last, bo));
-        if mapping.is_stale() && bo.private.is_some() && !seen {
+        if mapping.is_stale() && !seen {
             bos.push(bo.into(), GFP_KERNEL)?;
         }
         Ok(())
@@ -117,20 +173,37 @@ fn private_stale(vm: &Vm) -> Result<KVVec<ARef<Bo>>> {
     Ok(bos)
 }
 
-fn write_entries(vm: &Vm, gpu: &Gpu, mapping: &Mapping<VmData>, bo: &Reserved<'_>) -> Result {
+/// Calls `f` with the addresses and the backing of each piece of a mapping that is contiguous.
+fn for_each_piece(
+    bo: &Reserved<'_>,
+    mapping: &Mapping<VmData>,
+    mut f: impl FnMut(Range<u64>, Backing) -> Result,
+) -> Result {
     let va = mapping.range();
     let start = mapping.offset();
     let bytes = start..start + (va.end - va.start);
 
-    vm.with_space(|space| {
-        for_each_extent(bo, bytes, |offset, size, backing| {
-            let at = va.start + (offset - start);
-            gpu.space_map(space, at, size, backing, mapping.writable())
-        })
-        .inspect_err(|_| {
-            // A stale mapping has no entries.
-            gpu.space_unmap(space, va.clone());
-            gpu.space_flush(space, va.clone());
-        })
+    for_each_extent(bo, bytes, |offset, size, backing| {
+        let at = va.start + (offset - start);
+        f(at..at + size, backing)
+    })
+}
+
+fn write_entries(vm: &Vm, gpu: &Gpu, mapping: &Mapping<VmData>, bo: &Reserved<'_>) -> Result {
+    let space = vm.space()?;
+
+    for_each_piece(bo, mapping, |va, backing| {
+        gpu.space_map(
+            space,
+            va.start,
+            va.end - va.start,
+            backing,
+            mapping.writable(),
+        )
+    })
+    .inspect_err(|_| {
+        // A stale mapping has no entries.
+        gpu.space_unmap(space, mapping.range());
+        gpu.space_flush(space, mapping.range());
     })
 }

@@ -68,6 +68,7 @@ use crate::rust::{
 pub(crate) use self::{
     deps::Dependency,
     packet::PacketBuffer,
+    pending::OnEnd,
     submit::{
         Body,
         Ib,
@@ -180,6 +181,11 @@ impl Engine {
         Ok(self.timeline.new_fence()?)
     }
 
+    /// Number of jobs that are submitted and not done yet.
+    pub(super) fn load(&self) -> u64 {
+        self.queue.lock().pending.len()
+    }
+
     /// Whether `fence` is that of a job of this engine.
     pub(super) fn owns(&self, fence: &Fence) -> bool {
         fence.context() == self.context
@@ -221,11 +227,8 @@ impl Engine {
         let mut retired = false;
         while let Some((seqno, job)) = queue.pending.pop(done) {
             queue.ring.release(job.end);
-            if self.shared.faults.take_job(self.index, seqno) {
-                job.fence.signal_err(EFAULT);
-            } else {
-                job.fence.signal();
-            }
+            let faulted = self.shared.faults.take_job(self.index, seqno);
+            job.finish(if faulted { Err(EFAULT) } else { Ok(()) });
             retired = true;
         }
         if retired {

@@ -10,6 +10,9 @@ use crate::hw::abi::packet::{
     len, //
 };
 
+/// The kernel's address space.
+const KERNEL: u32 = 0;
+
 /// Packets of the kernel's address space, for one job.
 pub(crate) struct PacketBuffer(KVec<u32>);
 
@@ -46,6 +49,21 @@ impl PacketBuffer {
             low(bytes),
             high(bytes),
             pattern,
+        ];
+        Ok(self.0.extend_from_slice(&packet, GFP_KERNEL)?)
+    }
+
+    /// Appends that the device forgets its translations of `bytes` bytes from `start` on in the
+    /// kernel's address space.
+    pub(crate) fn invalidate(&mut self, start: u64, bytes: u64) -> Result {
+        let packet: [u32; len::TLB_INVALIDATE as usize] = [
+            header(packet::TLB_INVALIDATE, 0, len::TLB_INVALIDATE),
+            KERNEL,
+            0,
+            low(start),
+            high(start),
+            low(bytes),
+            high(bytes),
         ];
         Ok(self.0.extend_from_slice(&packet, GFP_KERNEL)?)
     }

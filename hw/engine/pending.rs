@@ -7,6 +7,15 @@ use kernel::prelude::*;
 use super::deps::Waits;
 use crate::rust::dma_fence::PendingFence;
 
+/// What has to be done when a job is over, before its fence signals.
+pub(crate) trait OnEnd: Send {
+    /// Does it. `result` is how the job ended; what is returned is what its fence tells.
+    ///
+    /// This is called, and dropped, where fences signal: it must not allocate memory, lock a
+    /// reservation or wait for a fence.
+    fn on_end(&mut self, result: Result) -> Result;
+}
+
 /// Jobs that can be pending on an engine.
 pub(in crate::hw) const MAX_JOBS: usize = 256;
 
@@ -17,6 +26,20 @@ pub(super) struct Job {
     pub(super) waits: Waits,
     /// Position in the ring where its packets end.
     pub(super) end: u64,
+    pub(super) on_end: Option<KBox<dyn OnEnd>>,
+}
+
+impl Job {
+    /// Signals the fence.
+    pub(super) fn finish(self, mut result: Result) {
+        if let Some(mut on_end) = self.on_end {
+            result = on_end.on_end(result);
+        }
+        match result {
+            Ok(()) => self.fence.signal(),
+            Err(error) => self.fence.signal_err(error),
+        }
+    }
 }
 
 /// The pending jobs of an engine, in the order of their sequence numbers, which have no gaps.
@@ -49,8 +72,12 @@ impl Pending {
         self.oldest == self.next
     }
 
+    pub(super) fn len(&self) -> u64 {
+        self.next - self.oldest
+    }
+
     pub(super) fn is_full(&self) -> bool {
-        self.next - self.oldest == MAX_JOBS as u64
+        self.len() == MAX_JOBS as u64
     }
 
     /// Sequence number of the job that is pushed next.

@@ -39,7 +39,7 @@ impl Engine {
             queue.ring.release(job.end);
             // Other engines may wait for it.
             self.shared.slots.write(self.index, seqno);
-            job.fence.signal_err(error);
+            job.finish(Err(error));
         }
 
         let moved = queue.ring.rewind();
@@ -59,7 +59,7 @@ impl Engine {
         queue.stopped = true;
         while let Some((_, job)) = queue.pending.pop(u64::MAX) {
             queue.ring.release(job.end);
-            job.fence.signal_err(ENODEV);
+            job.finish(Err(ENODEV));
         }
         self.room.notify_all();
     }

@@ -19,7 +19,10 @@ use kernel::{
 use super::{
     deps::Waits,
     packet,
-    pending::Job,
+    pending::{
+        Job,
+        OnEnd, //
+    },
     ring::{
         Ring,
         RING_DWORDS, //
@@ -80,7 +83,7 @@ pub(crate) enum Body<'a> {
     /// Runs indirect buffers one after the other.
     Indirect {
         /// The address space that they are in, and run in.
-        space: &'a SpaceId,
+        space: SpaceId,
         /// The buffers, at most [`MAX_IBS`].
         ibs: &'a [Ib],
     },
@@ -120,8 +123,8 @@ impl Ib {
 }
 
 impl Engine {
-    /// Has the engine do `body` once `dependencies` and all earlier jobs are done, and then signal
-    /// `fence`, which [`Engine::new_fence`] of this engine made.
+    /// Has the engine do `body` once `dependencies` and all earlier jobs are done, then does what
+    /// `on_end` says, and then signals `fence`, which [`Engine::new_fence`] of this engine made.
     ///
     /// Waits until there is room in the ring, before the fence is published. Allocates nothing.
     ///
@@ -139,6 +142,7 @@ impl Engine {
         dependencies: &[Dependency],
         body: Body<'_>,
         fence: UnpublishedFence,
+        on_end: Option<KBox<dyn OnEnd>>,
         interruptible: bool,
     ) -> Result<ARef<Fence>> {
         let waits = Waits::new(self.index, dependencies)?;
@@ -159,6 +163,7 @@ impl Engine {
             fence: pending,
             waits,
             end: queue.ring.tail(),
+            on_end,
         });
         self.shared
             .regs

@@ -20,7 +20,7 @@ use super::{
     },
     Backing,
     Mmu,
-    KERNEL, //
+    KERNEL_SPACE, //
 };
 use crate::hw::abi::limits::PAGE_SIZE;
 
@@ -56,9 +56,9 @@ impl Mmu {
         addresses: impl Iterator<Item = DmaAddress>,
     ) -> Result {
         let range = window(pages)?;
-        self.populate(KERNEL, &range, Depth::Pages, |_| ())?;
+        self.populate(KERNEL_SPACE, &range, Depth::Pages, |_| ())?;
         let result = self
-            .with(KERNEL, |table| map_pages(table, &range, addresses))
+            .with(KERNEL_SPACE, |table| map_pages(table, &range, addresses))
             .ok_or(EINVAL)?;
         if result.is_err() {
             self.unmap_window(range);
@@ -66,16 +66,9 @@ impl Mmu {
         result
     }
 
-    /// See [`Gpu::gart_unmap`](crate::hw::Gpu::gart_unmap).
-    pub(in crate::hw) fn gart_unmap(&self, pages: Range<u64>) {
-        if let Ok(range) = window(pages) {
-            self.unmap_window(range);
-        }
-    }
-
     fn unmap_window(&self, range: Range<u64>) {
-        self.with(KERNEL, |table| table.unmap(&range));
-        self.invalidate(KERNEL as u32, range);
+        self.with(KERNEL_SPACE, |table| table.unmap(&range));
+        self.flush(KERNEL_SPACE, range);
     }
 }
 

@@ -2,6 +2,7 @@
 
 //! The MMU: address spaces and the device's cache of their translations.
 
+mod deferred;
 mod gart;
 mod layout;
 mod node;
@@ -12,7 +13,10 @@ use kernel::{
     dma::DmaAddress,
     new_mutex,
     prelude::*,
-    sync::Mutex, //
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use self::{
@@ -38,14 +42,18 @@ use super::{
 };
 use crate::rust::devres::BoundDevice;
 
+pub(crate) use self::deferred::DeferredUnmaps;
 pub(super) use self::layout::KERNEL_BASE;
 
 /// The kernel's address space.
-const KERNEL: usize = 0;
+const KERNEL: u32 = 0;
 
-/// The number of an address space that a VM owns.
-#[derive(Debug)]
-pub(crate) struct SpaceId(u32);
+/// An address space that a VM has, or had: one that was freed is never found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpaceId {
+    number: u32,
+    generation: u64,
+}
 
 /// What is behind a range of addresses.
 #[derive(Clone, Copy, Debug)]
@@ -67,28 +75,46 @@ pub(super) struct Mmu {
     spaces: KVec<Pin<KBox<Space>>>,
 }
 
-/// An address space; none if it is free.
+/// One of the device's address spaces.
+///
+/// Its lock is taken where fences signal: memory must not be allocated while it is held.
 #[pin_data]
 struct Space {
     #[pin]
-    table: Mutex<Option<PageTable>>,
+    state: Mutex<State>,
+}
+
+/// What is in an address space.
+struct State {
+    /// None if it is free.
+    table: Option<PageTable>,
+    /// How often it was freed.
+    generation: u64,
 }
 
 impl SpaceId {
     /// The number that the device knows the address space by.
     pub(crate) fn number(&self) -> u32 {
-        self.0
-    }
-
-    fn index(&self) -> usize {
-        self.0 as usize
+        self.number
     }
 }
+
+/// The kernel's address space, which is never freed.
+const KERNEL_SPACE: SpaceId = SpaceId {
+    number: KERNEL,
+    generation: 0,
+};
 
 impl Space {
     fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            table <- new_mutex!(None, "Space::table"),
+            state <- new_mutex!(
+                State {
+                    table: None,
+                    generation: 0,
+                },
+                "Space::state"
+            ),
         })
     }
 }
@@ -96,12 +122,12 @@ impl Space {
 impl Mmu {
     /// Makes the kernel's address space, with `vram_size` bytes of VRAM mapped. The device does not
     /// use it before [`Self::start`].
-    pub(super) fn new(regs: Regs, bound: BoundDevice, vram_size: u64) -> Result<Pin<KBox<Self>>> {
+    pub(super) fn new(regs: Regs, bound: BoundDevice, vram_size: u64) -> Result<Arc<Self>> {
         let mut spaces = KVec::new();
         for _ in 0..ADDRESS_SPACES {
             spaces.push(KBox::pin_init(Space::new(), GFP_KERNEL)?, GFP_KERNEL)?;
         }
-        let this = KBox::pin_init(
+        let this = Arc::pin_init(
             pin_init!(Self {
                 regs,
                 bound,
@@ -111,10 +137,11 @@ impl Mmu {
             GFP_KERNEL,
         )?;
 
-        *this.space(KERNEL).table.lock() = Some(PageTable::new(&this.bound)?);
+        let table = PageTable::new(&this.bound)?;
+        this.space(KERNEL).state.lock().table = Some(table);
         let range = layout::vram(vram_size);
-        this.populate(KERNEL, &range, Depth::Blocks, |_| ())?;
-        this.with(KERNEL, |table| {
+        this.populate(KERNEL_SPACE, &range, Depth::Blocks, |_| ())?;
+        this.with(KERNEL_SPACE, |table| {
             table.map(&range, Backing::Vram(0), true, Depth::Blocks)
         })
         .ok_or(EINVAL)??;
@@ -123,16 +150,16 @@ impl Mmu {
 
     /// Has the device use the kernel's address space.
     pub(super) fn start(&self) {
-        self.with(KERNEL, |table| {
-            self.regs.set_root(KERNEL as u32, table.root())
+        self.with(KERNEL_SPACE, |table| {
+            self.regs.set_root(KERNEL, table.root())
         });
     }
 
     /// Makes `size` bytes from `address` on readable and writable at `va` in the kernel's space.
     pub(super) fn map_kernel(&self, va: u64, address: DmaAddress, size: u64) -> Result {
         let range = range(va..va.checked_add(size).ok_or(EINVAL)?)?;
-        self.populate(KERNEL, &range, Depth::Pages, |_| ())?;
-        self.with(KERNEL, |table| {
+        self.populate(KERNEL_SPACE, &range, Depth::Pages, |_| ())?;
+        self.with(KERNEL_SPACE, |table| {
             table.map(&range, Backing::System(address), true, Depth::Pages)
         })
         .ok_or(EINVAL)?
@@ -141,12 +168,15 @@ impl Mmu {
     /// Finds a free address space and makes it an empty one.
     pub(super) fn alloc(&self) -> Result<SpaceId> {
         let new = PageTable::new(&self.bound)?;
-        for (number, space) in (0..).zip(&self.spaces).skip(KERNEL + 1) {
-            let mut table = space.table.lock();
-            if table.is_none() {
+        for (number, space) in (0..).zip(&self.spaces).skip(1) {
+            let mut state = space.state.lock();
+            if state.table.is_none() {
                 self.regs.set_root(number, new.root());
-                *table = Some(new);
-                return Ok(SpaceId(number));
+                state.table = Some(new);
+                return Ok(SpaceId {
+                    number,
+                    generation: state.generation,
+                });
             }
         }
         Err(ENOSPC)
@@ -154,29 +184,31 @@ impl Mmu {
 
     /// Frees an address space and all of its tables. No engine may use it any more.
     pub(super) fn free(&self, id: SpaceId) {
-        let mut table = self.space(id.index()).table.lock();
+        let mut state = self.space(id.number).state.lock();
+        if state.generation != id.generation {
+            return;
+        }
         // This forgets the cached translations, too.
-        self.regs.set_root(id.0, 0);
-        let old = table.take();
-        drop(table);
+        self.regs.set_root(id.number, 0);
+        state.generation += 1;
+        let old = state.table.take();
+        drop(state);
         drop(old);
     }
 
     /// See [`Gpu::space_prepare`](super::Gpu::space_prepare).
-    pub(super) fn prepare(&self, id: &SpaceId, va: Range<u64>) -> Result {
+    pub(super) fn prepare(&self, id: SpaceId, va: Range<u64>) -> Result {
         let range = range(va)?;
-        self.populate(id.index(), &range, Depth::Pages, |table| {
-            table.retain(&range)
-        })
+        self.populate(id, &range, Depth::Pages, |table| table.retain(&range))
     }
 
     /// See [`Gpu::space_release`](super::Gpu::space_release).
-    pub(super) fn release(&self, id: &SpaceId, va: Range<u64>) {
+    pub(super) fn release(&self, id: SpaceId, va: Range<u64>) {
         let Ok(range) = range(va) else {
             return;
         };
         let mut garbage = Chain::new();
-        self.with(id.index(), |table| table.release(&range, &mut garbage));
+        self.with(id, |table| table.release(&range, &mut garbage));
         if !garbage.is_empty() {
             self.flush(id, range);
         }
@@ -185,28 +217,40 @@ impl Mmu {
     /// See [`Gpu::space_map`](super::Gpu::space_map).
     pub(super) fn map(
         &self,
-        id: &SpaceId,
+        id: SpaceId,
         va: Range<u64>,
         backing: Backing,
         writable: bool,
     ) -> Result {
         let range = range(va)?;
-        self.with(id.index(), |table| {
+        self.with(id, |table| {
             table.map(&range, backing, writable, Depth::Pages)
         })
-        .ok_or(EINVAL)?
+        .ok_or(ENOENT)?
     }
 
     /// See [`Gpu::space_unmap`](super::Gpu::space_unmap).
-    pub(super) fn unmap(&self, id: &SpaceId, va: Range<u64>) {
+    pub(super) fn unmap(&self, id: SpaceId, va: Range<u64>) {
         if let Ok(range) = range(va) {
-            self.with(id.index(), |table| table.unmap(&range));
+            self.with(id, |table| table.unmap(&range));
+        }
+    }
+
+    /// Unmaps those pages of a range that are mapped to `backing` and what follows it, and has the
+    /// device forget them.
+    fn unmap_backing(&self, id: SpaceId, va: Range<u64>, backing: Backing) {
+        let Ok(range) = range(va) else {
+            return;
+        };
+        let changed = self.with(id, |table| table.unmap_backing(&range, backing));
+        if changed == Some(true) {
+            self.flush(id, range);
         }
     }
 
     /// Has the device forget the translations of a range.
-    pub(super) fn flush(&self, id: &SpaceId, va: Range<u64>) {
-        self.invalidate(id.0, va);
+    pub(super) fn flush(&self, id: SpaceId, va: Range<u64>) {
+        self.invalidate(id.number, va);
     }
 
     fn invalidate(&self, space: u32, va: Range<u64>) {
@@ -221,19 +265,24 @@ impl Mmu {
         self.regs.flush();
     }
 
-    fn space(&self, index: usize) -> &Space {
+    fn space(&self, number: u32) -> &Space {
         // PANIC: There are `ADDRESS_SPACES` of them; a `SpaceId` is made for one of them only.
-        &self.spaces[index]
+        &self.spaces[number as usize]
     }
 
-    fn with<T>(&self, index: usize, f: impl FnOnce(&mut PageTable) -> T) -> Option<T> {
-        Option::as_mut(&mut self.space(index).table.lock()).map(f)
+    /// Calls `f` with the tables of an address space, unless that was freed.
+    fn with<T>(&self, id: SpaceId, f: impl FnOnce(&mut PageTable) -> T) -> Option<T> {
+        let mut state = self.space(id.number).state.lock();
+        if state.generation != id.generation {
+            return None;
+        }
+        state.table.as_mut().map(f)
     }
 
     /// Makes the tables for `range` and runs `then` before anybody can take them away again.
     fn populate(
         &self,
-        index: usize,
+        id: SpaceId,
         range: &Range<u64>,
         depth: Depth,
         then: impl Fn(&mut PageTable),
@@ -241,12 +290,12 @@ impl Mmu {
         let mut pool = Pool::new();
         loop {
             let missing = self
-                .with(index, |table| {
+                .with(id, |table| {
                     table
                         .populate(range, depth, &mut pool)
                         .map(|()| then(table))
                 })
-                .ok_or(EINVAL)?;
+                .ok_or(ENOENT)?;
             match missing {
                 Ok(()) => return Ok(()),
                 Err(count) => pool.fill(&self.bound, count)?,

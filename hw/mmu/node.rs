@@ -34,6 +34,9 @@ use crate::{
     rust::devres::BoundDevice, //
 };
 
+/// What the address of an entry is an address of.
+const APERTURE: u64 = SYSTEM;
+
 const BLOCK_ENTRIES: usize = (BLOCK_64K_SIZE / PAGE_SIZE) as usize;
 
 /// Bit number of an address where the index in a table of `level` starts.
@@ -173,6 +176,44 @@ impl Node {
                 self.set(index, 0);
             }
         }
+    }
+
+    /// Whether the entry at `index`, of level 1, maps a block.
+    pub(super) fn is_block(&self, index: usize) -> bool {
+        self.get(index) & (VALID | LEAF) == VALID | LEAF
+    }
+
+    /// Whether the entry at `index`, a leaf, maps to `target`, an address with its aperture.
+    pub(super) fn maps(&self, index: usize, target: u64) -> bool {
+        let entry = self.get(index);
+        entry & VALID != 0 && entry & (ADDRESS | APERTURE) == target
+    }
+
+    /// Unmaps those pages of `range`, all of this table, of level 0, that are mapped to `target`
+    /// and what follows. Returns whether there were any.
+    pub(super) fn unmap_pages_backing(&self, range: &Range<u64>, target: u64) -> bool {
+        let mut changed = false;
+        for part in cut(range, BLOCK_64K_SIZE) {
+            let target = target + (part.start - range.start);
+            let matches =
+                |index, page: Range<u64>| self.maps(index, target + (page.start - part.start));
+            let count = parts(0, &part)
+                .filter(|(index, page)| matches(*index, page.clone()))
+                .count();
+            if count == 0 {
+                continue;
+            }
+            if count != BLOCK_ENTRIES {
+                self.break_block(part.start);
+            }
+            for (index, page) in parts(0, &part) {
+                if matches(index, page) {
+                    self.set(index, 0);
+                }
+            }
+            changed = true;
+        }
+        changed
     }
 
     /// Turns the block around `address`, if it is one, into separate pages.

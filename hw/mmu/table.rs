@@ -91,10 +91,7 @@ impl PageTable {
         writable: bool,
         depth: Depth,
     ) -> Result {
-        let (address, aperture) = match backing {
-            Backing::Vram(offset) => (offset, 0),
-            Backing::System(address) => (address, SYSTEM),
-        };
+        let (address, aperture) = backing.entry();
         let end = address.checked_add(range.end - range.start).ok_or(EINVAL)?;
         if address % PAGE_SIZE != 0
             || end > 1 << VA_BITS
@@ -108,9 +105,26 @@ impl PageTable {
         Ok(())
     }
 
+    /// Unmaps the pages of `range` that are mapped to `backing` and what follows it. Returns
+    /// whether there were any.
+    pub(super) fn unmap_backing(&mut self, range: &Range<u64>, backing: Backing) -> bool {
+        let (address, aperture) = backing.entry();
+        self.root.unmap_backing(TOP, range, address | aperture)
+    }
+
     /// Unmaps `range`.
     pub(super) fn unmap(&mut self, range: &Range<u64>) {
         self.root.unmap(TOP, range);
+    }
+}
+
+impl Backing {
+    /// The bits of a page-table entry that say so: the address, and what it is an address of.
+    fn entry(self) -> (u64, u64) {
+        match self {
+            Self::Vram(offset) => (offset, 0),
+            Self::System(address) => (address, SYSTEM),
+        }
     }
 }
 
@@ -215,5 +229,27 @@ impl Node {
                 child.unmap(level - 1, &part);
             }
         }
+    }
+
+    /// Unmaps the pages that an entry maps to `target`, an address with its aperture, for the
+    /// first of them and so on.
+    fn unmap_backing(&mut self, level: u32, range: &Range<u64>, target: u64) -> bool {
+        let mut changed = false;
+        for (index, part) in parts(level, range) {
+            let target = target + (part.start - range.start);
+            if level > 1 {
+                if let Some(Some(child)) = self.children.get_mut(index) {
+                    changed |= child.unmap_backing(level - 1, &part, target);
+                }
+            } else if self.is_block(index) && part.end - part.start == BLOCK_2M {
+                if self.maps(index, target) {
+                    self.set(index, 0);
+                    changed = true;
+                }
+            } else if let Some(child) = self.open_valid(index) {
+                changed |= child.unmap_pages_backing(&part, target);
+            }
+        }
+        changed
     }
 }

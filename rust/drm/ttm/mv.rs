@@ -24,7 +24,8 @@ use kernel::{
         PAGE_SHIFT,
         PAGE_SIZE, //
     },
-    prelude::*, //
+    prelude::*,
+    time::Jiffies, //
 };
 
 /// A move that TTM wants done.
@@ -90,6 +91,34 @@ impl<'a, T: DriverBo> Move<'a, T> {
         // ends of a move consume it.
         unsafe { self.bo.add_move_fence(fence) };
         self.null()
+    }
+
+    /// Gives the BO its new resource, to which the content is copied when `fence` signals.
+    ///
+    /// The old resource is given to others behind the fence, which has to wait for all users of
+    /// the BO: with a ghost of the BO, or through the manager if the BO makes room there. At most
+    /// `TTM_NUM_MOVE_FENCES` contexts can have such fences. The fence need not succeed.
+    ///
+    /// C: `ttm_bo_move_accel_cleanup()`.
+    pub fn accelerated(self, fence: &Fence) -> Result<Moved<'a>> {
+        // SAFETY: The BO is reserved, with a slot for the fence as for `null_behind()`, and `new`
+        // is TTM's new resource for it.
+        let ret = unsafe {
+            bindings::ttm_bo_move_accel_cleanup(
+                self.bo.bo().as_raw(),
+                fence.as_raw(),
+                self.evict,
+                true,
+                self.new.as_raw(),
+            )
+        };
+        if ret == 0 {
+            return Ok(Moved(PhantomData));
+        }
+
+        // There was no memory for a ghost, but the content is on its way: go with it.
+        fence.wait(false, Jiffies::MAX)?;
+        self.copied()
     }
 
     /// Gives the BO its new resource after the content was copied. Waits for all users of the old

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Unmapping that is decided on now and done later, where memory cannot be allocated.
+
+use core::ops::Range;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    Backing,
+    Mmu,
+    SpaceId, //
+};
+
+/// Mappings to take away when what is behind them is about to be given to others.
+///
+/// Until then anybody may map other things at the same addresses, or free the address spaces: what
+/// is not mapped as it was noted here stays.
+pub(crate) struct DeferredUnmaps {
+    mmu: Arc<Mmu>,
+    list: KVVec<Unmap>,
+}
+
+struct Unmap {
+    space: SpaceId,
+    va: Range<u64>,
+    backing: Backing,
+}
+
+impl DeferredUnmaps {
+    pub(in crate::hw) fn new(mmu: &Arc<Mmu>) -> Self {
+        Self {
+            mmu: mmu.clone(),
+            list: KVVec::new(),
+        }
+    }
+
+    /// Makes sure that `more` can be pushed without an allocation.
+    pub(crate) fn reserve(&mut self, more: usize) -> Result {
+        Ok(self.list.reserve(more, GFP_KERNEL)?)
+    }
+
+    /// Notes that the addresses `va` of a space are mapped to `backing` and what follows it.
+    ///
+    /// [`ENOSPC`] when there is no room for it; see [`Self::reserve`].
+    pub(crate) fn push(&mut self, space: SpaceId, va: Range<u64>, backing: Backing) -> Result {
+        self.list
+            .push_within_capacity(Unmap { space, va, backing })
+            .map_err(|_| ENOSPC)
+    }
+
+    /// Whether there is nothing to unmap.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Unmaps it all. When this returns, no access is under way that uses it. Allocates nothing.
+    pub(crate) fn run(&mut self) {
+        for Unmap { space, va, backing } in self.list.iter() {
+            self.mmu.unmap_backing(*space, va.clone(), *backing);
+        }
+        self.list.clear();
+    }
+}
