@@ -173,6 +173,11 @@ pub mod regs {
     pub const WRITEBACK_LO: usize = 0x20;
     /// RW. High half of [`WRITEBACK_LO`].
     pub const WRITEBACK_HI: usize = 0x24;
+    /// RO. Nanoseconds that the engine was busy since its reset or the device's, as the
+    /// [`cost`](super::cost) model counts them. Reading it latches [`BUSY_HI`].
+    pub const BUSY_LO: usize = 0x28;
+    /// RO. High half of [`BUSY_LO`] when that was read last.
+    pub const BUSY_HI: usize = 0x2c;
 
     /// WO. Doorbell of engine 0; engine n has it at this plus 4 n. Writing sets the ring's tail:
     /// an offset in bytes, a multiple of 4, below the ring's size.
@@ -339,5 +344,51 @@ pub mod checksum {
     /// Takes one dword into the state.
     pub const fn step(state: u64, dword: u32) -> u64 {
         (state.rotate_left(5) ^ dword as u64).wrapping_mul(MULTIPLIER)
+    }
+}
+
+/// The cost model: what packets cost in device time, on every machine the same.
+///
+/// A packet takes [`PACKET`](cost::PACKET), the time to fetch it and the time to do it. Reads and
+/// writes of a packet overlap, so the slower of the two counts. Each side takes the latency of the
+/// slowest memory that it touches, the time of its bytes, in whole lines, and a walk for each page
+/// that the engine's TLB does not have. Times are in nanoseconds, bandwidths in bytes a
+/// microsecond.
+pub mod cost {
+    /// Bandwidth of VRAM.
+    pub const VRAM_BANDWIDTH: u64 = 400_000;
+    /// Bandwidth of the scratchpad.
+    pub const SCRATCHPAD_BANDWIDTH: u64 = 1_600_000;
+    /// Bandwidth of system memory: what 16 lanes of 16 GT/s leave after the packets' headers.
+    pub const SYSTEM_BANDWIDTH: u64 = 25_600;
+
+    /// Latency of VRAM.
+    pub const VRAM_LATENCY: u64 = 200;
+    /// Latency of the scratchpad.
+    pub const SCRATCHPAD_LATENCY: u64 = 20;
+    /// Latency of system memory.
+    pub const SYSTEM_LATENCY: u64 = 800;
+
+    /// Bytes that memory is accessed in: every line that a packet touches counts as a whole.
+    pub const LINE: u64 = 64;
+
+    /// To decode a packet and start on it.
+    pub const PACKET: u64 = 50;
+    /// A [`packet::TLB_INVALIDATE`](super::packet::TLB_INVALIDATE), beyond that.
+    pub const TLB_INVALIDATE: u64 = 500;
+
+    /// Translations that an engine keeps, of whatever page size.
+    pub const TLB_ENTRIES: usize = 256;
+    /// Of those, in a set; a hash of its address and space tells the set of a page.
+    pub const TLB_WAYS: usize = 4;
+    /// A page walk with the last table in VRAM. Walks overlap with each other and with the
+    /// transfer, so this is less than the latency.
+    pub const WALK_VRAM: u64 = 40;
+    /// A page walk with the last table in system memory.
+    pub const WALK_SYSTEM: u64 = 120;
+
+    /// Picoseconds that `bytes` take at `bandwidth`.
+    pub const fn picoseconds(bytes: u64, bandwidth: u64) -> u64 {
+        bytes / bandwidth * 1_000_000 + bytes % bandwidth * 1_000_000 / bandwidth
     }
 }

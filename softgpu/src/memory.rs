@@ -11,6 +11,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use vm_memory::VolatileSlice;
 
 use crate::abi::limits;
+use crate::cost::{Path, Translations};
 use crate::dma::Dma;
 use crate::fault::{Access, Fault, Reason};
 use crate::mmu::{Mmu, Target};
@@ -34,8 +35,8 @@ pub struct View {
 
 /// Memory behind consecutive addresses of an address space.
 pub enum Piece<'a> {
-    /// This memory.
-    Memory(VolatileSlice<'a>),
+    /// This memory, and the way to it.
+    Memory(Path, VolatileSlice<'a>),
     /// No memory, for so many bytes: reads give zeros, writes are dropped.
     Sparse(u64),
 }
@@ -44,8 +45,16 @@ impl Piece<'_> {
     /// Bytes, at least 1.
     pub fn length(&self) -> u64 {
         match self {
-            Self::Memory(slice) => slice.len() as u64,
+            Self::Memory(_, slice) => slice.len() as u64,
             Self::Sparse(length) => *length,
+        }
+    }
+
+    /// The way to it, if it is memory.
+    pub fn path(&self) -> Option<Path> {
+        match self {
+            Self::Memory(path, _) => Some(*path),
+            Self::Sparse(_) => None,
         }
     }
 }
@@ -81,15 +90,23 @@ impl View {
             }
         }
         let length = found.min(wanted);
-        let memory = match target {
+        let (path, memory) = match target {
             Target::Sparse => return Ok(Piece::Sparse(length)),
-            Target::Vram(offset) => self.vram.slice(offset, length),
-            Target::Scratchpad(offset) => self.scratchpad.slice(offset, length),
-            Target::System(address) => self.dma.slice(address, length, write),
+            Target::Vram(offset) => (Path::Vram, self.vram.slice(offset, length)),
+            Target::Scratchpad(offset) => (Path::Scratchpad, self.scratchpad.slice(offset, length)),
+            Target::System(address) => (Path::System, self.dma.slice(address, length, write)),
         };
         memory
-            .map(Piece::Memory)
+            .map(|memory| Piece::Memory(path, memory))
             .ok_or_else(|| fail(Reason::BadAddress))
+    }
+
+    /// What the translations of `length` bytes from `address`, which are some of a piece, take
+    /// engine number `engine`.
+    pub fn translations(&self, engine: u32, space: u32, address: u64, length: u64) -> Translations {
+        let range = address..address + length;
+        self.mmu
+            .translations(&self.vram, &self.dma, engine, space, range)
     }
 
     /// What is behind `address`, and for how many bytes.

@@ -171,6 +171,8 @@ fn read_engine(engine: &Arc<Engine>, register: usize) -> u32 {
         regs::RING_TAIL => ring.tail,
         regs::WRITEBACK_LO => low(ring.writeback),
         regs::WRITEBACK_HI => high(ring.writeback),
+        regs::BUSY_LO => engine.busy_low(),
+        regs::BUSY_HI => engine.busy_high(),
         _ => 0,
     }
 }
@@ -187,4 +189,32 @@ fn write_engine(engine: &Arc<Engine>, register: usize, value: u32) {
         _ => return,
     };
     engine.set_ring(ring_register, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::Meter;
+    use crate::device::Config;
+
+    #[test]
+    fn busy_time_is_read_as_one() {
+        let device = Device::new(Config::new(2 << 20, None, 0).unwrap()).unwrap();
+        let register = |engine, register| {
+            device.read(regs::ENGINE_BASE + engine * regs::ENGINE_STRIDE + register)
+        };
+        let work = |nanoseconds| Meter::default().pay(&mut device.engines[1].totals(), nanoseconds);
+        work(0x1_ffff_ffff);
+        assert_eq!(
+            register(1, regs::BUSY_HI),
+            0,
+            "not before the low half is read"
+        );
+        assert_eq!(register(1, regs::BUSY_LO), u32::MAX);
+        work(1);
+        assert_eq!(register(1, regs::BUSY_HI), 1, "as it was");
+        assert_eq!(register(1, regs::BUSY_LO), 0);
+        assert_eq!(register(1, regs::BUSY_HI), 2);
+        assert_eq!(register(2, regs::BUSY_LO), 0);
+    }
 }

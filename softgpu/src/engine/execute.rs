@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::abi::regs;
+use crate::abi::{cost, regs};
 use crate::fault::{Access, Fault, Reason, Record};
 use crate::memory::in_range;
 
@@ -18,13 +18,24 @@ const WAIT_FIRST: Duration = Duration::from_micros(10);
 const WAIT_LONGEST: Duration = Duration::from_micros(500);
 
 impl Engine {
-    /// Runs a packet that stands in `space`. True if it asks for the engine's interrupt.
+    /// Runs a packet that stands in `space`, and counts what it costs. True if it asks for the
+    /// engine's interrupt.
     pub(super) fn execute(
         &self,
         transfer: &Transfer<'_>,
         space: u32,
         packet: Packet,
     ) -> Result<bool, Stop> {
+        let besides = match packet {
+            Packet::TlbInvalidate { .. } => cost::TLB_INVALIDATE,
+            _ => 0,
+        };
+        let result = self.perform(transfer, space, packet);
+        transfer.pay(besides);
+        result
+    }
+
+    fn perform(&self, transfer: &Transfer<'_>, space: u32, packet: Packet) -> Result<bool, Stop> {
         match packet {
             Packet::Nop => {}
             Packet::Fence {
@@ -120,9 +131,14 @@ impl Engine {
         value: u64,
     ) -> Result<(), Stop> {
         let mut pause = WAIT_FIRST;
-        while transfer.load(space, address)? < value {
+        // One look costs device time. How many there are depends on the machine.
+        let mut word = transfer.load(space, address)?;
+        transfer.pay(0);
+        while word < value {
             self.pause(pause)?;
             pause = (pause * 2).min(WAIT_LONGEST);
+            word = transfer.load(space, address)?;
+            transfer.forget();
         }
         Ok(())
     }

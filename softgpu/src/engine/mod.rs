@@ -13,12 +13,13 @@ mod source;
 mod transfer;
 mod worker;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::abi::class;
+use crate::cost::Totals;
 use crate::fault::{Fault, FaultQueue};
 use crate::irq::Irqs;
 use crate::memory::Memory;
@@ -98,6 +99,9 @@ pub struct Engine {
     idle: Condvar,
     /// The packet under way is to stop.
     stop: AtomicBool,
+    totals: Mutex<Totals>,
+    /// High half of the busy time, for the register.
+    busy_high: AtomicU32,
 }
 
 impl Engine {
@@ -115,6 +119,8 @@ impl Engine {
             wake: Condvar::new(),
             idle: Condvar::new(),
             stop: AtomicBool::new(false),
+            totals: Mutex::default(),
+            busy_high: AtomicU32::new(0),
         });
         let worker = Arc::clone(&engine);
         let thread = thread::Builder::new()
@@ -155,6 +161,23 @@ impl Engine {
     /// The registers of its ring.
     pub fn ring(&self) -> Ring {
         self.lock().ring
+    }
+
+    /// What it did since its reset.
+    pub fn totals(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Low half of the nanoseconds that it was busy; keeps the high half for later.
+    pub fn busy_low(&self) -> u32 {
+        let busy = self.totals().busy();
+        self.busy_high.store((busy >> 32) as u32, Ordering::Relaxed);
+        busy as u32
+    }
+
+    /// High half of the nanoseconds when [`busy_low`](Self::busy_low) was asked last.
+    pub fn busy_high(&self) -> u32 {
+        self.busy_high.load(Ordering::Relaxed)
     }
 
     /// Lets it fetch packets, or not.
@@ -216,6 +239,8 @@ impl Engine {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         self.stop.store(false, Ordering::Relaxed);
+        *self.totals() = Totals::default();
+        self.busy_high.store(0, Ordering::Relaxed);
         state.halted = false;
         state
     }

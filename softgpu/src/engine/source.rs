@@ -23,8 +23,23 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The packet at `offset`, of which `available` bytes follow, not 0.
+    /// The packet at `offset`, of which `available` bytes follow, not 0. Counts what the fetch
+    /// costs.
     pub(super) fn fetch(
+        &self,
+        transfer: &Transfer<'_>,
+        class: Class,
+        offset: u32,
+        available: u32,
+    ) -> Result<Fetched, Stop> {
+        let fetched = self.read_packet(transfer, class, offset, available);
+        // The rest of a buffer is fetched while its packets run. A ring may get more at any time,
+        // so each of its packets is looked for when its turn comes.
+        transfer.pay_fetch(self.level == Level::Indirect && offset != 0);
+        fetched
+    }
+
+    fn read_packet(
         &self,
         transfer: &Transfer<'_>,
         class: Class,

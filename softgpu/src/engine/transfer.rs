@@ -4,13 +4,15 @@
 //!
 //! Between two pieces the memory is unlocked and the engine may be stopped.
 
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 
 use vm_memory::{Bytes, VolatileSlice};
 
 use crate::abi::checksum;
+use crate::cost::Meter;
 use crate::fault::{Access, Fault, Reason};
-use crate::memory::{Piece, in_range};
+use crate::memory::{Piece, View, in_range};
 
 use super::{Engine, Stop};
 
@@ -20,11 +22,49 @@ const BUFFER: usize = 64 << 10;
 /// The accesses of an engine.
 pub(super) struct Transfer<'a> {
     engine: &'a Engine,
+    meter: RefCell<Meter>,
 }
 
 impl<'a> Transfer<'a> {
     pub(super) fn new(engine: &'a Engine) -> Self {
-        Self { engine }
+        Self {
+            engine,
+            meter: RefCell::default(),
+        }
+    }
+
+    /// Counts the fetch of a packet.
+    pub(super) fn pay_fetch(&self, ahead: bool) {
+        let mut totals = self.engine.totals();
+        self.meter.borrow_mut().pay_fetch(&mut totals, ahead);
+    }
+
+    /// Counts what a packet did, and nanoseconds `besides`.
+    pub(super) fn pay(&self, besides: u64) {
+        self.meter
+            .borrow_mut()
+            .pay(&mut self.engine.totals(), besides);
+    }
+
+    /// Forgets what has not been counted yet.
+    pub(super) fn forget(&self) {
+        self.meter.replace(Meter::default());
+    }
+
+    /// Notes that `length` bytes of a piece at `address` are accessed.
+    fn note(
+        &self,
+        view: &View,
+        space: u32,
+        address: u64,
+        length: u64,
+        access: Access,
+        piece: &Piece<'_>,
+    ) {
+        let translations = view.translations(self.engine.number, space, address, length);
+        self.meter
+            .borrow_mut()
+            .note(access, piece.path(), address, length, translations);
     }
 
     /// Fetches packets.
@@ -38,7 +78,7 @@ impl<'a> Transfer<'a> {
                 let done = done as usize;
                 let into = &mut into[done..done + piece.length() as usize];
                 match piece {
-                    Piece::Memory(memory) => {
+                    Piece::Memory(_, memory) => {
                         memory.copy_to(into);
                     }
                     Piece::Sparse(_) => into.fill(0),
@@ -65,11 +105,18 @@ impl<'a> Transfer<'a> {
             let from = view.piece(space, source + done, left, Access::Read)?;
             let to = view.piece(space, destination + done, from.length(), Access::Write)?;
             match (&from, &to) {
-                (Piece::Memory(from), Piece::Memory(to)) => from.copy_to_volatile_slice(*to),
-                (Piece::Sparse(_), Piece::Memory(to)) => repeat(to, &[0; 4096]),
+                (Piece::Memory(_, from), Piece::Memory(_, to)) => from.copy_to_volatile_slice(*to),
+                (Piece::Sparse(_), Piece::Memory(_, to)) => repeat(to, &[0; 4096]),
                 (_, Piece::Sparse(_)) => {}
             }
-            done += to.length();
+            let length = to.length();
+            for (start, access, piece) in [
+                (source, Access::Read, &from),
+                (destination, Access::Write, &to),
+            ] {
+                self.note(&view, space, start + done, length, access, piece);
+            }
+            done += length;
         }
         Ok(())
     }
@@ -90,7 +137,7 @@ impl<'a> Transfer<'a> {
             bytes,
             Access::Write,
             |_, piece| match piece {
-                Piece::Memory(memory) => repeat(&memory, &buffer),
+                Piece::Memory(_, memory) => repeat(&memory, &buffer),
                 Piece::Sparse(_) => {}
             },
         )
@@ -104,7 +151,7 @@ impl<'a> Transfer<'a> {
             data.len() as u64,
             Access::Write,
             |done, piece| match piece {
-                Piece::Memory(memory) => memory.copy_from(&data[done as usize..]),
+                Piece::Memory(_, memory) => memory.copy_from(&data[done as usize..]),
                 Piece::Sparse(_) => {}
             },
         )
@@ -115,7 +162,7 @@ impl<'a> Transfer<'a> {
         let mut buffer = vec![0; BUFFER];
         let mut state = 0;
         self.pieces(space, source, bytes, Access::Read, |_, piece| match piece {
-            Piece::Memory(memory) => {
+            Piece::Memory(_, memory) => {
                 let mut done = 0;
                 while done < memory.len() {
                     let Ok(rest) = memory.offset(done) else { break };
@@ -138,8 +185,10 @@ impl<'a> Transfer<'a> {
     /// Reads an aligned 64-bit word, after which nothing later is read before it.
     pub(super) fn load(&self, space: u32, address: u64) -> Result<u64, Stop> {
         let view = self.engine.shared.memory.read();
-        match view.piece(space, address, 8, Access::Read)? {
-            Piece::Memory(memory) => memory
+        let piece = view.piece(space, address, 8, Access::Read)?;
+        self.note(&view, space, address, 8, Access::Read, &piece);
+        match piece {
+            Piece::Memory(_, memory) => memory
                 .load::<u64>(0, Ordering::Acquire)
                 .map(u64::from_le)
                 .map_err(|_| misaligned(space, address, Access::Read).into()),
@@ -150,8 +199,10 @@ impl<'a> Transfer<'a> {
     /// Writes an aligned 64-bit word, visible after everything that was written before.
     pub(super) fn store(&self, space: u32, address: u64, value: u64) -> Result<(), Stop> {
         let view = self.engine.shared.memory.read();
-        match view.piece(space, address, 8, Access::Write)? {
-            Piece::Memory(memory) => memory
+        let piece = view.piece(space, address, 8, Access::Write)?;
+        self.note(&view, space, address, 8, Access::Write, &piece);
+        match piece {
+            Piece::Memory(_, memory) => memory
                 .store(value.to_le(), 0, Ordering::Release)
                 .map_err(|_| misaligned(space, address, Access::Write).into()),
             Piece::Sparse(_) => Ok(()),
@@ -174,6 +225,7 @@ impl<'a> Transfer<'a> {
             let view = self.engine.shared.memory.read();
             let piece = view.piece(space, address + done, bytes - done, access)?;
             let length = piece.length();
+            self.note(&view, space, address + done, length, access, &piece);
             each(done, piece);
             done += length;
         }

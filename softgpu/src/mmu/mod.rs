@@ -2,26 +2,34 @@
 
 //! Address spaces, their page tables and the TLB.
 
+mod engine_tlb;
 mod tlb;
 mod walk;
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::abi::limits;
+use crate::abi::{limits, pte};
+use crate::cost::{Path, Translations};
 use crate::dma::Dma;
 use crate::fault::Reason;
 use crate::vram::Vram;
 
+use engine_tlb::EngineTlb;
 use tlb::Tlb;
 pub use walk::{Page, Target};
 
 const SPACES: usize = limits::ADDRESS_SPACES as usize;
+
+/// Sizes of pages, smallest first.
+const SIZES: [u64; 3] = [limits::PAGE_SIZE, pte::BLOCK_64K_SIZE, pte::BLOCK_2M];
 
 /// The MMU: a root for each address space, and what it remembers of their page tables.
 #[derive(Default)]
 pub struct Mmu {
     roots: [u64; SPACES],
     tlb: Mutex<Tlb>,
+    engines: [Mutex<EngineTlb>; limits::MAX_ENGINES as usize],
 }
 
 impl Mmu {
@@ -41,19 +49,64 @@ impl Mmu {
         Ok(page)
     }
 
+    /// What the translations of a range, which is not empty and has been looked up, take engine
+    /// number `engine`.
+    pub fn translations(
+        &self,
+        vram: &Vram,
+        dma: &Dma,
+        engine: u32,
+        space: u32,
+        range: Range<u64>,
+    ) -> Translations {
+        let mut tlb = self.engines[engine as usize]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut translations = Translations::default();
+        let mut at = range.start;
+        while at < range.end {
+            if let Some(end) = tlb.hit(space, at) {
+                translations.hits += 1;
+                at = end;
+            } else if let Ok(page) = self.lookup(vram, dma, space, at) {
+                tlb.insert(space, page.start, page.size);
+                match page.table {
+                    Path::System => translations.system_walks += 1,
+                    _ => translations.vram_walks += 1,
+                }
+                at = page.start + page.size;
+            } else {
+                // The guest has changed the table since.
+                break;
+            }
+        }
+        translations
+    }
+
     /// Gives `space` a root and forgets its translations.
     pub fn set_root(&mut self, space: u32, root: u64) {
         self.roots[space as usize] = root;
-        self.tlb().forget_space(space);
+        self.invalidate(space, 0, 0);
     }
 
     /// Forgets the translations of `size` bytes of `space` from `start`; of all of it if `size` is
     /// 0.
     pub fn invalidate(&mut self, space: u32, start: u64, size: u64) {
+        let end = match size {
+            0 => u64::MAX,
+            size => start.saturating_add(size),
+        };
+        let start = if size == 0 { 0 } else { start };
         if size == 0 {
             self.tlb().forget_space(space);
         } else {
-            self.tlb().forget(space, start, start.saturating_add(size));
+            self.tlb().forget(space, start, end);
+        }
+        for engine in &mut self.engines {
+            engine
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner)
+                .forget(space, start, end);
         }
     }
 
@@ -61,5 +114,6 @@ impl Mmu {
     pub fn reset(&mut self) {
         self.roots = Default::default();
         self.tlb().forget_all();
+        self.engines = Default::default();
     }
 }

@@ -4,14 +4,11 @@
 
 use std::collections::HashMap;
 
+use super::SIZES;
 use super::walk::Page;
-use crate::abi::{limits, pte};
 
 /// Translations of one page size that are kept before all of that size are dropped.
 const CAPACITY: usize = 1 << 16;
-
-/// Sizes of pages, smallest first.
-const SIZES: [u64; 3] = [limits::PAGE_SIZE, pte::BLOCK_64K_SIZE, pte::BLOCK_2M];
 
 #[derive(Default)]
 pub(super) struct Tlb {
@@ -68,6 +65,7 @@ impl Tlb {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cost::Path;
     use crate::mmu::Target;
 
     fn page(start: u64, size: u64) -> Page {
@@ -76,6 +74,7 @@ mod tests {
             size,
             target: Target::Vram(start),
             writable: true,
+            table: Path::Vram,
         }
     }
 

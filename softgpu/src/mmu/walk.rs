@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use vm_memory::Bytes;
 
 use crate::abi::{limits, pte};
+use crate::cost::Path;
 use crate::dma::Dma;
 use crate::fault::Reason;
 use crate::vram::Vram;
@@ -61,6 +62,8 @@ pub struct Page {
     pub target: Target,
     /// Whether it may be written.
     pub writable: bool,
+    /// Where the table is that it is in.
+    pub table: Path,
 }
 
 /// Walks down from `root` to the page at `address`, an address that exists.
@@ -73,7 +76,8 @@ pub(super) fn walk(vram: &Vram, dma: &Dma, root: u64, address: u64) -> Result<Pa
     for level in (0..pte::LEVELS).rev() {
         let shift = 12 + 9 * level;
         let index = address >> shift & (pte::ENTRIES as u64 - 1);
-        entry = load(vram, dma, entry, index)?;
+        let table = entry;
+        entry = load(vram, dma, table, index)?;
         check(entry)?;
         let (leaf, reserved) = match level {
             0 => (true, pte::LEAF),
@@ -84,7 +88,7 @@ pub(super) fn walk(vram: &Vram, dma: &Dma, root: u64, address: u64) -> Result<Pa
             return Err(Reason::BadEntry);
         }
         if leaf {
-            return page(entry, level, address);
+            return page(entry, table, level, address);
         }
     }
     unreachable!("an entry of level 0 is a leaf or an error");
@@ -114,7 +118,7 @@ fn load(vram: &Vram, dma: &Dma, parent: u64, index: u64) -> Result<u64, Reason> 
         .ok_or(Reason::BadAddress)
 }
 
-fn page(entry: u64, level: u32, address: u64) -> Result<Page, Reason> {
+fn page(entry: u64, table: u64, level: u32, address: u64) -> Result<Page, Reason> {
     let size = match level {
         1 => pte::BLOCK_2M,
         _ if entry & pte::BLOCK_64K != 0 => pte::BLOCK_64K_SIZE,
@@ -142,5 +146,10 @@ fn page(entry: u64, level: u32, address: u64) -> Result<Page, Reason> {
         size,
         target,
         writable: entry & pte::WRITABLE != 0,
+        table: if table & pte::SYSTEM != 0 {
+            Path::System
+        } else {
+            Path::Vram
+        },
     })
 }

@@ -129,7 +129,7 @@ fn entry() -> impl Strategy<Value = (u64, u64)> {
         (0..RAM_SIZE / PAGE).prop_map(|page| (RAM + page * PAGE) | pte::SYSTEM),
         (0..RAM_SIZE >> 21).prop_map(|block| (RAM + (block << 21)) | pte::SYSTEM | pte::LEAF),
         (0..2 * VRAM_SIZE / PAGE).prop_map(|page| page * PAGE),
-        (0..2 * SCRATCHPAD_SIZE / PAGE).prop_map(|page| page * PAGE | pte::SCRATCHPAD),
+        (0..2 * SCRATCHPAD_SIZE / PAGE).prop_map(|page| (page * PAGE) | pte::SCRATCHPAD),
         // The guest's memory that is not the device's.
         (0..64u64).prop_map(|page| (RAM + RAM_SIZE + page * PAGE) | pte::SYSTEM),
         (1..64u64).prop_map(|page| (RAM - page * PAGE) | pte::SYSTEM),
@@ -205,6 +205,7 @@ impl Guarded {
         gpu.write(regs::RESET, regs::RESET_MAGIC);
         gpu.dma_map(RAM, RAM_SIZE, GUARD, &self.file);
         gpu.prepare();
+        gpu.clear_fences();
         gpu.new_space(SPACE);
         let root = regs::AS_BASE + SPACE as usize * regs::AS_STRIDE;
         // The kernel's tables: what is random there is seen by both.

@@ -453,6 +453,13 @@ impl Gpu {
         self.ram64(FENCES + engine as u64 * 8)
     }
 
+    /// Forgets what fences have written, or whatever else is in their place.
+    pub(crate) fn clear_fences(&self) {
+        for engine in 0..ENGINES as u64 {
+            self.set_ram64(FENCES + engine * 8, 0);
+        }
+    }
+
     /// Submits packets and a fence; the fence's value.
     pub(crate) fn start(&mut self, engine: usize, stream: Stream) -> u64 {
         self.fences[engine] += 1;

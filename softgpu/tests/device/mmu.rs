@@ -4,7 +4,7 @@
 
 use softgpu::abi::{limits, pte, regs};
 
-use crate::gpu::{COPY, DATA, Gpu, PageSize, RAM, RENDER, content, noise};
+use crate::gpu::{COPY, DATA, Gpu, PageSize, RAM, RENDER, content, noise, wait_for};
 use crate::stream::Stream;
 
 const SPACE: u32 = 3;
@@ -294,8 +294,9 @@ fn no_old_translation_is_used_after_an_invalidation() {
         value - 1,
         "the engine was at it all the time"
     );
+    wait_for("fill of the new memory", || {
+        content(gpu.ram_at(DATA, 4)) == [0xaa; 4]
+    });
     gpu.write_engine(COPY, regs::ENGINE_CONTROL, regs::CONTROL_RESET);
     gpu.assert_no_fault();
-    let filled = content(gpu.ram_at(DATA, 4));
-    assert_eq!(filled, [0xaa; 4]);
 }
