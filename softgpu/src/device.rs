@@ -2,7 +2,7 @@
 
 //! The GPU without its PCI side.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, ensure};
@@ -68,13 +68,21 @@ impl Config {
     }
 }
 
+/// What the registers keep.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) latches: Latches,
+    pub(crate) resets: u32,
+    pub(crate) removed: bool,
+}
+
 /// A GPU: its registers (in `registers.rs`), and what they control.
 pub struct Device {
     pub(crate) config: Config,
     pub(crate) shared: Arc<Shared>,
     pub(crate) engines: Vec<Arc<Engine>>,
-    pub(crate) latches: Latches,
-    pub(crate) resets: u32,
+    /// Accesses to registers, resets and the removal come one after the other.
+    state: Mutex<State>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -90,8 +98,7 @@ impl Device {
             config,
             shared,
             engines: Vec::new(),
-            latches: Latches::default(),
-            resets: 0,
+            state: Mutex::default(),
             threads: Vec::new(),
         };
         for (number, class) in (0..).zip(ENGINES) {
@@ -113,8 +120,26 @@ impl Device {
         &self.shared
     }
 
+    /// The engines, by number.
+    pub fn engines(&self) -> &[Arc<Engine>] {
+        &self.engines
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Number of resets since power on.
+    pub fn resets(&self) -> u32 {
+        self.lock().resets
+    }
+
     /// Loses all state and the content of VRAM and scratchpad.
-    pub fn reset(&mut self) {
+    pub fn reset(&self) {
+        self.reset_state(&mut self.lock());
+    }
+
+    pub(crate) fn reset_state(&self, state: &mut State) {
         for engine in &self.engines {
             engine.reset_all();
         }
@@ -126,12 +151,41 @@ impl Device {
         }
         self.shared.faults.clear();
         self.shared.irqs.reset();
-        self.latches = Latches::default();
-        self.resets = self.resets.wrapping_add(1);
+        state.latches = Latches::default();
+        state.resets = state.resets.wrapping_add(1);
+    }
+
+    /// Takes the GPU off the bus, for good: its registers read as ones, and it does nothing more.
+    pub fn remove(&self) {
+        let mut state = self.lock();
+        self.reset_state(&mut state);
+        state.removed = true;
+        let mut view = self.shared.memory.write();
+        view.dma.unmap_all();
+        view.dma.set_bus_master(false);
+        self.shared.irqs.set_bus_master(false);
+    }
+
+    /// As [`remove`](Self::remove), for a client that stays and goes on looking: what BAR 2 shows
+    /// becomes ones too.
+    pub fn pull_out(&self) {
+        self.remove();
+        self.shared
+            .memory
+            .write()
+            .vram
+            .set_ones(self.config.visible);
+    }
+
+    /// Whether it was taken off the bus.
+    pub fn removed(&self) -> bool {
+        self.lock().removed
     }
 
     /// Follows the bus master bit of the PCI command register.
     pub fn set_bus_master(&self, allowed: bool) {
+        let state = self.lock();
+        let allowed = allowed && !state.removed;
         self.shared.memory.write().dma.set_bus_master(allowed);
         self.shared.irqs.set_bus_master(allowed);
     }

@@ -17,19 +17,25 @@ struct State {
     /// MSI-X messages are memory writes: without bus mastering there are none.
     bus_master: bool,
     events: [Option<File>; VECTORS],
+    /// Messages that are to get lost.
+    losses: [u32; VECTORS],
 }
 
 impl State {
     /// Sends the messages of `vectors` that may be sent.
-    fn send(&self, vectors: u32) {
+    fn send(&mut self, vectors: u32) {
         let vectors = vectors & self.enabled;
         if !self.bus_master {
             return;
         }
-        for (vector, event) in self.events.iter().enumerate() {
+        for (vector, (event, losses)) in self.events.iter().zip(&mut self.losses).enumerate() {
             if let Some(mut event) = event.as_ref()
                 && vectors & 1 << vector != 0
             {
+                if *losses > 0 {
+                    *losses -= 1;
+                    continue;
+                }
                 // An event that cannot be counted any more is one that nobody takes.
                 let _ = event.write_all(&1u64.to_ne_bytes());
             }
@@ -37,7 +43,7 @@ impl State {
     }
 
     /// Sends what could not be sent before.
-    fn send_pending(&self) {
+    fn send_pending(&mut self) {
         self.send(self.pending);
     }
 }
@@ -78,7 +84,8 @@ impl Irqs {
         let mut state = self.lock();
         let new = vectors & !state.enabled;
         state.enabled = vectors & ((1 << MAX_VECTORS) - 1);
-        state.send(state.pending & new);
+        let pending = state.pending & new;
+        state.send(pending);
     }
 
     /// Follows the bus master bit of the PCI command register.
@@ -98,7 +105,8 @@ impl Irqs {
             let connected = event.is_some();
             state.events[vector as usize] = event;
             if connected {
-                state.send(state.pending & 1 << vector);
+                let pending = state.pending & 1 << vector;
+                state.send(pending);
             }
         }
     }
@@ -106,6 +114,17 @@ impl Irqs {
     /// Disconnects all vectors.
     pub fn disconnect(&self) {
         self.lock().events = Default::default();
+    }
+
+    /// Loses the next `count` messages of a vector. False if there is no such vector.
+    pub fn lose(&self, vector: u32, count: u32) -> bool {
+        match self.lock().losses.get_mut(vector as usize) {
+            Some(losses) => {
+                *losses = count;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Sends messages of vectors as if the device had raised them, for a client that asks.

@@ -2,18 +2,20 @@
 
 //! A virtual discrete GPU: a PCI device for QEMU, over the vfio-user protocol.
 //!
-//! [`server`] speaks the protocol and owns the PCI side ([`config_space`]); [`device`] is the GPU:
+//! [`host`] has the GPUs of the process and the control socket. [`server`] speaks the protocol and owns the PCI side ([`config_space`]); [`device`] is the GPU:
 //! its registers, [`memory`] as its engines reach it through the [`mmu`], the [`engine`]s, what
 //! they [`cost`], their [`fault`]s and interrupts ([`irq`]). `docs/hardware.md` is the programmer's manual.
 
 #[path = "../../hw/abi.rs"]
 pub mod abi;
 pub mod config_space;
+mod control;
 pub mod cost;
 pub mod device;
 pub mod dma;
 pub mod engine;
 pub mod fault;
+pub mod host;
 pub mod irq;
 pub mod memory;
 pub mod mmu;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The command `softgpu`: a virtual GPU for one QEMU.
+//! The command `softgpu`: virtual GPUs for QEMU.
+
+mod gpu_option;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,19 +11,23 @@ use std::thread;
 
 use anyhow::Context;
 use clap::Parser;
+use gpu_option::GpuOption;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use softgpu::device::Config;
-use softgpu::server::Endpoint;
+use softgpu::host::Host;
 use softgpu::size;
 
-/// A virtual discrete GPU, for a vfio-user-pci device of QEMU. It ends with its client.
+/// Virtual discrete GPUs, for vfio-user-pci devices of QEMU. They end with their clients.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Where to listen for QEMU.
-    #[arg(long)]
-    socket: PathBuf,
+    /// Where to listen for the client of a GPU.
+    #[arg(long, required_unless_present = "gpu", conflicts_with = "gpu")]
+    socket: Option<PathBuf>,
+    /// One of several GPUs: socket=PATH[,vram=SIZE][,visible=SIZE][,scratchpad=SIZE]
+    #[arg(long, value_name = "GPU", value_parser = gpu_option::parse)]
+    gpu: Vec<GpuOption>,
     /// Size of VRAM, a multiple of 2 MiB.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256M")]
     vram: u64,
@@ -31,17 +37,44 @@ struct Arguments {
     /// Size of the scratchpad, the memory on the chip, a multiple of 4 KiB; 0 for none.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256K")]
     scratchpad: u64,
+    /// Where to listen for commands: trouble on demand, and counters.
+    #[arg(long, value_name = "PATH")]
+    control: Option<PathBuf>,
 }
 
-/// Ends the process at a signal that asks for it, without leaving the socket behind.
-fn end_at_signal(mut signals: Signals, socket: &Path) -> anyhow::Result<()> {
-    let socket = socket.to_owned();
+impl Arguments {
+    /// What a GPU is to have.
+    fn config(&self, gpu: &GpuOption) -> anyhow::Result<Config> {
+        Config::new(
+            gpu.vram.unwrap_or(self.vram),
+            gpu.visible.or(self.visible),
+            gpu.scratchpad.unwrap_or(self.scratchpad),
+        )
+    }
+
+    /// The GPUs that are asked for, and where to listen for their clients.
+    fn gpus(&self) -> anyhow::Result<Vec<(&Path, Config)>> {
+        let mut gpus = Vec::new();
+        if let Some(socket) = &self.socket {
+            gpus.push((socket.as_path(), self.config(&GpuOption::default())?));
+        }
+        for gpu in &self.gpu {
+            gpus.push((gpu.socket.as_path(), self.config(gpu)?));
+        }
+        Ok(gpus)
+    }
+}
+
+/// Ends the process at a signal that asks for it, without leaving the sockets behind.
+fn end_at_signal(mut signals: Signals, sockets: Vec<PathBuf>) -> anyhow::Result<()> {
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
             if signals.forever().next().is_some() {
-                // Whether it is still there or not, the process ends.
-                let _ = fs::remove_file(&socket);
+                for socket in sockets {
+                    // Whether it is still there or not, the process ends.
+                    let _ = fs::remove_file(socket);
+                }
                 process::exit(0);
             }
         })
@@ -50,12 +83,16 @@ fn end_at_signal(mut signals: Signals, socket: &Path) -> anyhow::Result<()> {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let config = Config::new(arguments.vram, arguments.visible, arguments.scratchpad)?;
+    let gpus = arguments.gpus()?;
+    let sockets = gpus.iter().map(|(socket, _)| *socket);
+    let sockets = sockets
+        .chain(arguments.control.as_deref())
+        .map(Path::to_owned);
     // From here on a signal waits until there is something to clean up.
     let signals = Signals::new([SIGTERM, SIGINT]).context("cannot handle signals")?;
-    let mut endpoint = Endpoint::new(&arguments.socket, config)?;
-    end_at_signal(signals, &arguments.socket)?;
-    endpoint.run()
+    let host = Host::new(&gpus, arguments.control.as_deref())?;
+    end_at_signal(signals, sockets.collect())?;
+    host.run()
 }
 
 fn main() -> ExitCode {

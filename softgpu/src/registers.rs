@@ -52,10 +52,15 @@ fn block(offset: usize, base: usize, stride: usize) -> (usize, usize) {
 }
 
 impl Device {
-    /// Reads the register at `offset`. One that does not exist reads 0.
+    /// Reads the register at `offset`. One that does not exist reads 0; all of a GPU that was
+    /// removed read as ones.
     pub fn read(&self, offset: usize) -> u32 {
         let config = self.config;
-        let latches = &self.latches;
+        let state = self.lock();
+        if state.removed {
+            return u32::MAX;
+        }
+        let latches = &state.latches;
         match offset {
             regs::ID => regs::ID_MAGIC,
             regs::REVISION => regs::REVISION_MAJOR << 16 | REVISION_MINOR,
@@ -66,7 +71,7 @@ impl Device {
             regs::VISIBLE_SIZE_HI => high(config.visible),
             regs::ENGINES => self.engines.len() as u32,
             regs::ADDRESS_SPACES => limits::ADDRESS_SPACES,
-            regs::RESET_COUNT => self.resets,
+            regs::RESET_COUNT => state.resets,
             regs::SCRATCHPAD_SIZE => low(config.scratchpad),
 
             regs::INT_STATUS => self.shared.irqs.pending(),
@@ -103,21 +108,26 @@ impl Device {
     }
 
     /// Writes the register at `offset`, if it exists and can be written.
-    pub fn write(&mut self, offset: usize, value: u32) {
+    pub fn write(&self, offset: usize, value: u32) {
+        let mut state = self.lock();
+        if state.removed {
+            return;
+        }
+        let latches = &mut state.latches;
         match offset {
-            regs::SCRATCH => self.latches.scratch = value,
-            regs::RESET if value == regs::RESET_MAGIC => self.reset(),
+            regs::SCRATCH => latches.scratch = value,
+            regs::RESET if value == regs::RESET_MAGIC => self.reset_state(&mut state),
 
             regs::INT_CLEAR => self.shared.irqs.clear(value),
             regs::INT_ENABLE => self.shared.irqs.set_enabled(value),
             regs::FAULT_POP => self.shared.faults.pop(),
 
-            regs::TLB_START_LO => self.latches.tlb_start.low = value,
-            regs::TLB_START_HI => self.latches.tlb_start.high = value,
-            regs::TLB_SIZE_LO => self.latches.tlb_size.low = value,
-            regs::TLB_SIZE_HI => self.latches.tlb_size.high = value,
+            regs::TLB_START_LO => latches.tlb_start.low = value,
+            regs::TLB_START_HI => latches.tlb_start.high = value,
+            regs::TLB_SIZE_LO => latches.tlb_size.low = value,
+            regs::TLB_SIZE_HI => latches.tlb_size.high = value,
             regs::TLB_INVALIDATE if value < limits::ADDRESS_SPACES => {
-                let (start, size) = (self.latches.tlb_start.get(), self.latches.tlb_size.get());
+                let (start, size) = (latches.tlb_start.get(), latches.tlb_size.get());
                 self.shared
                     .memory
                     .write()
@@ -127,7 +137,7 @@ impl Device {
 
             regs::AS_BASE..AS_END => {
                 let (space, register) = block(offset, regs::AS_BASE, regs::AS_STRIDE);
-                let root = &mut self.latches.roots[space];
+                let root = &mut latches.roots[space];
                 match register {
                     regs::AS_ROOT_LO => root.low = value,
                     regs::AS_ROOT_HI => {

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use vfio_bindings::bindings::vfio::{
@@ -41,7 +42,7 @@ impl Endpoint {
     /// Powers a GPU on and listens at `path`. A socket that nobody listens at any more is replaced.
     pub fn new(path: &Path, config: Config) -> anyhow::Result<Self> {
         socket::refuse_taken(path)?;
-        let device = Device::new(config)?;
+        let device = Arc::new(Device::new(config)?);
         let fd = device.shared().memory.read().vram.fd();
         let regions = (0..VFIO_PCI_NUM_REGIONS)
             .map(|index| region(index, config, fd))
@@ -55,9 +56,16 @@ impl Endpoint {
         })
     }
 
-    /// Serves one client until it is gone.
+    /// The GPU.
+    pub fn device(&self) -> &Arc<Device> {
+        self.backend.device()
+    }
+
+    /// Serves one client until it is gone; then the GPU has no bus any more.
     pub fn run(&mut self) -> anyhow::Result<()> {
-        match self.server.run(&mut self.backend) {
+        let result = self.server.run(&mut self.backend);
+        self.device().remove();
+        match result {
             Err(error) if !is_disconnect(&error) => {
                 Err(error).context("the connection to the client failed")
             }
@@ -123,14 +131,14 @@ fn irq(index: u32) -> IrqInfo {
 /// Nothing that a guest can do makes these functions fail: the protocol has no way to tell it, and
 /// a real device has none either.
 pub struct Backend {
-    device: Device,
+    device: Arc<Device>,
     config: ConfigSpace,
     msix: MsixTable,
 }
 
 impl Backend {
     /// The function of a GPU.
-    pub fn new(device: Device) -> Self {
+    pub fn new(device: Arc<Device>) -> Self {
         Self {
             config: ConfigSpace::new(device.config().visible),
             device,
@@ -139,7 +147,7 @@ impl Backend {
     }
 
     /// The GPU.
-    pub fn device(&self) -> &Device {
+    pub fn device(&self) -> &Arc<Device> {
         &self.device
     }
 
@@ -196,11 +204,14 @@ fn registers(offset: u64, length: usize) -> Option<usize> {
 
 impl ServerBackend for Backend {
     fn region_read(&mut self, region: u32, offset: u64, data: &mut [u8]) -> io::Result<()> {
+        data.fill(0xff);
+        if self.device.removed() {
+            return Ok(());
+        }
         if region == VFIO_PCI_CONFIG_REGION_INDEX {
             self.config.read(offset, data);
             return Ok(());
         }
-        data.fill(0xff);
         if !self.config.powered() {
             return Ok(());
         }
@@ -223,6 +234,9 @@ impl ServerBackend for Backend {
     }
 
     fn region_write(&mut self, region: u32, offset: u64, data: &[u8]) -> io::Result<()> {
+        if self.device.removed() {
+            return Ok(());
+        }
         if region == VFIO_PCI_CONFIG_REGION_INDEX {
             self.write_config(offset, data);
             return Ok(());

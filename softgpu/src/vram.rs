@@ -65,6 +65,16 @@ impl Vram {
         }
     }
 
+    /// Makes ones of the first `length` bytes.
+    pub fn set_ones(&self, length: u64) {
+        let ones = vec![0xffu8; 1 << 20];
+        let mut offset = 0;
+        while let Some(slice) = self.slice(offset, (ones.len() as u64).min(length - offset)) {
+            slice.copy_from(&ones);
+            offset += slice.len() as u64;
+        }
+    }
+
     fn file(&self) -> &File {
         self.map
             .file_offset()

@@ -2,7 +2,7 @@
 
 //! What packets do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::abi::{cost, regs};
 use crate::fault::{Access, Fault, Reason, Record};
@@ -30,8 +30,15 @@ impl Engine {
             Packet::TlbInvalidate { .. } => cost::TLB_INVALIDATE,
             _ => 0,
         };
+        // Packets that run others, or wait for others, have no speed of their own.
+        let has_speed = !matches!(packet, Packet::Indirect { .. } | Packet::Wait { .. });
+        self.before_packet()?;
+        let began = Instant::now();
         let result = self.perform(transfer, space, packet);
         transfer.pay(besides);
+        if has_speed && result.is_ok() {
+            self.after_packet(began)?;
+        }
         result
     }
 

@@ -4,13 +4,14 @@
 //!
 //! [`Engine`] is what the registers show and the driver changes, [`worker`] the thread's loop,
 //! [`source`] and [`packet`] fetch and decode, [`execute`] runs packets with the [`transfer`]s that
-//! touch memory.
+//! touch memory. [`trouble`] is what somebody may ask for who tests a driver.
 
 mod execute;
 mod packet;
 mod ring;
 mod source;
 mod transfer;
+mod trouble;
 mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -25,6 +26,8 @@ use crate::irq::Irqs;
 use crate::memory::Memory;
 
 pub use ring::{Ring, RingRegister};
+pub use trouble::Hang;
+use trouble::Trouble;
 
 /// What the engines of a GPU share.
 pub struct Shared {
@@ -99,6 +102,7 @@ pub struct Engine {
     idle: Condvar,
     /// The packet under way is to stop.
     stop: AtomicBool,
+    trouble: Mutex<Trouble>,
     totals: Mutex<Totals>,
     /// High half of the busy time, for the register.
     busy_high: AtomicU32,
@@ -119,6 +123,7 @@ impl Engine {
             wake: Condvar::new(),
             idle: Condvar::new(),
             stop: AtomicBool::new(false),
+            trouble: Mutex::default(),
             totals: Mutex::default(),
             busy_high: AtomicU32::new(0),
         });
@@ -209,6 +214,9 @@ impl Engine {
 
     /// Stops at the next piece of memory and goes back to the start of the ring, disabled.
     pub fn reset(&self) {
+        if self.ignores_reset() {
+            return;
+        }
         let mut state = self.stop_packet();
         state.ring.head = 0;
         state.ring.tail = 0;
@@ -239,6 +247,7 @@ impl Engine {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         self.stop.store(false, Ordering::Relaxed);
+        self.end_hang();
         *self.totals() = Totals::default();
         self.busy_high.store(0, Ordering::Relaxed);
         state.halted = false;

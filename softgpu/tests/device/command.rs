@@ -2,8 +2,10 @@
 
 //! The command line.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -14,9 +16,14 @@ use vfio_user::Client;
 use crate::gpu::{BAR0, wait_for};
 
 fn softgpu(socket: &Path, arguments: &[&str]) -> Command {
+    let mut command = plain(arguments);
+    command.arg("--socket").arg(socket);
+    command
+}
+
+fn plain<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_softgpu"));
-    command.arg("--socket").arg(socket).args(arguments);
-    command.stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null());
     command
 }
 
@@ -26,6 +33,15 @@ struct Running(Child);
 impl Running {
     fn new(socket: &Path, arguments: &[&str]) -> Self {
         Self(softgpu(socket, arguments).spawn().unwrap())
+    }
+
+    /// With a GPU for each socket, with so many MiB of VRAM.
+    fn several(sockets: &[&Path], more: &[String]) -> Self {
+        let mut arguments = more.to_vec();
+        for (socket, vram) in sockets.iter().zip([4, 6, 8]) {
+            arguments.push(format!("--gpu=socket={},vram={vram}M", socket.display()));
+        }
+        Self(plain(&arguments).spawn().unwrap())
     }
 
     /// Its exit status, once it ends by itself.
@@ -49,12 +65,17 @@ impl Drop for Running {
 /// Starts the command and waits until it listens.
 fn start(socket: &Path, arguments: &[&str]) -> (Running, Client) {
     let child = Running::new(socket, arguments);
+    let client = connect(socket);
+    (child, client)
+}
+
+fn connect(socket: &Path) -> Client {
     let mut client = None;
     wait_for("a socket", || {
         client = Client::new(socket).ok();
         client.is_some()
     });
-    (child, client.unwrap())
+    client.unwrap()
 }
 
 fn read(client: &mut Client, register: usize) -> u32 {
@@ -156,4 +177,119 @@ fn clear_errors() {
     fs::write(&file, "precious").unwrap();
     assert!(run(&file, &[]).contains("not a socket"));
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+}
+
+#[test]
+fn several_gpus_end_one_by_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let sockets = ["a", "b", "c"].map(|name| directory.path().join(name));
+    let mut child = Running::several(
+        &sockets.each_ref().map(|socket| socket.as_path()),
+        &["--scratchpad=8K".to_owned()],
+    );
+    let mut clients: Vec<Client> = sockets.iter().map(|socket| connect(socket)).collect();
+    for (client, vram) in clients.iter_mut().zip([4, 6, 8]) {
+        assert_eq!(read(client, regs::VRAM_SIZE_LO), vram << 20);
+        assert_eq!(read(client, regs::SCRATCHPAD_SIZE), 8192);
+    }
+    // Each has registers of its own.
+    let scratch = (regs::SCRATCH as u64, 7u32.to_le_bytes());
+    clients[1]
+        .region_write(BAR0, scratch.0, &scratch.1)
+        .unwrap();
+    assert_eq!(read(&mut clients[0], regs::SCRATCH), 0);
+
+    drop(clients.remove(1));
+    wait_for("the socket to go", || !sockets[1].exists());
+    for client in &mut clients {
+        assert_eq!(read(client, regs::ID), regs::ID_MAGIC);
+    }
+    assert!(child.0.try_wait().unwrap().is_none());
+    drop(clients);
+    assert_eq!(child.status(), Some(0));
+    assert!(sockets.iter().all(|socket| !socket.exists()));
+}
+
+#[test]
+fn several_gpus_end_at_a_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let sockets = ["a", "b"].map(|name| directory.path().join(name));
+    let control = directory.path().join("control");
+    let mut child = Running::several(
+        &sockets.each_ref().map(|socket| socket.as_path()),
+        &[format!("--control={}", control.display())],
+    );
+    wait_for("sockets", || control.exists());
+    let _client = connect(&sockets[0]);
+    kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
+    assert_eq!(child.status(), Some(0));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn options_that_exclude_each_other() {
+    for arguments in [
+        &[][..],
+        &["--gpu", "socket=a", "--socket", "b"],
+        &["--gpu", "vram=2M"],
+        &["--vram", "2M"],
+    ] {
+        let output = plain(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let gpu = format!("--gpu=socket={}/a", directory.path().display());
+    let output = plain(&[gpu.clone(), gpu]).output().unwrap();
+    assert!(complaint(output).contains("another process listens"));
+}
+
+#[test]
+fn control_reaches_each_gpu() {
+    let directory = tempfile::tempdir().unwrap();
+    let sockets = ["a", "b"].map(|name| directory.path().join(name));
+    let control = directory.path().join("control");
+    let mut child = Running::several(
+        &sockets.each_ref().map(|socket| socket.as_path()),
+        &[format!("--control={}", control.display())],
+    );
+    let mut clients: Vec<Client> = sockets.iter().map(|socket| connect(socket)).collect();
+    wait_for("the control socket", || control.exists());
+    let mut stream = UnixStream::connect(&control).unwrap();
+    let mut answers = BufReader::new(stream.try_clone().unwrap()).lines();
+    let mut ask = |command: &str| {
+        stream.write_all(command.as_bytes()).unwrap();
+        answers.next().unwrap().unwrap()
+    };
+    assert_eq!(ask("power-loss 1\r\n"), "ok");
+    assert_eq!(read(&mut clients[0], regs::RESET_COUNT), 0);
+    assert_eq!(read(&mut clients[1], regs::RESET_COUNT), 1);
+    for (command, reason) in [
+        ("hang\n", "no such command: hang"),
+        ("hang 2 0\n", "no GPU: 2"),
+        ("hang 0 3\n", "no engine: 3"),
+        ("hang 0 0 forever\n", "no such command: hang"),
+        ("slow 0 0 -1\n", "not a number: -1"),
+        ("lose 0 9 1\n", "no vector: 9"),
+        ("explode 0\n", "no such command: explode"),
+        ("\n", "an empty line"),
+    ] {
+        assert_eq!(ask(command), format!("error: {reason}"));
+    }
+    // Neither nonsense nor one who goes away disturbs anybody.
+    assert!(ask(&"x".repeat(256)).starts_with("error: "));
+    assert!(ask("\n").starts_with("error: "));
+    let mut other = UnixStream::connect(&control).unwrap();
+    other.write_all(b"power-loss 0\nhang").unwrap();
+    drop(other);
+    wait_for("the command", || {
+        read(&mut clients[0], regs::RESET_COUNT) == 1
+    });
+    assert_eq!(ask("remove 0\n"), "ok");
+    assert_eq!(read(&mut clients[0], regs::ID), u32::MAX);
+    assert_eq!(read(&mut clients[1], regs::ID), regs::ID_MAGIC);
+    let counters: serde_json::Value = serde_json::from_str(&ask("counters 0\n")).unwrap();
+    assert_eq!(counters["removed"], true);
+    drop(clients);
+    assert_eq!(child.status(), Some(0));
+    assert!(!control.exists());
 }

@@ -3,7 +3,10 @@
 //! A GPU under test, with guest memory, page tables and rings, as a driver has them.
 
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -11,7 +14,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::MemfdFlags;
 use softgpu::abi::{limits, pci, pte, regs};
 use softgpu::device::{Config, Device};
-use softgpu::server::{Backend, Endpoint};
+use softgpu::host::Host;
+use softgpu::server::Backend;
 use tempfile::TempDir;
 use vfio_user::{Client, DmaMapFlags, DmaUnmapFlags, ServerBackend};
 use vm_memory::{Bytes, FileOffset, MmapRegion, VolatileMemory, VolatileSlice};
@@ -50,6 +54,8 @@ const IB_SIZE: u64 = 1 << 20;
 /// Offset of guest memory that tests may use.
 pub(crate) const DATA: u64 = 8 << 20;
 
+const CONTROL: &str = "control.sock";
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How the test reaches the device.
@@ -58,7 +64,7 @@ enum Link {
     Client {
         client: Client,
         server: Option<JoinHandle<()>>,
-        _directory: TempDir,
+        directory: TempDir,
     },
     /// By calls, for what the client library cannot send.
     Direct(Box<Backend>),
@@ -123,8 +129,9 @@ impl Gpu {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("gpu.sock");
         let config = Config::new(VRAM_SIZE, Some(VISIBLE_SIZE), SCRATCHPAD_SIZE).unwrap();
-        let mut endpoint = Endpoint::new(&socket, config).unwrap();
-        let server = thread::spawn(move || endpoint.run().unwrap());
+        let control = directory.path().join(CONTROL);
+        let host = Host::new(&[(&socket, config)], Some(&control)).unwrap();
+        let server = thread::spawn(move || host.run().unwrap());
         let client = Client::new(&socket).unwrap();
         let file = client.region(BAR2).unwrap().file_offset.clone().unwrap();
         assert_eq!(file.start(), 0);
@@ -133,7 +140,7 @@ impl Gpu {
             Link::Client {
                 client,
                 server: Some(server),
-                _directory: directory,
+                directory,
             },
             vram,
         )
@@ -142,7 +149,7 @@ impl Gpu {
     /// As [`bare`](Self::bare), without the socket.
     pub(crate) fn bare_direct() -> Self {
         let config = Config::new(VRAM_SIZE, Some(VISIBLE_SIZE), SCRATCHPAD_SIZE).unwrap();
-        let backend = Box::new(Backend::new(Device::new(config).unwrap()));
+        let backend = Box::new(Backend::new(Arc::new(Device::new(config).unwrap())));
         let fd = backend.device().shared().memory.read().vram.fd();
         let file = File::open(format!("/proc/self/fd/{fd}")).unwrap();
         let vram = MmapRegion::build(
@@ -247,6 +254,18 @@ impl Gpu {
 
     pub(crate) fn set_bus_master(&mut self, allowed: bool) {
         self.region_write(CONFIG, 4, &(if allowed { 6u16 } else { 2 }).to_le_bytes());
+    }
+
+    /// What the control socket answers to a command.
+    pub(crate) fn control(&self, command: &str) -> String {
+        let Link::Client { directory, .. } = &self.link else {
+            panic!("no control socket");
+        };
+        let mut stream = UnixStream::connect(directory.path().join(CONTROL)).unwrap();
+        stream.write_all(format!("{command}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        answer.trim_end().to_owned()
     }
 
     pub(crate) fn client(&mut self) -> &mut Client {

@@ -3,6 +3,7 @@
 //! Drives the GPU as a vfio-user client does, without QEMU.
 
 mod command;
+mod control;
 mod cost;
 mod dma;
 mod engines;

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Commands, as text and as what they do.
+
+use std::sync::Arc;
+
+use crate::device::Device;
+use crate::engine::{Engine, Hang};
+
+use super::counters::Counters;
+
+/// Answers a line. The error is what is wrong with it.
+pub(super) fn answer(gpus: &[Arc<Device>], line: &str) -> Result<String, String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let gpu = |word| {
+        gpus.get(number(word)? as usize)
+            .ok_or_else(|| no("GPU", word))
+    };
+    match words[..] {
+        ["hang", at, on] => engine(gpu(at)?, on)?.hang(Hang::EngineReset),
+        ["hang", at, on, "fatal"] => engine(gpu(at)?, on)?.hang(Hang::DeviceReset),
+        ["slow", at, on, factor] => engine(gpu(at)?, on)?.slow_down(number(factor)?),
+        ["lose", at, vector, count] => {
+            if !gpu(at)?.shared().irqs.lose(number(vector)?, number(count)?) {
+                return Err(no("vector", vector));
+            }
+        }
+        ["remove", at] => gpu(at)?.pull_out(),
+        ["power-loss", at] => gpu(at)?.reset(),
+        ["counters", at] => {
+            return serde_json::to_string(&Counters::of(gpu(at)?))
+                .map_err(|error| error.to_string());
+        }
+        [command, ..] => return Err(no("such command", command)),
+        [] => return Err("an empty line".to_owned()),
+    }
+    Ok("ok".to_owned())
+}
+
+fn engine<'a>(gpu: &'a Device, word: &str) -> Result<&'a Arc<Engine>, String> {
+    let engine = gpu.engines().get(number(word)? as usize);
+    engine.ok_or_else(|| no("engine", word))
+}
+
+fn number(word: &str) -> Result<u32, String> {
+    word.parse().map_err(|_| format!("not a number: {word}"))
+}
+
+fn no(what: &str, word: &str) -> String {
+    format!("no {what}: {word}")
+}
