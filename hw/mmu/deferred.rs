@@ -58,8 +58,18 @@ impl DeferredUnmaps {
 
     /// Unmaps it all. When this returns, no access is under way that uses it. Allocates nothing.
     pub(crate) fn run(&mut self) {
-        for Unmap { space, va, backing } in self.list.iter() {
-            self.mmu.unmap_backing(*space, va.clone(), *backing);
+        for unmaps in self.list.chunk_by(|a, b| a.space == b.space) {
+            let mut changed: Option<Range<u64>> = None;
+            for Unmap { space, va, backing } in unmaps {
+                if self.mmu.unmap_backing(*space, va.clone(), *backing) {
+                    let all = changed.get_or_insert_with(|| va.clone());
+                    *all = all.start.min(va.start)..all.end.max(va.end);
+                }
+            }
+            // One invalidation, and if it is of too much, costs less than many.
+            if let (Some(va), [first, ..]) = (changed, unmaps) {
+                self.mmu.flush(first.space, va);
+            }
         }
         self.list.clear();
     }

@@ -236,16 +236,13 @@ impl Mmu {
         }
     }
 
-    /// Unmaps those pages of a range that are mapped to `backing` and what follows it, and has the
-    /// device forget them.
-    fn unmap_backing(&self, id: SpaceId, va: Range<u64>, backing: Backing) {
-        let Ok(range) = range(va) else {
-            return;
-        };
-        let changed = self.with(id, |table| table.unmap_backing(&range, backing));
-        if changed == Some(true) {
-            self.flush(id, range);
-        }
+    /// Unmaps those pages of a range that are mapped to `backing` and what follows it. Returns
+    /// whether there were any; then [`Self::flush`] has to follow.
+    fn unmap_backing(&self, id: SpaceId, va: Range<u64>, backing: Backing) -> bool {
+        range(va)
+            .ok()
+            .and_then(|range| self.with(id, |table| table.unmap_backing(&range, backing)))
+            .unwrap_or(false)
     }
 
     /// Has the device forget the translations of a range.
