@@ -72,6 +72,11 @@ impl Regs {
         self.read(Self::engine_offset(engine, offset))
     }
 
+    /// Reads the pair of registers at `offset` among those of `engine`, the low half first.
+    pub(super) fn engine_read64(&self, engine: u32, offset: usize) -> u64 {
+        self.read64(Self::engine_offset(engine, offset))
+    }
+
     /// Writes the register at `offset` among those of `engine`.
     pub(super) fn engine_write(&self, engine: u32, offset: usize, value: u32) {
         self.write(Self::engine_offset(engine, offset), value);

@@ -132,6 +132,7 @@ fn engines(gpu: &Gpu) -> Result<KVec<u8>> {
             drm_rgt_engine {
                 engine: engine.index(),
                 class: engine.class(),
+                busy_ns: engine.busy_ns(),
             },
             GFP_KERNEL,
         )?;

@@ -43,6 +43,7 @@ use self::{
 use super::{
     abi::regs::{
         self,
+        BUSY_LO,
         CONTROL_ENABLE,
         ENGINE_CLASS,
         ENGINE_CONTROL,
@@ -174,6 +175,13 @@ impl Engine {
     /// Its [`class`](super::abi::class).
     pub(crate) fn class(&self) -> u32 {
         self.class
+    }
+
+    /// Nanoseconds of device time that the engine has spent since its reset.
+    pub(crate) fn busy_ns(&self) -> u64 {
+        // Reading the low half latches the high one: nobody else may come in between.
+        let _queue = self.queue.lock();
+        self.shared.regs.engine_read64(self.index, BUSY_LO)
     }
 
     /// Allocates a fence for a job of this engine.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::mem::offset_of;
 use std::ops::Range;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -253,6 +254,17 @@ impl Device {
             .regions()?
             .into_iter()
             .find(|region| region.kind == kind))
+    }
+
+    /// How much of its time an engine has spent on jobs since its reset, at this moment.
+    ///
+    /// It is the device's time, not that of a clock on the wall.
+    pub fn busy(&self, engine: Engine) -> Result<Duration> {
+        let answer = query(self, uapi::DRM_RGT_QUERY_ENGINES)?;
+        let busy = entries(&answer)?
+            .find(|entry| Engine::parse(entry) == engine)
+            .map(|entry| u64_at(entry, offset_of!(uapi::drm_rgt_engine, busy_ns)));
+        Ok(Duration::from_nanos(busy.unwrap_or(0)))
     }
 
     /// Device resets since the driver was loaded, at this moment.

@@ -146,6 +146,8 @@ struct drm_rgt_engine {
 	__u32 engine;
 	/** @class: DRM_RGT_ENGINE_CLASS_* */
 	__u32 class;
+	/** @busy_ns: device time that the engine has spent since its reset */
+	__u64 busy_ns;
 };
 
 /* The BO occupies one block of VRAM. */

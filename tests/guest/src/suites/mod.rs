@@ -9,6 +9,7 @@ mod gem;
 mod inject;
 mod leak;
 mod mmap;
+mod moves;
 mod query;
 mod unbind;
 mod vm;
@@ -30,6 +31,7 @@ pub(crate) const ALL: &[Suite] = &[
     zero::SUITE,
     clients::SUITE,
     evict::SUITE,
+    moves::SUITE,
     leak::SUITE,
     inject::SUITE,
     unbind::SUITE,
