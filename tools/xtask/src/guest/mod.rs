@@ -2,8 +2,10 @@
 
 //! A guest with a virtual GPU: what it boots, what it runs, what came of it.
 
+mod boot;
 mod gpu;
 mod initramfs;
+mod machine;
 mod modules;
 mod qemu;
 mod rundir;
@@ -15,10 +17,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use self::boot::Boot;
+pub(crate) use self::machine::{Clock, Gpu, Machine};
 pub(crate) use self::modules::stage as stage_modules;
 pub(crate) use self::qemu::{CPU, Terminal};
 pub(crate) use self::rundir::RunDir;
 use crate::child::Child;
+use crate::crates::SOFTGPU;
 use crate::follow::Follow;
 use crate::kernel::{self, Flavour, Kernel};
 use crate::klog::{self, Splat};
@@ -33,7 +38,8 @@ const POWER_OFF: Duration = Duration::from_secs(30);
 /// How much of a console is shown when a guest fails.
 const SHOWN: usize = 25;
 
-/// Everything that a guest boots, ready.
+/// Everything that guests boot, ready. Several may run at once, one on each
+/// machine.
 pub(crate) struct Guest {
     kernel: Kernel,
     /// This run's own folder.
@@ -45,6 +51,8 @@ pub(crate) struct Guest {
 pub(crate) struct Job<'a> {
     /// Names the log.
     pub(crate) name: &'a str,
+    /// Where it runs.
+    pub(crate) machine: &'a Machine,
     /// What the guest's shell runs, with the share at /mnt.
     pub(crate) script: &'a str,
     /// How long it may take.
@@ -65,6 +73,9 @@ pub(crate) struct Outcome {
     pub(crate) console: String,
     /// The file that keeps it until the next run of the same name.
     pub(crate) log: PathBuf,
+    /// The folder of the files that the job left, until the machine boots
+    /// again.
+    pub(crate) out: PathBuf,
 }
 
 impl Guest {
@@ -96,29 +107,25 @@ impl Guest {
         job: &Job<'_>,
         mut line: impl FnMut(&str) -> Result<()>,
     ) -> Result<Outcome> {
-        let share = self.run.path().join("share");
-        if share.exists() {
-            fs::remove_dir_all(&share)?;
-        }
-        fs::create_dir_all(share.join("out"))?;
-        fs::write(share.join("job"), job.script)?;
-
-        let gpu = gpu::Gpu::start(&self.run)?;
-        let mut machine = qemu::start(&self.kernel, &self.run, job.terminal)?;
-        let status = self.watch(job, &mut machine, &mut line);
+        let boot = Boot::new(&self.run, job.machine, job.script)?;
+        let gpus = gpu::Gpus::start(&self.run.path().join(SOFTGPU), job.machine, boot.path())?;
+        let initramfs = self.run.path().join(initramfs::FILE);
+        let mut machine = qemu::start(&self.kernel, &initramfs, job.machine, &boot, job.terminal)?;
+        let status = self.watch(job, &boot, &mut machine, &mut line);
         drop(machine);
         let status = match status {
-            Ok(status) => status.and_then(|status| gpu.finish().map(|()| status)),
+            Ok(status) => status.and_then(|status| gpus.finish().map(|()| status)),
             Err(error) => return Err(error),
         };
         let log = self.log.join(format!("guest-{}.log", job.name));
-        fs::copy(self.run.console(), &log)?;
-        let console = String::from_utf8_lossy(&fs::read(self.run.console())?).into_owned();
+        fs::copy(boot.console(), &log)?;
+        let console = String::from_utf8_lossy(&fs::read(boot.console())?).into_owned();
         Ok(Outcome {
             status,
             splats: klog::scan(&console),
             console,
             log,
+            out: boot.out(),
         })
     }
 
@@ -127,16 +134,15 @@ impl Guest {
     fn watch(
         &self,
         job: &Job<'_>,
+        boot: &Boot,
         machine: &mut Child,
         line: &mut impl FnMut(&str) -> Result<()>,
     ) -> Result<Result<i32>> {
-        let share = self.run.path().join("share");
+        let share = boot.share();
+        let name = self.title(job.machine);
         let start = Instant::now();
-        let mut progress = Some(Progress::begin(
-            &format!("{} guest: boot", self.kernel.name()),
-            0,
-        ));
-        let mut console = Follow::new(self.run.console());
+        let mut progress = Some(Progress::begin(&format!("{name}: boot"), 0));
+        let mut console = Follow::new(boot.console());
         let mut stdout = Follow::new(share.join("stdout"));
         let mut deadline = start + BOOT;
         loop {
@@ -154,7 +160,7 @@ impl Guest {
                     Ok(status) => status.trim().parse().context("the guest left no status"),
                     Err(_) => Err(anyhow!(
                         "the guest ended before its job did ({status}); its last words:\n{}",
-                        tail(&self.run.console(), SHOWN)
+                        tail(&boot.console(), SHOWN)
                     )),
                 });
             }
@@ -162,14 +168,13 @@ impl Guest {
                 progress = None;
                 if job.terminal == Terminal::None {
                     progress::say(&format!(
-                        "  {} guest: up after {:.1} s",
-                        self.kernel.name(),
+                        "  {name}: up after {:.1} s",
                         start.elapsed().as_secs_f32()
                     ));
                 }
                 match job.limit {
                     Some(limit) => deadline = Instant::now() + limit + POWER_OFF,
-                    None => return self.wait(machine).map(Ok),
+                    None => return wait(machine, boot).map(Ok),
                 }
             }
             if let Some(progress) = &mut progress {
@@ -180,21 +185,26 @@ impl Guest {
                 return Ok(Err(anyhow!(
                     "the guest was ended after {} s; its last words:\n{}",
                     start.elapsed().as_secs(),
-                    tail(&self.run.console(), SHOWN)
+                    tail(&boot.console(), SHOWN)
                 )));
             }
             thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// Waits for a guest without a limit, one that somebody works in.
-    fn wait(&self, machine: &mut Child) -> Result<i32> {
-        match machine.wait(None, || Ok(()))? {
-            Some(status) if status.success() => Ok(0),
-            _ => bail!(
-                "the guest ended badly:\n{}",
-                tail(&self.run.console(), SHOWN)
-            ),
+    /// What the guest is called in messages.
+    fn title(&self, machine: &Machine) -> String {
+        match machine.is_default() {
+            true => format!("{} guest", self.kernel.name()),
+            false => format!("{} guest {}", self.kernel.name(), machine.name),
         }
+    }
+}
+
+/// Waits for a guest without a limit, one that somebody works in.
+fn wait(machine: &mut Child, boot: &Boot) -> Result<i32> {
+    match machine.wait(None, || Ok(()))? {
+        Some(status) if status.success() => Ok(0),
+        _ => bail!("the guest ended badly:\n{}", tail(&boot.console(), SHOWN)),
     }
 }

@@ -3,13 +3,14 @@
 //! The virtual machine of a guest.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
-use super::gpu::SOCKET;
-use super::initramfs;
-use super::rundir::RunDir;
+use super::boot::{Boot, SWAP};
+use super::gpu::socket;
+use super::machine::{Clock, Machine};
 use crate::child::{Child, Group};
 use crate::kernel::Kernel;
 
@@ -31,37 +32,47 @@ pub(crate) const CPU: &str = "max,la57=off";
 /// nothing after it can be trusted.
 const APPEND: &str = "console=ttyS0 rdinit=/init panic=-1 oops=panic";
 
-/// Starts the machine, with the device process listening.
-pub(super) fn start(kernel: &Kernel, run: &RunDir, terminal: Terminal) -> Result<Child> {
-    let memory = "2G";
+/// Starts the machine, with the device processes listening.
+pub(super) fn start(
+    kernel: &Kernel,
+    initramfs: &Path,
+    machine: &Machine,
+    boot: &Boot,
+    terminal: Terminal,
+) -> Result<Child> {
     let mut qemu = Command::new("qemu-system-x86_64");
-    qemu.current_dir(run.path());
+    qemu.current_dir(boot.path());
     qemu.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
     qemu.args(["-display", "none", "-monitor", "none"]);
     qemu.args(["-machine", "q35,memory-backend=memory"]);
-    qemu.args(["-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2"]);
-    // The device process maps the guest's memory.
-    qemu.args(["-m", memory, "-object"]);
+    cpus(&mut qemu, machine.clock);
+    // The device processes map the guest's memory.
+    qemu.args(["-m", &format!("{}M", machine.memory), "-object"]);
     qemu.arg(format!(
-        "memory-backend-memfd,id=memory,size={memory},share=on"
+        "memory-backend-memfd,id=memory,size={}M,share=on",
+        machine.memory
     ));
     qemu.arg("-kernel").arg(kernel.image());
-    qemu.args(["-initrd", initramfs::FILE, "-append", APPEND]);
+    qemu.arg("-initrd").arg(initramfs);
+    qemu.args(["-append", &append(machine)]);
     qemu.args(["-serial", "file:console.log"]);
     qemu.args(["-fsdev", "local,id=share,path=share,security_model=none"]);
     qemu.args(["-device", "virtio-9p-pci,fsdev=share,mount_tag=share"]);
-    // The GPU sits where it can be unplugged, by the port's own hotplug.
-    qemu.args([
-        "-global",
-        "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
-    ]);
-    qemu.args(["-device", "pcie-root-port,id=port0,chassis=1,slot=1"]);
-    qemu.arg("-device").arg(format!(
-        r#"{{"driver":"vfio-user-pci","id":"gpu0","bus":"port0","socket":{{"type":"unix","path":"{SOCKET}"}}}}"#
-    ));
+    if machine.swap.is_some() {
+        // Nothing of it has to be there after the guest.
+        qemu.args([
+            "-drive",
+            &format!("file={SWAP},if=none,id=swap,format=raw,cache=unsafe"),
+        ]);
+        qemu.args(["-device", "virtio-blk-pci,drive=swap"]);
+    }
+    gpus(&mut qemu, machine);
+    for device in machine.devices {
+        qemu.args(["-device", device]);
+    }
     match terminal {
         Terminal::None => {
-            let log = File::create(run.path().join("qemu.log"))?;
+            let log = File::create(boot.path().join("qemu.log"))?;
             qemu.stdin(Stdio::null())
                 .stdout(log.try_clone()?)
                 .stderr(log);
@@ -74,5 +85,73 @@ pub(super) fn start(kernel: &Kernel, run: &RunDir, terminal: Terminal) -> Result
             qemu.args(["-device", "virtconsole,chardev=terminal"]);
             Child::spawn(&mut qemu, Group::Ours)
         }
+    }
+}
+
+fn cpus(qemu: &mut Command, clock: Clock) {
+    qemu.args(["-cpu", CPU]);
+    match clock {
+        Clock::Time => qemu.args(["-accel", "tcg,thread=multi", "-smp", "2"]),
+        // Instructions can only be counted by one thread.
+        Clock::Instructions => qemu.args([
+            "-accel",
+            "tcg,thread=single",
+            "-icount",
+            "shift=0,sleep=off",
+            "-smp",
+            "1",
+        ]),
+    };
+}
+
+/// Each GPU sits where it can be unplugged, by the port's own hotplug.
+fn gpus(qemu: &mut Command, machine: &Machine) {
+    qemu.args([
+        "-global",
+        "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+    ]);
+    for index in 0..machine.gpus.len() {
+        let slot = index + 1;
+        qemu.args([
+            "-device",
+            &format!("pcie-root-port,id=port{index},chassis={slot},slot={slot}"),
+        ]);
+        let socket = socket(index);
+        qemu.arg("-device").arg(format!(
+            r#"{{"driver":"vfio-user-pci","id":"gpu{index}","bus":"port{index}","socket":{{"type":"unix","path":"{socket}"}}}}"#
+        ));
+    }
+}
+
+/// The kernel's command line; modprobe finds the driver's parameters there.
+fn append(machine: &Machine) -> String {
+    let mut line = APPEND.to_owned();
+    for word in machine.append {
+        line.push(' ');
+        line.push_str(word);
+    }
+    for parameter in machine.parameters {
+        line.push_str(" rust_gpu_ttm.");
+        line.push_str(parameter);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{APPEND, append};
+    use crate::guest::Machine;
+
+    #[test]
+    fn the_command_line_has_the_machines_words_and_the_drivers_parameters() {
+        let machine = Machine {
+            append: &["swiotlb=force"],
+            parameters: &["dma_bits=32", "lru=1"],
+            ..Machine::DEFAULT
+        };
+        assert_eq!(
+            append(&machine),
+            format!("{APPEND} swiotlb=force rust_gpu_ttm.dma_bits=32 rust_gpu_ttm.lru=1")
+        );
     }
 }

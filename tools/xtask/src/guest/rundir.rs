@@ -3,7 +3,7 @@
 //! The folder of one run, so that runs at the same time do not meet.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -38,15 +38,5 @@ impl RunDir {
     /// The folder.
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
-    }
-
-    /// Where the guest's kernel log goes.
-    pub(crate) fn console(&self) -> PathBuf {
-        self.path().join("console.log")
-    }
-
-    /// The folder of the files that the job left.
-    pub(crate) fn out(&self) -> PathBuf {
-        self.path().join("share/out")
     }
 }

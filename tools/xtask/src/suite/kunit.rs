@@ -62,7 +62,7 @@ pub(crate) fn run(paths: &Paths, report: &mut Report, mut line: impl FnMut(&str)
     guest::stage_modules(&kernel, &module, &share)?;
     fs::write(share.join("job"), JOB)?;
 
-    let console = run.console();
+    let console = run.path().join("console.log");
     let ended = watch(paths, &kernel, &share, &console, report, &mut line)?;
 
     let log = paths.log("guest-kunit");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::guest::{Guest, Job, Terminal};
+use crate::guest::{Guest, Job, Machine, Terminal};
 use crate::kernel::Flavour;
 use crate::paths::Paths;
 use crate::progress::{say, show};
@@ -21,6 +21,7 @@ pub(crate) fn run(paths: &Paths) -> Result<ExitCode> {
     let outcome = guest.run(
         &Job {
             name: "run",
+            machine: &Machine::DEFAULT,
             script: "rgt-info && rgt-demo --out /mnt/out\n",
             limit: Some(LIMIT),
             terminal: Terminal::None,
@@ -33,7 +34,7 @@ pub(crate) fn run(paths: &Paths) -> Result<ExitCode> {
     )?;
     let out = paths.out();
     fs::create_dir_all(&out)?;
-    for entry in fs::read_dir(guest.run.out())? {
+    for entry in fs::read_dir(&outcome.out)? {
         let entry = entry?;
         let to = out.join(entry.file_name());
         fs::copy(entry.path(), &to).with_context(|| format!("cannot write {}", to.display()))?;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
-use crate::guest::{Guest, Job, Terminal};
+use crate::guest::{Guest, Job, Machine, Terminal};
 use crate::kernel::Flavour;
 use crate::paths::Paths;
 use crate::progress::say;
@@ -26,6 +26,7 @@ pub(crate) fn shell(paths: &Paths) -> Result<ExitCode> {
     let outcome = guest.run(
         &Job {
             name: "shell",
+            machine: &Machine::DEFAULT,
             script: &format!(
                 "exec </dev/hvc0 >/dev/hvc0 2>&1\n{size}cat /mnt/modprobe\nsetsid -c sh -l\n"
             ),

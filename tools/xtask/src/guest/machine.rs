@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a guest finds itself on.
+
+use std::time::Duration;
+
+/// A machine, and how its kernel is told to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Machine {
+    /// Names it in messages, logs and reports.
+    pub(crate) name: &'static str,
+    /// RAM, in MiB.
+    pub(crate) memory: u32,
+    /// Words for the kernel's command line.
+    pub(crate) append: &'static [&'static str],
+    /// The driver's parameters, `name=value`.
+    pub(crate) parameters: &'static [&'static str],
+    /// The GPUs, in the order of their slots.
+    pub(crate) gpus: &'static [Gpu],
+    /// A disk to swap to, in MiB. It takes host storage as the guest fills it.
+    pub(crate) swap: Option<u32>,
+    /// More devices, as QEMU's `-device` takes them.
+    pub(crate) devices: &'static [&'static str],
+    /// What its clock counts.
+    pub(crate) clock: Clock,
+    /// How long a suite may take on it.
+    pub(crate) limit: Duration,
+}
+
+/// A virtual GPU; sizes as softgpu's options take them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gpu {
+    /// Size of VRAM.
+    pub(crate) vram: &'static str,
+    /// Size of the part that the CPU sees.
+    pub(crate) visible: &'static str,
+}
+
+/// What a machine's clock counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// Time.
+    Time,
+    /// Instructions, a nanosecond each: the same figures in every run. A machine that waits for a
+    /// device does not see time pass.
+    Instructions,
+}
+
+impl Machine {
+    /// Two CPUs, one GPU, and nothing special.
+    pub(crate) const DEFAULT: Self = Self {
+        name: "default",
+        memory: 2048,
+        append: &[],
+        parameters: &[],
+        gpus: &[Gpu {
+            vram: "256M",
+            visible: "64M",
+        }],
+        swap: None,
+        devices: &[],
+        clock: Clock::Time,
+        limit: Duration::from_secs(600),
+    };
+
+    /// Whether it is [`DEFAULT`](Self::DEFAULT).
+    pub(crate) fn is_default(&self) -> bool {
+        self.name == Self::DEFAULT.name
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The suites that run in guests, on the debug kernel.
+
+mod plan;
+mod stream;
+
+use std::collections::VecDeque;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, available_parallelism};
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+use self::plan::{Assignment, plan};
+use self::stream::Stream;
+use crate::guest::{Guest, Job, Terminal};
+use crate::kernel::Flavour;
+use crate::paths::Paths;
+use crate::report::Report;
+
+/// The suite that loads and unloads the module under the leak checker. It
+/// comes last, so that it sees what the others have leaked.
+const RELOAD: &str = "reload";
+
+/// Runs every suite in its guests, or those that `only` names.
+pub(crate) fn run(paths: &Paths, report: &mut Report, only: Option<&str>) -> Result<()> {
+    let guest = Guest::prepare(paths, Flavour::Debug)?;
+    let plan = plan(&list(&guest)?, only)?;
+
+    let workers = at_once().min(plan.len());
+    let left = Mutex::new(VecDeque::from(plan));
+    let report = Mutex::new(report);
+    let next = || {
+        left.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    };
+    thread::scope(|scope| {
+        let work = || {
+            while let Some(assignment) = next() {
+                one(&guest, &assignment, &report)?;
+            }
+            Ok(())
+        };
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        // All have to end before one's error is told.
+        let results: Vec<Result<()>> = workers
+            .into_iter()
+            .map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow!("running a guest panicked")))
+            })
+            .collect();
+        results.into_iter().collect()
+    })
+}
+
+/// How many guests run at once. Most suites keep one CPU of a guest busy, and
+/// its device little more.
+fn at_once() -> usize {
+    available_parallelism().map_or(1, |cpus| cpus.get().clamp(1, 4))
+}
+
+/// Boots one guest and runs its suites.
+fn one(guest: &Guest, assignment: &Assignment, report: &Mutex<&mut Report>) -> Result<()> {
+    let machine = &assignment.machine;
+    let name = match machine.is_default() {
+        true => "test".to_owned(),
+        false => format!("test-{}", machine.name),
+    };
+    let mut stream = Stream::new(assignment, report);
+    let outcome = guest.run(
+        &Job {
+            name: &name,
+            machine,
+            script: &stream::script(assignment, "")?,
+            limit: Some(machine.limit * u32::try_from(assignment.suites.len())?),
+            terminal: Terminal::None,
+            log: false,
+        },
+        |line| {
+            stream.line(line);
+            Ok(())
+        },
+    )?;
+    let ended = stream.finish();
+
+    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+    for splat in &outcome.splats {
+        let suite = stream::suite_at(&outcome.console, splat.at);
+        report.kernel_log(&assignment.name(suite), [splat].into_iter());
+    }
+    let why = match outcome.status {
+        Ok(_) => "the guest did not run it".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    for suite in assignment
+        .suites
+        .iter()
+        .filter(|suite| !ended.contains(suite))
+    {
+        report.fail(&assignment.name(suite), "whole suite", &why);
+    }
+    Ok(())
+}
+
+/// The names of the suites in the test program.
+fn list(guest: &Guest) -> Result<Vec<String>> {
+    let program = guest.run.path().join("bin/guest-tests");
+    let output = Command::new(&program)
+        .arg("--list")
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    ensure!(
+        output.status.success(),
+        "guest-tests --list failed: {}",
+        output.status
+    );
+    Ok(String::from_utf8(output.stdout)?
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}

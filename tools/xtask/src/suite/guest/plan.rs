@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which guests there are, and which suites run in each.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+
+use super::RELOAD;
+use crate::guest::{Gpu, Machine};
+
+/// The name of the group of suites about the memory manager.
+const MEMORY: &str = "memory";
+
+/// What that group runs in the default guest, besides all that runs in others.
+const MEMORY_SUITES: &[&str] = &["gem", "mmap", "zero", "evict", "inject"];
+
+/// Suites that see to it that data arrives wherever DMA goes. Machines on which
+/// it goes another way run them again.
+const DATA: &[&str] = &["gem", "mmap", "cs", "zero", "evict"];
+
+/// Suites that need a machine of their own, and say nothing on another one.
+const ELSEWHERE: &[&str] = &[];
+
+/// The guests besides the default one, which runs all that is not
+/// [`ELSEWHERE`].
+const GUESTS: &[(Machine, &[&str])] = &[
+    (
+        Machine {
+            name: "swiotlb",
+            append: &["swiotlb=force"],
+            ..Machine::DEFAULT
+        },
+        DATA,
+    ),
+    (
+        // RAM that the device cannot reach.
+        Machine {
+            name: "mask32",
+            memory: 5120,
+            parameters: &["dma_bits=32"],
+            ..Machine::DEFAULT
+        },
+        DATA,
+    ),
+    (
+        Machine {
+            name: "coherent",
+            parameters: &["use_dma_alloc=1"],
+            ..Machine::DEFAULT
+        },
+        DATA,
+    ),
+    (
+        Machine {
+            name: "lowmem",
+            memory: 384,
+            swap: Some(1024),
+            limit: Duration::from_secs(900),
+            ..Machine::DEFAULT
+        },
+        &["gem"],
+    ),
+    (
+        Machine {
+            name: "two-gpus",
+            gpus: &[
+                Gpu {
+                    vram: "256M",
+                    visible: "64M",
+                },
+                Gpu {
+                    vram: "128M",
+                    visible: "32M",
+                },
+            ],
+            ..Machine::DEFAULT
+        },
+        &["query"],
+    ),
+];
+
+/// What one guest runs, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Assignment {
+    pub(super) machine: Machine,
+    pub(super) suites: Vec<String>,
+}
+
+impl Assignment {
+    fn title(&self) -> &'static str {
+        self.machine.name
+    }
+
+    /// What the report calls a suite in this guest.
+    pub(super) fn name(&self, suite: &str) -> String {
+        match self.machine.is_default() {
+            true => suite.to_owned(),
+            false => format!("{}/{suite}", self.title()),
+        }
+    }
+
+    fn retain(mut self, wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        self.suites.retain(|suite| wanted(suite));
+        (!self.suites.is_empty()).then_some(self)
+    }
+}
+
+/// Assigns the test program's suites, of which `only` may choose: a group, a
+/// guest, a suite in a guest, or a suite in the first guest that runs it.
+pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignment>> {
+    let all = everything(listed)?;
+    let Some(only) = only else {
+        return Ok(all);
+    };
+    let names = names(&all);
+    let mut chosen: Vec<_> = all
+        .into_iter()
+        .filter_map(|guest| {
+            let machine = guest.machine;
+            let in_group = |suite: &str| !machine.is_default() || MEMORY_SUITES.contains(&suite);
+            match only {
+                MEMORY => guest.retain(in_group),
+                _ if only == machine.name => Some(guest),
+                _ => match only.split_once('/') {
+                    Some((name, suite)) if name == machine.name => guest.retain(|it| it == suite),
+                    Some(_) => None,
+                    None => guest.retain(|it| it == only),
+                },
+            }
+        })
+        .collect();
+    if chosen.is_empty() {
+        bail!("there is no suite {only}; there are cargo, kunit, {names}");
+    }
+    if only != MEMORY {
+        chosen.truncate(1);
+    }
+    Ok(chosen)
+}
+
+/// Every guest with all that it runs, the default one first.
+fn everything(listed: &[String]) -> Result<Vec<Assignment>> {
+    let mut suites: Vec<_> = listed
+        .iter()
+        .filter(|suite| !ELSEWHERE.contains(&suite.as_str()))
+        .cloned()
+        .collect();
+    suites.push(RELOAD.to_owned());
+    let mut all = vec![Assignment {
+        machine: Machine::DEFAULT,
+        suites,
+    }];
+    for (machine, suites) in GUESTS {
+        for suite in *suites {
+            ensure!(
+                listed.iter().any(|listed| listed == suite),
+                "the guest {} is to run {suite}, which the test program does not have",
+                machine.name
+            );
+        }
+        all.push(Assignment {
+            machine: *machine,
+            suites: suites.iter().map(|&suite| suite.to_owned()).collect(),
+        });
+    }
+    Ok(all)
+}
+
+/// What may be chosen, for a message.
+fn names(all: &[Assignment]) -> String {
+    let (default, others) = all.split_at(1);
+    let mut names: Vec<_> = default
+        .iter()
+        .flat_map(|guest| guest.suites.clone())
+        .collect();
+    let others = others.iter().map(Assignment::title);
+    let rest = ELSEWHERE.iter().copied().chain([MEMORY]).chain(others);
+    names.extend(rest.map(str::to_owned));
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::*;
+
+/// What the test program is taken to have.
+fn listed() -> Vec<String> {
+    let mut names: Vec<&str> = GUESTS
+        .iter()
+        .flat_map(|(_, suites)| *suites)
+        .copied()
+        .collect();
+    names.extend(MEMORY_SUITES);
+    names.extend(ELSEWHERE);
+    names.push("unbind");
+    names.sort_unstable();
+    names.dedup();
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn planned(only: Option<&str>) -> Vec<(&'static str, Vec<String>)> {
+    let plan = plan(&listed(), only).unwrap();
+    plan.into_iter()
+        .map(|guest| (guest.machine.name, guest.suites))
+        .collect()
+}
+
+#[test]
+fn the_default_guest_runs_all_but_what_needs_another_one() {
+    let plan = planned(None);
+    let (name, suites) = &plan[0];
+    assert_eq!(*name, "default");
+    assert!(
+        ELSEWHERE
+            .iter()
+            .all(|suite| !suites.iter().any(|it| it == suite))
+    );
+    assert_eq!(suites.len(), listed().len() - ELSEWHERE.len() + 1);
+    assert_eq!(suites.last().unwrap(), RELOAD);
+    assert_eq!(plan.len(), GUESTS.len() + 1);
+}
+
+#[test]
+fn every_suite_that_needs_a_guest_has_one() {
+    for suite in ELSEWHERE {
+        assert!(
+            GUESTS.iter().any(|(_, suites)| suites.contains(suite)),
+            "{suite}"
+        );
+    }
+}
+
+#[test]
+fn a_suite_is_chosen_once_and_a_guest_whole() {
+    assert_eq!(planned(Some("gem")), [("default", vec!["gem".to_owned()])]);
+    assert_eq!(
+        planned(Some("swiotlb")),
+        [("swiotlb", DATA.iter().map(|it| (*it).to_owned()).collect())]
+    );
+    assert_eq!(
+        planned(Some("swiotlb/cs")),
+        [("swiotlb", vec!["cs".to_owned()])]
+    );
+    for suite in ELSEWHERE {
+        assert_eq!(planned(Some(suite)).len(), 1, "{suite}");
+    }
+}
+
+#[test]
+fn the_group_has_every_guest_but_not_every_suite() {
+    let plan = planned(Some(MEMORY));
+    assert_eq!(plan.len(), GUESTS.len() + 1);
+    assert!(
+        !plan[0]
+            .1
+            .iter()
+            .any(|suite| suite == "unbind" || suite == RELOAD)
+    );
+}
+
+#[test]
+fn what_is_not_there_is_an_error() {
+    let error = plan(&listed(), Some("nothing")).unwrap_err().to_string();
+    assert!(error.contains("there is no suite nothing"), "{error}");
+    assert!(error.contains("swiotlb"), "{error}");
+    assert!(plan(&listed(), Some("swiotlb/unbind")).is_err());
+    assert!(plan(&["gem".to_owned()], None).is_err());
+}
