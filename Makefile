@@ -9,7 +9,7 @@ kunit-option := $(if $(KUNIT),CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y)
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(kunit-option) \
 	$(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1)
 
-.PHONY: modules modules_install clean run test kunit shell lint intree help
+.PHONY: modules modules_install clean run test bench kunit shell lint intree help
 
 modules:
 	@tools/kdir.sh "$(KDIR)"
@@ -28,6 +28,9 @@ run kunit shell lint:
 test:
 	@tools/root.sh test $(SUITE)
 
+bench:
+	@tools/root.sh bench $(BENCH)
+
 intree:
 	@test -d "$(KSRC)" || { echo 'make intree: KSRC= has to name a kernel source tree' >&2; exit 1; }
 	@KSRC=$(abspath $(KSRC)) tools/root.sh intree $(abspath $(KSRC))
@@ -37,7 +40,8 @@ help:
 	@echo 'make modules_install    install it; make clean: remove what was built'
 	@echo 'make run                the demo, in a guest with a virtual GPU'
 	@echo 'make shell              a shell in such a guest'
-	@echo 'make test [SUITE=]      every test, or one suite: cargo, kunit, reload, a guest suite'
+	@echo 'make test [SUITE=]      every test, or some: a suite, a guest, a suite in one, a group'
+	@echo 'make bench [BENCH=]     what things cost, in instructions; figures under out/'
 	@echo 'make kunit              the KUnit suites, with their KTAP'
 	@echo 'make lint               checks of the sources'
 	@echo 'make intree KSRC=       put the driver into a kernel source tree'

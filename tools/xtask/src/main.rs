@@ -4,6 +4,7 @@
 //!
 //! It runs inside the toolchain root, started by `tools/root.sh TASK`.
 
+mod bench;
 mod child;
 mod crates;
 mod follow;
@@ -45,10 +46,15 @@ enum Task {
     Run,
     /// Boot a guest and give it to the terminal.
     Shell,
-    /// Run every test suite, or the one named.
+    /// Run every test suite, or those that are named.
     Test {
-        /// The suite to run.
+        /// A suite, a guest, a suite in a guest, or a group of suites.
         suite: Option<String>,
+    },
+    /// Run every benchmark, or the one named, and show what it measured.
+    Bench {
+        /// The benchmark to run.
+        benchmark: Option<String>,
     },
     /// Run the KUnit suites and show their KTAP.
     Kunit,
@@ -81,6 +87,7 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         Task::Run => task::run::run(&paths),
         Task::Shell => task::shell::shell(&paths),
         Task::Test { suite } => task::test::test(&paths, suite.as_deref()),
+        Task::Bench { benchmark } => bench::run(&paths, benchmark.as_deref()),
         Task::Kunit => task::kunit::kunit(&paths),
         Task::Lint => task::lint::lint(&paths),
         Task::Intree { ksrc } => task::intree::intree(&paths, &ksrc),

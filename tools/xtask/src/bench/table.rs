@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Figures as a person reads them.
+
+use std::fmt::Write as _;
+
+use super::figures::{Figure, Figures};
+use super::{Benchmark, Bound};
+
+/// The stages of a BO's life, in columns.
+const STAGES: [&str; 6] = ["create", "map", "touch", "unmap", "close", "sum"];
+
+/// The table of a benchmark: figures that belong in one row share all of their
+/// names but the last part.
+pub(super) fn of(benchmark: &Benchmark, figures: &Figures) -> String {
+    let mut text = String::new();
+    let mut rows: Vec<&str> = vec![];
+    let mut others: Vec<&Figure> = vec![];
+    for figure in figures.iter() {
+        match figure.name.rsplit_once('.') {
+            Some((row, stage)) if STAGES.contains(&stage) => {
+                if !rows.contains(&row) {
+                    rows.push(row);
+                }
+            }
+            _ => others.push(figure),
+        }
+    }
+
+    let _ = write!(text, "{:<20}", "instructions");
+    for stage in STAGES {
+        let _ = write!(text, "{stage:>12}");
+    }
+    text.push('\n');
+    for row in rows {
+        let _ = write!(text, "{row:<20}");
+        for stage in STAGES {
+            let value = figures.get(&format!("{row}.{stage}"));
+            let _ = write!(text, "{:>12}", value.map_or("-".to_owned(), number));
+        }
+        text.push('\n');
+    }
+    text.push('\n');
+    for figure in others {
+        let _ = writeln!(
+            text,
+            "{:<44}{:>16} {}",
+            figure.name,
+            number(figure.value),
+            figure.unit
+        );
+    }
+    text.push('\n');
+    for goal in benchmark.goals {
+        let bound = match goal.bound {
+            Bound::AtMost(bound) => format!("at most {bound}"),
+            Bound::AtLeast(bound) => format!("at least {bound}"),
+        };
+        let (value, verdict) = match (goal.value)(figures) {
+            None => ("-".to_owned(), "not measured"),
+            Some(value) if goal.is_met(value) => (format!("{value:.2}"), "met"),
+            Some(value) => (format!("{value:.2}"), "NOT MET"),
+        };
+        let _ = writeln!(
+            text,
+            "goal: {:<48}{value:>8}  {bound:<14}{verdict}",
+            goal.what
+        );
+    }
+    text
+}
+
+/// Whole numbers in groups of three digits, others with two decimals.
+fn number(value: f64) -> String {
+    if value.fract() != 0.0 {
+        return format!("{value:.2}");
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        assert_eq!(number(0.0), "0");
+        assert_eq!(number(743.0), "743");
+        assert_eq!(number(1_082_505.0), "1 082 505");
+        assert_eq!(number(0.125), "0.12");
+    }
+}
