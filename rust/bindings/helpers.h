@@ -47,6 +47,13 @@ void rgt_ttm_bo_move_sync_cleanup(struct ttm_buffer_object *bo,
 void rgt_ttm_resource_manager_set_used(struct ttm_resource_manager *man,
 				       bool used);
 void rgt_ttm_bo_move_to_lru_tail(struct ttm_buffer_object *bo);
+void rgt_ttm_bo_set_priority(struct ttm_buffer_object *bo,
+			     unsigned int priority);
+void rgt_ttm_lru_lock(struct ttm_device *bdev);
+void rgt_ttm_lru_unlock(struct ttm_device *bdev);
+struct ttm_buffer_object *rgt_ttm_lru_first(struct ttm_device *bdev,
+					    u32 mem_type,
+					    unsigned int priority);
 void rgt_ttm_device_drain(struct ttm_device *bdev);
 void rgt_ttm_device_flush(struct ttm_device *bdev);
 void rgt_ttm_device_purge(struct ttm_device *bdev);

@@ -46,6 +46,61 @@ void rgt_ttm_bo_move_to_lru_tail(struct ttm_buffer_object *bo)
 	ttm_bo_move_to_lru_tail_unlocked(bo);
 }
 
+/* A place in a bulk move is one for each priority. */
+void rgt_ttm_bo_set_priority(struct ttm_buffer_object *bo,
+			     unsigned int priority)
+{
+	struct ttm_lru_bulk_move *bulk = bo->bulk_move;
+
+	if (bulk && bo->priority != priority)
+		ttm_bo_set_bulk_move(bo, NULL);
+
+	spin_lock(&bo->bdev->lru_lock);
+	bo->priority = priority;
+	ttm_bo_move_to_lru_tail(bo);
+	spin_unlock(&bo->bdev->lru_lock);
+
+	ttm_bo_set_bulk_move(bo, bulk);
+}
+
+void rgt_ttm_lru_lock(struct ttm_device *bdev)
+{
+	spin_lock(&bdev->lru_lock);
+}
+
+void rgt_ttm_lru_unlock(struct ttm_device *bdev)
+{
+	spin_unlock(&bdev->lru_lock);
+}
+
+/*
+ * Returns the first BO of a list that is neither being destroyed nor a ghost,
+ * or NULL. The lists must be locked.
+ */
+struct ttm_buffer_object *rgt_ttm_lru_first(struct ttm_device *bdev,
+					    u32 mem_type,
+					    unsigned int priority)
+{
+	struct ttm_resource_manager *man = ttm_manager_type(bdev, mem_type);
+	struct ttm_lru_item *lru;
+	struct ttm_buffer_object *bo;
+
+	lockdep_assert_held(&bdev->lru_lock);
+
+	if (!man)
+		return NULL;
+
+	list_for_each_entry(lru, &man->lru[priority], link) {
+		if (!ttm_lru_item_is_res(lru))
+			continue;
+		bo = ttm_lru_item_to_res(lru)->bo;
+		if (!bo->deleted && bo->base.dev)
+			return bo;
+	}
+
+	return NULL;
+}
+
 /*
  * Waits until the destruction of BOs that is under way is done. Nobody may
  * start another.

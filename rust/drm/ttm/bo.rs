@@ -383,6 +383,15 @@ impl OperationCtx {
         })
     }
 
+    /// A context in which nothing waits, neither for the device nor for a reservation.
+    pub fn no_wait() -> Self {
+        Self(bindings::ttm_operation_ctx {
+            no_wait_gpu: true,
+            gfp_retry_mayfail: true,
+            ..pin_init::zeroed()
+        })
+    }
+
     /// Whether waits may be interrupted.
     pub fn interruptible(&self) -> bool {
         self.0.interruptible

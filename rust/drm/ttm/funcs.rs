@@ -45,10 +45,12 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     /// Where an evicted BO goes, in order of preference.
     fn evict_placement(bo: &Reserved<'_, Self::Bo>) -> &'static [Place];
 
-    /// Whether evicting the BO helps to make room in `place`.
-    fn eviction_valuable(bo: &Reserved<'_, Self::Bo>, place: &Place) -> bool {
-        // SAFETY: The BO is valid and reserved.
-        unsafe { bindings::ttm_bo_eviction_valuable(bo.bo().as_raw(), ptr::from_ref(place).cast()) }
+    /// Whether evicting the BO helps to make room in `place`, or anywhere in its memory type when
+    /// there is none: that is for a cgroup which uses more than it may.
+    ///
+    /// What is implemented instead should call [`Reserved::intersects()`].
+    fn eviction_valuable(bo: &Reserved<'_, Self::Bo>, place: Option<&Place>) -> bool {
+        bo.intersects(place)
     }
 
     /// Moves a BO. A BO that has no resource yet must get one that reads as zeros.
@@ -145,11 +147,12 @@ unsafe extern "C" fn eviction_valuable<T: Driver>(
     // NULL to drain a cgroup wherever that makes room.
     match unsafe { Bo::<T::Bo>::from_raw(raw) } {
         // SAFETY: As above; no other `Reserved` of the BO is in use during the callback.
-        Some(bo) if !place.is_null() => unsafe {
-            T::eviction_valuable(&Reserved::new(bo), Place::from_raw(place))
+        Some(bo) => unsafe {
+            let place = (!place.is_null()).then(|| Place::from_raw(place));
+            T::eviction_valuable(&Reserved::new(bo), place)
         },
         // SAFETY: As above.
-        _ => unsafe { bindings::ttm_bo_eviction_valuable(raw, place) },
+        None => unsafe { bindings::ttm_bo_eviction_valuable(raw, place) },
     }
 }
 

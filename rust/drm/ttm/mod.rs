@@ -15,6 +15,7 @@ mod bo;
 mod device;
 mod fault;
 mod funcs;
+mod lru;
 mod manager;
 mod mv;
 mod placement;
@@ -38,6 +39,7 @@ pub use self::{
         DmaMappings, //
     },
     funcs::Driver,
+    lru::Priority,
     manager::{
         AllocRequest,
         Manager,

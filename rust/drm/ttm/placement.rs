@@ -35,6 +35,12 @@ impl MemType {
     }
 }
 
+/// Where in the flags of a `ttm_place` the hint begins.
+const HINT_SHIFT: u32 = 16;
+
+// TTM's flags are far from there, and it ignores what it does not know.
+const _: () = assert!(bindings::TTM_PL_FLAG_FALLBACK < 1 << (HINT_SHIFT - 8));
+
 /// How a place is to be used; combine with `|`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
@@ -54,8 +60,11 @@ impl PlaceFlags {
     /// Tried when no desired place has room.
     pub const FALLBACK: Self = Self(bindings::TTM_PL_FLAG_FALLBACK);
 
+    /// All bits that TTM may use. Those above hold a place's [hint](Place::hint()).
+    const TTM: u32 = (1 << HINT_SHIFT) - 1;
+
     pub(super) const fn from_raw(raw: u32) -> Self {
-        Self(raw)
+        Self(raw & Self::TTM)
     }
 
     /// Whether all of `flags` are set.
@@ -99,6 +108,38 @@ impl Place {
         })
     }
 
+    /// The same place with these flags in addition.
+    pub const fn with(self, flags: PlaceFlags) -> Self {
+        Self(bindings::ttm_place {
+            flags: self.0.flags | flags.0,
+            ..self.0
+        })
+    }
+
+    /// The same place without these flags.
+    pub const fn without(self, flags: PlaceFlags) -> Self {
+        Self(bindings::ttm_place {
+            flags: self.0.flags & !flags.0,
+            ..self.0
+        })
+    }
+
+    /// The same place with a hint, a number for the driver's own
+    /// [`Driver::eviction_valuable()`](super::Driver::eviction_valuable): TTM hands it on.
+    pub const fn with_hint(self, hint: u16) -> Self {
+        Self(bindings::ttm_place {
+            // CAST: Widens.
+            flags: self.0.flags & PlaceFlags::TTM | (hint as u32) << HINT_SHIFT,
+            ..self.0
+        })
+    }
+
+    /// The hint; 0 without one.
+    pub const fn hint(&self) -> u16 {
+        // CAST: That many bits are left.
+        (self.0.flags >> HINT_SHIFT) as u16
+    }
+
     /// # Safety
     ///
     /// `ptr` must point to a `ttm_place` that is valid and not changed for `'a`.
@@ -118,7 +159,7 @@ impl Place {
 
     /// The flags.
     pub fn flags(&self) -> PlaceFlags {
-        PlaceFlags(self.0.flags)
+        PlaceFlags::from_raw(self.0.flags)
     }
 
     /// The first page frame.

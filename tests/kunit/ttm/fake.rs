@@ -32,8 +32,7 @@ use crate::{
             Place,
             PlaceFlags,
             Placement,
-            Resource,
-            ResourceManager, //
+            Resource, //
         }, //
     }, //
 };
@@ -202,12 +201,8 @@ impl ttm::Driver for TtmDriver {
         }
     }
 
-    fn eviction_valuable(bo: &Reserved<'_>, place: &Place) -> bool {
-        !bo.keep.load(Relaxed)
-            && bo
-                .resource()
-                .and_then(|res| res.of_manager::<Vram>())
-                .is_none_or(|(vram, res)| vram.intersects(res, place, bo.size()))
+    fn eviction_valuable(bo: &Reserved<'_>, place: Option<&Place>) -> bool {
+        !bo.keep.load(Relaxed) && bo.intersects(place)
     }
 
     /// Copies by the CPU, which wants pages on one side.
