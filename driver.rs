@@ -24,7 +24,8 @@ use crate::{
         unimplemented::unimplemented,
         vm, //
     },
-    params,
+    module_parameters, params,
+    placement::Arbiter,
     resource_mgr::{
         Gtt,
         Vram, //
@@ -116,6 +117,9 @@ pub(crate) struct RgtData {
     pub(crate) vram: Arc<Manager<Vram>>,
     /// The GTT manager.
     pub(crate) gtt: Arc<Manager<Gtt>>,
+    /// Who decides which BOs are in VRAM.
+    #[pin]
+    pub(crate) arbiter: Arbiter,
     /// Taken by a job that did not find room for its BOs, to try again alone.
     #[pin]
     pub(crate) validation: Mutex<()>,
@@ -127,9 +131,18 @@ pub(crate) struct RgtData {
 }
 
 impl RgtData {
-    fn new(vram: Arc<Manager<Vram>>, gtt: Arc<Manager<Gtt>>) -> impl PinInit<Self, Error> {
+    fn new(
+        vram: Arc<Manager<Vram>>,
+        gtt: Arc<Manager<Gtt>>,
+        plain_lru: bool,
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             ttm <- ttm::Device::new(),
+            arbiter <- Arbiter::new(
+                vram.inner().size(),
+                plain_lru,
+                module_parameters::moveback_mbps.value(),
+            ),
             vram,
             gtt,
             validation <- new_mutex!((), "RgtData::validation"),
@@ -186,6 +199,10 @@ impl ttm::Driver for RgtDriver {
 
     fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
         bo::evict_placement(bo)
+    }
+
+    fn eviction_valuable(bo: &Reserved<'_>, place: Option<&Place>) -> bool {
+        bo::eviction_valuable(bo, place)
     }
 
     fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
@@ -257,6 +274,8 @@ impl pci::Driver for RgtPciDriver {
         unsafe { pdev.dma_set_mask_and_coherent(mask)? };
         let alloc_flags = params::alloc_flags(pdev.as_ref())?;
 
+        let plain_lru = params::plain_lru(pdev.as_ref())?;
+
         let gpu = Gpu::new(pdev)?;
         let interrupts = gpu.interrupts(pdev)?;
         let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
@@ -264,7 +283,7 @@ impl pci::Driver for RgtPciDriver {
 
         let drm = drm::UnregisteredDevice::<RgtDriver>::new(
             pdev,
-            RgtData::new(vram.clone(), gtt.clone()),
+            RgtData::new(vram.clone(), gtt.clone(), plain_lru),
         )?;
         let (vram_size, gtt_size) = (vram.inner().size(), gtt.inner().limit());
         ttm::Device::init(

@@ -78,6 +78,11 @@ pub(crate) fn alloc_flags(dev: &device::Device<device::Bound>) -> Result<AllocFl
     Ok(flags)
 }
 
+/// Returns whether BOs are evicted by plain LRU. `EINVAL` for a parameter that makes no sense.
+pub(crate) fn plain_lru(dev: &device::Device) -> Result<bool> {
+    Ok(flag(dev, c"lru", module_parameters::lru.value(), 1)? != 0)
+}
+
 /// Checks that a parameter is not above the last of its values.
 fn flag(dev: &device::Device, name: &CStr, value: u32, last: u32) -> Result<u32> {
     if value > last {

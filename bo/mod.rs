@@ -9,6 +9,7 @@ mod migrate;
 mod mv;
 mod record;
 mod stats;
+mod validate;
 mod window;
 
 pub(crate) use self::{
@@ -23,6 +24,11 @@ pub(crate) use self::{
         MoveReason,
         MoveStats, //
     },
+    validate::{
+        eviction_valuable,
+        validate,
+        wait_moved, //
+    },
     window::Windows, //
 };
 
@@ -33,18 +39,14 @@ use crate::{
     },
     placement::{
         pages,
+        History,
         Request,
         User, //
     },
-    rust::{
-        dma_resv::Usage,
-        drm::ttm::{
-            self,
-            BoInit,
-            Caching,
-            OperationCtx,
-            Placement, //
-        }, //
+    rust::drm::ttm::{
+        self,
+        BoInit,
+        Caching, //
     },
     vm::Vm, //
 };
@@ -57,13 +59,9 @@ use kernel::{
     sizes::SZ_2M,
     sync::{
         aref::ARef,
-        atomic::{
-            AtomicFlag,
-            Relaxed, //
-        },
+        atomic::AtomicFlag,
         Arc, //
-    },
-    time::Jiffies, //
+    }, //
 };
 
 /// The driver's data of a BO.
@@ -76,6 +74,8 @@ pub(crate) struct BoData {
     pub(crate) alignment: u32,
     /// The number of the only VM that it may be bound in, whose reservation it shares.
     pub(crate) private: Option<u32>,
+    /// When it was used.
+    pub(crate) history: History,
     /// What others can be told of it.
     pub(crate) record: BoRecord,
     /// Set when a move or a clear of the BO has failed: what it holds is not its content.
@@ -152,46 +152,4 @@ fn largest(dev: &RgtDevice, request: &Request) -> u64 {
         })
         .max()
         .unwrap_or(0)
-}
-
-/// Brings a BO to where its user can reach it, and makes it the last to be evicted.
-///
-/// The move may be under way when this returns, see [`wait_moved()`].
-///
-/// Returns `EINVAL` when the BO has no such place, `ENOSPC` or `ENOMEM` when there is no room,
-/// `EIO` when its content was lost.
-pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx) -> Result {
-    check_content(bo)?;
-    let visible = pages(bo.device().vram.inner().visible_size());
-    let places = bo.request.places(user, visible);
-    if places.as_slice().is_empty() {
-        return Err(EINVAL);
-    }
-
-    let moving = bo.bo().record.moving(match user {
-        User::Cpu => MoveReason::Fault,
-        User::Gpu => MoveReason::Validate,
-    });
-    let done = bo.validate(&Placement::new(places.as_slice()), ctx);
-    drop(moving);
-    done?;
-    bo.touch();
-    Ok(())
-}
-
-/// Waits until a BO is where its last validation has put it.
-///
-/// Returns `ERESTARTSYS` when interrupted, `EIO` when its content was lost on the way.
-pub(crate) fn wait_moved(bo: &Reserved<'_>) -> Result {
-    bo.resv().wait(Usage::Kernel, true, Jiffies::MAX)?;
-    check_content(bo)
-}
-
-/// `EIO` if what a BO holds is not its content.
-fn check_content(bo: &Bo) -> Result {
-    // It was set before the fence signalled that made somebody look.
-    if bo.lost.load(Relaxed) {
-        return Err(EIO);
-    }
-    Ok(())
 }

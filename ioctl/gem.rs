@@ -16,7 +16,10 @@ use crate::{
         BoRecord, //
     },
     hw::Gpu,
-    placement::Request,
+    placement::{
+        History,
+        Request, //
+    },
     rust::{
         bindings::{
             drm_rgt_gem_create,
@@ -80,6 +83,7 @@ pub(crate) fn create(
             caching,
             alignment: args.alignment,
             private: vm.is_some().then_some(args.vm_id),
+            history: History::new(),
             record: BoRecord::of_client(file),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
         },

@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From what user space asks for to TTM's places.
+//! From what user space asks for to TTM's places, and who gets them.
+
+mod arbiter;
+mod budget;
+mod policy;
+
+pub(crate) use self::{
+    arbiter::Arbiter,
+    budget::Budget,
+    policy::{
+        Claim,
+        History,
+        Policy,
+        Standing, //
+    }, //
+};
 
 use crate::rust::{
     bindings::{

@@ -9,5 +9,6 @@ mod gpuvm;
 mod ioctl;
 mod manager;
 mod placement;
+mod policy;
 mod resv;
 mod ttm;

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Single decisions of the policy.
+
+use crate::placement::{
+    Claim,
+    History,
+    Policy, //
+};
+use kernel::prelude::*;
+
+const CAPACITY: u64 = 1 << 20;
+
+/// A BO that was used twice, `interval` apart, the last time just now.
+fn used_twice(policy: &Policy, interval: u64) -> History {
+    let history = History::new();
+
+    policy.used(&history, 0);
+    pass(policy, interval);
+    policy.used(&history, 0);
+    history
+}
+
+/// Lets time pass.
+fn pass(policy: &Policy, bytes: u64) {
+    policy.used(&History::new(), bytes);
+}
+
+#[kunit_tests(rgt_policy_claim)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newcomer_has_no_claim() {
+        let policy = Policy::new(CAPACITY);
+        let old = used_twice(&policy, CAPACITY);
+        let new = History::new();
+
+        pass(&policy, CAPACITY);
+        policy.used(&new, 1);
+        assert_eq!(policy.claim(&new, Some(policy.standing(&old))), None);
+        assert_eq!(policy.claim(&new, None), None);
+    }
+
+    #[test]
+    fn newcomer_replaces_those_that_nobody_comes_back_for() {
+        let policy = Policy::new(CAPACITY);
+        let old = used_twice(&policy, CAPACITY);
+        let once = History::new();
+        let new = History::new();
+        policy.used(&once, 1);
+
+        pass(&policy, CAPACITY * 3 / 2 + CAPACITY / 16);
+        policy.used(&new, 1);
+        let claim = policy.claim(&new, Some(policy.standing(&old)));
+        assert!(claim.is_some_and(|claim| policy.yields(&old, claim)));
+        // Of those that were used once nothing is known.
+        assert_eq!(policy.claim(&new, Some(policy.standing(&once))), None);
+
+        pass(&policy, CAPACITY / 2);
+        let claim = policy.claim(&new, Some(policy.standing(&once)));
+        assert!(claim.is_some_and(|claim| policy.yields(&once, claim)));
+    }
+
+    #[test]
+    fn shorter_interval_must_be_clearly_shorter() {
+        let policy = Policy::new(CAPACITY);
+        let old = used_twice(&policy, CAPACITY);
+        let rival = used_twice(&policy, CAPACITY);
+
+        // As long ago as the rival was away.
+        assert_eq!(policy.claim(&rival, Some(policy.standing(&old))), None);
+        pass(&policy, CAPACITY / 16);
+        assert_eq!(policy.claim(&rival, Some(policy.standing(&old))), None);
+        pass(&policy, CAPACITY / 8);
+        let claim = policy.claim(&rival, Some(policy.standing(&old)));
+        assert!(claim.is_some_and(|claim| policy.yields(&old, claim)));
+        // Which does not mean that anybody goes.
+        assert!(claim.is_some_and(|claim| !policy.yields(&rival, claim)));
+    }
+
+    #[test]
+    fn uses_close_to_each_other_are_one() {
+        let policy = Policy::new(CAPACITY);
+        let history = used_twice(&policy, CAPACITY / 8);
+        let old = History::new();
+
+        policy.used(&old, 1);
+        assert_eq!(policy.claim(&history, None), None);
+        // But if they go on, then they are a use.
+        for _ in 0..2 {
+            pass(&policy, CAPACITY / 8);
+            policy.used(&history, 0);
+        }
+        assert!(policy.claim(&history, None).is_some());
+    }
+
+    #[test]
+    fn any_claim_beats_any_age() {
+        let policy = Policy::new(CAPACITY);
+        let history = used_twice(&policy, CAPACITY);
+
+        assert!(policy.yields(&history, Claim::ANY));
+    }
+
+    #[test]
+    fn claim_survives_as_a_hint() {
+        let policy = Policy::new(CAPACITY);
+
+        assert_eq!(Claim::from_hint(0), None);
+        for claim in [
+            Some(Claim::ANY),
+            policy.claim(&used_twice(&policy, CAPACITY), None),
+            // As long as a hint can tell, and longer.
+            policy.claim(&used_twice(&policy, CAPACITY << 10), None),
+        ] {
+            assert!(claim.is_some());
+            assert_eq!(
+                claim.and_then(|claim| Claim::from_hint(claim.hint())),
+                claim
+            );
+        }
+    }
+
+    #[test]
+    fn tiny_vram_is_no_problem() {
+        let policy = Policy::new(0);
+        let history = used_twice(&policy, 1);
+
+        assert!(policy
+            .claim(&history, None)
+            .is_some_and(|claim| !policy.yields(&history, claim)));
+    }
+}
