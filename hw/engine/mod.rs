@@ -184,6 +184,11 @@ impl Engine {
         self.shared.regs.engine_read64(self.index, BUSY_LO)
     }
 
+    /// The numbers of jobs that are done, and of those that are not.
+    pub(crate) fn jobs(&self) -> (u64, u64) {
+        self.queue.lock().pending.counts()
+    }
+
     /// Allocates a fence for a job of this engine.
     pub(crate) fn new_fence(&self) -> Result<UnpublishedFence> {
         Ok(self.timeline.new_fence()?)

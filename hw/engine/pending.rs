@@ -76,6 +76,11 @@ impl Pending {
         self.next - self.oldest
     }
 
+    /// The numbers of jobs that were taken out, and of those that are in there.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.oldest - 1, self.next - self.oldest)
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.len() == MAX_JOBS as u64
     }

@@ -5,7 +5,9 @@
 #ifndef _RGT_HELPERS_H_
 #define _RGT_HELPERS_H_
 
+#include <drm/drm_debugfs.h>
 #include <drm/drm_exec.h>
+#include <drm/drm_file.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_resource.h>
@@ -36,6 +38,20 @@ bool rgt_drm_exec_is_contended(struct drm_exec *exec);
 struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
 					unsigned long index);
 
+/* drm/debugfs */
+void rgt_drm_debugfs_add_file(struct drm_device *dev, const char *name,
+			      int (*show)(struct seq_file *m, void *unused));
+struct drm_device *rgt_drm_debugfs_device(struct seq_file *m);
+
+/* drm/file and drm/fdinfo */
+struct drm_gem_object *rgt_drm_file_next_object(struct drm_file *file,
+						int *handle);
+bool rgt_drm_gem_object_is_shared(struct drm_gem_object *obj);
+
+/* drm/gem and its list of objects */
+bool rgt_drm_gem_object_get_unless_zero(struct drm_gem_object *obj);
+void rgt_list_del(struct list_head *entry);
+
 /* drm/ttm */
 int rgt_ttm_bo_reserve(struct ttm_buffer_object *bo, bool interruptible,
 		       bool no_wait);
@@ -57,6 +73,9 @@ struct ttm_buffer_object *rgt_ttm_lru_first(struct ttm_device *bdev,
 void rgt_ttm_device_drain(struct ttm_device *bdev);
 void rgt_ttm_device_flush(struct ttm_device *bdev);
 void rgt_ttm_device_purge(struct ttm_device *bdev);
+unsigned int rgt_ttm_device_eviction_fences(struct ttm_device *bdev,
+					    u32 mem_type);
+int rgt_ttm_device_show_pool(struct ttm_device *bdev, struct seq_file *m);
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
 bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);
 

@@ -160,3 +160,34 @@ void rgt_ttm_device_purge(struct ttm_device *bdev)
 		}
 	}
 }
+
+/* How many moves out of a memory type are under way. */
+unsigned int rgt_ttm_device_eviction_fences(struct ttm_device *bdev,
+					    u32 mem_type)
+{
+	struct ttm_resource_manager *man = ttm_manager_type(bdev, mem_type);
+	unsigned int count = 0;
+	unsigned int i;
+
+	if (!man)
+		return 0;
+
+	spin_lock(&man->eviction_lock);
+	for (i = 0; i < TTM_NUM_MOVE_FENCES; i++) {
+		struct dma_fence *fence = man->eviction_fences[i];
+
+		count += fence && !dma_fence_is_signaled(fence);
+	}
+	spin_unlock(&man->eviction_lock);
+
+	return count;
+}
+
+int rgt_ttm_device_show_pool(struct ttm_device *bdev, struct seq_file *m)
+{
+#ifdef CONFIG_DEBUG_FS
+	return ttm_pool_debugfs(&bdev->pool, m);
+#else
+	return -EOPNOTSUPP;
+#endif
+}

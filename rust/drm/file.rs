@@ -5,13 +5,21 @@
 //! C header: [`include/drm/drm_file.h`](srctree/include/drm/drm_file.h)
 
 use crate::rust::bindings;
-use kernel::drm::{
-    self,
-    file::DriverFile, //
+use core::ptr::NonNull;
+use kernel::{
+    drm::{
+        self,
+        file::DriverFile,
+        gem::IntoGEMObject, //
+    },
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    }, //
 };
 
 /// Returns the `struct drm_file` of an open file.
-pub(super) fn raw<T: DriverFile>(file: &drm::File<T>) -> *mut bindings::drm_file {
+fn raw<T: DriverFile>(file: &drm::File<T>) -> *mut bindings::drm_file {
     // CAST: `drm::File` is transparent over `drm_file`.
     core::ptr::from_ref(file).cast_mut().cast()
 }
@@ -22,4 +30,29 @@ pub(super) fn raw<T: DriverFile>(file: &drm::File<T>) -> *mut bindings::drm_file
 pub fn client_id<T: DriverFile>(file: &drm::File<T>) -> u64 {
     // SAFETY: `raw()` returns a valid `drm_file`, whose number does not change.
     unsafe { (*raw(file)).client_id }
+}
+
+/// Calls `f` with each object that the client has a handle of. `f` may sleep.
+///
+/// An object with two handles comes up twice. Which of the handles that come and go meanwhile are
+/// seen is open.
+pub fn for_each_object<D, T>(file: &drm::File<T>, mut f: impl FnMut(ARef<D::Object>))
+where
+    D: drm::Driver<File = T, Object: AlwaysRefCounted>,
+    T: DriverFile<Driver = D>,
+{
+    let mut handle = 0;
+
+    loop {
+        // SAFETY: The file is valid.
+        let obj = unsafe { bindings::rgt_drm_file_next_object(raw(file), &mut handle) };
+        let Some(obj) = NonNull::new(obj) else {
+            return;
+        };
+        // SAFETY: All handles of a file are of objects of its driver, which are of type `Object`.
+        let obj = NonNull::from(unsafe { D::Object::from_raw(obj.as_ptr()) });
+        // SAFETY: The reference that C took becomes ours.
+        f(unsafe { ARef::from_raw(obj) });
+        handle += 1;
+    }
 }

@@ -2,8 +2,11 @@
 
 //! DRM abstractions that the kernel crate lacks.
 
+pub(crate) mod debugfs;
 pub(crate) mod device;
+pub(crate) mod driver;
 pub(crate) mod exec;
+pub(crate) mod fdinfo;
 pub(crate) mod file;
 pub(crate) mod gem;
 pub(crate) mod gpuvm;

@@ -30,10 +30,14 @@ use core::{
     marker::PhantomData,
     mem,
     ops::Deref,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     alloc::flags::GFP_KERNEL_ACCOUNT,
+    container_of,
     drm::{
         self,
         gem::{
@@ -85,6 +89,8 @@ const TAIL_WORDS: usize = {
 #[repr(C)]
 pub struct Tail<T: DriverBo> {
     ttm: Opaque<[u64; TAIL_WORDS]>,
+    /// Place in [`Bos`](super::bos::Bos).
+    link: Opaque<bindings::list_head>,
     shared: Option<ARef<ResvObject>>,
     data: T,
 }
@@ -93,6 +99,33 @@ pub struct Tail<T: DriverBo> {
 unsafe impl<T: DriverBo> Send for Tail<T> {}
 // SAFETY: As above; `T` is `Sync`.
 unsafe impl<T: DriverBo> Sync for Tail<T> {}
+
+impl<T: DriverBo> Tail<T> {
+    /// Returns the link of a BO.
+    pub(super) fn link(bo: &Bo<T>) -> *mut bindings::list_head {
+        // CAST: `Bo` is transparent over the object, which is laid out as `Layout`.
+        let layout = ptr::from_ref(bo).cast::<Layout<T>>();
+
+        // SAFETY: As `bo` is valid, so is the layout.
+        Opaque::cast_into(unsafe { &raw const (*layout).link })
+    }
+
+    /// Returns the BO of a link.
+    ///
+    /// # Safety
+    ///
+    /// `link` must be that of a BO with data of type `T`.
+    pub(super) unsafe fn bo_of_link(link: *mut bindings::list_head) -> NonNull<Bo<T>> {
+        // SAFETY: By the safety requirements it is in a `Layout`, hence it is not NULL either.
+        unsafe {
+            NonNull::new_unchecked(
+                container_of!(Opaque::cast_from(link), Layout<T>, link)
+                    .cast_mut()
+                    .cast(),
+            )
+        }
+    }
+}
 
 impl<T: DriverBo> gem::DriverObject for Tail<T> {
     type Driver = T::Driver;
@@ -116,6 +149,7 @@ pub type Object<T> = gem::Object<Tail<T>>;
 #[repr(C)]
 struct Layout<T: DriverBo> {
     bo: Opaque<bindings::ttm_buffer_object>,
+    link: Opaque<bindings::list_head>,
     shared: Option<ARef<ResvObject>>,
     #[pin]
     data: T,
@@ -202,12 +236,13 @@ impl<T: DriverBo> Bo<T> {
                 (Some(object.into()), locked.as_raw())
             }
             Some(_) => return Err(EINVAL),
-            None => (None, core::ptr::null_mut()),
+            None => (None, ptr::null_mut()),
         };
 
         let object = KBox::try_pin_init(
             try_pin_init!(Layout::<T> {
                 bo: Opaque::zeroed(),
+                link: Opaque::zeroed(),
                 shared,
                 data <- data,
             }? Error),
@@ -219,6 +254,7 @@ impl<T: DriverBo> Bo<T> {
 
         // SAFETY: `bo` points to a zeroed BO that nobody else knows; `dev` is valid.
         unsafe {
+            bindings::INIT_LIST_HEAD((*bo.cast::<Layout<T>>()).link.get());
             (*bo).base.funcs = const { &Self::FUNCS };
             bindings::drm_gem_private_object_init(device::raw(dev), &mut (*bo).base, init.size);
         }
@@ -235,7 +271,7 @@ impl<T: DriverBo> Bo<T> {
                 Placement::new(&[]).as_raw(),
                 init.alignment_pages,
                 ctx.as_raw(),
-                core::ptr::null_mut(),
+                ptr::null_mut(),
                 resv,
                 Some(Self::destroy),
             )
@@ -247,7 +283,11 @@ impl<T: DriverBo> Bo<T> {
 
         // INVARIANT: It was made here.
         // SAFETY: `bo` is not NULL and the first reference is ours.
-        Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(bo.cast())) })
+        let this = unsafe { ARef::<Self>::from_raw(NonNull::new_unchecked(bo.cast())) };
+        // SAFETY: It is new. `destroy()` takes it out, and has run for all BOs before the device
+        // goes.
+        unsafe { Device::of(dev).bos().add(&this) };
+        Ok(this)
     }
 
     /// The object as `kernel::drm` knows it.
@@ -350,6 +390,14 @@ impl<T: DriverBo> Bo<T> {
     ///
     /// Only for TTM, as `ttm_buffer_object::destroy` of a `Bo<T>`.
     unsafe extern "C" fn destroy(bo: *mut bindings::ttm_buffer_object) {
+        // SAFETY: TTM passes a BO of a device of `T`'s driver, which outlives its BOs.
+        let dev = unsafe { drm::Device::<T::Driver>::from_raw((*bo).base.dev) };
+        // SAFETY: The BO is in the list or, if `Bo::new()` did not succeed, in none.
+        unsafe {
+            Device::of(dev)
+                .bos()
+                .remove((*bo.cast::<Layout<T>>()).link.get())
+        };
         // SAFETY: `Bo::new()` made it, and no references are left.
         unsafe {
             bindings::drm_gem_object_release(&mut (*bo).base);
@@ -468,6 +516,25 @@ impl<'a, T: DriverBo> Reserved<'a, T> {
 
         // SAFETY: A resource of a BO is valid, and does not change while `self` is borrowed.
         (!res.is_null()).then(|| unsafe { Resource::from_raw(res) })
+    }
+
+    /// Whether the BO has memory where it is: system pages may not be there yet, or not any more.
+    pub fn has_memory(&self) -> bool {
+        self.resource().is_some_and(|res| {
+            !res.uses_tt() || self.tt().is_some_and(|tt| tt.dma_addresses().is_some())
+        })
+    }
+
+    /// Returns the priority: among the BOs of a memory type, those of lower ones are evicted first.
+    pub fn priority(&self) -> u32 {
+        // SAFETY: `priority` is protected by the reservation.
+        unsafe { (*self.bo.as_raw()).priority }
+    }
+
+    /// Returns how often the BO is pinned where it is.
+    pub fn pin_count(&self) -> u32 {
+        // SAFETY: `pin_count` is protected by the reservation.
+        unsafe { (*self.bo.as_raw()).pin_count }
     }
 
     /// Returns the BO's system pages, if it is of a kind to have any where it is.

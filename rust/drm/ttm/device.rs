@@ -5,12 +5,14 @@
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
 use super::{
+    bos::Bos,
     funcs,
     manager::{
         Manager,
         Registered,
         ResourceManager, //
     },
+    Bo,
     Driver,
     MemType, //
 };
@@ -21,7 +23,8 @@ use crate::rust::{
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
-    ops::BitOr, //
+    ops::BitOr,
+    ptr, //
 };
 use kernel::{
     drm::{
@@ -30,6 +33,7 @@ use kernel::{
     },
     error::to_result,
     prelude::*,
+    seq_file::SeqFile,
     sync::{
         aref::ARef,
         atomic::{
@@ -86,6 +90,8 @@ pub struct Device<T: Driver> {
     raw: Opaque<bindings::ttm_device>,
     ready: Atomic<bool>,
     managers: UnsafeCell<Managers>,
+    #[pin]
+    bos: Bos<T::Bo>,
     _driver: PhantomData<fn(T)>,
 }
 
@@ -104,6 +110,7 @@ impl<T: Driver> Device<T> {
             raw: Opaque::zeroed(),
             ready: Atomic::new(false),
             managers: UnsafeCell::new(KVec::new()),
+            bos <- Bos::new(),
             _driver: PhantomData,
         })
     }
@@ -181,6 +188,40 @@ impl<T: Driver> Device<T> {
             // SAFETY: The device is initialised.
             unsafe { bindings::rgt_ttm_device_flush(bdev) };
         }
+    }
+
+    /// The list of all BOs.
+    pub(super) fn bos(&self) -> &Bos<T::Bo> {
+        &self.bos
+    }
+
+    /// Calls `f` with each BO in the order of their making, until it fails.
+    ///
+    /// `f` may sleep and reserve the BO. Those that are made or released meanwhile may be missing.
+    pub fn for_each_bo(&self, f: impl FnMut(&Bo<T::Bo>) -> Result) -> Result {
+        self.bos.for_each(f)
+    }
+
+    /// Returns how many moves out of a memory type are under way: its fences that somebody who is
+    /// given memory has to wait for.
+    pub fn eviction_fences(&self, mem_type: MemType) -> u32 {
+        let Ok(bdev) = self.ready() else {
+            return 0;
+        };
+        // SAFETY: The device is initialised, and C checks whether the type has a manager.
+        unsafe { bindings::rgt_ttm_device_eviction_fences(bdev, mem_type.as_raw()) }
+    }
+
+    /// Prints the pages that TTM keeps for the device.
+    ///
+    /// C: `ttm_pool_debugfs()`.
+    pub fn show_pool(&self, out: &SeqFile) -> Result {
+        let bdev = self.ready()?;
+        // CAST: `SeqFile` is transparent over `seq_file`.
+        let out = ptr::from_ref(out).cast_mut().cast();
+        // SAFETY: The device is initialised; the borrow is the only access to the file, which is
+        // not sent to other threads.
+        to_result(unsafe { bindings::rgt_ttm_device_show_pool(bdev, out) })
     }
 
     /// Returns the bytes of all resources of [`MemType::SYSTEM`].

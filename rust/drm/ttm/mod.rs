@@ -12,6 +12,7 @@
 //! C headers: [`include/drm/ttm/`](srctree/include/drm/ttm/)
 
 mod bo;
+mod bos;
 mod device;
 mod fault;
 mod funcs;

@@ -25,6 +25,15 @@ impl MemType {
     /// The first of the driver's private types.
     pub const PRIV: Self = Self(bindings::TTM_PL_PRIV);
 
+    /// Returns the type that C knows by a number; [`None`] when there is none.
+    pub const fn new(raw: u32) -> Option<Self> {
+        if raw < bindings::TTM_NUM_MEM_TYPES {
+            Some(Self(raw))
+        } else {
+            None
+        }
+    }
+
     pub(super) const fn from_raw(raw: u32) -> Self {
         Self(raw)
     }

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! What a driver's table has beyond what `kernel::drm` fills in.
+//!
+//! `kernel::drm` makes a constant `struct drm_driver` from [`drm::Driver`] and points the device at
+//! it. [`extend()`] points a device that is not registered yet at a copy that also has what
+//! [`DriverTable`] says. The constant is not touched, other devices keep theirs, and the copy lives
+//! exactly as long as DRM can look at it: until the device's managed resources are released, when
+//! the device gets its first table back.
+//!
+//! C header: [`include/drm/drm_drv.h`](srctree/include/drm/drm_drv.h)
+
+use super::{
+    device,
+    fdinfo::FdInfo, //
+};
+use crate::rust::bindings;
+use core::{
+    marker::PhantomData,
+    ops::BitOr, //
+};
+use kernel::{
+    drm::{
+        self,
+        Registered,
+        UnregisteredDevice, //
+    },
+    error::to_result,
+    module::this_module,
+    prelude::*, //
+};
+
+/// Features of a driver; combine with `|`.
+///
+/// `kernel::drm` knows GEM and render nodes.
+#[derive(Clone, Copy)]
+pub struct Features(u32);
+
+impl Features {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// Synchronisation objects: `drm_syncobj`.
+    pub const SYNCOBJ: Self = Self(bindings::drm_driver_feature_DRIVER_SYNCOBJ);
+    /// Those with a timeline.
+    pub const SYNCOBJ_TIMELINE: Self = Self(bindings::drm_driver_feature_DRIVER_SYNCOBJ_TIMELINE);
+}
+
+impl BitOr for Features {
+    type Output = Self;
+
+    fn bitor(self, rhs: Self) -> Self {
+        Self(self.0 | rhs.0)
+    }
+}
+
+/// What a driver has in its table beyond [`drm::Driver`].
+pub trait DriverTable: drm::Driver<File: 'static> + Sized + 'static {
+    /// Features on top of those that [`drm::Driver`] asks for.
+    const FEATURES: Features = Features::NONE;
+
+    /// Prints what is known of a client into its `/proc/PID/fdinfo` file.
+    ///
+    /// DRM itself prints driver, client and device. See
+    /// `Documentation/gpu/drm-usage-stats.rst` for the keys.
+    fn show_fdinfo(
+        dev: &drm::Device<Self, Registered>,
+        file: &drm::File<Self::File>,
+        out: &FdInfo<'_>,
+    );
+}
+
+/// The copy of a device's table, and what it is a copy of.
+struct Table {
+    table: bindings::drm_driver,
+    base: *const bindings::drm_driver,
+}
+
+/// Gives a device the table that [`DriverTable`] describes.
+///
+/// Once this has succeeded there is nothing to undo.
+pub fn extend<T: DriverTable>(dev: &UnregisteredDevice<T>) -> Result {
+    let raw = device::raw(dev);
+    // SAFETY: An `UnregisteredDevice` cannot be sent to other threads and is not registered:
+    // nobody else uses the `drm_device`.
+    let base = unsafe { (*raw).driver };
+    let table = Table {
+        table: bindings::drm_driver {
+            show_fdinfo: Some(show_fdinfo::<T>),
+            fops: const { &Fops::<T>::FOPS },
+            // SAFETY: A device always has a table, which does not change.
+            driver_features: unsafe { (*base).driver_features } | T::FEATURES.0,
+            // SAFETY: As above.
+            ..unsafe { *base }
+        },
+        base,
+    };
+    let table = KBox::into_raw(KBox::new(table, GFP_KERNEL)?);
+
+    // SAFETY: As above, nobody else uses the device. `table` is valid until `restore()`, which is
+    // called below or when the device is released.
+    unsafe { (*raw).driver = &raw const (*table).table };
+    // SAFETY: The device is initialised. Whether this succeeds or not, `restore()` is called once,
+    // with what it asks for.
+    to_result(unsafe {
+        bindings::__drmm_add_action_or_reset(
+            raw,
+            Some(restore),
+            table.cast(),
+            c"drm_driver".as_char_ptr(),
+        )
+    })
+}
+
+/// Gives a device back the table that it had before [`extend()`], and frees the copy.
+///
+/// # Safety
+///
+/// Only for DRM, as a managed action that `extend()` added.
+unsafe extern "C" fn restore(dev: *mut bindings::drm_device, data: *mut c_void) {
+    // SAFETY: `extend()` made it, and this is called once.
+    let table = unsafe { KBox::from_raw(data.cast::<Table>()) };
+
+    // Actions run in reverse order, so that tables go as they came.
+    // SAFETY: The device is being released, or was not used yet: nobody else looks at it.
+    unsafe { (*dev).driver = table.base };
+}
+
+/// The file operations of a driver's devices.
+struct Fops<T>(PhantomData<T>);
+
+impl<T: DriverTable> Fops<T> {
+    /// Those of `kernel::drm`, and fdinfo. A file uses them until after its device may be gone,
+    /// hence they are not part of the copy.
+    const FOPS: bindings::file_operations = bindings::file_operations {
+        owner: this_module::<T::OwnerModule>().as_ptr(),
+        open: Some(bindings::drm_open),
+        release: Some(bindings::drm_release),
+        unlocked_ioctl: Some(bindings::drm_ioctl),
+        #[cfg(CONFIG_COMPAT)]
+        compat_ioctl: Some(bindings::drm_compat_ioctl),
+        poll: Some(bindings::drm_poll),
+        read: Some(bindings::drm_read),
+        llseek: Some(bindings::noop_llseek),
+        mmap: Some(bindings::drm_gem_mmap),
+        show_fdinfo: Some(bindings::drm_show_fdinfo),
+        fop_flags: bindings::FOP_UNSIGNED_OFFSET,
+        ..pin_init::zeroed()
+    };
+}
+
+/// Has the driver print what is known of a client.
+///
+/// # Safety
+///
+/// Only for DRM, as `drm_driver::show_fdinfo` of a device of `T`.
+unsafe extern "C" fn show_fdinfo<T: DriverTable>(
+    out: *mut bindings::drm_printer,
+    file: *mut bindings::drm_file,
+) {
+    // SAFETY: DRM calls this with an open file of a device of `T`, which it keeps.
+    let dev = unsafe { drm::Device::<T, drm::Ioctl>::from_raw((*(*file).minor).dev) };
+    // SAFETY: As above.
+    let file = unsafe { drm::File::<T::File>::from_raw(file) };
+    // SAFETY: DRM calls this with a printer, which is valid during the call.
+    let out = unsafe { FdInfo::from_raw(out) };
+
+    if let Some(guard) = dev.registration_guard() {
+        T::show_fdinfo(&guard, file, &out);
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! What `/proc/PID/fdinfo` tells of a client of a DRM device.
+//!
+//! C header: [`include/drm/drm_file.h`](srctree/include/drm/drm_file.h)
+
+use crate::rust::bindings;
+use core::marker::PhantomData;
+use kernel::{
+    drm::gem::IntoGEMObject,
+    fmt,
+    prelude::*,
+    str::CStr, //
+};
+
+/// The fdinfo file that is being printed.
+///
+/// # Invariants
+///
+/// `printer` is valid for `'a`.
+pub struct FdInfo<'a> {
+    printer: *mut bindings::drm_printer,
+    _printer: PhantomData<&'a mut bindings::drm_printer>,
+}
+
+impl FdInfo<'_> {
+    /// # Safety
+    ///
+    /// `printer` must be valid, and nobody else may use it, for as long as the result is used.
+    pub(super) unsafe fn from_raw(printer: *mut bindings::drm_printer) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self {
+            printer,
+            _printer: PhantomData,
+        }
+    }
+
+    /// Prints the keys of a memory region: all of them, also for what is 0.
+    ///
+    /// C: `drm_print_memory_stats()`.
+    pub fn memory(&self, region: &CStr, stats: &MemoryStats) {
+        const SUPPORTED: bindings::drm_gem_object_status =
+            bindings::drm_gem_object_status_DRM_GEM_OBJECT_RESIDENT
+                | bindings::drm_gem_object_status_DRM_GEM_OBJECT_PURGEABLE
+                | bindings::drm_gem_object_status_DRM_GEM_OBJECT_ACTIVE;
+
+        // SAFETY: The printer is valid by the type invariants, C copies the rest.
+        unsafe {
+            bindings::drm_print_memory_stats(
+                self.printer,
+                &stats.0,
+                SUPPORTED,
+                region.as_char_ptr(),
+            )
+        };
+    }
+
+    /// Prints a key and its value, for keys that have no helper.
+    pub fn value(&self, key: fmt::Arguments<'_>, value: fmt::Arguments<'_>) {
+        let line = fmt!("{key}:\t{value}\n");
+
+        // SAFETY: The printer is valid by the type invariants; a pointer to `Arguments` is what
+        // `%pA` takes.
+        unsafe {
+            bindings::drm_printf(
+                self.printer,
+                c"%pA".as_char_ptr(),
+                core::ptr::from_ref(&line).cast::<c_void>(),
+            )
+        };
+    }
+}
+
+/// What a client has in one memory region, in bytes.
+///
+/// Equivalent of `struct drm_memory_stats`.
+#[derive(Default)]
+pub struct MemoryStats(bindings::drm_memory_stats);
+
+impl MemoryStats {
+    /// Counts an object of `bytes` bytes that is accounted to this region.
+    pub fn add(&mut self, bytes: u64, shared: bool) {
+        if shared {
+            self.0.shared += bytes;
+        } else {
+            self.0.private += bytes;
+        }
+    }
+
+    /// Counts an object that has its memory in this region, and is `active` when jobs use it; one
+    /// that is not may be `purgeable`.
+    pub fn add_resident(&mut self, bytes: u64, active: bool, purgeable: bool) {
+        self.0.resident += bytes;
+        if active {
+            self.0.active += bytes;
+        } else if purgeable {
+            self.0.purgeable += bytes;
+        }
+    }
+}
+
+/// Whether more than this one handle, or a dma-buf, refers to an object.
+///
+/// C: `drm_gem_object_is_shared_for_memory_stats()`.
+pub fn is_shared<O: IntoGEMObject>(object: &O) -> bool {
+    // SAFETY: A GEM object is valid for the borrow.
+    unsafe { bindings::rgt_drm_gem_object_is_shared(object.as_raw()) }
+}
