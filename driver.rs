@@ -11,6 +11,7 @@ use crate::{
         Reserved,
         Windows, //
     },
+    debugfs, fdinfo,
     file::RgtFile,
     hw::{
         abi,
@@ -61,6 +62,11 @@ use crate::{
             DRM_RGT_VM_DESTROY, //
         },
         drm::{
+            driver::{
+                self as driver_table,
+                DriverTable, //
+            },
+            fdinfo::FdInfo,
             ioctl::declare_ioctls,
             ttm::{
                 self,
@@ -186,6 +192,12 @@ impl drm::Driver for RgtDriver {
     }
 }
 
+impl DriverTable for RgtDriver {
+    fn show_fdinfo(dev: &RgtDevice<drm::Registered>, file: &drm::File<RgtFile>, out: &FdInfo<'_>) {
+        fdinfo::show(dev, file, out);
+    }
+}
+
 impl ttm::Driver for RgtDriver {
     type Bo = BoData;
 
@@ -285,6 +297,8 @@ impl pci::Driver for RgtPciDriver {
             pdev,
             RgtData::new(vram.clone(), gtt.clone(), plain_lru),
         )?;
+        driver_table::extend(&drm)?;
+        debugfs::add_files(&drm);
         let (vram_size, gtt_size) = (vram.inner().size(), gtt.inner().limit());
         ttm::Device::init(
             &drm,

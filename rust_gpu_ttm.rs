@@ -5,8 +5,10 @@
 #![deny(unsafe_code)]
 
 mod bo;
+mod debugfs;
 #[allow(unsafe_code)]
 mod driver;
+mod fdinfo;
 mod file;
 mod hw;
 mod ioctl;

@@ -91,7 +91,8 @@ fn list<T: AsBytes>(entries: &[T]) -> Result<KVec<u8>> {
     Ok(bytes)
 }
 
-fn regions(dev: &Device) -> [drm_rgt_region; 3] {
+/// The memory regions of a device.
+pub(crate) fn regions(dev: &Device) -> [drm_rgt_region; 3] {
     let vram = dev.vram.inner();
     let gtt = dev.gtt.inner();
     let gtt_used = dev.gtt.usage();

@@ -106,6 +106,12 @@ impl Request {
         self.flags
     }
 
+    /// The region, `DRM_RGT_REGION_*`, that the BO would best be in.
+    pub(crate) fn preferred(&self) -> u32 {
+        // The faster the memory the higher the bit.
+        self.mask.ilog2()
+    }
+
     fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
     }

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `bos`: all BOs of the device.
+
+use crate::{
+    bo::Bo,
+    driver::{
+        RgtDevice,
+        RgtDriver, //
+    },
+    resource_mgr::{
+        region_name,
+        REGIONS, //
+    },
+    rust::drm::{
+        debugfs::File,
+        fdinfo::is_shared,
+        ttm::Caching, //
+    }, //
+};
+use kernel::{
+    drm::Registered,
+    prelude::*,
+    seq_file::{
+        seq_print,
+        SeqFile, //
+    }, //
+};
+
+/// The file.
+pub(super) struct Bos;
+
+impl File for Bos {
+    type Driver = RgtDriver;
+
+    const NAME: &'static CStr = c"bos";
+
+    fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
+        dev.ttm.for_each_bo(|bo| show(bo, out))
+    }
+}
+
+fn show(bo: &Bo, out: &SeqFile) -> Result {
+    let (place, resident, priority, pins) = {
+        let bo = bo.reserve(true)?;
+        (
+            bo.resource()
+                .map_or(c"none", |res| region_name(res.mem_type())),
+            bo.has_memory(),
+            bo.priority(),
+            bo.pin_count(),
+        )
+    };
+    let caching = match bo.caching {
+        Caching::Uncached => "uc",
+        Caching::WriteCombined => "wc",
+        Caching::Cached => "cached",
+    };
+    let record = &bo.record;
+
+    seq_print!(
+        out,
+        "bo={} size={} place={} resident={} places=",
+        record.id(),
+        bo.size(),
+        place.to_str()?,
+        u32::from(resident)
+    );
+    let mut separator = "";
+    for (mem_type, name) in REGIONS.iter().rev() {
+        if bo.request.mask() & 1 << mem_type.as_raw() != 0 {
+            seq_print!(out, "{separator}{}", name.to_str()?);
+            separator = ",";
+        }
+    }
+    seq_print!(
+        out,
+        " flags={:#x} caching={caching} alignment={} priority={priority} pins={pins} vm={} \
+         shared={} evicted={} client={} pid={}\n",
+        bo.request.flags(),
+        bo.alignment,
+        bo.private.unwrap_or(0),
+        u32::from(is_shared(bo.as_gem())),
+        u32::from(record.was_evicted()),
+        record.client(),
+        record.pid()
+    );
+    Ok(())
+}

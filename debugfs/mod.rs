@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The files in the device's debugfs directory.
+//!
+//! Each has one line a thing, of `key=value` pairs between single spaces. Keys may be added, those
+//! that there are keep their names and meaning. `docs/observability.md` explains them.
+
+mod bos;
+mod engines;
+mod moved;
+mod page_pool;
+mod regions;
+
+use crate::{
+    driver::RgtDriver,
+    rust::drm::debugfs::add, //
+};
+use kernel::drm::UnregisteredDevice;
+
+/// Adds all files to a device.
+pub(crate) fn add_files(dev: &UnregisteredDevice<RgtDriver>) {
+    add::<bos::Bos>(dev);
+    add::<engines::Engines>(dev);
+    add::<moved::Moved>(dev);
+    add::<page_pool::PagePool>(dev);
+    add::<regions::Regions>(dev);
+}

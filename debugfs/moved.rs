@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `moved`: how often BOs moved, and how many bytes, by the reason.
+
+use crate::{
+    bo::MoveReason,
+    driver::{
+        RgtDevice,
+        RgtDriver, //
+    },
+    rust::drm::debugfs::File, //
+};
+use kernel::{
+    drm::Registered,
+    prelude::*,
+    seq_file::{
+        seq_print,
+        SeqFile, //
+    }, //
+};
+
+/// The file.
+pub(super) struct Moved;
+
+impl File for Moved {
+    type Driver = RgtDriver;
+
+    const NAME: &'static CStr = c"moved";
+
+    fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
+        for reason in MoveReason::ALL {
+            let (moves, bytes) = dev.moves.get(reason);
+            seq_print!(
+                out,
+                "reason={} moves={moves} bytes={bytes}\n",
+                reason.name()
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `page_pool`: the system pages that TTM keeps for this device, in TTM's own format.
+
+use crate::{
+    driver::{
+        RgtDevice,
+        RgtDriver, //
+    },
+    rust::drm::debugfs::File, //
+};
+use kernel::{
+    drm::Registered,
+    prelude::*,
+    seq_file::SeqFile, //
+};
+
+/// The file.
+pub(super) struct PagePool;
+
+impl File for PagePool {
+    type Driver = RgtDriver;
+
+    const NAME: &'static CStr = c"page_pool";
+
+    fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
+        dev.ttm.show_pool(out)
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `/proc/PID/fdinfo` tells of a client.
+
+use crate::{
+    bo::Bo,
+    driver::RgtDevice,
+    file::RgtFile,
+    resource_mgr::REGIONS,
+    rust::{
+        dma_resv::Usage,
+        drm::{
+            fdinfo::{
+                is_shared,
+                FdInfo,
+                MemoryStats, //
+            },
+            file::for_each_object,
+            ttm::Resource, //
+        }, //
+    }, //
+};
+use kernel::drm;
+
+/// What a client has in each region.
+type Memory = [MemoryStats; REGIONS.len()];
+
+/// Prints a client's use of the device.
+pub(crate) fn show(_: &RgtDevice<drm::Registered>, file: &drm::File<RgtFile>, out: &FdInfo<'_>) {
+    let mut memory = Memory::default();
+    for_each_object(file, |object| add(&mut memory, &Bo::from_gem(object)));
+
+    for ((_, name), stats) in REGIONS.iter().zip(&memory) {
+        out.memory(name, stats);
+    }
+}
+
+/// Counts a BO: as a whole where it would best be, and its memory where it has that.
+fn add(memory: &mut Memory, bo: &Bo) {
+    let size = bo.size() as u64;
+    if let Some(stats) = memory.get_mut(bo.request.preferred() as usize) {
+        stats.add(size, is_shared(bo.as_gem()));
+    }
+
+    // The figures are to be complete, and nobody holds a reservation for long.
+    let Ok(bo) = bo.reserve(false) else {
+        return;
+    };
+    let Some(res) = bo.resource().filter(|_| bo.has_memory()) else {
+        return;
+    };
+    if let Some(stats) = memory.get_mut(Resource::mem_type(res).as_raw() as usize) {
+        // Jobs leave such fences on all that they use, also without implicit sync.
+        let active = !bo.resv().test_signaled(Usage::Bookkeep);
+        stats.add_resident(size, active, false);
+    }
+}
