@@ -78,7 +78,7 @@ impl Pending {
 
     /// The numbers of jobs that were taken out, and of those that are in there.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.oldest - 1, self.next - self.oldest)
+        (self.oldest - 1, self.len())
     }
 
     pub(super) fn is_full(&self) -> bool {
