@@ -56,6 +56,9 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     /// Moves a BO. A BO that has no resource yet must get one that reads as zeros.
     fn move_bo<'a>(mv: Move<'a, Self::Bo>) -> Result<MoveOutcome<'a>>;
 
+    /// Nobody refers to the BO any more. Jobs may still use it.
+    fn release_notify(_bo: &Bo<Self::Bo>) {}
+
     /// The BO is about to lose its memory for good.
     fn delete_notify(_bo: &Bo<Self::Bo>) {}
 
@@ -86,7 +89,7 @@ pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
         io_mem_free: None,
         io_mem_pfn: Some(io_mem_pfn::<T>),
         access_memory: None,
-        release_notify: None,
+        release_notify: Some(release_notify::<T>),
     }
 }
 
@@ -248,6 +251,18 @@ unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer
     // SAFETY: TTM calls this with a valid BO of a device of `T`.
     if let Some(bo) = unsafe { Bo::<T::Bo>::from_raw(raw) } {
         T::delete_notify(bo);
+    }
+}
+
+/// Tells the driver that nobody refers to a BO any more.
+///
+/// # Safety
+///
+/// Only for TTM, as `ttm_device_funcs::release_notify` of a device of `T`.
+unsafe extern "C" fn release_notify<T: Driver>(raw: *mut bindings::ttm_buffer_object) {
+    // SAFETY: TTM calls this with a valid BO of a device of `T`.
+    if let Some(bo) = unsafe { Bo::<T::Bo>::from_raw(raw) } {
+        T::release_notify(bo);
     }
 }
 

@@ -43,7 +43,35 @@ pub struct Move<'a, T: DriverBo> {
 }
 
 /// Shows that a move was done. Only the methods of its [`Move`] make it.
-pub struct Moved<'a>(PhantomData<&'a mut ()>);
+pub struct Moved<'a> {
+    /// Context and sequence number of the fence that the move ends with.
+    fence: Option<(u64, u64)>,
+    _move: PhantomData<&'a mut ()>,
+}
+
+impl Moved<'_> {
+    /// The content is where it is to be.
+    fn now() -> Self {
+        Self {
+            fence: None,
+            _move: PhantomData,
+        }
+    }
+
+    /// The content is there when `fence` signals.
+    fn behind(fence: &Fence) -> Self {
+        Self {
+            fence: Some((fence.context(), fence.seqno())),
+            _move: PhantomData,
+        }
+    }
+
+    /// Returns context and sequence number of the fence that the move ends with, unless it has
+    /// ended.
+    pub fn fence(&self) -> Option<(u64, u64)> {
+        self.fence
+    }
+}
 
 /// What became of a move.
 pub enum MoveOutcome<'a> {
@@ -82,7 +110,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
     pub fn null(self) -> Moved<'a> {
         // SAFETY: The BO is reserved and `new` is TTM's new resource for it.
         unsafe { bindings::rgt_ttm_bo_move_null(self.bo.bo().as_raw(), self.new.as_raw()) };
-        Moved(PhantomData)
+        Moved::now()
     }
 
     /// As [`Self::null()`], and the new resource must not be used before `fence` has signalled.
@@ -90,7 +118,8 @@ impl<'a, T: DriverBo> Move<'a, T> {
         // SAFETY: `ttm_bo_handle_move_mem()` reserves a slot before it calls the driver, and all
         // ends of a move consume it.
         unsafe { self.bo.add_move_fence(fence) };
-        self.null()
+        self.null();
+        Moved::behind(fence)
     }
 
     /// Gives the BO its new resource, to which the content is copied when `fence` signals.
@@ -113,7 +142,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
             )
         };
         if ret == 0 {
-            return Ok(Moved(PhantomData));
+            return Ok(Moved::behind(fence));
         }
 
         // There was no memory for a ghost, but the content is on its way: go with it.
@@ -129,7 +158,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
         self.bo.wait_idle(self.ctx)?;
         // SAFETY: The BO is reserved, has a resource, and `new` is TTM's new resource for it.
         unsafe { bindings::rgt_ttm_bo_move_sync_cleanup(self.bo.bo().as_raw(), self.new.as_raw()) };
-        Ok(Moved(PhantomData))
+        Ok(Moved::now())
     }
 
     /// Waits for all users of the BO and copies the content with the CPU.
@@ -152,7 +181,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
                 self.new.as_raw(),
             )
         })?;
-        Ok(Moved(PhantomData))
+        Ok(Moved::now())
     }
 }
 
