@@ -217,6 +217,10 @@ impl ttm::Driver for RgtDriver {
         bo::eviction_valuable(bo, place)
     }
 
+    fn release_notify(bo: &Bo) {
+        bo::trace::freed(bo);
+    }
+
     fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
         bo::move_bo(mv)
     }

@@ -5,6 +5,7 @@
 use super::{
     mv,
     stats::MoveReason,
+    trace,
     BoData, //
 };
 use crate::rust::drm::ttm::{
@@ -25,7 +26,8 @@ pub(crate) fn move_bo<'a>(move_: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let bytes = bytes(&move_);
 
     let outcome = mv::move_bo(move_)?;
-    if let MoveOutcome::Done(_) = outcome {
+    if let MoveOutcome::Done(done) = &outcome {
+        trace::moved(bo, from, to, reason, bytes, done);
         bo.record.moved(reason, from, to);
         bo.device().moves.moved(reason, bytes);
     }

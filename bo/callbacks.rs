@@ -3,6 +3,7 @@
 //! What TTM asks about BOs, but for moves.
 
 use super::{
+    trace,
     validate,
     Reserved, //
 };
@@ -29,6 +30,7 @@ static FROM_PAGES: [Place; 1] = [Place::new(MemType::SYSTEM, PlaceFlags::NONE)];
 
 /// Where an evicted BO goes.
 pub(crate) fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
+    trace::evicted(bo);
     match bo.resource() {
         Some(res) if res.mem_type() == MemType::VRAM => &FROM_VRAM,
         _ => &FROM_PAGES,

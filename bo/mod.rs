@@ -9,6 +9,7 @@ mod migrate;
 mod mv;
 mod record;
 mod stats;
+pub(crate) mod trace;
 mod validate;
 mod window;
 
@@ -135,6 +136,7 @@ pub(crate) fn create(
         },
         Ok::<_, Error>(data),
     )
+    .inspect(|bo| trace::created(bo))
 }
 
 /// Returns how many bytes a BO can have at most to fit into one of its places.

@@ -2,9 +2,12 @@
 
 //! How often BOs moved, and how many bytes, by the reason.
 
-use kernel::sync::atomic::{
-    Atomic,
-    Relaxed, //
+use kernel::{
+    str::CStr,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
 };
 
 /// Why a BO was moved.
@@ -45,18 +48,18 @@ impl MoveReason {
         Self::KernelBo,
     ];
 
-    /// The reason as debugfs names it.
-    pub(crate) fn name(self) -> &'static str {
+    /// The reason as debugfs and trace events name it.
+    pub(crate) fn name(self) -> &'static CStr {
         match self {
-            Self::First => "first",
-            Self::Evict => "evict",
-            Self::Hop => "hop",
-            Self::BackToVram => "back",
-            Self::Fault => "fault",
-            Self::Validate => "validate",
-            Self::Shrink => "shrink",
-            Self::Purge => "purge",
-            Self::KernelBo => "kernel",
+            Self::First => c"first",
+            Self::Evict => c"evict",
+            Self::Hop => c"hop",
+            Self::BackToVram => c"back",
+            Self::Fault => c"fault",
+            Self::Validate => c"validate",
+            Self::Shrink => c"shrink",
+            Self::Purge => c"purge",
+            Self::KernelBo => c"kernel",
         }
     }
 }

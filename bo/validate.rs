@@ -3,6 +3,7 @@
 //! Bringing a BO to where its user reaches it.
 
 use super::{
+    trace,
     Bo,
     BoData,
     MoveReason,
@@ -62,6 +63,7 @@ pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx
         bo.validate(&Placement::new(places), ctx).map(|()| HOT)
     };
     drop(moving);
+    trace::validated(bo, user, done.map(drop));
     bo.touch_as(done?);
     Ok(())
 }

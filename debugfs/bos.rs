@@ -47,7 +47,7 @@ fn show(bo: &Bo, out: &SeqFile) -> Result {
             bo.resource()
                 .map_or(c"none", |res| region_name(res.mem_type())),
             bo.has_memory(),
-            bo.priority(),
+            bo.priority().level(),
             bo.pin_count(),
         )
     };

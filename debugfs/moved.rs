@@ -33,7 +33,7 @@ impl File for Moved {
             seq_print!(
                 out,
                 "reason={} moves={moves} bytes={bytes}\n",
-                reason.name()
+                reason.name().to_str()?
             );
         }
         Ok(())

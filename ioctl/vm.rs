@@ -13,15 +13,18 @@ use super::{
 use crate::{
     bo::Bo,
     hw::Gpu,
-    rust::bindings::{
-        drm_rgt_vm_bind,
-        drm_rgt_vm_bind_op,
-        drm_rgt_vm_create,
-        drm_rgt_vm_destroy,
-        DRM_RGT_VM_BIND_OP_MAP,
-        DRM_RGT_VM_BIND_OP_UNMAP,
-        DRM_RGT_VM_BIND_READONLY,
-        DRM_RGT_VM_BIND_REPLACE, //
+    rust::{
+        bindings::{
+            drm_rgt_vm_bind,
+            drm_rgt_vm_bind_op,
+            drm_rgt_vm_create,
+            drm_rgt_vm_destroy,
+            DRM_RGT_VM_BIND_OP_MAP,
+            DRM_RGT_VM_BIND_OP_UNMAP,
+            DRM_RGT_VM_BIND_READONLY,
+            DRM_RGT_VM_BIND_REPLACE, //
+        },
+        drm::file::client_id, //
     },
     vm::{
         self,
@@ -121,6 +124,14 @@ impl Op {
         }
     }
 
+    /// The number of the BO, 0 for none.
+    fn bo_id(&self) -> u64 {
+        match self {
+            Self::Map { bo, .. } => bo.record.id(),
+            Self::Unmap { .. } => 0,
+        }
+    }
+
     fn run(&self, vm: &Vm, gpu: &Gpu) -> Result {
         match self {
             Self::Map {
@@ -154,7 +165,12 @@ fn va_range(raw: &drm_rgt_vm_bind_op) -> Result<Range<u64>> {
 }
 
 /// Changes a VM's mappings.
-pub(crate) fn bind(_: &Device, gpu: &Gpu, args: &mut drm_rgt_vm_bind, file: &File) -> Result<u32> {
+pub(crate) fn bind(
+    dev: &Device,
+    gpu: &Gpu,
+    args: &mut drm_rgt_vm_bind,
+    file: &File,
+) -> Result<u32> {
     reserved(&[args.extensions])?;
     flags(args.flags, 0)?;
     args.ops_done = 0;
@@ -172,8 +188,10 @@ pub(crate) fn bind(_: &Device, gpu: &Gpu, args: &mut drm_rgt_vm_bind, file: &Fil
         ops.push(Op::new(&vm, raw, file)?, GFP_KERNEL)?;
     }
 
-    for op in &ops {
-        op.run(&vm, gpu)?;
+    for (op, raw) in ops.iter().zip(&raw_ops) {
+        let done = op.run(&vm, gpu);
+        vm::trace::bound(dev, client_id(file), args.vm_id, raw, op.bo_id(), done);
+        done?;
         args.ops_done += 1;
     }
     Ok(0)

@@ -12,6 +12,7 @@
 mod bind;
 mod handle;
 mod rebind;
+pub(crate) mod trace;
 
 pub(crate) use self::{
     bind::{

@@ -3,6 +3,7 @@
 //! Keeping page tables true to where BOs are.
 
 use super::{
+    trace,
     Vm,
     VmData, //
 };
@@ -53,6 +54,7 @@ pub(crate) fn zap(bo: &Bo) {
         }
         mapping.set_stale(true);
         vm.set_stale();
+        trace::zapped(bo, mapping.range(), false);
 
         // Without the device there are no page tables, nor has a closed VM any.
         if let (Some(device), Ok(space)) = (&device, vm.space()) {
@@ -103,6 +105,9 @@ pub(crate) fn deferred_zap(bo: &Reserved<'_>, gpu: &Gpu) -> Result<DeferredUnmap
 /// Has the next job that uses a BO write its page-table entries anew.
 pub(crate) fn mark_stale(bo: &Reserved<'_>) {
     for_each_mapping::<VmData>(bo.bo(), |vm, mapping| {
+        if !mapping.is_stale() {
+            trace::zapped(bo, mapping.range(), true);
+        }
         mapping.set_stale(true);
         vm.set_stale();
     });

@@ -525,12 +525,6 @@ impl<'a, T: DriverBo> Reserved<'a, T> {
         })
     }
 
-    /// Returns the priority: among the BOs of a memory type, those of lower ones are evicted first.
-    pub fn priority(&self) -> u32 {
-        // SAFETY: `priority` is protected by the reservation.
-        unsafe { (*self.bo.as_raw()).priority }
-    }
-
     /// Returns how often the BO is pinned where it is.
     pub fn pin_count(&self) -> u32 {
         // SAFETY: `pin_count` is protected by the reservation.

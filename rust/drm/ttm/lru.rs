@@ -32,6 +32,11 @@ impl Priority {
         const { assert!(LEVEL < bindings::TTM_MAX_BO_PRIORITY) };
         Self(LEVEL)
     }
+
+    /// Returns the level, 0 for the lowest.
+    pub const fn level(self) -> u32 {
+        self.0
+    }
 }
 
 impl<T: DriverBo> Reserved<'_, T> {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Trace events of VMs.
+
+use crate::{
+    bo::Bo,
+    driver::RgtDevice,
+    rust::{
+        bindings::{
+            drm_rgt_vm_bind_op,
+            DRM_RGT_VM_BIND_OP_MAP, //
+        },
+        trace::declare_trace, //
+    }, //
+};
+use core::ops::Range;
+use kernel::prelude::*;
+
+declare_trace! {
+    fn rgt_vm_bind(
+        dev: &'a RgtDevice, client: u64, vm: u32, op: &'a CStr, va: u64, size: u64, bo: u64,
+        offset: u64, flags: u32, ret: i32,
+    );
+    fn rgt_vm_zap(dev: &'a RgtDevice, bo: u64, va: u64, size: u64, deferred: bool);
+}
+
+/// An operation of a client on one of its VMs was done, or was not. `bo` is 0 for none.
+pub(crate) fn bound(
+    dev: &RgtDevice,
+    client: u64,
+    vm: u32,
+    op: &drm_rgt_vm_bind_op,
+    bo: u64,
+    done: Result,
+) {
+    rgt_vm_bind(|| {
+        (
+            dev,
+            client,
+            vm,
+            match op.op {
+                DRM_RGT_VM_BIND_OP_MAP => c"map",
+                _ => c"unmap",
+            },
+            op.addr,
+            op.size,
+            bo,
+            op.offset,
+            op.flags,
+            done.map_or_else(Error::to_errno, |()| 0),
+        )
+    });
+}
+
+/// A BO, which moves, is taken out of a VM: now, or `deferred` until the move begins.
+pub(super) fn zapped(bo: &Bo, va: Range<u64>, deferred: bool) {
+    rgt_vm_zap(|| {
+        (
+            bo.device(),
+            bo.record.id(),
+            va.start,
+            va.end - va.start,
+            deferred,
+        )
+    });
+}
