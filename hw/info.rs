@@ -25,6 +25,8 @@ pub(crate) struct Info {
     pub(crate) vram_size: u64,
     /// Bytes of VRAM, from its start, that the CPU can see.
     pub(crate) visible_size: u64,
+    /// Bytes of the scratchpad, whole pages; 0 if there is none.
+    pub(crate) scratchpad_size: u64,
     /// Number of engines.
     pub(crate) engines: u32,
 }
@@ -52,6 +54,7 @@ impl Info {
         let engines = regs.read(ENGINES);
         let spaces = regs.read(ADDRESS_SPACES);
         let vram_size = regs.read64(VRAM_SIZE_LO);
+        let scratchpad_size = u64::from(regs.read(SCRATCHPAD_SIZE));
         if !(1..=limits::MAX_ENGINES).contains(&engines)
             || spaces != limits::ADDRESS_SPACES
             || !(BLOCK_2M..1 << 40).contains(&vram_size)
@@ -71,6 +74,7 @@ impl Info {
             revision,
             vram_size,
             visible_size: regs.read64(VISIBLE_SIZE_LO).min(vram_size),
+            scratchpad_size: scratchpad_size & !(limits::PAGE_SIZE - 1),
             engines,
         })
     }

@@ -84,7 +84,7 @@ impl Gpu {
         regs.reset();
 
         let bound = BoundDevice::new(dev)?;
-        let mmu = Mmu::new(regs.clone(), bound.clone(), info.vram_size)?;
+        let mmu = Mmu::new(regs.clone(), bound.clone(), &info)?;
         let shared = Shared::new(dev, &bound, regs.clone(), &mmu)?;
         let mut engines = KVec::with_capacity(info.engines as usize, GFP_KERNEL)?;
         for index in 0..info.engines {
@@ -221,6 +221,11 @@ impl Gpu {
     /// Address of an offset in VRAM, in the kernel's address space.
     pub(crate) fn vram_va(&self, offset: u64) -> u64 {
         self.mmu.vram_va(offset)
+    }
+
+    /// Address of an offset in the scratchpad, in the kernel's address space.
+    pub(crate) fn scratchpad_va(&self, offset: u64) -> u64 {
+        self.mmu.scratchpad_va(offset)
     }
 
     /// Address of an offset in the GART, in the kernel's address space.

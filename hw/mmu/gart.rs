@@ -12,6 +12,7 @@ use super::{
     layout::{
         GART_BASE,
         GART_SIZE,
+        SCRATCHPAD_BASE,
         VRAM_BASE, //
     },
     table::{
@@ -47,6 +48,11 @@ impl Mmu {
     /// Address of an offset in VRAM.
     pub(in crate::hw) fn vram_va(&self, offset: u64) -> u64 {
         VRAM_BASE + offset
+    }
+
+    /// Address of an offset in the scratchpad.
+    pub(in crate::hw) fn scratchpad_va(&self, offset: u64) -> u64 {
+        SCRATCHPAD_BASE + offset
     }
 
     /// See [`Gpu::gart_map`](crate::hw::Gpu::gart_map).

@@ -38,6 +38,7 @@ use super::{
         },
         regs::*, //
     },
+    info::Info,
     regs::Regs, //
 };
 use crate::rust::devres::BoundDevice;
@@ -60,6 +61,8 @@ pub(crate) struct SpaceId {
 pub(crate) enum Backing {
     /// VRAM from this offset.
     Vram(u64),
+    /// The scratchpad from this offset.
+    Scratchpad(u64),
     /// Memory that the device reaches by DMA, from this address.
     System(DmaAddress),
 }
@@ -120,9 +123,9 @@ impl Space {
 }
 
 impl Mmu {
-    /// Makes the kernel's address space, with `vram_size` bytes of VRAM mapped. The device does not
-    /// use it before [`Self::start`].
-    pub(super) fn new(regs: Regs, bound: BoundDevice, vram_size: u64) -> Result<Arc<Self>> {
+    /// Makes the kernel's address space, with all of VRAM and of the scratchpad mapped. The device
+    /// does not use it before [`Self::start`].
+    pub(super) fn new(regs: Regs, bound: BoundDevice, info: &Info) -> Result<Arc<Self>> {
         let mut spaces = KVec::new();
         for _ in 0..ADDRESS_SPACES {
             spaces.push(KBox::pin_init(Space::new(), GFP_KERNEL)?, GFP_KERNEL)?;
@@ -139,13 +142,20 @@ impl Mmu {
 
         let table = PageTable::new(&this.bound)?;
         this.space(KERNEL).state.lock().table = Some(table);
-        let range = layout::vram(vram_size);
-        this.populate(KERNEL_SPACE, &range, Depth::Blocks, |_| ())?;
-        this.with(KERNEL_SPACE, |table| {
-            table.map(&range, Backing::Vram(0), true, Depth::Blocks)
-        })
-        .ok_or(EINVAL)??;
+        let vram = layout::vram(info.vram_size);
+        this.map_whole(vram, Backing::Vram(0), Depth::Blocks)?;
+        if info.scratchpad_size != 0 {
+            let scratchpad = layout::scratchpad(info.scratchpad_size);
+            this.map_whole(scratchpad, Backing::Scratchpad(0), Depth::Pages)?;
+        }
         Ok(this)
+    }
+
+    /// Maps a range of the kernel's address space that stays as it is.
+    fn map_whole(&self, range: Range<u64>, backing: Backing, depth: Depth) -> Result {
+        self.populate(KERNEL_SPACE, &range, depth, |_| ())?;
+        self.with(KERNEL_SPACE, |table| table.map(&range, backing, true, depth))
+            .ok_or(EINVAL)?
     }
 
     /// Has the device use the kernel's address space.
@@ -158,11 +168,7 @@ impl Mmu {
     /// Makes `size` bytes from `address` on readable and writable at `va` in the kernel's space.
     pub(super) fn map_kernel(&self, va: u64, address: DmaAddress, size: u64) -> Result {
         let range = range(va..va.checked_add(size).ok_or(EINVAL)?)?;
-        self.populate(KERNEL_SPACE, &range, Depth::Pages, |_| ())?;
-        self.with(KERNEL_SPACE, |table| {
-            table.map(&range, Backing::System(address), true, Depth::Pages)
-        })
-        .ok_or(EINVAL)?
+        self.map_whole(range, Backing::System(address), Depth::Pages)
     }
 
     /// Finds a free address space and makes it an empty one.

@@ -123,6 +123,7 @@ impl Backing {
     fn entry(self) -> (u64, u64) {
         match self {
             Self::Vram(offset) => (offset, 0),
+            Self::Scratchpad(offset) => (offset, SCRATCHPAD),
             Self::System(address) => (address, SYSTEM),
         }
     }
