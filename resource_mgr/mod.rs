@@ -2,19 +2,32 @@
 
 //! The managers of the GPU's memory types.
 
+mod extent;
 mod gtt;
+mod heap;
 mod names;
+mod on_card;
+mod scratchpad;
 mod vram;
 
 pub(crate) use self::{
+    extent::{
+        for_each_part,
+        Extent, //
+    },
     gtt::Gtt,
     names::{
         region_name,
         REGIONS, //
     },
+    on_card::OnCard,
+    scratchpad::{
+        Scratchpad,
+        ScratchpadResource,
+        SCRATCHPAD, //
+    },
     vram::{
-        for_each_part,
-        Extent,
-        Vram, //
+        Vram,
+        VramResource, //
     }, //
 };

@@ -11,6 +11,7 @@ pub(crate) mod dma;
 pub(crate) mod dma_fence;
 pub(crate) mod dma_resv;
 pub(crate) mod drm;
+pub(crate) mod gpu;
 pub(crate) mod mm;
 pub(crate) mod pci;
 pub(crate) mod trace;

@@ -14,6 +14,7 @@
 #include <drm/ttm/ttm_tt.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/gpu_buddy.h>
 
 /* dma-fence */
 void rgt_dma_fence_get(struct dma_fence *fence);
@@ -81,6 +82,10 @@ bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);
 
 /* linux/dma-mapping.h */
 bool rgt_dma_is_bounced(struct device *dev);
+
+/* linux/gpu_buddy.h */
+bool rgt_gpu_buddy_block_is_clear(struct gpu_buddy_block *block);
+u64 rgt_gpu_buddy_free_blocks(struct gpu_buddy *mm, unsigned int order);
 
 /* asm/io.h */
 int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size);

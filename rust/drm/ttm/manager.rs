@@ -33,6 +33,8 @@ pub struct AllocRequest<'a> {
     pub alignment: usize,
     /// Where, and how.
     pub place: &'a Place,
+    /// The BO is new and reads as zeros: memory that is known to be zero need not be cleared.
+    pub zeroed: bool,
 }
 
 /// The allocator of one memory type.
@@ -188,11 +190,19 @@ impl<M: ResourceManager> Manager<M> {
         // SAFETY: TTM's `place` is valid for the call.
         let safe_place = unsafe { Place::from_raw(place) };
         // SAFETY: TTM's `bo` is valid and reserved for the call.
-        let (size, pages) = unsafe { ((*bo).base.size, (*bo).page_alignment) };
+        let (size, pages, zeroed) = unsafe {
+            let user = (*bo).type_ == bindings::ttm_bo_type_ttm_bo_type_device;
+            (
+                (*bo).base.size,
+                (*bo).page_alignment,
+                user && (*bo).resource.is_null(),
+            )
+        };
         let request = AllocRequest {
             size,
             alignment: (pages.max(1) as usize) * kernel::page::PAGE_SIZE,
             place: safe_place,
+            zeroed,
         };
 
         let object = KBox::try_pin_init(

@@ -3,8 +3,10 @@
 //! The resource managers, without TTM.
 
 mod gtt;
+mod scratchpad;
 mod vram;
 mod vram_place;
+mod vram_zero;
 
 use crate::rust::drm::ttm::{
     AllocRequest,
@@ -34,11 +36,31 @@ fn alloc<M: ResourceManager>(
     pages: usize,
     alignment: usize,
 ) -> Allocated<M> {
-    let request = AllocRequest {
-        size: pages * PAGE_SIZE,
-        alignment: alignment * PAGE_SIZE,
-        place: &place,
-    };
+    request(
+        manager,
+        AllocRequest {
+            size: pages * PAGE_SIZE,
+            alignment: alignment * PAGE_SIZE,
+            place: &place,
+            zeroed: false,
+        },
+    )
+}
+
+/// Allocates pages for a BO that reads as zeros.
+fn alloc_zeroed<M: ResourceManager>(manager: &M, place: Place, pages: usize) -> Allocated<M> {
+    request(
+        manager,
+        AllocRequest {
+            size: pages * PAGE_SIZE,
+            alignment: PAGE_SIZE,
+            place: &place,
+            zeroed: true,
+        },
+    )
+}
+
+fn request<M: ResourceManager>(manager: &M, request: AllocRequest<'_>) -> Allocated<M> {
     let resource = KBox::pin_init(manager.alloc(&request), GFP_KERNEL);
 
     resource
