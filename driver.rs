@@ -29,7 +29,9 @@ use crate::{
     placement::Arbiter,
     resource_mgr::{
         Gtt,
-        Vram, //
+        Scratchpad,
+        Vram,
+        SCRATCHPAD, //
     },
     rust::{
         bindings::{
@@ -70,6 +72,7 @@ use crate::{
             ioctl::declare_ioctls,
             ttm::{
                 self,
+                Attach,
                 Caching,
                 DmaMappings,
                 IoMem,
@@ -79,7 +82,8 @@ use crate::{
                 MoveOutcome,
                 OperationCtx,
                 Place,
-                Resource, //
+                Resource,
+                ResourceManager, //
             }, //
         },
         mm::total_ram,
@@ -126,6 +130,8 @@ pub(crate) struct RgtData {
     /// Who decides which BOs are in VRAM.
     #[pin]
     pub(crate) arbiter: Arbiter,
+    /// The scratchpad's manager, if there is one.
+    pub(crate) scratchpad: Option<Arc<Manager<Scratchpad>>>,
     /// Taken by a job that did not find room for its BOs, to try again alone.
     #[pin]
     pub(crate) validation: Mutex<()>,
@@ -137,11 +143,13 @@ pub(crate) struct RgtData {
 }
 
 impl RgtData {
-    fn new(
-        vram: Arc<Manager<Vram>>,
-        gtt: Arc<Manager<Gtt>>,
-        plain_lru: bool,
-    ) -> impl PinInit<Self, Error> {
+    fn new(managers: &Managers, plain_lru: bool) -> impl PinInit<Self, Error> {
+        let Managers {
+            vram,
+            gtt,
+            scratchpad,
+        } = managers.clone();
+
         try_pin_init!(Self {
             ttm <- ttm::Device::new(),
             arbiter <- Arbiter::new(
@@ -151,6 +159,7 @@ impl RgtData {
             ),
             vram,
             gtt,
+            scratchpad,
             validation <- new_mutex!((), "RgtData::validation"),
             moves: MoveStats::new(),
             windows <- Windows::new(),
@@ -295,23 +304,13 @@ impl pci::Driver for RgtPciDriver {
         let gpu = Gpu::new(pdev)?;
         let interrupts = gpu.interrupts(pdev)?;
         let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
-        let (vram, gtt) = managers(&gpu, &aperture)?;
+        let managers = Managers::new(&gpu, &aperture)?;
 
-        let drm = drm::UnregisteredDevice::<RgtDriver>::new(
-            pdev,
-            RgtData::new(vram.clone(), gtt.clone(), plain_lru),
-        )?;
+        let drm =
+            drm::UnregisteredDevice::<RgtDriver>::new(pdev, RgtData::new(&managers, plain_lru))?;
         driver_table::extend(&drm)?;
         debugfs::add_files(&drm);
-        let (vram_size, gtt_size) = (vram.inner().size(), gtt.inner().limit());
-        ttm::Device::init(
-            &drm,
-            alloc_flags,
-            [
-                (MemType::VRAM, vram_size, vram.into()),
-                (MemType::TT, gtt_size, gtt.into()),
-            ],
-        )?;
+        ttm::Device::init(&drm, alloc_flags, managers.attach())?;
         let mappings = DmaMappings::new(&drm);
 
         // SAFETY: It is kept in `RgtPciData` and dropped with it; nobody forgets it.
@@ -327,21 +326,52 @@ impl pci::Driver for RgtPciDriver {
 }
 
 /// The resource managers.
-type Managers = (Arc<Manager<Vram>>, Arc<Manager<Gtt>>);
+#[derive(Clone)]
+struct Managers {
+    vram: Arc<Manager<Vram>>,
+    gtt: Arc<Manager<Gtt>>,
+    scratchpad: Option<Arc<Manager<Scratchpad>>>,
+}
 
-/// Makes the resource managers.
-fn managers(gpu: &Gpu, aperture: &Aperture<'_>) -> Result<Managers> {
-    let info = gpu.info();
-    let window = aperture.range();
-    let visible = info.visible_size.min(window.end - window.start);
-    let vram = Vram::new(info.vram_size, visible, window.start)?;
-    // As other drivers do, leave half of the machine's memory to everybody else.
-    let gtt = Gtt::new(total_ram() / 2)?;
+impl Managers {
+    fn new(gpu: &Gpu, aperture: &Aperture<'_>) -> Result<Self> {
+        let info = gpu.info();
+        let window = aperture.range();
+        let visible = info.visible_size.min(window.end - window.start);
+        let scratchpad = match info.scratchpad_size {
+            0 => None,
+            size => Some(manager(Scratchpad::new(size)?)?),
+        };
 
-    Ok((
-        Arc::pin_init(Manager::new(Ok::<_, Error>(vram)), GFP_KERNEL)?,
-        Arc::pin_init(Manager::new(Ok::<_, Error>(gtt)), GFP_KERNEL)?,
-    ))
+        Ok(Self {
+            vram: manager(Vram::new(info.vram_size, visible, window.start)?)?,
+            // As other drivers do, leave half of the machine's memory to everybody else.
+            gtt: manager(Gtt::new(total_ram() / 2)?)?,
+            scratchpad,
+        })
+    }
+
+    /// Memory type, size and manager of each.
+    fn attach(self) -> impl Iterator<Item = (MemType, u64, Attach)> {
+        let (vram_size, gtt_size) = (self.vram.inner().size(), self.gtt.inner().limit());
+        let scratchpad = self.scratchpad.map(|scratchpad| {
+            let size = scratchpad.inner().size();
+
+            (SCRATCHPAD, size, scratchpad.into())
+        });
+
+        [
+            Some((MemType::VRAM, vram_size, self.vram.into())),
+            Some((MemType::TT, gtt_size, self.gtt.into())),
+            scratchpad,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+fn manager<M: ResourceManager>(inner: M) -> Result<Arc<Manager<M>>> {
+    Arc::pin_init(Manager::new(Ok::<_, Error>(inner)), GFP_KERNEL)
 }
 
 /// The commands that `declare_ioctls!` computes are those of the C header.

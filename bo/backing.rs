@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the GPU sees of a BO: contiguous extents of VRAM or of system pages.
+//! What the GPU sees of a BO: contiguous extents of the GPU's own memory or of
+//! system pages.
 
 use super::Reserved;
 use crate::{
     hw::Backing,
     resource_mgr::{
         for_each_part,
-        Vram, //
+        OnCard, //
     },
     rust::drm::ttm::MemType, //
 };
@@ -33,9 +34,9 @@ pub(crate) fn for_each_extent(
         return Err(EINVAL);
     }
 
-    if let Some((_, vram)) = res.of_manager::<Vram>() {
-        return for_each_part(vram.extents(), range, |at, offset, size| {
-            f(at, size, Backing::Vram(offset))
+    if let Some(card) = OnCard::of(res) {
+        return for_each_part(card.extents(), range, |at, offset, size| {
+            f(at, size, card.backing(offset))
         });
     }
 

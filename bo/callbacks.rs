@@ -19,8 +19,8 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Where BOs evicted from VRAM go: pages that the GPU still sees, while the limit allows.
-static FROM_VRAM: [Place; 2] = [
+/// Where BOs evicted from memory of the GPU's own go: pages that the GPU still sees, while the limit allows.
+static FROM_OWN: [Place; 2] = [
     Place::new(MemType::TT, PlaceFlags::DESIRED),
     Place::new(MemType::SYSTEM, PlaceFlags::FALLBACK),
 ];
@@ -32,18 +32,18 @@ static FROM_PAGES: [Place; 1] = [Place::new(MemType::SYSTEM, PlaceFlags::NONE)];
 pub(crate) fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
     trace::evicted(bo);
     match bo.resource() {
-        Some(res) if res.mem_type() == MemType::VRAM => &FROM_VRAM,
+        Some(res) if !res.uses_tt() => &FROM_OWN,
         _ => &FROM_PAGES,
     }
 }
 
-/// Moves a BO into the visible part of VRAM, or out of VRAM, unless the CPU can map it where it is.
+/// Moves a BO into the visible part of VRAM, or to system pages, unless the CPU can map it where it is.
 pub(crate) fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
     let mappable = bo
         .resource()
         .is_some_and(|res| match res.of_manager::<Vram>() {
             Some((manager, vram)) => vram.is_below(manager.visible_size()),
-            None => true,
+            None => res.uses_tt(),
         });
     if mappable {
         return Ok(());

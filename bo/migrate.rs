@@ -23,9 +23,12 @@ use crate::{
     },
     resource_mgr::{
         for_each_part,
-        Extent, //
+        OnCard, //
     },
-    rust::dma_fence::Fence, //
+    rust::{
+        dma_fence::Fence,
+        gpu::buddy::Clearing, //
+    }, //
 };
 use kernel::{
     dma::DmaAddress,
@@ -45,10 +48,10 @@ use kernel::{
 /// Which way a copy goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
-    /// From VRAM to pages.
+    /// From the GPU's own memory to pages.
     ToPages,
-    /// From pages to VRAM.
-    ToVram,
+    /// From pages to the GPU's own memory.
+    FromPages,
 }
 
 /// A migration that is being submitted.
@@ -60,12 +63,15 @@ pub(super) struct Migration<'a> {
     dependencies: KVVec<Dependency>,
     lost: Arc<AtomicFlag>,
     packets: PacketBuffer,
+    clearing: Option<Clearing>,
     last: Option<ARef<Fence>>,
 }
 
 /// What becomes of a BO with a job of its migration.
 struct End {
     lost: Arc<AtomicFlag>,
+    /// To be told that it is the last one of a clear and that all of them are done.
+    clearing: Option<Clearing>,
     unmaps: Option<DeferredUnmaps>,
 }
 
@@ -73,6 +79,11 @@ impl OnEnd for End {
     fn on_end(&mut self, result: Result) -> Result {
         if result.is_err() {
             self.lost.store(true, Relaxed);
+        }
+        if let Some(clearing) = &self.clearing {
+            if !self.lost.load(Relaxed) {
+                clearing.done();
+            }
         }
         if let Some(unmaps) = &mut self.unmaps {
             unmaps.run();
@@ -99,28 +110,30 @@ impl<'a> Migration<'a> {
             dependencies,
             lost: lost.clone(),
             packets: PacketBuffer::new(),
+            clearing: None,
             last: None,
         }
     }
 
-    /// Fills VRAM with zeros.
-    pub(super) fn clear(&mut self, extents: &[Extent]) -> Result {
-        for extent in extents {
-            let va = self.gpu.vram_va(extent.offset);
+    /// Fills with zeros what is not known to be.
+    pub(super) fn clear(&mut self, card: OnCard<'_>) -> Result {
+        for extent in card.dirty_extents() {
+            let va = card.va(self.gpu, extent.offset);
             self.push(|packets| packets.fill(va, extent.size, 0))?;
         }
+        self.clearing = card.clearing();
         Ok(())
     }
 
-    /// Copies all of a BO from one place in VRAM to another.
-    pub(super) fn copy_within_vram(&mut self, from: &[Extent], to: &[Extent]) -> Result {
+    /// Copies all of a BO from one place in the GPU's own memory to another.
+    pub(super) fn copy_on_card(&mut self, from: OnCard<'_>, to: OnCard<'_>) -> Result {
         let mut start = 0;
 
-        for extent in to {
+        for extent in to.extents() {
             let end = start + extent.size;
-            for_each_part(from, start..end, |at, offset, size| {
-                let source = self.gpu.vram_va(offset);
-                let target = self.gpu.vram_va(extent.offset + (at - start));
+            for_each_part(from.extents(), start..end, |at, offset, size| {
+                let source = from.va(self.gpu, offset);
+                let target = to.va(self.gpu, extent.offset + (at - start));
                 self.push(|packets| packets.copy(source, target, size))
             })?;
             start = end;
@@ -128,11 +141,11 @@ impl<'a> Migration<'a> {
         Ok(())
     }
 
-    /// Copies all of a BO between its VRAM and its pages.
+    /// Copies all of a BO between the GPU's own memory and its pages.
     pub(super) fn copy(
         &mut self,
         windows: &Windows,
-        extents: &[Extent],
+        card: OnCard<'_>,
         pages: &[DmaAddress],
         direction: Direction,
     ) -> Result {
@@ -143,12 +156,12 @@ impl<'a> Migration<'a> {
             let end = start + (chunk.len() * PAGE_SIZE) as u64;
             let base = window.show(self.gpu, chunk, &mut self.packets)?;
 
-            let done = for_each_part(extents, start..end, |at, offset, size| {
-                let vram = self.gpu.vram_va(offset);
+            let done = for_each_part(card.extents(), start..end, |at, offset, size| {
+                let own = card.va(self.gpu, offset);
                 let pages = base + (at - start);
                 self.push(|packets| match direction {
-                    Direction::ToPages => packets.copy(vram, pages, size),
-                    Direction::ToVram => packets.copy(pages, vram, size),
+                    Direction::ToPages => packets.copy(own, pages, size),
+                    Direction::FromPages => packets.copy(pages, own, size),
                 })
             })
             .and_then(|()| self.submit(None));
@@ -182,6 +195,7 @@ impl<'a> Migration<'a> {
         let end = KBox::new(
             End {
                 lost: self.lost.clone(),
+                clearing: self.clearing.take(),
                 unmaps,
             },
             GFP_KERNEL,

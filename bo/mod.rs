@@ -39,15 +39,17 @@ use crate::{
         RgtDriver, //
     },
     placement::{
-        pages,
         History,
+        Places,
         Request,
+        Room,
         User, //
     },
     rust::drm::ttm::{
         self,
         BoInit,
-        Caching, //
+        Caching,
+        Manager, //
     },
     vm::Vm, //
 };
@@ -103,7 +105,7 @@ pub(crate) type Reserved<'a> = ttm::Reserved<'a, BoData>;
 /// private to that.
 ///
 /// Returns `EINVAL` for a size that is 0 or overflows, or an alignment that is not a power of two
-/// from a page to 2 MiB.
+/// from a page to 2 MiB, `ENOSPC` when it would fit into none of its places.
 pub(crate) fn create(
     dev: &RgtDevice,
     size: u64,
@@ -121,7 +123,10 @@ pub(crate) fn create(
     {
         return Err(EINVAL);
     }
-    if size as u64 > largest(dev, &data.request) {
+    if [User::Gpu, User::Cpu]
+        .iter()
+        .all(|&user| places(dev, &data, size, user).as_slice().is_empty())
+    {
         return Err(ENOSPC);
     }
 
@@ -139,19 +144,14 @@ pub(crate) fn create(
     .inspect(|bo| trace::created(bo))
 }
 
-/// Returns how many bytes a BO can have at most to fit into one of its places.
-fn largest(dev: &RgtDevice, request: &Request) -> u64 {
-    let visible = dev.vram.inner().visible_size();
+/// Returns the places where a user can reach a BO of this size.
+fn places(dev: &RgtDevice, data: &BoData, size: usize, user: User) -> Places {
+    let room = Room {
+        vram: dev.vram.inner(),
+        gtt: dev.gtt.inner(),
+        scratchpad: dev.scratchpad.as_deref().map(Manager::inner),
+    };
 
-    request
-        .places(User::Cpu, pages(visible))
-        .as_slice()
-        .iter()
-        .map(|place| match place.mem_type() {
-            ttm::MemType::VRAM if request.needs_visible() => visible,
-            ttm::MemType::VRAM => dev.vram.inner().size(),
-            _ => dev.gtt.inner().limit(),
-        })
-        .max()
-        .unwrap_or(0)
+    data.request
+        .places(user, &room, size, data.alignment as usize)
 }

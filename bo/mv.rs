@@ -18,7 +18,10 @@ use crate::{
         DeferredUnmaps,
         Gpu, //
     },
-    resource_mgr::Vram,
+    resource_mgr::{
+        OnCard,
+        SCRATCHPAD, //
+    },
     rust::{
         dma_fence::Fence,
         dma_resv::Usage,
@@ -51,13 +54,12 @@ pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let new = mv.new_resource().mem_type();
 
     match (old, new) {
-        (None, MemType::VRAM) => move_cleared(mv),
+        (None, MemType::VRAM | SCRATCHPAD) => move_cleared(mv),
         // TTM makes pages that read as zeros.
         (None, _) => Ok(MoveOutcome::Done(mv.null())),
-        (Some(MemType::VRAM), MemType::SYSTEM) | (Some(MemType::SYSTEM), MemType::VRAM) => {
-            Ok(MoveOutcome::Hop(HOP))
-        }
-        (Some(MemType::VRAM), _) | (_, MemType::VRAM) => move_copied(mv),
+        (Some(MemType::VRAM | SCRATCHPAD), MemType::SYSTEM)
+        | (Some(MemType::SYSTEM), MemType::VRAM | SCRATCHPAD) => Ok(MoveOutcome::Hop(HOP)),
+        (Some(MemType::VRAM | SCRATCHPAD), _) | (_, MemType::VRAM | SCRATCHPAD) => move_copied(mv),
         // The pages stay; what the GPU must not see any more, no VM maps any more.
         (Some(MemType::TT), MemType::SYSTEM) => {
             mv.bo.wait_idle(mv.ctx)?;
@@ -71,11 +73,11 @@ pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
 /// Gives a BO its first VRAM, which a copy engine clears after those had it who had it before.
 fn move_cleared<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
-    let (_, vram) = mv.new_resource().of_manager::<Vram>().ok_or(EINVAL)?;
+    let card = OnCard::of(mv.new_resource()).ok_or(EINVAL)?;
 
     let fence = device.registration_data_with(|gpu| {
         let mut migration = begin(gpu, &mut mv, Usage::Kernel)?;
-        migration.clear(vram.extents())?;
+        migration.clear(card)?;
         migration.finish(None)
     })?;
     Ok(MoveOutcome::Done(match fence {
@@ -125,19 +127,13 @@ fn copy(
     let mut migration = begin(gpu, mv, Usage::Bookkeep)?;
 
     let windows = &mv.bo.device().windows;
-    let old = mv.bo.resource().and_then(|res| res.of_manager::<Vram>());
-    let new = mv.new_resource().of_manager::<Vram>();
+    let old = mv.bo.resource().and_then(OnCard::of);
+    let new = OnCard::of(mv.new_resource());
     let pages = || mv.bo.tt().and_then(|tt| tt.dma_addresses()).ok_or(EINVAL);
     match (old, new) {
-        (Some((_, old)), Some((_, new))) => {
-            migration.copy_within_vram(old.extents(), new.extents())
-        }
-        (Some((_, vram)), None) => {
-            migration.copy(windows, vram.extents(), pages()?, Direction::ToPages)
-        }
-        (None, Some((_, vram))) => {
-            migration.copy(windows, vram.extents(), pages()?, Direction::ToVram)
-        }
+        (Some(old), Some(new)) => migration.copy_on_card(old, new),
+        (Some(card), None) => migration.copy(windows, card, pages()?, Direction::ToPages),
+        (None, Some(card)) => migration.copy(windows, card, pages()?, Direction::FromPages),
         (None, None) => Err(EINVAL),
     }?;
     migration.finish(unmaps)

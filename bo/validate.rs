@@ -3,6 +3,7 @@
 //! Bringing a BO to where its user reaches it.
 
 use super::{
+    places,
     trace,
     Bo,
     BoData,
@@ -11,7 +12,6 @@ use super::{
 };
 use crate::{
     placement::{
-        pages,
         Claim,
         Standing,
         User, //
@@ -48,8 +48,7 @@ const HOT: Priority = Priority::new::<1>();
 /// the system has no memory, `EIO` when its content was lost.
 pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx) -> Result {
     check_content(bo)?;
-    let visible = pages(bo.device().vram.inner().visible_size());
-    let places = bo.request.places(user, visible);
+    let places = places(bo.device(), bo.bo(), bo.size(), user);
     let places = places.as_slice();
     let best = places.first().ok_or(EINVAL)?;
 

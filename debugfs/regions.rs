@@ -32,7 +32,7 @@ impl File for Regions {
     const NAME: &'static CStr = c"regions";
 
     fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
-        for region in regions(dev) {
+        for region in regions(dev)? {
             let mem_type = MemType::new(region.region).ok_or(EINVAL)?;
             seq_print!(
                 out,

@@ -24,6 +24,7 @@ use crate::{
         DRM_RGT_QUERY_ENGINES,
         DRM_RGT_QUERY_REGIONS,
         DRM_RGT_REGION_GTT,
+        DRM_RGT_REGION_SCRATCHPAD,
         DRM_RGT_REGION_SYSTEM,
         DRM_RGT_REGION_VRAM, //
     },
@@ -41,7 +42,7 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, _: &File)
 
     let answer = match args.query {
         DRM_RGT_QUERY_DEVICE => device(gpu)?,
-        DRM_RGT_QUERY_REGIONS => list(&regions(dev))?,
+        DRM_RGT_QUERY_REGIONS => list(&regions(dev)?)?,
         DRM_RGT_QUERY_ENGINES => engines(gpu)?,
         _ => return Err(EINVAL),
     };
@@ -92,38 +93,60 @@ fn list<T: AsBytes>(entries: &[T]) -> Result<KVec<u8>> {
 }
 
 /// The memory regions of a device.
-pub(crate) fn regions(dev: &Device) -> [drm_rgt_region; 3] {
+pub(crate) fn regions(dev: &Device) -> Result<KVec<drm_rgt_region>> {
     let vram = dev.vram.inner();
     let gtt = dev.gtt.inner();
     let gtt_used = dev.gtt.usage();
-    let page = PAGE_SIZE as u32;
+    let min_page_size = PAGE_SIZE as u32;
 
-    [
+    let mut regions = KVec::with_capacity(4, GFP_KERNEL)?;
+    regions.push(
         drm_rgt_region {
             region: DRM_RGT_REGION_SYSTEM,
-            min_page_size: page,
+            min_page_size,
             size: 0,
             used: dev.ttm.system_usage(),
             visible_size: 0,
             visible_used: 0,
         },
+        GFP_KERNEL,
+    )?;
+    regions.push(
         drm_rgt_region {
             region: DRM_RGT_REGION_GTT,
-            min_page_size: page,
+            min_page_size,
             size: gtt.limit(),
             used: gtt_used,
             visible_size: gtt.limit(),
             visible_used: gtt_used,
         },
+        GFP_KERNEL,
+    )?;
+    regions.push(
         drm_rgt_region {
             region: DRM_RGT_REGION_VRAM,
-            min_page_size: page,
+            min_page_size,
             size: vram.size(),
             used: dev.vram.usage(),
             visible_size: vram.visible_size(),
             visible_used: vram.visible_used(),
         },
-    ]
+        GFP_KERNEL,
+    )?;
+    if let Some(scratchpad) = &dev.scratchpad {
+        regions.push(
+            drm_rgt_region {
+                region: DRM_RGT_REGION_SCRATCHPAD,
+                min_page_size,
+                size: scratchpad.inner().size(),
+                used: scratchpad.usage(),
+                visible_size: 0,
+                visible_used: 0,
+            },
+            GFP_KERNEL,
+        )?;
+    }
+    Ok(regions)
 }
 
 fn engines(gpu: &Gpu) -> Result<KVec<u8>> {

@@ -17,28 +17,44 @@ pub(crate) use self::{
     }, //
 };
 
-use crate::rust::{
-    bindings::{
-        DRM_RGT_GEM_CONTIGUOUS,
-        DRM_RGT_GEM_CPU_ACCESS,
-        DRM_RGT_GEM_NO_CPU_ACCESS,
-        DRM_RGT_PLACEMENT_GTT,
-        DRM_RGT_PLACEMENT_SYSTEM,
-        DRM_RGT_PLACEMENT_VRAM, //
+use crate::{
+    resource_mgr::{
+        Gtt,
+        Scratchpad,
+        Vram,
+        SCRATCHPAD, //
     },
-    drm::ttm::{
-        MemType,
-        Place,
-        PlaceFlags, //
-    },
+    rust::{
+        bindings::{
+            DRM_RGT_GEM_CONTIGUOUS,
+            DRM_RGT_GEM_CPU_ACCESS,
+            DRM_RGT_GEM_NO_CPU_ACCESS,
+            DRM_RGT_PLACEMENT_GTT,
+            DRM_RGT_PLACEMENT_SCRATCHPAD,
+            DRM_RGT_PLACEMENT_SYSTEM,
+            DRM_RGT_PLACEMENT_VRAM, //
+        },
+        drm::ttm::{
+            AllocRequest,
+            MemType,
+            Place,
+            PlaceFlags, //
+        },
+    }, //
 };
 use kernel::{
-    page::PAGE_SHIFT,
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
     prelude::*, //
 };
 
 /// All placements that a BO can ask for.
-const PLACEMENTS: u32 = DRM_RGT_PLACEMENT_SYSTEM | DRM_RGT_PLACEMENT_GTT | DRM_RGT_PLACEMENT_VRAM;
+const PLACEMENTS: u32 = DRM_RGT_PLACEMENT_SYSTEM
+    | DRM_RGT_PLACEMENT_GTT
+    | DRM_RGT_PLACEMENT_VRAM
+    | DRM_RGT_PLACEMENT_SCRATCHPAD;
 /// All flags that a BO can have.
 const FLAGS: u32 = DRM_RGT_GEM_CONTIGUOUS | DRM_RGT_GEM_CPU_ACCESS | DRM_RGT_GEM_NO_CPU_ACCESS;
 
@@ -62,13 +78,47 @@ pub(crate) enum User {
     Cpu,
 }
 
+/// The managers of all places.
+pub(crate) struct Room<'a> {
+    pub(crate) vram: &'a Vram,
+    pub(crate) gtt: &'a Gtt,
+    pub(crate) scratchpad: Option<&'a Scratchpad>,
+}
+
+impl Room<'_> {
+    /// Whether a BO of this size and alignment, both in bytes, fits into a place if nobody else is
+    /// there.
+    fn holds(&self, place: &Place, size: usize, alignment: usize) -> bool {
+        let request = AllocRequest {
+            size,
+            alignment: alignment.max(PAGE_SIZE),
+            place,
+            zeroed: false,
+        };
+
+        match place.mem_type() {
+            MemType::VRAM => self.vram.holds(&request),
+            SCRATCHPAD => self.scratchpad.is_some_and(|heap| heap.holds(&request)),
+            // System pages may have to be where the GPU sees them on their way elsewhere.
+            _ => size as u64 <= self.gtt.limit(),
+        }
+    }
+}
+
 /// A short list of places.
 pub(crate) struct Places {
-    list: [Place; 3],
+    list: [Place; 4],
     len: usize,
 }
 
 impl Places {
+    fn new() -> Self {
+        Self {
+            list: [Place::new(MemType::SYSTEM, PlaceFlags::NONE); 4],
+            len: 0,
+        }
+    }
+
     fn push(&mut self, place: Place) {
         self.list[self.len] = place;
         self.len += 1;
@@ -77,6 +127,28 @@ impl Places {
     /// The places in order of preference.
     pub(crate) fn as_slice(&self) -> &[Place] {
         &self.list[..self.len]
+    }
+
+    /// Says for which places TTM makes room.
+    ///
+    /// It tries the desired ones first, as they are, and then the fallbacks, for which it evicts
+    /// others. The first is desired, as is all memory of the GPU's own before the last place: a BO
+    /// that may be elsewhere evicts nobody from there. A single place is both.
+    fn rank(&mut self) {
+        let Some(last) = self.len.checked_sub(1).filter(|&last| last > 0) else {
+            return;
+        };
+
+        for (index, place) in self.list[..self.len].iter_mut().enumerate() {
+            let own = matches!(place.mem_type(), MemType::VRAM | SCRATCHPAD);
+            let desired = index == 0 || (own && index < last);
+
+            *place = place.with(if desired {
+                PlaceFlags::DESIRED
+            } else {
+                PlaceFlags::FALLBACK
+            });
+        }
     }
 }
 
@@ -88,6 +160,7 @@ impl Request {
             || mask & !PLACEMENTS != 0
             || flags & !FLAGS != 0
             || flags & contradiction == contradiction
+            || (mask == DRM_RGT_PLACEMENT_SCRATCHPAD && flags & DRM_RGT_GEM_CPU_ACCESS != 0)
         {
             return Err(EINVAL);
         }
@@ -121,56 +194,68 @@ impl Request {
         self.has(DRM_RGT_GEM_CPU_ACCESS)
     }
 
-    /// Returns the places for a user, best first. Empty when there is none.
-    ///
-    /// The first is the desired one: TTM tries it without making room. The others are fallbacks,
-    /// for which it does. A single place is both. `visible_pages` is how much of VRAM the CPU
-    /// sees.
-    pub(crate) fn places(&self, user: User, visible_pages: u64) -> Places {
-        let mut places = Places {
-            list: [Place::new(MemType::SYSTEM, PlaceFlags::NONE); 3],
-            len: 0,
-        };
-        let usable = self.mask
-            & match user {
-                User::Gpu => DRM_RGT_PLACEMENT_GTT | DRM_RGT_PLACEMENT_VRAM,
-                User::Cpu => PLACEMENTS,
-            };
-        let flags = |places: &Places| {
-            if usable.count_ones() == 1 {
-                PlaceFlags::NONE
-            } else if places.len == 0 {
-                PlaceFlags::DESIRED
-            } else {
-                PlaceFlags::FALLBACK
-            }
-        };
-
+    /// Returns the places for a user of a BO of this size and alignment, both in bytes, best first.
+    /// Empty when there is none that it would ever fit into.
+    pub(crate) fn places(
+        &self,
+        user: User,
+        room: &Room<'_>,
+        size: usize,
+        alignment: usize,
+    ) -> Places {
+        let visible = pages(room.vram.visible_size());
         // A range that ends at page 0 would be no limit at all.
-        let in_window = user == User::Cpu || self.needs_visible();
-        if usable & DRM_RGT_PLACEMENT_VRAM != 0 && !(in_window && visible_pages == 0) {
-            places.push(self.vram_place(user, visible_pages, flags(&places)));
+        let sees_vram = visible != 0 || (user == User::Gpu && !self.needs_visible());
+        let all = [
+            (
+                DRM_RGT_PLACEMENT_SCRATCHPAD,
+                user == User::Gpu,
+                self.own_place(SCRATCHPAD),
+            ),
+            (
+                DRM_RGT_PLACEMENT_VRAM,
+                sees_vram,
+                self.vram_place(user, visible),
+            ),
+            (
+                DRM_RGT_PLACEMENT_GTT,
+                true,
+                Place::new(MemType::TT, PlaceFlags::NONE),
+            ),
+            (
+                DRM_RGT_PLACEMENT_SYSTEM,
+                user == User::Cpu,
+                Place::new(MemType::SYSTEM, PlaceFlags::NONE),
+            ),
+        ];
+
+        let mut places = Places::new();
+        for (bit, usable, place) in all {
+            if self.mask & bit != 0 && usable && room.holds(&place, size, alignment) {
+                places.push(place);
+            }
         }
-        if usable & DRM_RGT_PLACEMENT_GTT != 0 {
-            places.push(Place::new(MemType::TT, flags(&places)));
-        }
-        if usable & DRM_RGT_PLACEMENT_SYSTEM != 0 {
-            places.push(Place::new(MemType::SYSTEM, flags(&places)));
-        }
+        places.rank();
         places
     }
 
-    fn vram_place(&self, user: User, visible_pages: u64, mut flags: PlaceFlags) -> Place {
-        if self.has(DRM_RGT_GEM_CONTIGUOUS) {
-            flags = flags | PlaceFlags::CONTIGUOUS;
-        }
+    /// A place anywhere in memory of the GPU's own.
+    fn own_place(&self, mem_type: MemType) -> Place {
+        let flags = if self.has(DRM_RGT_GEM_CONTIGUOUS) {
+            PlaceFlags::CONTIGUOUS
+        } else {
+            PlaceFlags::NONE
+        };
+        Place::new(mem_type, flags)
+    }
+
+    fn vram_place(&self, user: User, visible_pages: u64) -> Place {
+        let place = self.own_place(MemType::VRAM);
 
         match user {
-            User::Gpu if self.has(DRM_RGT_GEM_NO_CPU_ACCESS) => {
-                Place::new(MemType::VRAM, flags | PlaceFlags::TOPDOWN)
-            }
-            User::Gpu if !self.needs_visible() => Place::new(MemType::VRAM, flags),
-            _ => Place::new(MemType::VRAM, flags).within(0, visible_pages),
+            User::Gpu if self.has(DRM_RGT_GEM_NO_CPU_ACCESS) => place.with(PlaceFlags::TOPDOWN),
+            User::Gpu if !self.needs_visible() => place,
+            _ => place.within(0, visible_pages),
         }
     }
 }

@@ -154,8 +154,10 @@ impl Mmu {
     /// Maps a range of the kernel's address space that stays as it is.
     fn map_whole(&self, range: Range<u64>, backing: Backing, depth: Depth) -> Result {
         self.populate(KERNEL_SPACE, &range, depth, |_| ())?;
-        self.with(KERNEL_SPACE, |table| table.map(&range, backing, true, depth))
-            .ok_or(EINVAL)?
+        self.with(KERNEL_SPACE, |table| {
+            table.map(&range, backing, true, depth)
+        })
+        .ok_or(EINVAL)?
     }
 
     /// Has the device use the kernel's address space.

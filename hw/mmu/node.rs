@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// What the address of an entry is an address of.
-const APERTURE: u64 = SYSTEM;
+const APERTURE: u64 = SYSTEM | SCRATCHPAD;
 
 const BLOCK_ENTRIES: usize = (BLOCK_64K_SIZE / PAGE_SIZE) as usize;
 

@@ -5,8 +5,16 @@
 use crate::{
     placement::{
         pages,
+        Places,
         Request,
+        Room,
         User, //
+    },
+    resource_mgr::{
+        Gtt,
+        Scratchpad,
+        Vram,
+        SCRATCHPAD as SCRATCHPAD_TYPE, //
     },
     rust::{
         bindings::{
@@ -14,6 +22,7 @@ use crate::{
             DRM_RGT_GEM_CPU_ACCESS as CPU_ACCESS,
             DRM_RGT_GEM_NO_CPU_ACCESS as NO_CPU_ACCESS,
             DRM_RGT_PLACEMENT_GTT as GTT,
+            DRM_RGT_PLACEMENT_SCRATCHPAD as SCRATCHPAD,
             DRM_RGT_PLACEMENT_SYSTEM as SYSTEM,
             DRM_RGT_PLACEMENT_VRAM as VRAM, //
         },
@@ -29,14 +38,73 @@ use kernel::{
     prelude::*, //
 };
 
+const PAGE: u64 = PAGE_SIZE as u64;
+/// Pages of each kind of memory.
+const VRAM_PAGES: u64 = 256;
 const VISIBLE: u64 = 64;
-const ALL: u32 = SYSTEM | GTT | VRAM;
+const GTT_PAGES: u64 = 512;
+const SCRATCHPAD_PAGES: u64 = 16;
+const ALL: u32 = SYSTEM | GTT | VRAM | SCRATCHPAD;
+
+const D: PlaceFlags = PlaceFlags::DESIRED;
+const F: PlaceFlags = PlaceFlags::FALLBACK;
+
+/// Managers to place in.
+struct Managers {
+    vram: Vram,
+    gtt: Gtt,
+    scratchpad: Option<Scratchpad>,
+}
+
+impl Managers {
+    fn new(visible: u64, scratchpad: bool) -> Result<Self> {
+        Ok(Self {
+            vram: Vram::new(VRAM_PAGES * PAGE, visible * PAGE, 0)?,
+            gtt: Gtt::new(GTT_PAGES * PAGE)?,
+            scratchpad: scratchpad
+                .then(|| Scratchpad::new(SCRATCHPAD_PAGES * PAGE))
+                .transpose()?,
+        })
+    }
+
+    /// The places of a BO of so many pages.
+    fn places(&self, request: &Request, user: User, count: u64, alignment: u64) -> Places {
+        let room = Room {
+            vram: &self.vram,
+            gtt: &self.gtt,
+            scratchpad: self.scratchpad.as_ref(),
+        };
+
+        request.places(
+            user,
+            &room,
+            (count * PAGE) as usize,
+            (alignment * PAGE) as usize,
+        )
+    }
+
+    /// The memory types of the places of a BO of so many pages.
+    fn types(&self, mask: u32, flags: u32, user: User, count: u64) -> Result<KVec<MemType>> {
+        let places = self.places(&Request::new(mask, flags)?, user, count, 1);
+        let mut types = KVec::new();
+
+        for place in places.as_slice() {
+            types.push(place.mem_type(), GFP_KERNEL)?;
+        }
+        Ok(types)
+    }
+}
+
+/// The places of a small BO.
+fn places(mask: u32, flags: u32, user: User) -> Result<Places> {
+    let managers = Managers::new(VISIBLE, true)?;
+
+    Ok(managers.places(&Request::new(mask, flags)?, user, 1, 1))
+}
 
 /// Checks memory types and flags, but for those of VRAM that a request's flags make.
 fn check(mask: u32, user: User, expected: &[(MemType, PlaceFlags)]) -> Result<bool> {
-    let places = Request::new(mask, 0)?.places(user, VISIBLE);
-
-    Ok(places
+    Ok(places(mask, 0, user)?
         .as_slice()
         .iter()
         .map(|place| (place.mem_type(), place.flags()))
@@ -45,9 +113,11 @@ fn check(mask: u32, user: User, expected: &[(MemType, PlaceFlags)]) -> Result<bo
 
 /// The place in VRAM of a request for nothing else.
 fn vram_place(flags: u32, user: User) -> Result<Place> {
-    let places = Request::new(VRAM, flags)?.places(user, VISIBLE);
-
-    places.as_slice().first().copied().ok_or(EINVAL)
+    places(VRAM, flags, user)?
+        .as_slice()
+        .first()
+        .copied()
+        .ok_or(EINVAL)
 }
 
 /// Whether a place is the visible part of VRAM, or all of it if not `limited`.
@@ -64,6 +134,9 @@ mod tests {
         for mask in 1..=ALL {
             for flags in [0, CPU_ACCESS, NO_CPU_ACCESS] {
                 for flags in [flags, flags | CONTIGUOUS] {
+                    if mask == SCRATCHPAD && flags & CPU_ACCESS != 0 {
+                        continue;
+                    }
                     let request = Request::new(mask, flags)?;
 
                     assert_eq!(request.mask(), mask);
@@ -104,32 +177,59 @@ mod tests {
             assert!(matches!(Request::new(ALL, flags), Err(EINVAL)));
             assert!(matches!(Request::new(SYSTEM, flags), Err(EINVAL)));
         }
+        // The CPU never sees the scratchpad.
+        assert!(matches!(Request::new(SCRATCHPAD, CPU_ACCESS), Err(EINVAL)));
     }
 
     #[test]
     fn best_comes_first() -> Result {
         let (vram, gtt, system) = (MemType::VRAM, MemType::TT, MemType::SYSTEM);
-        let (desired, fallback) = (PlaceFlags::DESIRED, PlaceFlags::FALLBACK);
 
+        assert!(check(ALL, User::Cpu, &[(vram, D), (gtt, F), (system, F)])?);
+        assert!(check(GTT | SYSTEM, User::Cpu, &[(gtt, D), (system, F)])?);
+        assert!(check(VRAM | SYSTEM, User::Cpu, &[(vram, D), (system, F)])?);
+        assert!(check(VRAM | GTT, User::Gpu, &[(vram, D), (gtt, F)])?);
+        Ok(())
+    }
+
+    #[test]
+    fn scratchpad_comes_before_vram() -> Result {
+        let (scratchpad, vram, gtt) = (SCRATCHPAD_TYPE, MemType::VRAM, MemType::TT);
+
+        // Who may be in pages makes nobody leave VRAM.
         assert!(check(
             ALL,
-            User::Cpu,
-            &[(vram, desired), (gtt, fallback), (system, fallback)]
-        )?);
-        assert!(check(
-            GTT | SYSTEM,
-            User::Cpu,
-            &[(gtt, desired), (system, fallback)]
-        )?);
-        assert!(check(
-            VRAM | SYSTEM,
-            User::Cpu,
-            &[(vram, desired), (system, fallback)]
-        )?);
-        assert!(check(
-            VRAM | GTT,
             User::Gpu,
-            &[(vram, desired), (gtt, fallback)]
+            &[(scratchpad, D), (vram, D), (gtt, F)]
+        )?);
+        assert!(check(
+            SCRATCHPAD | VRAM,
+            User::Gpu,
+            &[(scratchpad, D), (vram, F)]
+        )?);
+        assert!(check(
+            SCRATCHPAD | GTT,
+            User::Gpu,
+            &[(scratchpad, D), (gtt, F)]
+        )?);
+        assert!(check(
+            SCRATCHPAD,
+            User::Gpu,
+            &[(scratchpad, PlaceFlags::NONE)]
+        )?);
+        Ok(())
+    }
+
+    #[test]
+    fn cpu_does_not_see_the_scratchpad() -> Result {
+        let none = PlaceFlags::NONE;
+
+        assert!(check(SCRATCHPAD, User::Cpu, &[])?);
+        assert!(check(SCRATCHPAD | GTT, User::Cpu, &[(MemType::TT, none)])?);
+        assert!(check(
+            SCRATCHPAD | VRAM,
+            User::Cpu,
+            &[(MemType::VRAM, none)]
         )?);
         Ok(())
     }
@@ -140,16 +240,67 @@ mod tests {
 
         assert!(check(SYSTEM, User::Gpu, &[])?);
         assert!(check(
-            ALL,
+            SYSTEM | GTT | VRAM,
             User::Gpu,
-            &[
-                (MemType::VRAM, PlaceFlags::DESIRED),
-                (MemType::TT, PlaceFlags::FALLBACK)
-            ]
+            &[(MemType::VRAM, D), (MemType::TT, F)]
         )?);
         // What is left is the only place, for which TTM has to make room.
         assert!(check(SYSTEM | GTT, User::Gpu, &[(MemType::TT, none)])?);
         assert!(check(SYSTEM | VRAM, User::Gpu, &[(MemType::VRAM, none)])?);
+        Ok(())
+    }
+
+    #[test]
+    fn places_that_are_too_small_are_left_out() -> Result {
+        let all = Managers::new(VISIBLE, true)?;
+        let types = |user, count| all.types(ALL, 0, user, count);
+        let (scratchpad, vram, gtt, system) =
+            (SCRATCHPAD_TYPE, MemType::VRAM, MemType::TT, MemType::SYSTEM);
+
+        assert!(types(User::Gpu, SCRATCHPAD_PAGES)?[..] == [scratchpad, vram, gtt]);
+        assert!(types(User::Gpu, SCRATCHPAD_PAGES + 1)?[..] == [vram, gtt]);
+        assert!(types(User::Gpu, VRAM_PAGES + 1)?[..] == [gtt]);
+        assert!(types(User::Gpu, GTT_PAGES + 1)?.is_empty());
+
+        // The CPU needs it in the window.
+        assert!(types(User::Cpu, VISIBLE)?[..] == [vram, gtt, system]);
+        assert!(types(User::Cpu, VISIBLE + 1)?[..] == [gtt, system]);
+        assert!(types(User::Cpu, GTT_PAGES + 1)?.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn roundings_count_as_well() -> Result {
+        let managers = Managers::new(VISIBLE - 1, false)?;
+        let places = |flags, count, alignment| -> Result<usize> {
+            let request = Request::new(VRAM, flags)?;
+
+            Ok(managers
+                .places(&request, User::Gpu, count, alignment)
+                .as_slice()
+                .len())
+        };
+
+        assert_eq!(places(CPU_ACCESS, VISIBLE - 2, 1)?, 1);
+        assert_eq!(places(CPU_ACCESS, VISIBLE - 3, 4)?, 0);
+        // One piece of the window is a power of two, or all of it.
+        assert_eq!(places(CPU_ACCESS | CONTIGUOUS, VISIBLE / 2, 1)?, 1);
+        assert_eq!(places(CPU_ACCESS | CONTIGUOUS, VISIBLE / 2 + 1, 1)?, 0);
+        assert_eq!(places(CONTIGUOUS, VRAM_PAGES - 1, 1)?, 1);
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_gpu_lacks_is_left_out() -> Result {
+        let plain = Managers::new(VISIBLE, false)?;
+        let blind = Managers::new(0, false)?;
+        let (vram, gtt, system) = (MemType::VRAM, MemType::TT, MemType::SYSTEM);
+
+        assert!(plain.types(ALL, 0, User::Gpu, 1)?[..] == [vram, gtt]);
+        assert!(plain.types(SCRATCHPAD, 0, User::Gpu, 1)?.is_empty());
+        assert!(blind.types(ALL, 0, User::Gpu, 1)?[..] == [vram, gtt]);
+        assert!(blind.types(ALL, CPU_ACCESS, User::Gpu, 1)?[..] == [gtt]);
+        assert!(blind.types(ALL, 0, User::Cpu, 1)?[..] == [gtt, system]);
         Ok(())
     }
 
@@ -197,14 +348,12 @@ mod tests {
     }
 
     #[test]
-    fn contiguous_is_for_vram() -> Result {
+    fn contiguous_is_for_memory_of_its_own() -> Result {
         for user in [User::Cpu, User::Gpu] {
-            let places = Request::new(ALL, CONTIGUOUS)?.places(user, VISIBLE);
-
-            for place in places.as_slice() {
+            for place in places(ALL, CONTIGUOUS, user)?.as_slice() {
                 assert_eq!(
                     place.flags().contains(PlaceFlags::CONTIGUOUS),
-                    place.mem_type() == MemType::VRAM
+                    [MemType::VRAM, SCRATCHPAD_TYPE].contains(&place.mem_type())
                 );
             }
         }

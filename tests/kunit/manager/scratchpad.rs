@@ -68,7 +68,7 @@ mod tests {
     fn honours_place_and_alignment() -> Result {
         let scratchpad = Scratchpad::new(16 * PAGE)?;
         let upper = ANYWHERE.within(8, 16);
-        let block = alloc_aligned(&scratchpad, upper.and(PlaceFlags::CONTIGUOUS), 4, 8)?;
+        let block = alloc_aligned(&scratchpad, upper.with(PlaceFlags::CONTIGUOUS), 4, 8)?;
 
         assert_eq!(block.extents().len(), 1);
         assert_eq!(block.extents()[0].offset, 8 * PAGE);
