@@ -3,6 +3,7 @@
  * What bindgen reads. Kbuild picks the names that the kernel crate's own
  * bindings lack; every other type comes from there.
  */
+#include <drm/drm_cache.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_gem_ttm_helper.h>
 #include <drm/drm_managed.h>

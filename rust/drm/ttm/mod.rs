@@ -18,6 +18,7 @@ mod fault;
 mod funcs;
 mod lru;
 mod manager;
+mod memcpy;
 mod mv;
 mod placement;
 mod resource;

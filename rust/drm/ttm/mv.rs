@@ -5,7 +5,7 @@
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
 use super::{
-    Driver,
+    memcpy::memcpy,
     DriverBo,
     OperationCtx,
     Place,
@@ -18,12 +18,6 @@ use crate::rust::{
 };
 use core::marker::PhantomData;
 use kernel::{
-    error::to_result,
-    io::PhysAddr,
-    page::{
-        PAGE_SHIFT,
-        PAGE_SIZE, //
-    },
     prelude::*,
     time::Jiffies, //
 };
@@ -163,34 +157,16 @@ impl<'a, T: DriverBo> Move<'a, T> {
 
     /// Waits for all users of the BO and copies the content with the CPU.
     ///
-    /// `EINVAL` when device memory is in more than one piece, which C cannot copy.
+    /// `EINVAL` when the CPU does not see all of the device memory.
     ///
-    /// C: `ttm_bo_move_memcpy()`.
-    pub fn memcpy(self) -> Result<Moved<'a>> {
-        for res in [self.bo.resource(), Some(self.new)].into_iter().flatten() {
-            if !res.uses_tt() && !is_linear::<T>(res) {
-                return Err(EINVAL);
-            }
+    /// C: as `ttm_bo_move_memcpy()`, which cannot copy device memory in several pieces.
+    pub fn memcpy(mut self) -> Result<Moved<'a>> {
+        let old = self.bo.resource().ok_or(EINVAL)?;
+        if old.uses_tt() || self.new.uses_tt() {
+            self.bo.populate(self.ctx)?;
         }
         self.bo.wait_idle(self.ctx)?;
-        // SAFETY: The BO is reserved and idle, and `new` is TTM's new resource for it.
-        to_result(unsafe {
-            bindings::ttm_bo_move_memcpy(
-                self.bo.bo().as_raw(),
-                self.ctx.as_raw(),
-                self.new.as_raw(),
-            )
-        })?;
-        Ok(Moved::now())
+        memcpy(&self.bo, self.new)?;
+        self.copied()
     }
-}
-
-/// Whether the pages of a resource follow each other on the bus.
-fn is_linear<T: DriverBo>(res: &Resource) -> bool {
-    let address = |page| T::Driver::io_mem_page(res, page);
-
-    (1..res.size() >> PAGE_SHIFT).all(|page| {
-        address(page).is_some()
-            && address(page) == address(page - 1).map(|address| address + PAGE_SIZE as PhysAddr)
-    })
 }

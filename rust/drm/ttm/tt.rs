@@ -40,6 +40,10 @@ impl Tt {
         unsafe { &*ptr.cast() }
     }
 
+    pub(super) fn as_raw(&self) -> *mut bindings::ttm_tt {
+        self.0.get()
+    }
+
     /// Returns the DMA address of each page, or [`None`] while there are no pages.
     pub fn dma_addresses(&self) -> Option<&[DmaAddress]> {
         let tt = self.0.get();

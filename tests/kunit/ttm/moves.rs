@@ -173,18 +173,18 @@ mod tests {
     }
 
     #[test]
-    fn cpu_copies_no_pieces() -> Result {
+    fn content_in_pieces_survives() -> Result {
         let fixture = Fixture::new()?;
         let _middle = fixture.bo_in(VRAM.within(1, 2), 1)?;
-        let bo = fixture.bo(2)?;
+        let bo = fixture.bo_in(UPPER, 2)?;
         let pieces = Place::new(MemType::VRAM, PlaceFlags::NONE).within(0, 3);
 
-        assert_eq!(validate(&bo, &[pieces]), Err(EINVAL));
-        assert_eq!(fixture.vram.usage(), PAGE);
-        // It got as far as to its stop.
-        assert_eq!(mem_type(&bo)?, Some(MemType::TT));
-        validate(&bo, &[UPPER])?;
-        assert!(fixture.holds(&bo, 0)?);
+        fixture.fill(Some(&bo), PATTERN)?;
+        for place in [pieces, TT, pieces, UPPER] {
+            validate(&bo, &[place])?;
+            assert_eq!(mem_type(&bo)?, Some(place.mem_type()));
+        }
+        assert!(fixture.holds(&bo, PATTERN)?);
         Ok(())
     }
 
