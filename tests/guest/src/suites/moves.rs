@@ -2,15 +2,15 @@
 
 //! Moves of BOs that jobs still use, and of BOs in pieces.
 
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use rgt::{BindOp, Bo, EngineClass, Placement, RegionKind};
 
 use crate::expect::same;
 use crate::harness::{Outcome, Suite, tests};
-use crate::rig::{HIDDEN, MIB, PAGE, Rig, noise};
+use crate::rig::{Busy, HIDDEN, MIB, PAGE, Rig, Work, noise};
 
 pub(super) const SUITE: Suite = Suite {
     name: "moves",
@@ -24,6 +24,8 @@ pub(super) const SUITE: Suite = Suite {
 };
 
 const CHUNK: u64 = 4 * MIB;
+/// How long a job uses a BO.
+const LENGTH: Duration = Duration::from_secs(2);
 const PATTERN: u32 = 0x0b5e_55ed;
 
 fn vram_size(rig: &Rig) -> Result<u64> {
@@ -34,16 +36,67 @@ fn vram_size(rig: &Rig) -> Result<u64> {
 /// Uses so much VRAM in one job of another client that whatever was there has to go.
 fn take_all_of_vram() -> Result<()> {
     let rig = Rig::new()?;
-    let count = vram_size(&rig)? / MIB - 2;
+    let count = vram_size(&rig)? / CHUNK * 2 - 1;
     let bos = (0..count)
-        .map(|_| rig.bo(MIB, HIDDEN))
+        .map(|_| rig.bo(CHUNK / 2, HIDDEN))
         .collect::<Result<Vec<_>>>()?;
     let mut work = rig.work_of(rig.render, bos.len() * 8)?;
     for bo in &bos {
         let to = work.writes(bo)?;
-        work.commands.fill(to, MIB, 1)?;
+        work.commands.fill(to, CHUNK / 2, 1)?;
     }
     work.run()
+}
+
+/// Jobs that use a BO, which another client has evicted.
+struct Evicted {
+    jobs: Vec<Busy>,
+    taker: JoinHandle<Result<()>>,
+}
+
+impl Evicted {
+    /// Has a BO evicted while jobs use it, the last of which does what `last` adds.
+    fn new(rig: &Rig, bo: &Bo, last: impl Fn(&mut Work, u64) -> Result<()>) -> Result<Self> {
+        // A slow guest needs more time than one job has.
+        for count in [1, 8] {
+            let jobs = (1..=count)
+                .map(|job| {
+                    rig.busy(rig.render, LENGTH, |work| {
+                        let to = work.writes(bo)?;
+                        if job == count {
+                            last(work, to)?;
+                        }
+                        Ok(())
+                    })
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let this = Self {
+                jobs,
+                taker: thread::spawn(take_all_of_vram),
+            };
+            while this.runs()? {
+                if bo.info()?.current_placement != Placement::VRAM && this.runs()? {
+                    return Ok(this);
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            this.settle()?;
+        }
+        bail!("the BO was not moved while its jobs ran")
+    }
+
+    fn runs(&self) -> Result<bool> {
+        self.jobs.last().map_or(Ok(false), Busy::runs)
+    }
+
+    /// Waits for the jobs and for the other client.
+    fn settle(mut self) -> Result<()> {
+        for job in &mut self.jobs {
+            job.settle()?;
+        }
+        let taken = self.taker.join();
+        taken.map_err(|_| anyhow!("the taker panicked"))?
+    }
 }
 
 /// A BO that a long job writes at its end is evicted meanwhile: the job writes where the BO was,
@@ -52,22 +105,11 @@ fn behind_the_job_that_uses_it() -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.vram(CHUNK)?;
     rig.fill(&bo, 1)?;
-    let mut busy = rig.busy(rig.render, Duration::from_secs(2), |work| {
-        let to = work.writes(&bo)?;
+    let evicted = Evicted::new(&rig, &bo, |work, to| {
         work.commands.fill(to, CHUNK, PATTERN)?;
         Ok(())
     })?;
-    let taker = thread::spawn(take_all_of_vram);
-    let mut moved = false;
-    while !moved && busy.runs()? {
-        moved = bo.info()?.current_placement != Placement::VRAM;
-        thread::sleep(Duration::from_millis(20));
-    }
-    busy.settle()?;
-    ensure!(moved, "the BO was not moved while its job ran");
-    taker
-        .join()
-        .map_err(|_| anyhow::anyhow!("the taker panicked"))??;
+    evicted.settle()?;
     let map = bo.map()?;
     let wrong = (0..map.len())
         .step_by(4)
@@ -86,15 +128,7 @@ fn addresses_given_to_others_meanwhile() -> Outcome {
     rig.vm.bind(&[BindOp::map(&bo, 0, at, CHUNK)])?;
     rig.fill(&bo, 1)?;
     rig.fill(&other, 2)?;
-    let mut busy = rig.busy(rig.render, Duration::from_secs(2), |work| {
-        work.writes(&bo)?;
-        Ok(())
-    })?;
-    let taker = thread::spawn(take_all_of_vram);
-    while busy.runs()? && bo.info()?.current_placement == Placement::VRAM {
-        thread::sleep(Duration::from_millis(20));
-    }
-    ensure!(busy.runs()?, "the BO was not moved while its job ran");
+    let evicted = Evicted::new(&rig, &bo, |_, _| Ok(()))?;
 
     rig.vm
         .bind(&[BindOp::map(&other, 0, at, CHUNK).replace()])?;
@@ -102,10 +136,8 @@ fn addresses_given_to_others_meanwhile() -> Outcome {
     work.job = work.job.clone().write(&other);
     work.commands.fill(at, CHUNK, PATTERN)?;
     work.submit()?;
-    busy.settle()?;
-    taker
-        .join()
-        .map_err(|_| anyhow::anyhow!("the taker panicked"))??;
+    ensure!(evicted.runs()?, "the move was over too early");
+    evicted.settle()?;
     work.wait()?;
 
     // This job finds the entries that were written for the one before.
@@ -161,7 +193,7 @@ fn with_noise(rig: &Rig, size: u64) -> Result<Bo> {
 /// A BO in many pieces of VRAM keeps its content out of VRAM and back.
 fn fragmented() -> Outcome {
     let rig = Rig::new()?;
-    let stay = with_holes(&rig, 512 << 10)?;
+    let stay = with_holes(&rig, 2 * MIB)?;
     let bo = rig.bo(8 * CHUNK, |bo| bo.placement(Placement::VRAM))?;
     let pages = with_noise(&rig, 8 * CHUNK)?;
     rig.copy(&pages, &bo)?;
