@@ -48,6 +48,12 @@ pub mod limits {
     pub const IB_MAX_DWORDS: u32 = 1 << 20;
     /// Fault records that the device keeps before engines with another one to report wait.
     pub const FAULT_QUEUE: u32 = 16;
+    /// Largest width, height, left edge and top edge, in pixels, of what
+    /// [`packet::BLIT`](super::packet::BLIT) and [`packet::TRIANGLE`](super::packet::TRIANGLE)
+    /// read and write.
+    pub const SURFACE_MAX: u32 = 16384;
+    /// Largest distance of a triangle's corner from the origin, along each axis, in pixels.
+    pub const CORNER_MAX: u32 = 32768;
 }
 
 /// Registers of BAR 0, 32 bits each. A pair `_LO`, `_HI` holds 64 bits.
@@ -299,10 +305,36 @@ pub mod packet {
     /// (64, multiple of 4), destination of the 64-bit result (64, 8-byte aligned).
     pub const CHECKSUM: u32 = 0x13;
 
+    /// Copies rows: source (64), bytes from one row to the next there (32), destination (64),
+    /// bytes from one row to the next there (32), bytes of a row (32), rows (32). Any alignment;
+    /// the two must not overlap, or the destination's content is undefined.
+    pub const COPY_ROWS: u32 = 0x14;
+    /// Adds to a 64-bit word, at once for all who access it, CPUs too: address (64, 8-byte
+    /// aligned), summand (64), address for the old value (64, 8-byte aligned, 0 for none).
+    pub const ATOMIC_ADD: u32 = 0x15;
+    /// Replaces a 64-bit word if it has an expected value, at once for all who access it, CPUs
+    /// too: address (64, 8-byte aligned), expected value (64), new value (64), address for the old
+    /// value (64, 8-byte aligned, 0 for none).
+    pub const ATOMIC_SWAP: u32 = 0x16;
+
     /// Render. Fills a rectangle of a surface of 32-bit pixels: surface (64, 4-byte aligned),
     /// bytes from one row to the next (32, multiple of 4), left edge in pixels (32), top edge in
     /// rows (32), width in pixels (32), height in rows (32), pixel (32).
     pub const RECT_FILL: u32 = 0x20;
+    /// Render. Draws a rectangle of one surface into a rectangle of another, of 32-bit pixels,
+    /// stretched: each pixel is the nearest one. Twice, for source and destination: surface (64,
+    /// 4-byte aligned), bytes from one row to the next (32, multiple of 4), left edge (32), top
+    /// edge (32), width (32), height (32), each at most
+    /// [`SURFACE_MAX`](super::limits::SURFACE_MAX). Flag: [`BLEND`].
+    pub const BLIT: u32 = 0x21;
+    /// Render. Draws a triangle: surface (64, 4-byte aligned), bytes from one row to the next (32,
+    /// multiple of 4), width (32) and height (32) of the surface, each at most
+    /// [`SURFACE_MAX`](super::limits::SURFACE_MAX), and of each corner x (32) and y (32), signed,
+    /// in units of 1/256 of a pixel, and the pixel (32) there. Flag: [`BLEND`].
+    pub const TRIANGLE: u32 = 0x22;
+    /// Flag of [`BLIT`] and [`TRIANGLE`]: pixels are mixed with what is there, in proportion to
+    /// their bits 31:24.
+    pub const BLEND: u32 = 1 << 0;
 
     /// Lengths in dwords, header included, of the packets that have a fixed one.
     pub mod len {
@@ -322,6 +354,16 @@ pub mod packet {
         pub const CHECKSUM: u32 = 7;
         /// Of [`RECT_FILL`](super::RECT_FILL).
         pub const RECT_FILL: u32 = 9;
+        /// Of [`COPY_ROWS`](super::COPY_ROWS).
+        pub const COPY_ROWS: u32 = 9;
+        /// Of [`ATOMIC_ADD`](super::ATOMIC_ADD).
+        pub const ATOMIC_ADD: u32 = 7;
+        /// Of [`ATOMIC_SWAP`](super::ATOMIC_SWAP).
+        pub const ATOMIC_SWAP: u32 = 9;
+        /// Of [`BLIT`](super::BLIT).
+        pub const BLIT: u32 = 15;
+        /// Of [`TRIANGLE`](super::TRIANGLE).
+        pub const TRIANGLE: u32 = 15;
         /// Shortest [`WRITE`](super::WRITE).
         pub const WRITE_MIN: u32 = 4;
         /// Longest packet.

@@ -5,10 +5,9 @@
 use std::time::{Duration, Instant};
 
 use crate::abi::{cost, regs};
-use crate::fault::{Access, Fault, Reason, Record};
-use crate::memory::in_range;
+use crate::fault::{Access, Fault, Record};
 
-use super::packet::{Level, Packet, Rectangle};
+use super::packet::{Level, Packet};
 use super::source::Source;
 use super::transfer::Transfer;
 use super::{Engine, Stop};
@@ -83,7 +82,25 @@ impl Engine {
                 let sum = transfer.checksum(space, source, bytes)?;
                 transfer.store(space, destination, sum)?;
             }
-            Packet::RectFill(rectangle) => rect_fill(transfer, space, &rectangle)?,
+            Packet::CopyRows {
+                source,
+                destination,
+                bytes,
+                rows,
+            } => transfer.copy_rows(space, source, destination, bytes, rows)?,
+            Packet::Atomic {
+                address,
+                change,
+                result,
+            } => {
+                let old = transfer.change(space, address, change)?;
+                if result != 0 {
+                    transfer.store(space, result, old)?;
+                }
+            }
+            Packet::RectFill(rectangle) => rectangle.draw(transfer, space)?,
+            Packet::Blit(blit) => blit.draw(transfer, space)?,
+            Packet::Triangle(triangle) => triangle.draw(transfer, space)?,
         }
         Ok(false)
     }
@@ -149,31 +166,4 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-fn rect_fill(transfer: &Transfer<'_>, space: u32, rectangle: &Rectangle) -> Result<(), Stop> {
-    if rectangle.width == 0 || rectangle.height == 0 {
-        return Ok(());
-    }
-    let row_bytes = u64::from(rectangle.width) * 4;
-    // 128 bits, because the numbers of a rectangle can leave 64.
-    let last_row = u128::from(rectangle.top) + u128::from(rectangle.height) - 1;
-    let end = u128::from(rectangle.surface)
-        + last_row * u128::from(rectangle.pitch)
-        + u128::from(rectangle.left) * 4
-        + u128::from(row_bytes);
-    if u64::try_from(end).is_err() || !in_range(0, end as u64) {
-        return Err(Stop::Fault(Fault {
-            space,
-            address: rectangle.surface,
-            access: Access::Write,
-            reason: Reason::OutOfRange,
-        }));
-    }
-    let first = rectangle.surface + u64::from(rectangle.left) * 4;
-    for row in 0..u64::from(rectangle.height) {
-        let line = (u64::from(rectangle.top) + row) * u64::from(rectangle.pitch);
-        transfer.fill(space, first + line, row_bytes, rectangle.pixel)?;
-    }
-    Ok(())
 }

@@ -4,9 +4,11 @@
 //!
 //! [`Engine`] is what the registers show and the driver changes, [`worker`] the thread's loop,
 //! [`source`] and [`packet`] fetch and decode, [`execute`] runs packets with the [`transfer`]s that
-//! touch memory. [`trouble`] is what somebody may ask for who tests a driver.
+//! touch memory, [`draw`] those that draw. [`trouble`] is what somebody may ask for who tests a driver.
 
+mod draw;
 mod execute;
+mod operands;
 mod packet;
 mod ring;
 mod source;

@@ -4,9 +4,11 @@
 
 use crate::abi::limits;
 use crate::abi::packet::{self as op, len};
-use crate::fault::{Access, Fault, Reason};
+use crate::fault::{Access, Fault};
 
 use super::Class;
+use super::draw::{Blit, Rectangle, Triangle};
+use super::operands::{Operands, check_alignment, require};
 
 /// Where a packet stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +45,19 @@ impl Header {
             op::FILL => (0, len::FILL..=len::FILL),
             op::WRITE => (0, len::WRITE_MIN..=len::MAX),
             op::CHECKSUM => (0, len::CHECKSUM..=len::CHECKSUM),
+            op::COPY_ROWS => (0, len::COPY_ROWS..=len::COPY_ROWS),
+            op::ATOMIC_ADD => (0, len::ATOMIC_ADD..=len::ATOMIC_ADD),
+            op::ATOMIC_SWAP => (0, len::ATOMIC_SWAP..=len::ATOMIC_SWAP),
             op::RECT_FILL => (0, len::RECT_FILL..=len::RECT_FILL),
+            op::BLIT => (op::BLEND, len::BLIT..=len::BLIT),
+            op::TRIANGLE => (op::BLEND, len::TRIANGLE..=len::TRIANGLE),
             _ => return None,
         };
         let ring_only = matches!(
             header.opcode,
             op::FENCE | op::INDIRECT | op::TLB_INVALIDATE | op::WAIT
         );
-        let render_only = header.opcode == op::RECT_FILL;
+        let render_only = matches!(header.opcode, op::RECT_FILL | op::BLIT | op::TRIANGLE);
         let allowed = header.flags & !flags == 0
             && lengths.contains(&header.dwords)
             && !(ring_only && level != Level::Ring)
@@ -110,85 +117,56 @@ pub(super) enum Packet {
         bytes: u64,
         destination: u64,
     },
+    CopyRows {
+        source: Rows,
+        destination: Rows,
+        bytes: u32,
+        rows: u32,
+    },
+    Atomic {
+        address: u64,
+        change: Change,
+        result: u64,
+    },
     RectFill(Rectangle),
+    Blit(Blit),
+    Triangle(Triangle),
 }
 
-/// A rectangle of a surface.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Rectangle {
-    pub(super) surface: u64,
+/// Rows of bytes in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rows {
+    /// Where the first begins.
+    pub(super) address: u64,
+    /// Bytes from one to the next.
     pub(super) pitch: u32,
-    pub(super) left: u32,
-    pub(super) top: u32,
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) pixel: u32,
 }
 
-/// The operands, taken in order. A packet has as many as its length says.
-struct Operands<'a> {
-    bytes: &'a [u8],
-    space: u32,
+/// What an atomic packet does to a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Add(u64),
+    Swap { expected: u64, new: u64 },
 }
 
-impl Operands<'_> {
-    fn dword(&mut self) -> u32 {
-        match self.bytes.split_first_chunk() {
-            Some((first, rest)) => {
-                self.bytes = rest;
-                u32::from_le_bytes(*first)
-            }
-            None => 0,
+impl Change {
+    /// The new value for an old one; none to leave it.
+    pub(super) fn apply(self, old: u64) -> Option<u64> {
+        match self {
+            Self::Add(summand) => Some(old.wrapping_add(summand)),
+            Self::Swap { expected, new } => (old == expected).then_some(new),
         }
     }
-
-    fn qword(&mut self) -> u64 {
-        let low = self.dword();
-        u64::from(self.dword()) << 32 | u64::from(low)
-    }
-
-    /// An address, for an `access` that wants it aligned.
-    fn address(&mut self, alignment: u64, access: Access) -> Result<u64, Option<Fault>> {
-        let address = self.qword();
-        check_alignment(self.space, address, alignment, access)?;
-        Ok(address)
-    }
-}
-
-fn check_alignment(
-    space: u32,
-    address: u64,
-    alignment: u64,
-    access: Access,
-) -> Result<(), Option<Fault>> {
-    if address.is_multiple_of(alignment) {
-        return Ok(());
-    }
-    Err(Some(Fault {
-        space,
-        address,
-        access,
-        reason: Reason::Misaligned,
-    }))
-}
-
-/// A field of a packet; without `valid`, the packet is a bad one.
-fn require(valid: bool) -> Result<(), Option<Fault>> {
-    if valid { Ok(()) } else { Err(None) }
 }
 
 impl Packet {
-    /// Decodes the operands of a packet that runs in `space`. The error is the fault of an
-    /// operand, or none if the packet as a whole is bad.
+    /// Decodes the operands of a packet that runs in `space`.
     pub(super) fn decode(
         header: Header,
         operands: Vec<u8>,
         space: u32,
     ) -> Result<Self, Option<Fault>> {
-        let mut from = Operands {
-            bytes: &operands,
-            space,
-        };
+        let mut from = Operands::new(&operands, space);
         Ok(match header.opcode {
             op::NOP => Self::Nop,
             op::FENCE => Self::Fence {
@@ -241,7 +219,7 @@ impl Packet {
             }
             op::WRITE => Self::Write {
                 destination: from.address(4, Access::Write)?,
-                data: from.bytes.to_vec(),
+                data: from.rest().to_vec(),
             },
             op::CHECKSUM => {
                 let source = from.address(4, Access::Read)?;
@@ -254,19 +232,34 @@ impl Packet {
                     destination,
                 }
             }
-            op::RECT_FILL => {
-                let rectangle = Rectangle {
-                    surface: from.address(4, Access::Write)?,
+            op::COPY_ROWS => Self::CopyRows {
+                source: Rows {
+                    address: from.qword(),
                     pitch: from.dword(),
-                    left: from.dword(),
-                    top: from.dword(),
-                    width: from.dword(),
-                    height: from.dword(),
-                    pixel: from.dword(),
-                };
-                require(rectangle.pitch.is_multiple_of(4))?;
-                Self::RectFill(rectangle)
-            }
+                },
+                destination: Rows {
+                    address: from.qword(),
+                    pitch: from.dword(),
+                },
+                bytes: from.dword(),
+                rows: from.dword(),
+            },
+            op::ATOMIC_ADD => Self::Atomic {
+                address: from.address(8, Access::Write)?,
+                change: Change::Add(from.qword()),
+                result: from.address(8, Access::Write)?,
+            },
+            op::ATOMIC_SWAP => Self::Atomic {
+                address: from.address(8, Access::Write)?,
+                change: Change::Swap {
+                    expected: from.qword(),
+                    new: from.qword(),
+                },
+                result: from.address(8, Access::Write)?,
+            },
+            op::RECT_FILL => Self::RectFill(Rectangle::decode(&mut from)?),
+            op::BLIT => Self::Blit(Blit::decode(&mut from, header.flags)?),
+            op::TRIANGLE => Self::Triangle(Triangle::decode(&mut from, header.flags)?),
             _ => return Err(None),
         })
     }
@@ -296,7 +289,11 @@ mod tests {
             assert!(!parse(opcode, 0, 7, copy, Level::Indirect));
         }
         assert!(parse(op::RECT_FILL, 0, 9, render, Level::Indirect));
-        assert!(!parse(op::RECT_FILL, 0, 9, copy, Level::Indirect));
+        for (opcode, dwords) in [(op::RECT_FILL, 9), (op::BLIT, 15), (op::TRIANGLE, 15)] {
+            assert!(!parse(opcode, 0, dwords, copy, Level::Indirect));
+        }
+        assert!(parse(op::BLIT, op::BLEND, 15, render, Level::Ring));
+        assert!(!parse(op::RECT_FILL, op::BLEND, 9, render, Level::Ring));
         assert!(parse(op::WRITE, 0, 4, copy, Level::Indirect));
         assert!(!parse(op::WRITE, 0, 3, copy, Level::Indirect));
         assert!(!parse(0xff, 0, 1, render, Level::Ring));

@@ -69,7 +69,8 @@ impl Source {
     fn read(&self, transfer: &Transfer<'_>, offset: u32, into: &mut [u8]) -> Result<(), Stop> {
         let until_end = ((self.size - offset) as usize).min(into.len());
         let (first, wrapped) = into.split_at_mut(until_end);
-        transfer.fetch(self.space, self.base + u64::from(offset), first)?;
-        transfer.fetch(self.space, self.base, wrapped)
+        let start = self.base + u64::from(offset);
+        transfer.read(self.space, start, first, Access::Fetch)?;
+        transfer.read(self.space, self.base, wrapped, Access::Fetch)
     }
 }

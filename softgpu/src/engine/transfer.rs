@@ -5,15 +5,16 @@
 //! Between two pieces the memory is unlocked and the engine may be stopped.
 
 use std::cell::RefCell;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use vm_memory::{Bytes, VolatileSlice};
+use vm_memory::{Bytes, VolatileMemory, VolatileSlice};
 
 use crate::abi::checksum;
 use crate::cost::Meter;
 use crate::fault::{Access, Fault, Reason};
 use crate::memory::{Piece, View, in_range};
 
+use super::packet::{Change, Rows};
 use super::{Engine, Stop};
 
 /// Bytes that go through a buffer at once.
@@ -67,24 +68,25 @@ impl<'a> Transfer<'a> {
             .note(access, piece.path(), address, length, translations);
     }
 
-    /// Fetches packets.
-    pub(super) fn fetch(&self, space: u32, address: u64, into: &mut [u8]) -> Result<(), Stop> {
-        self.pieces(
-            space,
-            address,
-            into.len() as u64,
-            Access::Fetch,
-            |done, piece| {
-                let done = done as usize;
-                let into = &mut into[done..done + piece.length() as usize];
-                match piece {
-                    Piece::Memory(_, memory) => {
-                        memory.copy_to(into);
-                    }
-                    Piece::Sparse(_) => into.fill(0),
+    /// Reads bytes.
+    pub(super) fn read(
+        &self,
+        space: u32,
+        address: u64,
+        into: &mut [u8],
+        access: Access,
+    ) -> Result<(), Stop> {
+        let length = into.len() as u64;
+        self.pieces(space, address, length, access, |done, piece| {
+            let done = done as usize;
+            let into = &mut into[done..done + piece.length() as usize];
+            match piece {
+                Piece::Memory(_, memory) => {
+                    memory.copy_to(into);
                 }
-            },
-        )
+                Piece::Sparse(_) => into.fill(0),
+            }
+        })
     }
 
     /// Copies memory.
@@ -119,6 +121,25 @@ impl<'a> Transfer<'a> {
             done += length;
         }
         Ok(())
+    }
+
+    /// Copies rows of `bytes` bytes.
+    pub(super) fn copy_rows(
+        &self,
+        space: u32,
+        source: Rows,
+        destination: Rows,
+        bytes: u32,
+        rows: u32,
+    ) -> Result<(), Stop> {
+        let (bytes, rows) = (u64::from(bytes), u64::from(rows));
+        check_rows(space, source, bytes, rows, Access::Read)?;
+        check_rows(space, destination, bytes, rows, Access::Write)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        let row = |side: Rows, row| side.address + row * u64::from(side.pitch);
+        (0..rows).try_for_each(|n| self.copy(space, row(source, n), row(destination, n), bytes))
     }
 
     /// Fills memory with a pattern.
@@ -209,6 +230,24 @@ impl<'a> Transfer<'a> {
         }
     }
 
+    /// Changes an aligned 64-bit word, at once for all who access it; its old value.
+    pub(super) fn change(&self, space: u32, address: u64, change: Change) -> Result<u64, Stop> {
+        let view = self.engine.shared.memory.read();
+        let piece = view.piece(space, address, 8, Access::Write)?;
+        for access in [Access::Read, Access::Write] {
+            self.note(&view, space, address, 8, access, &piece);
+        }
+        let Piece::Memory(_, memory) = piece else {
+            return Ok(0);
+        };
+        let word = memory
+            .get_atomic_ref::<AtomicU64>(0)
+            .map_err(|_| misaligned(space, address, Access::Write))?;
+        let change = |old| change.apply(u64::from_le(old)).map(u64::to_le);
+        let old = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
+        Ok(u64::from_le(old.unwrap_or_else(|old| old)))
+    }
+
     /// Calls `each` for the pieces of a range, with the number of bytes before the piece.
     fn pieces(
         &self,
@@ -232,7 +271,8 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    fn check_stop(&self) -> Result<(), Stop> {
+    /// Fails if the packet is to stop.
+    pub(super) fn check_stop(&self) -> Result<(), Stop> {
         if self.engine.stopped() {
             Err(Stop::Interrupted)
         } else {
@@ -257,6 +297,22 @@ pub(super) fn check_range(
         access,
         reason: Reason::OutOfRange,
     })
+}
+
+/// As [`check_range`], for rows of `bytes` bytes.
+pub(super) fn check_rows(
+    space: u32,
+    rows: Rows,
+    bytes: u64,
+    count: u64,
+    access: Access,
+) -> Result<(), Fault> {
+    if bytes == 0 || count == 0 {
+        return Ok(());
+    }
+    let before_last = u64::from(rows.pitch).checked_mul(count - 1);
+    let length = before_last.and_then(|before| before.checked_add(bytes));
+    check_range(space, rows.address, length.unwrap_or(u64::MAX), access)
 }
 
 fn misaligned(space: u32, address: u64, access: Access) -> Fault {

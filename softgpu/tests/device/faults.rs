@@ -133,6 +133,19 @@ fn not_writable() {
         fault::NOT_WRITABLE,
         PAGE,
     );
+    // Whether an atomic would change the word or not.
+    for atomic in [
+        Stream::new().atomic_add(PAGE, 1, 0),
+        Stream::new().atomic_swap(PAGE, 0x54, 1, 0),
+    ] {
+        expect(
+            &mut gpu,
+            atomic,
+            fault::ACCESS_WRITE,
+            fault::NOT_WRITABLE,
+            PAGE,
+        );
+    }
     assert_eq!(gpu.ram64(DATA + 4096), 0x55);
     gpu.run_ib(COPY, SPACE, &Stream::new().copy(PAGE, GOOD, 8), TAG);
     gpu.assert_no_fault();
@@ -298,6 +311,15 @@ fn out_of_range() {
     expect(&mut gpu, fill, write_access, fault::OUT_OF_RANGE, GOOD);
     let checksum = Stream::new().checksum(GOOD, !3, GOOD);
     expect(&mut gpu, checksum, read, fault::OUT_OF_RANGE, GOOD);
+    let (near, far) = ((GOOD, 4), (end - 4096, 4096));
+    let rows = Stream::new().copy_rows(far, near, 4, 2);
+    expect(&mut gpu, rows, read, fault::OUT_OF_RANGE, far.0);
+    let rows = Stream::new().copy_rows(near, far, 4097, 1);
+    expect(&mut gpu, rows, write_access, fault::OUT_OF_RANGE, far.0);
+    let rows = Stream::new().copy_rows((GOOD, u32::MAX), near, u32::MAX, u32::MAX);
+    expect(&mut gpu, rows, read, fault::OUT_OF_RANGE, GOOD);
+    let atomic = Stream::new().atomic_add(end, 1, 0);
+    expect(&mut gpu, atomic, write_access, fault::OUT_OF_RANGE, end);
 
     for rectangle in [
         [0, u32::MAX, 1, 1],
@@ -317,6 +339,14 @@ fn misaligned() {
     let bad = GOOD + 2;
     let (read, write_access) = (fault::ACCESS_READ, fault::ACCESS_WRITE);
     expect(&mut gpu, write(bad), write_access, fault::MISALIGNED, bad);
+    for atomic in [
+        Stream::new().atomic_add(GOOD + 4, 1, GOOD),
+        Stream::new().atomic_add(GOOD, 1, GOOD + 4),
+        Stream::new().atomic_swap(GOOD + 4, 1, 1, GOOD),
+        Stream::new().atomic_swap(GOOD, 1, 1, GOOD + 4),
+    ] {
+        expect(&mut gpu, atomic, write_access, fault::MISALIGNED, GOOD + 4);
+    }
     let fill = Stream::new().fill(bad, 4, 1);
     expect(&mut gpu, fill, write_access, fault::MISALIGNED, bad);
     let checksum = Stream::new().checksum(bad, 4, GOOD);
@@ -350,6 +380,10 @@ fn bad_packets() {
         Stream::new().packet(op::COPY, 1, &[0; 6]),
         Stream::new().packet(op::COPY, 0, &[0; 7]),
         Stream::new().packet(op::WRITE, 0, &[0, 0]),
+        Stream::new().packet(op::COPY_ROWS, 0, &[0; 7]),
+        Stream::new().packet(op::COPY_ROWS, 1, &[0; 8]),
+        Stream::new().packet(op::ATOMIC_ADD, 1, &[0; 6]),
+        Stream::new().packet(op::ATOMIC_SWAP, 0, &[0; 6]),
         Stream::new().fill(GOOD, 6, 1),
         Stream::new().checksum(GOOD, 5, GOOD),
         Stream::new().fence(GOOD, 1, false),

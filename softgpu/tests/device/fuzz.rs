@@ -82,7 +82,7 @@ fn bytes() -> impl Strategy<Value = u64> {
 
 fn packet() -> impl Strategy<Value = Vec<u32>> {
     let good = (
-        0..10u32,
+        0..15u32,
         address(),
         address(),
         bytes(),
@@ -101,6 +101,21 @@ fn packet() -> impl Strategy<Value = Vec<u32>> {
                 6 => stream.wait(one & !7, bytes & 1),
                 7 => stream.tlb_invalidate(data % limits::ADDRESS_SPACES, one, bytes),
                 8 => stream.indirect(data % limits::ADDRESS_SPACES, numbers[0], one & !3, two),
+                9 => stream.copy_rows((one, numbers[0]), (two, numbers[1]), data, numbers[2]),
+                10 => stream.atomic_add(one & !7, bytes, two & !7),
+                11 => stream.atomic_swap(one & !7, 0, bytes, two & !7),
+                12 => {
+                    let small = numbers.map(|number| number % 512);
+                    let to = (two & !3, bytes as u32 & 0xfffc, small);
+                    stream.blit((one & !3, data & !3, numbers), to, data & 1)
+                }
+                13 => {
+                    let place = |number: u32| f64::from(number as i16);
+                    let corner = |n: usize| (place(numbers[n]), place(numbers[n + 1]), data);
+                    let corners = [corner(0), corner(1), corner(2)];
+                    let size = [data % 512, data >> 8 & 511];
+                    stream.triangle((one & !3, data & !3), size, corners, data & 1)
+                }
                 _ => stream.nop(data % 32 + 1),
             }
             .0

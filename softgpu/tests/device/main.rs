@@ -6,6 +6,7 @@ mod command;
 mod control;
 mod cost;
 mod dma;
+mod drawing;
 mod engines;
 mod faults;
 mod fuzz;

@@ -2,11 +2,14 @@
 
 //! Each packet against what it should do.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use softgpu::abi::checksum;
-use vm_memory::Bytes;
+use vm_memory::{Bytes, VolatileMemory};
 
 use crate::gpu::{
-    COPY, DATA, Gpu, KERNEL_RAM, KERNEL_VRAM, RENDER, RING_SIZE, VISIBLE_SIZE, content, noise,
+    COPY, DATA, ENGINES, Gpu, KERNEL_RAM, KERNEL_VRAM, RENDER, RING_SIZE, VISIBLE_SIZE, content,
+    noise,
 };
 use crate::stream::Stream;
 
@@ -121,6 +124,84 @@ fn checksums() {
 }
 
 #[test]
+fn rows() {
+    let mut gpu = Gpu::new();
+    let data = noise(1 << 20, 11);
+    gpu.ram_at(DATA, data.len()).copy_from(&data);
+    // Odd places and pitches; rows that meet, that are far apart, that are all the same row.
+    for (from, from_pitch, to, to_pitch, bytes, count) in [
+        (3usize, 1001usize, 5usize, 4099usize, 1001usize, 200usize),
+        (0, 4096, 0, 7, 7, 250),
+        (1, 0, 1, 300, 299, 30),
+        (0, 0, 0, 0, 1, 1),
+    ] {
+        let mut wanted = vec![0xeeu8; 1 << 20];
+        gpu.vram_at(0, wanted.len()).copy_from(&wanted);
+        let stream = Stream::new().copy_rows(
+            (RAM_DATA + from as u64, from_pitch as u32),
+            (KERNEL_VRAM + to as u64, to_pitch as u32),
+            bytes as u32,
+            count as u32,
+        );
+        gpu.run(COPY, stream);
+        for row in 0..count {
+            let source = &data[from + row * from_pitch..][..bytes];
+            wanted[to + row * to_pitch..][..bytes].copy_from_slice(source);
+        }
+        assert!(
+            content(gpu.vram_at(0, wanted.len())) == wanted,
+            "{count} rows"
+        );
+    }
+    gpu.assert_no_fault();
+}
+
+#[test]
+fn atomics() {
+    let mut gpu = Gpu::new();
+    gpu.set_ram64(DATA, u64::MAX);
+    gpu.set_ram64(DATA + 8, 5);
+    gpu.set_ram64(DATA + 16, 5);
+    gpu.run(
+        COPY,
+        Stream::new()
+            .atomic_add(RAM_DATA, 3, RAM_DATA + 32)
+            .atomic_swap(RAM_DATA + 8, 5, 1 << 40, RAM_DATA + 40)
+            .atomic_swap(RAM_DATA + 16, 4, 6, RAM_DATA + 48)
+            .atomic_add(RAM_DATA + 24, 9, 0),
+    );
+    gpu.assert_no_fault();
+    let words: Vec<u64> = (0..7).map(|word| gpu.ram64(DATA + word * 8)).collect();
+    assert_eq!(words, [2, 1 << 40, 5, 9, u64::MAX, 5, 5]);
+}
+
+#[test]
+fn atomics_are_atomic() {
+    let mut gpu = Gpu::new();
+    const ROUNDS: u64 = 2000;
+    let mut stream = Stream::new();
+    for _ in 0..20 {
+        stream = stream.atomic_add(RAM_DATA, 1, 0);
+    }
+    let mut last = [0; ENGINES];
+    for _ in 0..ROUNDS / 20 {
+        for (engine, last) in last.iter_mut().enumerate() {
+            *last = gpu.start(engine, stream.clone());
+        }
+        for _ in 0..20 {
+            let word = gpu.ram_at(DATA, 8);
+            let word = word.get_atomic_ref::<AtomicU64>(0).unwrap();
+            word.fetch_add(1 << 32, Ordering::Relaxed);
+        }
+        for (engine, last) in last.into_iter().enumerate() {
+            gpu.finish(engine, last);
+        }
+    }
+    let wanted = ROUNDS << 32 | (ROUNDS * ENGINES as u64);
+    assert_eq!(gpu.ram64(DATA), wanted);
+}
+
+#[test]
 fn rectangle() {
     let mut gpu = Gpu::new();
     const PITCH: usize = 640;
@@ -161,6 +242,15 @@ fn nothing_to_do_touches_nothing() {
             .nop(100)
             .copy(nowhere, u64::MAX, 0)
             .fill(nowhere, 0, 1)
+            .copy_rows((nowhere, 1), (u64::MAX, 1), 0, 9)
+            .copy_rows((nowhere, 1), (u64::MAX, 1), 9, 0)
+            .blit((nowhere, 4, [0; 4]), (nowhere, 4, [0, 0, 5, 0]), 0)
+            .triangle(
+                (nowhere, 4),
+                [0, 9],
+                [(0.0, 0.0, 1), (9.0, 0.0, 1), (0.0, 9.0, 1)],
+                0,
+            )
             .rect_fill(nowhere, u32::MAX - 3, [u32::MAX, u32::MAX, 0, u32::MAX], 1),
     );
     gpu.assert_no_fault();

@@ -78,6 +78,63 @@ impl Stream {
         self.wide(op::CHECKSUM, 0, &[source, bytes, destination], &[])
     }
 
+    /// Each side is an address and a pitch.
+    pub(crate) fn copy_rows(
+        self,
+        source: (u64, u32),
+        destination: (u64, u32),
+        bytes: u32,
+        rows: u32,
+    ) -> Self {
+        let [from_low, from_high] = halves(source.0);
+        let [to_low, to_high] = halves(destination.0);
+        let from = [from_low, from_high, source.1];
+        let to = [to_low, to_high, destination.1];
+        let operands = [&from[..], &to, &[bytes, rows]].concat();
+        self.packet(op::COPY_ROWS, 0, &operands)
+    }
+
+    pub(crate) fn atomic_add(self, address: u64, summand: u64, result: u64) -> Self {
+        self.wide(op::ATOMIC_ADD, 0, &[address, summand, result], &[])
+    }
+
+    pub(crate) fn atomic_swap(self, address: u64, expected: u64, new: u64, result: u64) -> Self {
+        self.wide(op::ATOMIC_SWAP, 0, &[address, expected, new, result], &[])
+    }
+
+    /// Each side is an address, a pitch, and a rectangle as below.
+    pub(crate) fn blit(
+        self,
+        source: (u64, u32, [u32; 4]),
+        destination: (u64, u32, [u32; 4]),
+        flags: u32,
+    ) -> Self {
+        let mut operands = Vec::new();
+        for (surface, pitch, rectangle) in [source, destination] {
+            operands.extend(halves(surface));
+            operands.push(pitch);
+            operands.extend(rectangle);
+        }
+        self.packet(op::BLIT, flags, &operands)
+    }
+
+    /// A corner is x, y, in pixels, and the pixel.
+    pub(crate) fn triangle(
+        self,
+        (surface, pitch): (u64, u32),
+        [width, height]: [u32; 2],
+        corners: [(f64, f64, u32); 3],
+        flags: u32,
+    ) -> Self {
+        let mut operands = halves(surface).to_vec();
+        operands.extend([pitch, width, height]);
+        for (x, y, pixel) in corners {
+            let fixed = |place: f64| (place * 256.0) as i32 as u32;
+            operands.extend([fixed(x), fixed(y), pixel]);
+        }
+        self.packet(op::TRIANGLE, flags, &operands)
+    }
+
     /// The rectangle is left, top, width, height.
     pub(crate) fn rect_fill(
         self,
