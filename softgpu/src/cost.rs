@@ -57,6 +57,8 @@ struct Side {
     bytes: Bytes,
     lines: Bytes,
     translations: Translations,
+    /// Address behind the last access: the next one may be in the same line.
+    end: u64,
 }
 
 impl Side {
@@ -126,8 +128,13 @@ impl Meter {
         };
         if let Some(path) = path {
             side.bytes[path as usize] += length;
-            let lines = (address + length).div_ceil(cost::LINE) - address / cost::LINE;
-            side.lines[path as usize] += lines;
+            let first = match address {
+                // The line is paid for.
+                at if at == side.end => at.div_ceil(cost::LINE),
+                at => at / cost::LINE,
+            };
+            side.end = address + length;
+            side.lines[path as usize] += side.end.div_ceil(cost::LINE) - first;
         }
         side.translations.hits += translations.hits;
         side.translations.vram_walks += translations.vram_walks;
@@ -207,6 +214,25 @@ mod tests {
         assert_eq!(time(0, 1), time(0, 64));
         assert_eq!(time(63, 2), time(0, 128));
         assert!(time(0, 65) > time(0, 64));
+    }
+
+    #[test]
+    fn pieces_of_one_stretch_cost_no_more() {
+        let time = |pieces: &[(u64, u64)]| {
+            let mut totals = Totals::default();
+            let mut meter = Meter::default();
+            let none = Translations::default();
+            for (address, length) in pieces {
+                meter.note(Access::Read, Some(Path::Vram), *address, *length, none);
+            }
+            meter.pay(&mut totals, 0);
+            totals.busy
+        };
+        assert_eq!(
+            time(&[(3, 500)]),
+            time(&[(3, 7), (10, 54), (64, 1), (65, 438)])
+        );
+        assert!(time(&[(3, 7), (11, 7)]) > time(&[(3, 15)]));
     }
 
     #[test]

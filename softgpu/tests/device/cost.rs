@@ -205,6 +205,23 @@ fn the_same_every_time() {
 }
 
 #[test]
+fn where_pages_are_does_not_matter() {
+    // At odd places, so that pieces end within lines.
+    let copy = Stream::new().copy(SYSTEM + 3, VRAM + 9, MIB);
+    let together = cost_of(PageSize::K4, &copy);
+    let mut gpu = mapped(PageSize::K4);
+    for page in (0..2 * MIB).step_by(4096) {
+        let target = RAM + DATA + 2 * MIB - 4096 - page;
+        let flags = pte::WRITABLE | pte::SYSTEM;
+        gpu.map(SPACE, SYSTEM + page, target, 4096, flags, PageSize::K4);
+    }
+    gpu.run_ib(COPY, SPACE, &copy, 1);
+    gpu.wait_idle(COPY);
+    gpu.assert_no_fault();
+    assert_eq!(busy(&mut gpu, COPY), together);
+}
+
+#[test]
 fn counts_from_the_reset() {
     let mut gpu = Gpu::new();
     assert_eq!(busy(&mut gpu, COPY), 0);
