@@ -205,9 +205,28 @@ impl Drop for Device {
 
 #[cfg(test)]
 mod tests {
-    use super::Config;
+    use super::*;
+    use crate::dma::Permission;
 
     const M: u64 = 1 << 20;
+
+    #[test]
+    fn a_removed_gpu_stays_off_the_bus() {
+        let device = Device::new(Config::new(2 * M, None, 0).unwrap()).unwrap();
+        let reaches = |allowed| {
+            device.set_bus_master(allowed);
+            let file = rustix::fs::memfd_create(c"ram", rustix::fs::MemfdFlags::CLOEXEC);
+            let file = std::fs::File::from(file.unwrap());
+            file.set_len(4096).unwrap();
+            let dma = &mut device.shared().memory.write().dma;
+            dma.map(0, 4096, file, 0, Permission::ReadWrite).unwrap();
+            dma.slice(0, 1, false).is_some()
+        };
+        assert!(reaches(true));
+        assert!(!reaches(false));
+        device.remove();
+        assert!(!reaches(true));
+    }
 
     #[test]
     fn configs() {

@@ -199,8 +199,8 @@ fn several_gpus_end_one_by_one() {
         .unwrap();
     assert_eq!(read(&mut clients[0], regs::SCRATCH), 0);
 
-    drop(clients.remove(1));
-    wait_for("the socket to go", || !sockets[1].exists());
+    drop(clients.remove(0));
+    wait_for("the socket to go", || !sockets[0].exists());
     for client in &mut clients {
         assert_eq!(read(client, regs::ID), regs::ID_MAGIC);
     }

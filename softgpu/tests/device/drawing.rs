@@ -2,11 +2,16 @@
 
 //! Blits and triangles.
 
+use std::time::{Duration, Instant};
+
 use softgpu::abi::limits::{CORNER_MAX, SURFACE_MAX};
 use softgpu::abi::packet::{self as op, BLEND};
-use softgpu::abi::{fault, pte};
+use softgpu::abi::{fault, pte, regs};
 
-use crate::gpu::{COPY, DATA, Gpu, KERNEL_RAM, KERNEL_VRAM, PageSize, RAM, RENDER, content, noise};
+use crate::gpu::{
+    COPY, DATA, Gpu, KERNEL_RAM, KERNEL_VRAM, PageSize, RAM, RENDER, RING_SIZE, content, noise,
+    wait_for,
+};
 use crate::stream::Stream;
 
 const WIDTH: usize = 100;
@@ -168,6 +173,22 @@ fn triangles_are_shaded_blended_and_clipped() {
 }
 
 #[test]
+fn reset_stops_a_triangle_that_covers_nothing() {
+    let mut gpu = Gpu::new();
+    let far = f64::from(SURFACE_MAX);
+    // Between the centers of the pixels, from one corner of the largest surface to the other.
+    let sliver = [(0.25, 0.0, 1), (far + 0.25, far, 1), (far + 0.375, far, 1)];
+    let size = [SURFACE_MAX, SURFACE_MAX];
+    let triangle = Stream::new().triangle((KERNEL_VRAM, SURFACE_MAX * 4), size, sliver, 0);
+    gpu.submit(RENDER, &triangle);
+    wait_for("a busy engine", || gpu.busy(RENDER));
+    let start = Instant::now();
+    gpu.write_engine(RENDER, regs::ENGINE_CONTROL, regs::CONTROL_RESET);
+    assert!(start.elapsed() < Duration::from_secs(1));
+    gpu.assert_no_fault();
+}
+
+#[test]
 fn a_corner_too_far_or_a_surface_too_large() {
     let mut gpu = Gpu::new();
     let near = [(0.0, 0.0, 1), (1.0, 0.0, 1), (0.0, 1.0, 1)];
@@ -193,16 +214,16 @@ fn a_corner_too_far_or_a_surface_too_large() {
         Stream::new().packet(op::TRIANGLE, 0, &[0; 15]),
     ] {
         gpu.submit(RENDER, &stream);
-        crate::gpu::wait_for("a halt", || gpu.halted(RENDER));
+        wait_for("a halt", || gpu.halted(RENDER));
         assert_eq!(
             gpu.fault().map(|fault| fault.reason),
             Some(fault::BAD_PACKET)
         );
-        gpu.start_engine(RENDER, crate::gpu::RING_SIZE);
+        gpu.start_engine(RENDER, RING_SIZE);
     }
     // Copy engines do not draw.
     gpu.submit(COPY, &Stream::new().triangle(surface, [1, 1], near, 0));
-    crate::gpu::wait_for("a halt", || gpu.halted(COPY));
+    wait_for("a halt", || gpu.halted(COPY));
 }
 
 #[test]

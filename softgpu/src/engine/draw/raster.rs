@@ -167,9 +167,13 @@ mod tests {
                 (0, 0),
                 (far / 3, 0),
                 (far, 0),
+                // Through centers of pixels, if one is the point.
+                (far, 2176),
                 (far, far),
+                (1152, far),
                 (777, far),
                 (0, far),
+                (0, 2176),
             ];
             let around = around.map(|(x, y)| corner(x, y, 0));
             let next = around.iter().cycle().skip(1);
