@@ -3,7 +3,8 @@
 //! Test suites that run in the guest, against the driver's uAPI.
 //!
 //! `guest-tests --list` names the suites, `guest-tests SUITE...` runs some of them, and without
-//! arguments all of them, with TAP on standard output.
+//! arguments all of them, with TAP on standard output. `--long` before the names runs tests that
+//! have a long form in that.
 
 mod expect;
 mod harness;
@@ -12,7 +13,10 @@ mod suites;
 
 use std::process::ExitCode;
 
-use harness::Suite;
+use harness::{Length, Suite};
+
+/// The option for long tests.
+const LONG: &str = "--long";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,15 +29,22 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         [harness::HELPER, name, rest @ ..] => suites::help(name, rest),
-        [] => run(suites::ALL.iter().collect()),
-        names => {
+        words => {
+            let names = match words {
+                [LONG, names @ ..] => {
+                    Length::set_long();
+                    names
+                }
+                names => names,
+            };
             let find = |name: &&str| {
                 suites::ALL
                     .iter()
                     .find(|suite| suite.name == *name)
                     .ok_or(name.to_string())
             };
-            match names.iter().map(find).collect() {
+            match names.iter().map(find).collect::<Result<Vec<_>, _>>() {
+                Ok(chosen) if chosen.is_empty() => run(suites::ALL.iter().collect()),
                 Ok(chosen) => run(chosen),
                 Err(name) => {
                     eprintln!("guest-tests: no suite {name}; --list names them");

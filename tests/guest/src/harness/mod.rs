@@ -3,6 +3,7 @@
 //! Runs tests, each under a time limit, and prints TAP.
 
 mod child;
+mod length;
 mod used;
 mod watchdog;
 
@@ -10,6 +11,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 pub(crate) use child::{End, HELPER, Helper, in_child};
+pub(crate) use length::Length;
 pub(crate) use used::Used;
 
 use watchdog::Watchdog;
@@ -17,9 +19,11 @@ use watchdog::Watchdog;
 /// How a test ended.
 pub(crate) type Outcome = anyhow::Result<()>;
 
-/// Time that a test has unless it says otherwise. The debug kernel under software emulation is
-/// slow; a test that hangs is stopped, one that is slow is not.
-const LIMIT: Duration = Duration::from_secs(120);
+/// Time that a test has. The debug kernel under software emulation is slow; a test that hangs is
+/// stopped, one that is slow is not.
+const LIMIT: Duration = Duration::from_secs(240);
+/// As above, in a run of the long form.
+const LONG_LIMIT: Duration = Duration::from_secs(3600);
 
 /// A test.
 pub(crate) struct Test {
@@ -71,7 +75,7 @@ pub(crate) fn run(suites: &[&Suite]) -> bool {
 
 fn report(number: usize, suite: &str, name: &str, test: impl FnOnce() -> Outcome) -> bool {
     let title = format!("{number} - {suite}.{name}");
-    let guard = Watchdog::start(title.clone(), LIMIT);
+    let guard = Watchdog::start(title.clone(), Length::choose(LIMIT, LONG_LIMIT));
     let start = Instant::now();
     let outcome = panic::catch_unwind(AssertUnwindSafe(test));
     let took = start.elapsed();

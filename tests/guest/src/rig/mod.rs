@@ -3,6 +3,7 @@
 //! What most tests start from: a device, a VM, and jobs that are quick to write.
 
 mod noise;
+mod pressure;
 mod work;
 
 use std::sync::OnceLock;
@@ -12,6 +13,7 @@ use anyhow::{Context, Result};
 use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placement, Vm};
 
 pub(crate) use noise::{Dice, noise};
+pub(crate) use pressure::Pressure;
 pub(crate) use work::{Busy, Work};
 
 /// How long any job may take.
@@ -66,7 +68,8 @@ impl Rig {
         Self::on(&self.device)
     }
 
-    fn on(device: &Device) -> Result<Self> {
+    /// Another VM of a client.
+    pub(crate) fn on(device: &Device) -> Result<Self> {
         let vm = Vm::create(device)?;
         let copy = device.engine(EngineClass::Copy)?;
         let render = device.engine(EngineClass::Render)?;

@@ -6,11 +6,15 @@ mod clients;
 mod cs;
 mod evict;
 mod gem;
+mod gpus;
+mod hunt;
 mod inject;
 mod leak;
 mod mmap;
 mod moves;
+mod overcommit;
 mod query;
+mod racing;
 mod unbind;
 mod vm;
 mod wait;
@@ -32,6 +36,10 @@ pub(crate) const ALL: &[Suite] = &[
     clients::SUITE,
     evict::SUITE,
     moves::SUITE,
+    racing::SUITE,
+    overcommit::SUITE,
+    hunt::SUITE,
+    gpus::SUITE,
     leak::SUITE,
     inject::SUITE,
     unbind::SUITE,
@@ -43,6 +51,9 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         leak::QUITTER => leak::quit(),
         clients::WORKER => clients::work(arguments),
         zero::SOILER => zero::soil(),
+        overcommit::WORKER => overcommit::work(arguments),
+        hunt::SETTLER => hunt::settle(arguments),
+        hunt::RUNNER => hunt::flee(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),
     };
     match outcome {
