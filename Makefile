@@ -9,7 +9,7 @@ kunit-option := $(if $(KUNIT),CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y)
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(kunit-option) \
 	$(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1)
 
-.PHONY: modules modules_install clean run test bench kunit shell lint intree help
+.PHONY: modules modules_install clean run test stress bench kunit shell lint intree help
 
 modules:
 	@tools/kdir.sh "$(KDIR)"
@@ -28,6 +28,9 @@ run kunit shell lint:
 test:
 	@tools/root.sh test $(SUITE)
 
+stress:
+	@tools/root.sh stress $(SUITE)
+
 bench:
 	@tools/root.sh bench $(BENCH)
 
@@ -41,6 +44,7 @@ help:
 	@echo 'make run                the demo, in a guest with a virtual GPU'
 	@echo 'make shell              a shell in such a guest'
 	@echo 'make test [SUITE=]      every test, or some: a suite, a guest, a suite in one, a group'
+	@echo 'make stress [SUITE=]    the suites that find more the longer they run, for long'
 	@echo 'make bench [BENCH=]     what things cost, in instructions; figures under out/'
 	@echo 'make kunit              the KUnit suites, with their KTAP'
 	@echo 'make lint               checks of the sources'

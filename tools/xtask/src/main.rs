@@ -51,6 +51,11 @@ enum Task {
         /// A suite, a guest, a suite in a guest, or a group of suites.
         suite: Option<String>,
     },
+    /// Run the suites that have a long form in that, or the one named.
+    Stress {
+        /// The suite to run.
+        suite: Option<String>,
+    },
     /// Run every benchmark, or the one named, and show what it measured.
     Bench {
         /// The benchmark to run.
@@ -87,6 +92,7 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         Task::Run => task::run::run(&paths),
         Task::Shell => task::shell::shell(&paths),
         Task::Test { suite } => task::test::test(&paths, suite.as_deref()),
+        Task::Stress { suite } => task::stress::stress(&paths, suite.as_deref()),
         Task::Bench { benchmark } => bench::run(&paths, benchmark.as_deref()),
         Task::Kunit => task::kunit::kunit(&paths),
         Task::Lint => task::lint::lint(&paths),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device processes of a guest.
+//! The device process of a guest, which has all of its GPUs.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,6 +13,7 @@ use super::machine::{Gpu, Machine};
 use crate::child::{Child, Group};
 use crate::paths::tail;
 
+const LOG: &str = "softgpu.log";
 const START: Duration = Duration::from_secs(10);
 const FINISH: Duration = Duration::from_secs(5);
 const SHOWN: usize = 20;
@@ -24,65 +25,44 @@ pub(super) fn socket(index: usize) -> String {
 }
 
 /// A device process that serves one guest.
-struct Process<'a> {
+pub(super) struct Gpus<'a> {
     child: Child,
     dir: &'a Path,
-    index: usize,
 }
-
-/// All device processes of one guest.
-pub(super) struct Gpus<'a>(Vec<Process<'a>>);
 
 impl<'a> Gpus<'a> {
-    /// Starts the program `softgpu` once for each GPU of the machine, in the
-    /// folder of the boot, and waits until a guest can connect to them.
+    /// Starts the program `softgpu` with the GPUs of the machine, in the folder
+    /// of the boot, and waits until a guest can connect to them.
     pub(super) fn start(softgpu: &Path, machine: &Machine, dir: &'a Path) -> Result<Self> {
-        let mut processes = vec![];
-        for (index, gpu) in machine.gpus.iter().enumerate() {
-            processes.push(Process::start(softgpu, gpu, dir, index)?);
-        }
-        for process in &mut processes {
-            process.wait_until_up()?;
-        }
-        Ok(Self(processes))
-    }
-
-    /// Waits for the processes to end after their guest has.
-    pub(super) fn finish(self) -> Result<()> {
-        self.0.into_iter().try_for_each(Process::finish)
-    }
-}
-
-impl<'a> Process<'a> {
-    fn start(softgpu: &Path, gpu: &Gpu, dir: &'a Path, index: usize) -> Result<Self> {
-        let log = File::create(dir.join(log(index)))?;
+        let log = File::create(dir.join(LOG))?;
         let mut command = Command::new(softgpu);
+        for (index, gpu) in machine.gpus.iter().enumerate() {
+            command.args(["--gpu", &option(index, gpu)]);
+        }
         command
-            .args(["--socket", &socket(index)])
-            .args(["--vram", gpu.vram, "--visible", gpu.visible])
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
-        let child = Child::spawn(&mut command, Group::Own)?;
-        Ok(Self { child, dir, index })
-    }
-
-    fn wait_until_up(&mut self) -> Result<()> {
+        let mut gpus = Self {
+            child: Child::spawn(&mut command, Group::Own)?,
+            dir,
+        };
         let deadline = Instant::now() + START;
-        while !self.dir.join(socket(self.index)).exists() {
+        while !(0..machine.gpus.len()).all(|index| dir.join(socket(index)).exists()) {
             let step = Instant::now() + Duration::from_millis(20);
-            if self.child.wait(Some(step), || Ok(()))?.is_some() {
-                bail!("{}", self.words("softgpu did not start"));
+            if gpus.child.wait(Some(step), || Ok(()))?.is_some() {
+                bail!("{}", gpus.words("softgpu did not start"));
             }
             if Instant::now() >= deadline {
-                bail!("{}", self.words("softgpu does not listen on its socket"));
+                bail!("{}", gpus.words("softgpu does not listen on its sockets"));
             }
         }
-        Ok(())
+        Ok(gpus)
     }
 
-    fn finish(mut self) -> Result<()> {
+    /// Waits for the process to end after its guest has.
+    pub(super) fn finish(mut self) -> Result<()> {
         let status = self
             .child
             .wait(Some(Instant::now() + FINISH), || Ok(()))?
@@ -96,11 +76,17 @@ impl<'a> Process<'a> {
     fn words(&self, what: &str) -> String {
         format!(
             "{what}; its last words:\n{}",
-            tail(&self.dir.join(log(self.index)), SHOWN)
+            tail(&self.dir.join(LOG), SHOWN)
         )
     }
 }
 
-fn log(index: usize) -> String {
-    format!("softgpu{index}.log")
+/// A GPU as softgpu's option takes it.
+fn option(index: usize, gpu: &Gpu) -> String {
+    format!(
+        "socket={},vram={},visible={}",
+        socket(index),
+        gpu.vram,
+        gpu.visible
+    )
 }

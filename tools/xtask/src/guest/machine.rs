@@ -41,8 +41,9 @@ pub(crate) struct Gpu {
 pub(crate) enum Clock {
     /// Time.
     Time,
-    /// Instructions, a nanosecond each: the same figures in every run. A machine that waits for a
-    /// device does not see time pass.
+    /// Instructions, a nanosecond each while the CPU has something to do: what a thread's CPU
+    /// clock shows is the same in every run. A CPU that waits for a device sees as much time pass
+    /// as the device does, so that nothing times out early.
     Instructions,
 }
 

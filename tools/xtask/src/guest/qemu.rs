@@ -97,7 +97,7 @@ fn cpus(qemu: &mut Command, clock: Clock) {
             "-accel",
             "tcg,thread=single",
             "-icount",
-            "shift=0,sleep=off",
+            "shift=0,sleep=on",
             "-smp",
             "1",
         ]),

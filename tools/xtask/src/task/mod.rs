@@ -7,4 +7,5 @@ pub(crate) mod kunit;
 pub(crate) mod lint;
 pub(crate) mod run;
 pub(crate) mod shell;
+pub(crate) mod stress;
 pub(crate) mod test;

@@ -23,11 +23,30 @@ use crate::report::Report;
 /// comes last, so that it sees what the others have leaked.
 const RELOAD: &str = "reload";
 
+/// How long the tests of a suite are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As short as they find what is to be found every day.
+    Short,
+    /// As long as it takes to find the rest.
+    Long,
+}
+
 /// Runs every suite in its guests, or those that `only` names.
 pub(crate) fn run(paths: &Paths, report: &mut Report, only: Option<&str>) -> Result<()> {
     let guest = Guest::prepare(paths, Flavour::Debug)?;
     let plan = plan(&list(&guest)?, only)?;
+    all(&guest, plan, Form::Short, report)
+}
 
+/// Runs the suites that have a long form in that, or the one that `only` names.
+pub(crate) fn stress(paths: &Paths, report: &mut Report, only: Option<&str>) -> Result<()> {
+    let guest = Guest::prepare(paths, Flavour::Debug)?;
+    all(&guest, vec![plan::stress(only)?], Form::Long, report)
+}
+
+/// Runs what was planned, several guests at once.
+fn all(guest: &Guest, plan: Vec<Assignment>, form: Form, report: &mut Report) -> Result<()> {
     let workers = at_once().min(plan.len());
     let left = Mutex::new(VecDeque::from(plan));
     let report = Mutex::new(report);
@@ -39,7 +58,7 @@ pub(crate) fn run(paths: &Paths, report: &mut Report, only: Option<&str>) -> Res
     thread::scope(|scope| {
         let work = || {
             while let Some(assignment) = next() {
-                one(&guest, &assignment, &report)?;
+                one(guest, &assignment, form, &report)?;
             }
             Ok(())
         };
@@ -64,18 +83,24 @@ fn at_once() -> usize {
 }
 
 /// Boots one guest and runs its suites.
-fn one(guest: &Guest, assignment: &Assignment, report: &Mutex<&mut Report>) -> Result<()> {
+fn one(
+    guest: &Guest,
+    assignment: &Assignment,
+    form: Form,
+    report: &Mutex<&mut Report>,
+) -> Result<()> {
     let machine = &assignment.machine;
-    let name = match machine.is_default() {
-        true => "test".to_owned(),
-        false => format!("test-{}", machine.name),
+    let name = match (form, machine.is_default()) {
+        (Form::Long, _) => "stress".to_owned(),
+        (Form::Short, true) => "test".to_owned(),
+        (Form::Short, false) => format!("test-{}", machine.name),
     };
     let mut stream = Stream::new(assignment, report);
     let outcome = guest.run(
         &Job {
             name: &name,
             machine,
-            script: &stream::script(assignment, "")?,
+            script: &stream::script(assignment, form)?,
             limit: Some(machine.limit * u32::try_from(assignment.suites.len())?),
             terminal: Terminal::None,
             log: false,

@@ -13,14 +13,24 @@ use crate::guest::{Gpu, Machine};
 const MEMORY: &str = "memory";
 
 /// What that group runs in the default guest, besides all that runs in others.
-const MEMORY_SUITES: &[&str] = &["gem", "mmap", "zero", "evict", "inject"];
+const MEMORY_SUITES: &[&str] = &[
+    "gem",
+    "mmap",
+    "zero",
+    "evict",
+    "moves",
+    "racing",
+    "overcommit",
+    "hunt",
+    "inject",
+];
 
 /// Suites that see to it that data arrives wherever DMA goes. Machines on which
 /// it goes another way run them again.
 const DATA: &[&str] = &["gem", "mmap", "cs", "zero", "evict"];
 
 /// Suites that need a machine of their own, and say nothing on another one.
-const ELSEWHERE: &[&str] = &[];
+const ELSEWHERE: &[&str] = &["gpus"];
 
 /// The guests besides the default one, which runs all that is not
 /// [`ELSEWHERE`].
@@ -76,9 +86,18 @@ const GUESTS: &[(Machine, &[&str])] = &[
             ],
             ..Machine::DEFAULT
         },
-        &["query"],
+        &["gpus"],
     ),
 ];
+
+/// Suites that have a long form.
+const LONG: &[&str] = &["racing", "overcommit", "hunt"];
+
+/// Where they run in it.
+const STRESS: Machine = Machine {
+    limit: Duration::from_secs(4 * 3600),
+    ..Machine::DEFAULT
+};
 
 /// What one guest runs, in this order.
 #[derive(Debug, PartialEq, Eq)]
@@ -137,6 +156,24 @@ pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignme
         chosen.truncate(1);
     }
     Ok(chosen)
+}
+
+/// Assigns the suites that have a long form, or the one of them named.
+pub(super) fn stress(only: Option<&str>) -> Result<Assignment> {
+    let suites: Vec<_> = LONG
+        .iter()
+        .filter(|&&suite| only.is_none_or(|only| only == suite))
+        .map(|&suite| suite.to_owned())
+        .collect();
+    ensure!(
+        !suites.is_empty(),
+        "no such suite has a long form; {} have one",
+        LONG.join(", ")
+    );
+    Ok(Assignment {
+        machine: STRESS,
+        suites,
+    })
 }
 
 /// Every guest with all that it runs, the default one first.

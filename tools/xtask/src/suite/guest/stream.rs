@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 
-use super::RELOAD;
 use super::plan::Assignment;
+use super::{Form, RELOAD};
 use crate::klog;
 use crate::ktap::{self, Parser, Verdict};
 use crate::report::Report;
@@ -19,8 +19,12 @@ const BEGIN: &str = "@suite ";
 const END: &str = "@status ";
 
 /// The job that runs the suites one after the other.
-pub(super) fn script(guest: &Assignment, options: &str) -> Result<String> {
+pub(super) fn script(guest: &Assignment, form: Form) -> Result<String> {
     let mut script = String::new();
+    let options = match form {
+        Form::Short => "",
+        Form::Long => "--long ",
+    };
     let limit = guest.machine.limit.as_secs();
     for suite in &guest.suites {
         let command = match suite.as_str() {

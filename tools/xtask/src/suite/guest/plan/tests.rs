@@ -85,3 +85,10 @@ fn what_is_not_there_is_an_error() {
     assert!(plan(&listed(), Some("swiotlb/unbind")).is_err());
     assert!(plan(&["gem".to_owned()], None).is_err());
 }
+
+#[test]
+fn stress_takes_what_has_a_long_form() {
+    assert_eq!(stress(None).unwrap().suites, LONG);
+    assert_eq!(stress(Some("hunt")).unwrap().suites, ["hunt"]);
+    assert!(stress(Some("gem")).is_err());
+}
