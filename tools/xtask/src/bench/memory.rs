@@ -25,7 +25,7 @@ pub(super) const BENCHMARK: Benchmark = Benchmark {
 const SCRIPT: &str = "\
 failed=0
 modprobe qxl
-rgt-bench lifecycle calls validate footprint || failed=1
+rgt-bench lifecycle calls validate evict footprint || failed=1
 rgt-bench --label default trace || failed=1
 rmmod rust_gpu_ttm
 modprobe rust_gpu_ttm lru=1

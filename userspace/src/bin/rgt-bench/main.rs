@@ -46,6 +46,8 @@ enum Measure {
     Validate,
     /// Bytes moved by cyclic use of more than VRAM
     Trace,
+    /// Bandwidth of evictions, in device time
+    Evict,
     /// Kernel memory of many BOs
     Footprint,
 }
@@ -71,6 +73,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Measure::Calls => calls::run(&device)?,
             Measure::Validate => validate::run(&device)?,
             Measure::Trace => trace::cyclic(&device, &arguments.label)?,
+            Measure::Evict => trace::bandwidth(&device)?,
             Measure::Footprint => footprint::run(&device)?,
         }
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rgt::abi::cost;
 use rgt::{
     Binding, Bo, CommandBuffer, Device, Engine, EngineClass, Job, Placement, RegionKind, Vm,
 };
@@ -58,6 +59,15 @@ impl Working {
             .submit()?;
         Ok(self.commands.wait(PATIENCE)?)
     }
+
+    /// Uses each BO once, and counts what that moves.
+    fn round(&mut self, places: &mut Places) -> Result<()> {
+        for index in 0..self.bos.len() {
+            self.use_one(index)?;
+            places.look(&self.bos)?;
+        }
+        Ok(())
+    }
 }
 
 /// Bytes that cyclic use of 110 % of VRAM moves. A policy that takes the longest unused BO moves
@@ -70,18 +80,42 @@ pub(crate) fn cyclic(device: &Device, label: &str) -> Result<()> {
         let mut working = Working::new(device, 110, placement)?;
         let mut places = Places::new(&working.bos)?;
         for _ in 0..ROUNDS {
-            for index in 0..working.bos.len() {
-                working.use_one(index)?;
-                places.look(&working.bos)?;
-            }
+            working.round(&mut places)?;
         }
         let used = working.bos.len() as u64 * CHUNK * ROUNDS;
         row(format_args!("trace.{name}.{label}.used"), used, "bytes");
         row(
             format_args!("trace.{name}.{label}.moved"),
-            places.moved_in + places.moved_out,
+            places.moved(),
             "bytes",
         );
     }
+    Ok(())
+}
+
+/// Bandwidth of moves in and out of VRAM, in the time that the copy engines spend on them.
+pub(crate) fn bandwidth(device: &Device) -> Result<()> {
+    let copy: Vec<_> = device
+        .engines()
+        .iter()
+        .copied()
+        .filter(|engine| engine.class == EngineClass::Copy)
+        .collect();
+    let busy = || {
+        let all = copy.iter().map(|engine| device.busy(*engine));
+        all.sum::<rgt::Result<Duration>>()
+    };
+    let mut working = Working::new(device, 150, Placement::VRAM)?;
+    let mut places = Places::new(&working.bos)?;
+    // In the first round the BOs are cleared, too.
+    working.round(&mut places)?;
+    let (before, moved_before) = (busy()?, places.moved());
+    working.round(&mut places)?;
+    let spent = busy()?.saturating_sub(before);
+
+    let moved = places.moved() - moved_before;
+    let bandwidth = u128::from(moved) * 1000 / spent.as_nanos().max(1);
+    row("evict.bandwidth", bandwidth, "bytes/us");
+    row("evict.peak", cost::SYSTEM_BANDWIDTH, "bytes/us");
     Ok(())
 }
