@@ -76,6 +76,7 @@ use crate::{
                 Caching,
                 DmaMappings,
                 IoMem,
+                IoRun,
                 Manager,
                 MemType,
                 Move,
@@ -100,7 +101,6 @@ use kernel::{
         self,
         ioctl::RENDER_ALLOW, //
     },
-    io::PhysAddr,
     new_mutex,
     page::PAGE_SIZE,
     pci,
@@ -235,28 +235,24 @@ impl ttm::Driver for RgtDriver {
     }
 
     fn io_mem(res: &Resource) -> Result<IoMem> {
-        let addr = vram_page(res, 0).ok_or(EINVAL)?;
+        let run = Self::io_mem_run(res, 0).ok_or(EINVAL)?;
 
         Ok(IoMem {
-            addr,
+            addr: run.addr,
             caching: Caching::WriteCombined,
         })
     }
 
-    fn io_mem_page(res: &Resource, page: usize) -> Option<PhysAddr> {
-        vram_page(res, page)
+    fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun> {
+        let (manager, vram) = res.of_manager::<Vram>()?;
+        let extent = vram.extent_at((page * PAGE_SIZE) as u64)?;
+
+        manager.io_run(&extent)
     }
 
     fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
         bo::prepare_fault(bo, ctx)
     }
-}
-
-/// Returns where the CPU sees a page of a resource in VRAM.
-fn vram_page(res: &Resource, page: usize) -> Option<PhysAddr> {
-    let (manager, vram) = res.of_manager::<Vram>()?;
-
-    manager.bus_address(vram.offset_of((page * PAGE_SIZE) as u64)?)
 }
 
 /// The PCI driver.

@@ -117,8 +117,8 @@ impl Heap {
         };
         // The allocator says EINVAL where TTM wants to hear ENOSPC. It rounds the size up: for one
         // block in a range to a power of two, for pieces to the alignment, and not at all when it
-        // gives the whole range.
-        let fits = if !everywhere && size == room {
+        // gives all that is allowed.
+        let fits = if size == room {
             let ends = range.start | range.end;
             ends.align_down(alignment) == ends
         } else if contiguous && !everywhere {

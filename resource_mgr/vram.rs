@@ -13,6 +13,7 @@ use super::{
 use crate::rust::{
     drm::ttm::{
         AllocRequest,
+        IoRun,
         Place,
         ResourceManager, //
     },
@@ -20,6 +21,7 @@ use crate::rust::{
 };
 use kernel::{
     io::PhysAddr,
+    page::PAGE_SHIFT,
     prelude::*,
     sync::{
         atomic::{
@@ -72,6 +74,17 @@ impl Vram {
     /// Whether a request can be met while all is free.
     pub(crate) fn holds(&self, request: &AllocRequest<'_>) -> bool {
         self.heap.holds(request)
+    }
+
+    /// Returns where the CPU sees the pages of an extent, as far as it does.
+    pub(crate) fn io_run(&self, extent: &Extent) -> Option<IoRun> {
+        let addr = self.bus_address(extent.offset)?;
+        let size = extent.end().min(self.visible) - extent.offset;
+
+        Some(IoRun {
+            addr,
+            pages: (size >> PAGE_SHIFT) as usize,
+        })
     }
 
     /// How the free part is cut up.
@@ -134,11 +147,14 @@ impl VramResource {
         self.pieces.clearing()
     }
 
-    /// Returns the offset in VRAM of a byte of the BO, where the caller may write.
-    pub(crate) fn offset_of(&self, mut byte: u64) -> Option<u64> {
+    /// Returns what there is in one piece from a byte of the BO on, where the caller may write.
+    pub(crate) fn extent_at(&self, mut byte: u64) -> Option<Extent> {
         for extent in self.extents() {
             if byte < extent.size {
-                return Some(extent.offset + byte);
+                return Some(Extent {
+                    offset: extent.offset + byte,
+                    size: extent.size - byte,
+                });
             }
             byte -= extent.size;
         }

@@ -18,6 +18,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/gpu_buddy.h>
+#include <linux/pgtable.h>
 #include <drm/rust_gpu_ttm_drm.h>
 
 #include "helpers.h"
@@ -28,3 +29,6 @@ const __u32 RGT_IOCTL_GEM_CREATE = DRM_IOCTL_RGT_GEM_CREATE;
 const __u32 RGT_IOCTL_GEM_WAIT = DRM_IOCTL_RGT_GEM_WAIT;
 const __u32 RGT_IOCTL_VM_BIND = DRM_IOCTL_RGT_VM_BIND;
 const __u32 RGT_IOCTL_CS = DRM_IOCTL_RGT_CS;
+
+/* As above, of linux/pgtable.h. */
+const unsigned long RGT_PMD_SIZE = PMD_SIZE;

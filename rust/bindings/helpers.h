@@ -92,6 +92,14 @@ int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size);
 void rgt_arch_io_free_memtype_wc(resource_size_t start, resource_size_t size);
 
 /* linux/mm.h */
+int rgt_vma_insert_pfns(struct vm_area_struct *vma, unsigned long addr,
+			unsigned long pfn, unsigned long count, pgprot_t prot);
+bool rgt_vmf_is_random(const struct vm_fault *vmf);
+bool rgt_vmf_is_block(struct vm_fault *vmf);
+vm_fault_t rgt_vmf_insert_block(struct vm_fault *vmf, unsigned long pfn);
+bool rgt_vmf_end_vma_lock(struct vm_fault *vmf);
+unsigned long rgt_page_to_pfn(struct page *page);
+pgprot_t rgt_pgprot_decrypted(pgprot_t prot);
 unsigned long rgt_totalram_pages(void);
 
 #endif

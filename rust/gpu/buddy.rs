@@ -178,8 +178,11 @@ impl Buddy {
             clearing: Clearing::new(&request)?,
             used: AtomicFlag::new(false),
             _: {
-                let Range { start, end } = request.range.clone().unwrap_or(0..0);
-                if request.range.is_some() && start >= end {
+                // Also without a range: it is where neighbours are joined of which one is zero.
+                // SAFETY: Initialised by the type invariants; the field is constant.
+                let size = unsafe { (*buddy.raw.get()).size };
+                let Range { start, end } = request.range.clone().unwrap_or(0..size);
+                if start >= end {
                     Err::<(), Error>(EINVAL)?;
                 }
                 let (raw, _guard) = buddy.lock();

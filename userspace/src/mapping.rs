@@ -53,6 +53,12 @@ impl Mapping {
         self.len == 0
     }
 
+    /// Where it is, for system calls about it. Whoever unmaps a part of it must not access that part
+    /// any more.
+    pub fn as_ptr(&self) -> *mut u32 {
+        self.base.as_ptr()
+    }
+
     fn dwords(&self, offset: usize, count: usize) -> *mut u32 {
         assert!(
             offset.is_multiple_of(4),

@@ -10,6 +10,7 @@ use super::{
     Device,
     DriverBo,
     IoMem,
+    IoRun,
     Move,
     MoveOutcome,
     Object,
@@ -66,8 +67,9 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     /// cannot.
     fn io_mem(res: &Resource) -> Result<IoMem>;
 
-    /// Returns the address of one page of such a resource; [`None`] where the CPU does not see it.
-    fn io_mem_page(res: &Resource, page: usize) -> Option<PhysAddr>;
+    /// Returns where a page of such a resource is, and how many pages follow in one piece; [`None`]
+    /// where the CPU does not see it.
+    fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun>;
 
     /// Brings the BO to where the CPU can map it, before a page fault is served.
     fn prepare_fault(bo: &mut Reserved<'_, Self::Bo>, ctx: &mut OperationCtx) -> Result;
@@ -312,7 +314,7 @@ unsafe extern "C" fn io_mem_pfn<T: Driver>(
 
     // An address that the CPU does not see is an error of the driver, which has just been asked to
     // bring the BO to where it does. There is no page at the last frame.
-    let address = T::io_mem_page(res, page_offset);
-    warn_on!(address.is_none());
-    (address.unwrap_or(PhysAddr::MAX) >> kernel::page::PAGE_SHIFT) as usize
+    let run = T::io_mem_run(res, page_offset);
+    warn_on!(run.is_none());
+    (run.map_or(PhysAddr::MAX, |run| run.addr) >> kernel::page::PAGE_SHIFT) as usize
 }

@@ -121,8 +121,8 @@ impl Side<'_> {
 pub(super) fn memcpy<T: DriverBo>(bo: &Reserved<'_, T>, new: &Resource) -> Result {
     let old = bo.resource().ok_or(EINVAL)?;
     let pages = new.size() >> PAGE_SHIFT;
-    let old_page = |page| T::Driver::io_mem_page(old, page);
-    let new_page = |page| T::Driver::io_mem_page(new, page);
+    let old_page = |page| T::Driver::io_mem_run(old, page).map(|run| run.addr);
+    let new_page = |page| T::Driver::io_mem_run(new, page).map(|run| run.addr);
     let mut from = side(bo, old, &old_page)?;
     let mut to = side(bo, new, &new_page)?;
 

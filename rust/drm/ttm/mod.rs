@@ -60,6 +60,7 @@ pub use self::{
     },
     resource::{
         IoMem,
+        IoRun,
         Resource, //
     },
     tt::{

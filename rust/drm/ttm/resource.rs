@@ -91,12 +91,20 @@ impl Resource {
     }
 }
 
+/// Pages of a resource that the CPU sees side by side.
+pub struct IoRun {
+    /// Physical address of the first.
+    pub addr: PhysAddr,
+    /// How many there are, at least 1.
+    pub pages: usize,
+}
+
 /// How the CPU reaches a resource over the bus.
 pub struct IoMem {
     /// Physical address of the first byte.
     ///
     /// For a resource of several blocks this is the address of block 0; the fault path asks
-    /// [`Driver::io_mem_pfn()`](super::Driver::io_mem_pfn) for each page.
+    /// [`Driver::io_mem_run()`](super::Driver::io_mem_run) for each run of pages.
     pub addr: PhysAddr,
     /// How to map it.
     pub caching: Caching,

@@ -8,12 +8,15 @@ mod vram;
 mod vram_place;
 mod vram_zero;
 
-use crate::rust::drm::ttm::{
-    AllocRequest,
-    MemType,
-    Place,
-    PlaceFlags,
-    ResourceManager, //
+use crate::{
+    resource_mgr::VramResource,
+    rust::drm::ttm::{
+        AllocRequest,
+        MemType,
+        Place,
+        PlaceFlags,
+        ResourceManager, //
+    }, //
 };
 use kernel::{
     page::PAGE_SIZE,
@@ -24,6 +27,11 @@ const PAGE: u64 = PAGE_SIZE as u64;
 
 /// What an allocation gives.
 type Allocated<M> = Result<Pin<KBox<<M as ResourceManager>::Resource>>>;
+
+/// Offset in VRAM of a byte of a resource.
+fn offset_of(resource: &VramResource, byte: u64) -> Option<u64> {
+    resource.extent_at(byte).map(|extent| extent.offset)
+}
 
 fn vram_place(flags: PlaceFlags) -> Place {
     Place::new(MemType::VRAM, flags)

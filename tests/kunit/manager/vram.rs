@@ -5,6 +5,7 @@
 use super::{
     alloc,
     is_full,
+    offset_of,
     vram_place,
     Allocated,
     PAGE, //
@@ -108,7 +109,7 @@ mod tests {
             for alignment in [1, 2, 4, 8, 16] {
                 for pages in [1, 2, 3, 4, 5, 8, 11] {
                     let resource = alloc(&vram, place, pages, alignment)?;
-                    let start = resource.offset_of(0).ok_or(EINVAL)?;
+                    let start = resource.extent_at(0).ok_or(EINVAL)?.offset;
 
                     assert_eq!(start % (alignment as u64 * PAGE), 0);
                 }
@@ -157,7 +158,7 @@ mod tests {
         }
         // Pages 2, 3, 4 and 9 become free.
         for page in pages.iter_mut() {
-            let offset = page.as_ref().and_then(|page| page.offset_of(0));
+            let offset = page.as_ref().and_then(|page| offset_of(page, 0));
 
             if [2, 3, 4, 9].map(|page| Some(page * PAGE)).contains(&offset) {
                 *page = None;
@@ -178,15 +179,15 @@ mod tests {
 
         let mut byte = 0;
         for extent in extents {
-            assert_eq!(resource.offset_of(byte), Some(extent.offset));
+            assert_eq!(offset_of(&resource, byte), Some(extent.offset));
             byte += extent.size;
             assert_eq!(
-                resource.offset_of(byte - 1),
+                offset_of(&resource, byte - 1),
                 Some(extent.offset + extent.size - 1)
             );
         }
-        assert_eq!(resource.offset_of(byte), None);
-        assert_eq!(resource.offset_of(u64::MAX), None);
+        assert_eq!(offset_of(&resource, byte), None);
+        assert_eq!(offset_of(&resource, u64::MAX), None);
 
         assert!(resource.is_below(10 * PAGE));
         assert!(!resource.is_below(10 * PAGE - 1));

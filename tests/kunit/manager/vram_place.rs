@@ -5,6 +5,7 @@
 use super::{
     alloc,
     is_full,
+    offset_of,
     vram_place,
     Allocated,
     PAGE, //
@@ -69,7 +70,7 @@ mod tests {
         let vram = vram()?;
         let open = alloc(&vram, within(13, 0), 3, 1)?;
 
-        assert_eq!(open.offset_of(0), Some(13 * PAGE));
+        assert_eq!(offset_of(&open, 0), Some(13 * PAGE));
         drop(open);
         drop(alloc(&vram, within(8, 1000), 8, 1)?);
         drop(alloc(&vram, within(0, u64::MAX), 16, 1)?);
@@ -148,7 +149,7 @@ mod tests {
         for number in (8..16).rev() {
             let resource = alloc(&vram, place, 1, 1)?;
 
-            assert_eq!(resource.offset_of(0), Some(number * PAGE));
+            assert_eq!(offset_of(&resource, 0), Some(number * PAGE));
             resources.push(resource, GFP_KERNEL)?;
         }
         Ok(())

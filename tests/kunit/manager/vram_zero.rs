@@ -95,7 +95,7 @@ mod tests {
                 resource.extents();
             },
             |resource| {
-                resource.offset_of(0);
+                resource.extent_at(0);
             },
         ];
 

@@ -24,6 +24,7 @@ use crate::{
             BoInit,
             Caching,
             IoMem,
+            IoRun,
             Manager,
             MemType,
             Move,
@@ -243,16 +244,16 @@ impl ttm::Driver for TtmDriver {
 
     fn io_mem(res: &Resource) -> Result<IoMem> {
         Ok(IoMem {
-            addr: Self::io_mem_page(res, 0).ok_or(EINVAL)?,
+            addr: Self::io_mem_run(res, 0).ok_or(EINVAL)?.addr,
             // It is memory, after all.
             caching: Caching::Cached,
         })
     }
 
-    fn io_mem_page(res: &Resource, page: usize) -> Option<PhysAddr> {
+    fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun> {
         let (vram, res) = res.of_manager::<Vram>()?;
 
-        vram.bus_address(res.offset_of(page as u64 * PAGE)?)
+        vram.io_run(&res.extent_at(page as u64 * PAGE)?)
     }
 
     fn prepare_fault(_bo: &mut Reserved<'_>, _ctx: &mut OperationCtx) -> Result {
@@ -429,7 +430,8 @@ pub(in crate::tests) fn vram_offset(bo: &Bo) -> Result<Option<u64>> {
         .reserve(false)?
         .resource()
         .and_then(|res| res.of_manager::<Vram>())
-        .and_then(|(_, res)| res.offset_of(0)))
+        .and_then(|(_, res)| res.extent_at(0))
+        .map(|extent| extent.offset))
 }
 
 /// Makes the buffer objects of a reservation busy until the returned fence signals.

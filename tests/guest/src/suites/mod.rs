@@ -5,6 +5,7 @@
 mod clients;
 mod cs;
 mod evict;
+mod faults;
 mod gem;
 mod gpus;
 mod hunt;
@@ -13,8 +14,10 @@ mod leak;
 mod mmap;
 mod moves;
 mod overcommit;
+mod placement;
 mod query;
 mod racing;
+mod scratchpad;
 mod unbind;
 mod vm;
 mod wait;
@@ -34,6 +37,9 @@ pub(crate) const ALL: &[Suite] = &[
     cs::SUITE,
     zero::SUITE,
     clients::SUITE,
+    placement::SUITE,
+    scratchpad::SUITE,
+    faults::SUITE,
     evict::SUITE,
     moves::SUITE,
     racing::SUITE,

@@ -4,6 +4,8 @@
 //!
 //! C header: [`include/drm/ttm/ttm_bo.h`](srctree/include/drm/ttm/ttm_bo.h)
 
+mod insert;
+
 use super::{
     Bo,
     Device,
@@ -22,11 +24,21 @@ use kernel::prelude::*;
 pub(super) const fn vm_ops<T: DriverBo>() -> bindings::vm_operations_struct {
     bindings::vm_operations_struct {
         fault: Some(fault::<T>),
+        huge_fault: Some(huge_fault::<T>),
         open: Some(bindings::ttm_bo_vm_open),
         close: Some(bindings::ttm_bo_vm_close),
         access: Some(access::<T>),
         ..pin_init::zeroed()
     }
+}
+
+/// How much a fault is to map.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// The page and its neighbours.
+    Pages,
+    /// One entry of the level above.
+    Block,
 }
 
 /// As `ttm_bo_vm_fault()`, and lets the driver bring the BO to where the CPU can map it.
@@ -35,6 +47,38 @@ pub(super) const fn vm_ops<T: DriverBo>() -> bindings::vm_operations_struct {
 ///
 /// Only for the VM, as `vm_operations_struct::fault` of a mapping of a `Bo<T>`.
 unsafe extern "C" fn fault<T: DriverBo>(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
+    // SAFETY: By the safety requirements.
+    unsafe { serve::<T>(vmf, Unit::Pages) }
+}
+
+/// As [`fault()`], with one entry of the level above.
+///
+/// # Safety
+///
+/// Only for the VM, as `vm_operations_struct::huge_fault` of a mapping of a `Bo<T>`.
+unsafe extern "C" fn huge_fault<T: DriverBo>(
+    vmf: *mut bindings::vm_fault,
+    order: c_uint,
+) -> bindings::vm_fault_t {
+    // SAFETY: By the safety requirements.
+    if order != insert::BLOCK_ORDER || !unsafe { insert::may_be_block(vmf) } {
+        return bindings::vm_fault_reason_VM_FAULT_FALLBACK;
+    }
+    // Unlike `fault()` this is called without the lock that waiting gives up.
+    // SAFETY: As above.
+    if unsafe { bindings::rgt_vmf_end_vma_lock(vmf) } {
+        return bindings::vm_fault_reason_VM_FAULT_RETRY;
+    }
+    // SAFETY: As above.
+    unsafe { serve::<T>(vmf, Unit::Block) }
+}
+
+/// Reserves the BO and serves a fault.
+///
+/// # Safety
+///
+/// `vmf` must be a fault on a mapping of a `Bo<T>`, with the `mmap_lock` held.
+unsafe fn serve<T: DriverBo>(vmf: *mut bindings::vm_fault, unit: Unit) -> bindings::vm_fault_t {
     // SAFETY: The VM calls this with a valid fault on a VMA that `ttm_bo_mmap_obj()` set up.
     let (vma, raw, flags) = unsafe {
         let vma = (*vmf).__bindgen_anon_1.vma;
@@ -54,7 +98,7 @@ unsafe extern "C" fn fault<T: DriverBo>(vmf: *mut bindings::vm_fault) -> binding
             break bindings::vm_fault_reason_VM_FAULT_SIGBUS;
         };
         // SAFETY: The BO was reserved above, `vmf` is valid.
-        match unsafe { fault_reserved(vma, vmf, bo) } {
+        match unsafe { serve_reserved(vma, vmf, bo, unit) } {
             Ok(ret) => break ret,
             Err(NoRoom) if !first => break bindings::vm_fault_reason_VM_FAULT_SIGBUS,
             Err(NoRoom) => {
@@ -85,18 +129,26 @@ struct NoRoom;
 /// # Safety
 ///
 /// `bo` must be reserved, and `vmf` a fault on its mapping `vma`.
-unsafe fn fault_reserved<T: DriverBo>(
+unsafe fn serve_reserved<T: DriverBo>(
     vma: *mut bindings::vm_area_struct,
     vmf: *mut bindings::vm_fault,
     bo: &Bo<T>,
+    unit: Unit,
 ) -> Result<bindings::vm_fault_t, NoRoom> {
     // SAFETY: The VMA is locked during the fault.
     let prot = unsafe { (*vma).vm_page_prot };
 
     let Some(_registered) = device::enter(bo.device()) else {
         // The device is gone: its users get a page of zeros instead of a signal.
+        if unit == Unit::Block {
+            return Ok(bindings::vm_fault_reason_VM_FAULT_FALLBACK);
+        }
+        // C maps it everywhere, which must not find a block. There will be no new ones.
         // SAFETY: By the safety requirements.
-        return Ok(unsafe { bindings::ttm_bo_vm_dummy_page(vmf, prot) });
+        return Ok(unsafe {
+            bindings::ttm_bo_unmap_virtual(bo.as_raw());
+            bindings::ttm_bo_vm_dummy_page(vmf, prot)
+        });
     };
 
     let mut ctx = OperationCtx::new(true);
@@ -110,13 +162,32 @@ unsafe fn fault_reserved<T: DriverBo>(
             _ => Ok(bindings::vm_fault_reason_VM_FAULT_SIGBUS),
         };
     }
-    if reserved.resource().is_none() {
+    let Some(res) = reserved.resource() else {
         return Ok(bindings::vm_fault_reason_VM_FAULT_SIGBUS);
-    }
+    };
 
+    // With no page to map this waits for the content and makes the pages.
     // SAFETY: The BO is reserved and has a resource.
+    let ret = unsafe { bindings::ttm_bo_vm_fault_reserved(vmf, prot, 0) };
+    if ret != 0 {
+        return Ok(ret);
+    }
+    // SAFETY: As above. Encryption is not for what is behind a bus.
+    let prot = unsafe {
+        let prot = bindings::ttm_io_prot(bo.as_raw(), res.as_raw(), prot);
+        if res.uses_tt() {
+            prot
+        } else {
+            bindings::rgt_pgprot_decrypted(prot)
+        }
+    };
+    // SAFETY: As above, the content is there, and so are the pages. The VM says what the fault is
+    // for.
     Ok(unsafe {
-        bindings::ttm_bo_vm_fault_reserved(vmf, prot, bindings::TTM_BO_VM_NUM_PREFAULT as usize)
+        match unit {
+            Unit::Pages => insert::insert_pages(vmf, &reserved, res, prot),
+            Unit::Block => insert::insert_block(vmf, &reserved, res),
+        }
     })
 }
 
