@@ -8,7 +8,11 @@ use crate::{
         RgtDriver, //
     },
     ioctl::query::regions,
-    resource_mgr::region_name,
+    resource_mgr::{
+        region_name,
+        Fragmentation,
+        SCRATCHPAD, //
+    },
     rust::drm::{
         debugfs::File,
         ttm::MemType, //
@@ -36,7 +40,7 @@ impl File for Regions {
             let mem_type = MemType::new(region.region).ok_or(EINVAL)?;
             seq_print!(
                 out,
-                "region={} size={} used={} visible_size={} visible_used={} eviction_fences={}\n",
+                "region={} size={} used={} visible_size={} visible_used={} eviction_fences={}",
                 region_name(mem_type).to_str()?,
                 region.size,
                 region.used,
@@ -44,7 +48,37 @@ impl File for Regions {
                 region.visible_used,
                 dev.ttm.eviction_fences(mem_type)
             );
+            if let Some(free) = fragmentation(dev, mem_type)? {
+                show_fragmentation(&free, out);
+            }
+            seq_print!(out, "\n");
         }
         Ok(())
+    }
+}
+
+/// How the free part of a region is cut up, if it is a heap.
+fn fragmentation(dev: &RgtDevice<Registered>, mem_type: MemType) -> Result<Option<Fragmentation>> {
+    match (mem_type, &dev.scratchpad) {
+        (MemType::VRAM, _) => dev.vram.inner().fragmentation().map(Some),
+        (SCRATCHPAD, Some(scratchpad)) => scratchpad.inner().fragmentation().map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Bytes that are free, known to be zero, and in the largest free block; then how many free blocks
+/// there are of one page, of two, of four, and so on.
+fn show_fragmentation(free: &Fragmentation, out: &SeqFile) {
+    seq_print!(
+        out,
+        " free={} cleared={} largest_free={} free_blocks=",
+        free.free,
+        free.cleared,
+        free.largest()
+    );
+    for (order, count) in free.free_blocks.iter().enumerate() {
+        let comma = if order == 0 { "" } else { "," };
+
+        seq_print!(out, "{}{}", comma, count);
     }
 }

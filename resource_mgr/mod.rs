@@ -16,6 +16,7 @@ pub(crate) use self::{
         Extent, //
     },
     gtt::Gtt,
+    heap::Fragmentation,
     names::{
         region_name,
         REGIONS, //

@@ -4,6 +4,7 @@
 
 use super::{
     heap::{
+        Fragmentation,
         Heap,
         Pieces, //
     },
@@ -35,6 +36,11 @@ impl Scratchpad {
     /// Returns the size in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.0.size()
+    }
+
+    /// How the free part is cut up.
+    pub(crate) fn fragmentation(&self) -> Result<Fragmentation> {
+        self.0.fragmentation()
     }
 
     /// Whether a request can be met while all is free.
