@@ -308,6 +308,7 @@ impl pci::Driver for RgtPciDriver {
         debugfs::add_files(&drm);
         ttm::Device::init(&drm, alloc_flags, managers.attach())?;
         let mappings = DmaMappings::new(&drm);
+        bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
 
         // SAFETY: It is kept in `RgtPciData` and dropped with it; nobody forgets it.
         let registration =

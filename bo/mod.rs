@@ -8,6 +8,7 @@ mod callbacks;
 mod migrate;
 mod mv;
 mod record;
+pub(crate) mod selftest;
 mod stats;
 pub(crate) mod trace;
 mod validate;
@@ -83,6 +84,21 @@ pub(crate) struct BoData {
     pub(crate) record: BoRecord,
     /// Set when a move or a clear of the BO has failed: what it holds is not its content.
     pub(crate) lost: Arc<AtomicFlag>,
+}
+
+impl BoData {
+    /// The data of a BO of the kernel's own, which stays where it is made.
+    fn of_kernel(mem_type: ttm::MemType) -> Result<Self> {
+        Ok(Self {
+            request: Request::new(1 << mem_type.as_raw(), 0)?,
+            caching: Caching::Cached,
+            alignment: 0,
+            private: None,
+            history: History::new(),
+            record: BoRecord::of_kernel(),
+            lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
+        })
+    }
 }
 
 impl ttm::DriverBo for BoData {

@@ -54,8 +54,8 @@ pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let new = mv.new_resource().mem_type();
 
     match (old, new) {
-        (None, MemType::VRAM | SCRATCHPAD) => move_cleared(mv),
-        // TTM makes pages that read as zeros.
+        (None, MemType::VRAM | SCRATCHPAD) if !mv.bo.is_kernel() => move_cleared(mv),
+        // TTM makes pages that read as zeros, and BOs of the kernel need not.
         (None, _) => Ok(MoveOutcome::Done(mv.null())),
         (Some(MemType::VRAM | SCRATCHPAD), MemType::SYSTEM)
         | (Some(MemType::SYSTEM), MemType::VRAM | SCRATCHPAD) => Ok(MoveOutcome::Hop(HOP)),

@@ -52,6 +52,13 @@ impl BoRecord {
         Self::new(client_id(file), kernel::current!().tgid())
     }
 
+    /// The record of a BO of the kernel's own.
+    pub(crate) fn of_kernel() -> Self {
+        let record = Self::new(0, 0);
+        record.cause.store(MoveReason::KernelBo as u32, Relaxed);
+        record
+    }
+
     /// The number of the BO; no other one, of whatever device, ever gets it.
     pub(crate) fn id(&self) -> u64 {
         self.id

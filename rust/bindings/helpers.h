@@ -53,6 +53,13 @@ bool rgt_drm_gem_object_is_shared(struct drm_gem_object *obj);
 bool rgt_drm_gem_object_get_unless_zero(struct drm_gem_object *obj);
 void rgt_list_del(struct list_head *entry);
 
+/* drm/gem */
+unsigned long rgt_drm_gem_get_unmapped_area(struct file *filp,
+					    unsigned long addr,
+					    unsigned long len,
+					    unsigned long pgoff,
+					    unsigned long flags);
+
 /* drm/ttm */
 int rgt_ttm_bo_reserve(struct ttm_buffer_object *bo, bool interruptible,
 		       bool no_wait);
@@ -86,6 +93,12 @@ bool rgt_dma_is_bounced(struct device *dev);
 /* linux/gpu_buddy.h */
 bool rgt_gpu_buddy_block_is_clear(struct gpu_buddy_block *block);
 u64 rgt_gpu_buddy_free_blocks(struct gpu_buddy *mm, unsigned int order);
+
+/* linux/iosys-map.h */
+void rgt_iosys_map_read(void *dst, const struct iosys_map *map, size_t offset,
+			size_t len);
+void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,
+			 const void *src, size_t len);
 
 /* asm/io.h */
 int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size);

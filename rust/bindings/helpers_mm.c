@@ -2,6 +2,7 @@
 
 #include <linux/cc_platform.h>
 #include <linux/io.h>
+#include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/swiotlb.h>
 #include <xen/xen.h>
@@ -28,4 +29,20 @@ int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size)
 void rgt_arch_io_free_memtype_wc(resource_size_t start, resource_size_t size)
 {
 	arch_io_free_memtype_wc(start, size);
+}
+
+void rgt_iosys_map_read(void *dst, const struct iosys_map *map, size_t offset,
+			size_t len)
+{
+	iosys_map_memcpy_from(dst, map, offset, len);
+}
+
+void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,
+			 const void *src, size_t len)
+{
+	struct iosys_map dst = *map;
+
+	iosys_map_memcpy_to(&dst, offset, src, len);
+	/* The device must see it before a doorbell. */
+	wmb();
 }

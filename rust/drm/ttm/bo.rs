@@ -177,7 +177,7 @@ pub struct BoInit<'a> {
 ///
 /// # Invariants
 ///
-/// A `ttm_buffer_object` that [`Bo::new()`] made.
+/// A `ttm_buffer_object` that [`Bo::new_of_type()`] made.
 #[repr(transparent)]
 pub struct Bo<T: DriverBo>(Object<T>);
 
@@ -229,6 +229,16 @@ impl<T: DriverBo> Bo<T> {
         init: BoInit<'_>,
         data: impl PinInit<T, Error>,
     ) -> Result<ARef<Self>> {
+        Self::new_of_type(dev, init, bindings::ttm_bo_type_ttm_bo_type_device, data)
+    }
+
+    /// As [`Self::new()`], of a type of C's.
+    pub(super) fn new_of_type(
+        dev: &drm::Device<T::Driver>,
+        init: BoInit<'_>,
+        bo_type: bindings::ttm_bo_type,
+        data: impl PinInit<T, Error>,
+    ) -> Result<ARef<Self>> {
         let () = Layout::<T>::SAME_AS_OBJECT;
         let bdev = Device::of(dev).ready()?;
         let (shared, resv) = match init.resv {
@@ -267,7 +277,7 @@ impl<T: DriverBo> Bo<T> {
             bindings::ttm_bo_init_reserved(
                 bdev,
                 bo,
-                bindings::ttm_bo_type_ttm_bo_type_device,
+                bo_type,
                 Placement::new(&[]).as_raw(),
                 init.alignment_pages,
                 ctx.as_raw(),
@@ -332,6 +342,12 @@ impl<T: DriverBo> Bo<T> {
     pub fn size(&self) -> usize {
         // SAFETY: Valid by the type invariants; the field is constant.
         unsafe { (*self.as_raw()).base.size }
+    }
+
+    /// Whether it is a [`KernelBo`](super::KernelBo): what it holds at first is undefined.
+    pub fn is_kernel(&self) -> bool {
+        // SAFETY: Valid by the type invariants; the field is constant.
+        unsafe { (*self.as_raw()).type_ == bindings::ttm_bo_type_ttm_bo_type_kernel }
     }
 
     /// Returns the reservation object, its own or the one that it shares.

@@ -16,6 +16,7 @@ mod bos;
 mod device;
 mod fault;
 mod funcs;
+mod kernel_bo;
 mod lru;
 mod manager;
 mod memcpy;
@@ -41,6 +42,7 @@ pub use self::{
         DmaMappings, //
     },
     funcs::Driver,
+    kernel_bo::KernelBo,
     lru::Priority,
     manager::{
         AllocRequest,

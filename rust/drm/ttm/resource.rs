@@ -24,8 +24,8 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// A valid `struct ttm_resource` of a buffer object whose reservation is held for the borrow, or
-/// that nobody else knows yet.
+/// A valid `struct ttm_resource` of a buffer object whose reservation is held, or that is pinned, for
+/// the borrow, or that nobody else knows yet.
 #[repr(transparent)]
 pub struct Resource(Opaque<bindings::ttm_resource>);
 

@@ -27,7 +27,8 @@ pub enum Caching {
 ///
 /// # Invariants
 ///
-/// A valid `struct ttm_tt` made by `ttm_sg_tt_init()`, whose BO is reserved for the borrow.
+/// A valid `struct ttm_tt` made by `ttm_sg_tt_init()`, whose BO is reserved, or pinned
+/// with all of its pages, for the borrow.
 #[repr(transparent)]
 pub struct Tt(Opaque<bindings::ttm_tt>);
 
