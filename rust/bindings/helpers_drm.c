@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-#include "helpers.h"
-
+#include <drm/drm_device.h>
+#include <drm/drm_file.h>
+#include <drm/drm_vma_manager.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/seq_file.h>
+
+#include "helpers.h"
 
 void rgt_drm_exec_init(struct drm_exec *exec, bool interruptible,
 		       bool ignore_duplicates, unsigned int nr)
@@ -73,4 +78,32 @@ bool rgt_drm_gem_object_get_unless_zero(struct drm_gem_object *obj)
 void rgt_list_del(struct list_head *entry)
 {
 	list_del(entry);
+}
+
+/*
+ * Finds an address for a mapping of a GEM object where it can be mapped by
+ * huge pages: one that is aligned as its offset in the object is, which is what
+ * tells how its memory is aligned. The offset in the device file tells nothing.
+ */
+unsigned long rgt_drm_gem_get_unmapped_area(struct file *filp,
+					    unsigned long addr,
+					    unsigned long len,
+					    unsigned long pgoff,
+					    unsigned long flags)
+{
+	struct drm_file *priv = filp->private_data;
+	struct drm_vma_offset_manager *mgr = priv->minor->dev->vma_offset_manager;
+	struct drm_vma_offset_node *node;
+
+	drm_vma_offset_lock_lookup(mgr);
+	node = drm_vma_offset_lookup_locked(mgr, pgoff, len >> PAGE_SHIFT);
+	if (node)
+		pgoff -= drm_vma_node_start(node);
+	drm_vma_offset_unlock_lookup(mgr);
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	return thp_get_unmapped_area(filp, addr, len, pgoff, flags);
+#else
+	return mm_get_unmapped_area(filp, addr, len, pgoff, flags);
+#endif
 }

@@ -129,7 +129,8 @@ unsafe extern "C" fn restore(dev: *mut bindings::drm_device, data: *mut c_void) 
 struct Fops<T>(PhantomData<T>);
 
 impl<T: DriverTable> Fops<T> {
-    /// Those of `kernel::drm`, and fdinfo. A file uses them until after its device may be gone,
+    /// Those of `kernel::drm`, fdinfo, and addresses for mappings of objects where whole blocks of
+    /// memory can be mapped. A file uses them until after its device may be gone,
     /// hence they are not part of the copy.
     const FOPS: bindings::file_operations = bindings::file_operations {
         owner: this_module::<T::OwnerModule>().as_ptr(),
@@ -142,6 +143,7 @@ impl<T: DriverTable> Fops<T> {
         read: Some(bindings::drm_read),
         llseek: Some(bindings::noop_llseek),
         mmap: Some(bindings::drm_gem_mmap),
+        get_unmapped_area: Some(bindings::rgt_drm_gem_get_unmapped_area),
         show_fdinfo: Some(bindings::drm_show_fdinfo),
         fop_flags: bindings::FOP_UNSIGNED_OFFSET,
         ..pin_init::zeroed()

@@ -41,11 +41,13 @@ fn filled(rig: &Rig) -> Result<(Bo, Mapping)> {
 
 fn large_mappings_are_aligned() -> Outcome {
     let rig = Rig::new()?;
-    // Offsets in the device file are multiples of a page only.
-    let _odd = rig.gtt(4096)?.map()?;
-    for _ in 0..3 {
+    let mut kept = Vec::new();
+    for pages in 1..4 {
+        // What is mapped before, and offsets in the device file, are multiples of a page only.
+        kept.push(rig.gtt(pages * 4096)?.map()?);
         let map = visible(&rig)?.map()?;
         same("offset in a block", map.as_ptr() as usize % BLOCK, 0)?;
+        kept.push(map);
     }
     Ok(())
 }
