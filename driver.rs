@@ -357,8 +357,10 @@ impl Managers {
             (SCRATCHPAD, size, scratchpad.into())
         });
 
+        let vram = Attach::from(self.vram).with_dmem_region(c"vram");
+
         [
-            Some((MemType::VRAM, vram_size, self.vram.into())),
+            Some((MemType::VRAM, vram_size, vram)),
             Some((MemType::TT, gtt_size, self.gtt.into())),
             scratchpad,
         ]

@@ -15,6 +15,7 @@
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_resource.h>
 #include <drm/ttm/ttm_tt.h>
+#include <linux/cgroup_dmem.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/gpu_buddy.h>

@@ -6,12 +6,14 @@
 #define _RGT_HELPERS_H_
 
 #include <drm/drm_debugfs.h>
+#include <drm/drm_device.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_file.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_resource.h>
 #include <drm/ttm/ttm_tt.h>
+#include <linux/cgroup_dmem.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/gpu_buddy.h>
@@ -86,6 +88,10 @@ unsigned int rgt_ttm_device_eviction_fences(struct ttm_device *bdev,
 int rgt_ttm_device_show_pool(struct ttm_device *bdev, struct seq_file *m);
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
 bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);
+struct dmem_cgroup_region *
+rgt_drm_dmem_register(struct drm_device *dev, const char *name,
+		      const struct dmem_cgroup_init *init);
+void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region);
 
 /* linux/dma-mapping.h */
 bool rgt_dma_is_bounced(struct device *dev);

@@ -36,6 +36,23 @@ bool rgt_ttm_tt_is_populated(struct ttm_tt *tt)
 	return ttm_tt_is_populated(tt);
 }
 
+/*
+ * As drmm_cgroup_register_region(), for a region that goes before the managed
+ * resources of its device do.
+ */
+struct dmem_cgroup_region *
+rgt_drm_dmem_register(struct drm_device *dev, const char *name,
+		      const struct dmem_cgroup_init *init)
+{
+	return dmem_cgroup_register_region(init, "drm/%s/%s", dev->unique,
+					   name);
+}
+
+void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region)
+{
+	dmem_cgroup_unregister_region(region);
+}
+
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man)
 {
 	ttm_resource_manager_cleanup(man);

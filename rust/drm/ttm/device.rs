@@ -6,6 +6,7 @@
 
 use super::{
     bos::Bos,
+    dmem::DmemRegion,
     funcs,
     manager::{
         Manager,
@@ -74,7 +75,14 @@ impl BitOr for AllocFlags {
     }
 }
 
-type Managers = KVec<(MemType, Arc<dyn Registered>)>;
+/// A manager that a device uses.
+struct Attached {
+    mem_type: MemType,
+    manager: Arc<dyn Registered>,
+    region: Option<DmemRegion>,
+}
+
+type Managers = KVec<Attached>;
 
 /// A device whose memory TTM manages.
 ///
@@ -164,12 +172,28 @@ impl<T: Driver> Device<T> {
                 list.reserve(1, GFP_KERNEL)?;
                 // SAFETY: Nobody else uses the device yet. The list, which has room, keeps the
                 // manager where it is until it is detached.
-                unsafe { manager.0.attach(this.raw.get(), mem_type, size) }?;
-                Ok(list.push((mem_type, manager.0), GFP_KERNEL)?)
+                unsafe { manager.manager.attach(this.raw.get(), mem_type, size) }?;
+                list.push(
+                    Attached {
+                        mem_type,
+                        manager: manager.manager.clone(),
+                        region: None,
+                    },
+                    GFP_KERNEL,
+                )?;
+
+                if let (Some(name), Some(attached)) = (manager.region, list.last_mut()) {
+                    // SAFETY: The manager was attached above, and `fini()` drops the region before
+                    // it detaches it. The device is valid until then.
+                    let region =
+                        unsafe { DmemRegion::new(raw, manager.manager.as_raw(), size, name) }?;
+                    attached.region = Some(region);
+                }
+                Ok(())
             });
         if let Err(err) = attached {
             // SAFETY: No BO was made, since `ready` is not set.
-            unsafe { this.fini() };
+            unsafe { this.fini(list) };
             list.clear();
             return Err(err);
         }
@@ -244,14 +268,18 @@ impl<T: Driver> Device<T> {
 
     /// # Safety
     ///
-    /// `raw` must be initialised, with `managers` attached, and no BO but those whose destruction
+    /// `raw` must be initialised, with `managers`, which are its own, attached, and no BO but those whose destruction
     /// is under way may exist. It is not initialised any more afterwards.
-    unsafe fn fini(&self) {
+    unsafe fn fini(&self, managers: &mut Managers) {
+        // Nobody must come for memory any more.
+        for attached in &mut *managers {
+            attached.region = None;
+        }
         // SAFETY: By the safety requirements. Draining first empties the managers' lists.
         unsafe {
             bindings::rgt_ttm_device_drain(self.raw.get());
-            for (mem_type, manager) in &*self.managers.get() {
-                manager.detach(self.raw.get(), *mem_type);
+            for attached in &*managers {
+                attached.manager.detach(self.raw.get(), attached.mem_type);
             }
             bindings::ttm_device_fini(self.raw.get());
         }
@@ -264,17 +292,34 @@ impl<T: Driver> PinnedDrop for Device<T> {
         if self.ready.load(Acquire) {
             // SAFETY: `ready` says that it is initialised. The DRM device is released, so that no
             // file, mapping or dma-buf has a BO any more.
-            unsafe { self.fini() };
+            unsafe { self.fini(&mut *self.managers.get()) };
         }
     }
 }
 
 /// A manager to be attached to a device, whatever its type.
-pub struct Attach(Arc<dyn Registered>);
+pub struct Attach {
+    manager: Arc<dyn Registered>,
+    region: Option<&'static CStr>,
+}
+
+impl Attach {
+    /// Has the dmem cgroup controller account and limit what the manager hands out, as a region
+    /// `drm/<device>/<name>`.
+    pub fn with_dmem_region(self, name: &'static CStr) -> Self {
+        Self {
+            region: Some(name),
+            ..self
+        }
+    }
+}
 
 impl<M: ResourceManager> From<Arc<Manager<M>>> for Attach {
     fn from(manager: Arc<Manager<M>>) -> Self {
-        Self(manager)
+        Self {
+            manager,
+            region: None,
+        }
     }
 }
 

@@ -322,6 +322,9 @@ pub(super) trait Registered: Send + Sync {
         size: u64,
     ) -> Result;
 
+    /// The manager as C knows it.
+    fn as_raw(&self) -> *mut bindings::ttm_resource_manager;
+
     /// Frees what is left and makes `bdev` forget the manager.
     ///
     /// # Safety
@@ -359,6 +362,10 @@ impl<M: ResourceManager> Registered for Manager<M> {
             bindings::rgt_ttm_resource_manager_set_used(man, true);
         }
         Ok(())
+    }
+
+    fn as_raw(&self) -> *mut bindings::ttm_resource_manager {
+        self.raw.get()
     }
 
     unsafe fn detach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType) {

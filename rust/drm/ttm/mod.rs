@@ -14,6 +14,7 @@
 mod bo;
 mod bos;
 mod device;
+mod dmem;
 mod fault;
 mod funcs;
 mod kernel_bo;
