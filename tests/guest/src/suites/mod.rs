@@ -2,6 +2,7 @@
 
 //! The suites, in the order in which they run.
 
+mod cgroup;
 mod clients;
 mod cs;
 mod evict;
@@ -15,6 +16,7 @@ mod mmap;
 mod moves;
 mod overcommit;
 mod placement;
+mod policy;
 mod query;
 mod racing;
 mod scratchpad;
@@ -46,6 +48,8 @@ pub(crate) const ALL: &[Suite] = &[
     overcommit::SUITE,
     hunt::SUITE,
     gpus::SUITE,
+    policy::SUITE,
+    cgroup::SUITE,
     leak::SUITE,
     inject::SUITE,
     unbind::SUITE,

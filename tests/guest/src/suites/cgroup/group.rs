@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! cgroups of this test, and who is in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::harness::Outcome;
+
+const ROOT: &str = "/sys/fs/cgroup";
+
+/// How long a group that was left may be busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A group with the dmem controller, removed when dropped.
+pub(super) struct Group {
+    path: PathBuf,
+    region: String,
+}
+
+impl Group {
+    /// Makes a group next to the others of this test.
+    pub(super) fn new(name: &str) -> Result<Self> {
+        let region = prepare()?;
+        let path = Path::new(ROOT).join(format!("rgt-{name}"));
+        fs::create_dir(&path).with_context(|| format!("making the group {name}"))?;
+        Ok(Self { path, region })
+    }
+
+    /// Runs `work` as a member: what it allocates is charged to the group.
+    pub(super) fn run<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        enter(&self.path)?;
+        let done = work();
+        enter(Path::new(ROOT))?;
+        done
+    }
+
+    /// Sets `min`, `low` or `max` of VRAM, in bytes.
+    pub(super) fn set(&self, what: &str, bytes: u64) -> Outcome {
+        let file = self.path.join(format!("dmem.{what}"));
+        fs::write(file, format!("{} {bytes}", self.region))
+            .with_context(|| format!("setting {what}"))
+    }
+
+    /// Bytes of VRAM that are charged to the group.
+    pub(super) fn current(&self) -> Result<u64> {
+        let text = fs::read_to_string(self.path.join("dmem.current"))?;
+        number_of(&text, &self.region)
+    }
+
+    /// Waits until nothing is charged to the group: memory of the dead may take a moment.
+    pub(super) fn wait_until_empty(&self) -> Outcome {
+        let deadline = Instant::now() + PATIENCE;
+        while self.current()? != 0 {
+            ensure!(Instant::now() < deadline, "{} are charged", self.current()?);
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // A test that fails on its way leaves the group before it leaves its memory.
+        let _ = enter(Path::new(ROOT));
+        let _ = fs::remove_dir(&self.path);
+    }
+}
+
+fn enter(group: &Path) -> Outcome {
+    let file = group.join("cgroup.procs");
+    fs::write(&file, process::id().to_string()).with_context(|| format!("{}", file.display()))
+}
+
+fn number_of(text: &str, region: &str) -> Result<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(region));
+    Ok(line
+        .with_context(|| format!("{region} in {text:?}"))?
+        .trim()
+        .parse()?)
+}
+
+/// Sees that there are cgroups with the dmem controller; gives the name of the VRAM's region.
+fn prepare() -> Result<String> {
+    let root = Path::new(ROOT);
+    if !root.join("cgroup.controllers").exists() {
+        // SAFETY: All strings are terminated.
+        let done = unsafe {
+            libc::mount(
+                c"none".as_ptr(),
+                c"/sys/fs/cgroup".as_ptr(),
+                c"cgroup2".as_ptr(),
+                0,
+                std::ptr::null(),
+            )
+        };
+        if done != 0 {
+            return Err(std::io::Error::last_os_error()).context("mounting cgroup2");
+        }
+    }
+    fs::write(root.join("cgroup.subtree_control"), "+dmem").context("the dmem controller")?;
+    let capacity = fs::read_to_string(root.join("dmem.capacity"))?;
+    let name = capacity
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .find(|name| name.starts_with("drm/") && name.ends_with("/vram"));
+    Ok(name.context("VRAM is no region of dmem")?.to_owned())
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A group has no more VRAM than it may.
+
+use anyhow::ensure;
+use rustix::io::Errno;
+
+use super::group::Group;
+use super::{CHUNK, VRAM_ONLY, VRAM_OR_GTT, bos, fill, in_vram, vram};
+use crate::expect::{fails, same};
+use crate::harness::{Outcome, Test, tests};
+use crate::rig::Rig;
+
+pub(super) const TESTS: &[Test] = tests![
+    rest_is_in_gtt,
+    own_ones_go,
+    larger_than_the_limit,
+    lower_limit_takes_effect_at_once,
+];
+
+fn rest_is_in_gtt() -> Outcome {
+    let rig = Rig::new()?;
+    let max = vram(&rig)?.size / 4;
+    let group = Group::new("max")?;
+    group.set("max", max)?;
+    let all = bos(&rig, 2 * max, VRAM_OR_GTT)?;
+    for _ in 0..2 {
+        group.run(|| fill(&rig, &all))?;
+        same("VRAM charged", group.current()?, max)?;
+        same("VRAM of the BOs", in_vram(&all)?, max)?;
+    }
+    Ok(())
+}
+
+/// What must be in VRAM replaces what is the group's own, though there is room.
+fn own_ones_go() -> Outcome {
+    let rig = Rig::new()?;
+    let max = vram(&rig)?.size / 4;
+    let (group, other) = (Group::new("max")?, Group::new("other")?);
+    group.set("max", max)?;
+    let foreign = bos(&rig, max, VRAM_OR_GTT)?;
+    other.run(|| fill(&rig, &foreign))?;
+
+    let all = bos(&rig, 2 * max, VRAM_ONLY)?;
+    for _ in 0..2 {
+        group.run(|| fill(&rig, &all))?;
+        ensure!(group.current()? <= max, "{} charged", group.current()?);
+    }
+    same("VRAM of the others", in_vram(&foreign)?, max)
+}
+
+fn larger_than_the_limit() -> Outcome {
+    let rig = Rig::new()?;
+    let group = Group::new("max")?;
+    group.set("max", CHUNK)?;
+    let (large, small) = (rig.bo(2 * CHUNK, VRAM_ONLY)?, rig.bo(CHUNK, VRAM_ONLY)?);
+    group.run(|| {
+        let mut work = rig.work(rig.copy)?;
+        let at = work.writes(&large)?;
+        work.commands.write(at, &[1])?;
+        let error = match work.submit() {
+            Ok(()) => return fails("the job", Errno::NOSPC, Ok::<_, rgt::Error>(())),
+            Err(error) => error.downcast::<rgt::Error>()?,
+        };
+        fails("the job", Errno::NOSPC, Err::<(), _>(error))?;
+        rig.fill(&small, 1)
+    })
+}
+
+fn lower_limit_takes_effect_at_once() -> Outcome {
+    let rig = Rig::new()?;
+    let size = vram(&rig)?.size;
+    let group = Group::new("max")?;
+    let all = bos(&rig, size / 2, VRAM_OR_GTT)?;
+    let mut sums = Vec::new();
+    group.run(|| fill(&rig, &all))?;
+    for bo in &all {
+        sums.push(rig.checksum(bo)?);
+    }
+    same("VRAM charged", group.current()?, size / 2)?;
+    group.set("max", size / 8)?;
+    ensure!(group.current()? <= size / 8, "{} charged", group.current()?);
+    for (bo, sum) in all.iter().zip(sums) {
+        same("sum", group.run(|| rig.checksum(bo))?, sum)?;
+    }
+    ensure!(group.current()? <= size / 8, "{} charged", group.current()?);
+    Ok(())
+}

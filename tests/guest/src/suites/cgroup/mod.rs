@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! VRAM that cgroups share.
+//!
+//! What a BO's memory is charged to is the group of who made the job that brought it there, so
+//! that one process can be the member of several groups in turn.
+
+mod group;
+mod limit;
+mod protect;
+
+use anyhow::{Context, Result};
+use rgt::{Bo, Placement, Region, RegionKind};
+
+use crate::harness::Suite;
+use crate::rig::{MIB, Make, Rig};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "cgroup",
+    tests: &[protect::TESTS, limit::TESTS],
+};
+
+const CHUNK: u64 = 8 * MIB;
+const VRAM_ONLY: Make = |bo| bo.placement(Placement::VRAM);
+const VRAM_OR_GTT: Make = |bo| bo.placement(Placement::VRAM | Placement::GTT);
+
+fn vram(rig: &Rig) -> Result<Region> {
+    rig.device
+        .region(RegionKind::Vram)?
+        .context("there is VRAM")
+}
+
+/// BOs of this much together.
+fn bos(rig: &Rig, bytes: u64, make: Make) -> Result<Vec<Bo>> {
+    (0..bytes / CHUNK).map(|_| rig.bo(CHUNK, make)).collect()
+}
+
+/// Fills each with a pattern of its own.
+fn fill(rig: &Rig, bos: &[Bo]) -> Result<()> {
+    (1..)
+        .zip(bos)
+        .try_for_each(|(pattern, bo)| rig.fill(bo, pattern))
+}
+
+/// Bytes of these that are in VRAM.
+fn in_vram(bos: &[Bo]) -> Result<u64> {
+    let mut bytes = 0;
+    for bo in bos {
+        if bo.info()?.current_placement == Placement::VRAM {
+            bytes += bo.size();
+        }
+    }
+    Ok(bytes)
+}
