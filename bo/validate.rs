@@ -93,6 +93,7 @@ pub(crate) fn eviction_valuable(bo: &Reserved<'_>, place: Option<&Place>) -> boo
                 .policy()
                 .is_none_or(|policy| policy.yields(&bo.history, claim))
                 && bo.resv().test_signaled(Usage::Bookkeep)
+                && !bo.is_protected()
         }
         // It has to be somewhere.
         None => true,

@@ -91,6 +91,7 @@ bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);
 struct dmem_cgroup_region *
 rgt_drm_dmem_register(struct drm_device *dev, const char *name,
 		      const struct dmem_cgroup_init *init);
+bool rgt_ttm_bo_is_protected(struct ttm_buffer_object *bo);
 void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region);
 
 /* linux/dma-mapping.h */

@@ -48,6 +48,31 @@ rgt_drm_dmem_register(struct drm_device *dev, const char *name,
 					   name);
 }
 
+/*
+ * Whether a reserved BO's memory is part of what its cgroup is entitled to by
+ * min and low, and the current task is of another cgroup. TTM knows that, but
+ * ignores low when nothing else can be evicted.
+ */
+bool rgt_ttm_bo_is_protected(struct ttm_buffer_object *bo)
+{
+	struct dmem_cgroup_pool_state *pool, *theirs = bo->resource->css;
+	struct ttm_resource_manager *man;
+	bool hit_low;
+
+	if (!theirs)
+		return false;
+
+	/* Charges nothing, to find out whom it would be charged to. */
+	man = ttm_manager_type(bo->bdev, bo->resource->mem_type);
+	if (!dmem_cgroup_try_charge(man->cg, 0, &pool, NULL)) {
+		dmem_cgroup_uncharge(pool, 0);
+		if (pool == theirs)
+			return false;
+	}
+
+	return !dmem_cgroup_state_evict_valuable(NULL, theirs, false, &hit_low);
+}
+
 void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region)
 {
 	dmem_cgroup_unregister_region(region);

@@ -13,6 +13,9 @@ use anyhow::{Context, Result, ensure};
 use crate::harness::Outcome;
 
 const ROOT: &str = "/sys/fs/cgroup";
+/// The parent of all groups of this test. TTM protects nobody from who has no parent in common but
+/// the root.
+const PARENT: &str = "/sys/fs/cgroup/rgt";
 
 /// How long a group that was left may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,10 +27,10 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Makes a group next to the others of this test.
+    /// Makes a group.
     pub(super) fn new(name: &str) -> Result<Self> {
         let region = prepare()?;
-        let path = Path::new(ROOT).join(format!("rgt-{name}"));
+        let path = Path::new(PARENT).join(name);
         fs::create_dir(&path).with_context(|| format!("making the group {name}"))?;
         Ok(Self { path, region })
     }
@@ -40,11 +43,21 @@ impl Group {
         done
     }
 
-    /// Sets `min`, `low` or `max` of VRAM, in bytes.
-    pub(super) fn set(&self, what: &str, bytes: u64) -> Outcome {
-        let file = self.path.join(format!("dmem.{what}"));
-        fs::write(file, format!("{} {bytes}", self.region))
-            .with_context(|| format!("setting {what}"))
+    /// Limits VRAM to so many bytes.
+    pub(super) fn limit(&self, bytes: u64) -> Outcome {
+        self.set(&self.path, "max", bytes)
+    }
+
+    /// Protects VRAM by `min` or `low`. The only group to do so has all that the parent passes on.
+    pub(super) fn protect(&self, how: &str, bytes: u64) -> Outcome {
+        self.set(Path::new(PARENT), how, bytes)?;
+        self.set(&self.path, how, bytes)
+    }
+
+    fn set(&self, group: &Path, what: &str, bytes: u64) -> Outcome {
+        let file = group.join(format!("dmem.{what}"));
+        fs::write(&file, format!("{} {bytes}", self.region))
+            .with_context(|| format!("setting {}", file.display()))
     }
 
     /// Bytes of VRAM that are charged to the group.
@@ -103,7 +116,10 @@ fn prepare() -> Result<String> {
             return Err(std::io::Error::last_os_error()).context("mounting cgroup2");
         }
     }
-    fs::write(root.join("cgroup.subtree_control"), "+dmem").context("the dmem controller")?;
+    fs::create_dir_all(PARENT)?;
+    for group in [root, Path::new(PARENT)] {
+        fs::write(group.join("cgroup.subtree_control"), "+dmem").context("the dmem controller")?;
+    }
     let capacity = fs::read_to_string(root.join("dmem.capacity"))?;
     let name = capacity
         .lines()

@@ -22,7 +22,7 @@ fn rest_is_in_gtt() -> Outcome {
     let rig = Rig::new()?;
     let max = vram(&rig)?.size / 4;
     let group = Group::new("max")?;
-    group.set("max", max)?;
+    group.limit(max)?;
     let all = bos(&rig, 2 * max, VRAM_OR_GTT)?;
     for _ in 0..2 {
         group.run(|| fill(&rig, &all))?;
@@ -37,7 +37,7 @@ fn own_ones_go() -> Outcome {
     let rig = Rig::new()?;
     let max = vram(&rig)?.size / 4;
     let (group, other) = (Group::new("max")?, Group::new("other")?);
-    group.set("max", max)?;
+    group.limit(max)?;
     let foreign = bos(&rig, max, VRAM_OR_GTT)?;
     other.run(|| fill(&rig, &foreign))?;
 
@@ -52,7 +52,7 @@ fn own_ones_go() -> Outcome {
 fn larger_than_the_limit() -> Outcome {
     let rig = Rig::new()?;
     let group = Group::new("max")?;
-    group.set("max", CHUNK)?;
+    group.limit(CHUNK)?;
     let (large, small) = (rig.bo(2 * CHUNK, VRAM_ONLY)?, rig.bo(CHUNK, VRAM_ONLY)?);
     group.run(|| {
         let mut work = rig.work(rig.copy)?;
@@ -78,7 +78,7 @@ fn lower_limit_takes_effect_at_once() -> Outcome {
         sums.push(rig.checksum(bo)?);
     }
     same("VRAM charged", group.current()?, size / 2)?;
-    group.set("max", size / 8)?;
+    group.limit(size / 8)?;
     ensure!(group.current()? <= size / 8, "{} charged", group.current()?);
     for (bo, sum) in all.iter().zip(sums) {
         same("sum", group.run(|| rig.checksum(bo))?, sum)?;

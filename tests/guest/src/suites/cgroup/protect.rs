@@ -28,7 +28,7 @@ fn holds(protection: &str, greedy: Make) -> Outcome {
     let rig = Rig::new()?;
     let size = vram(&rig)?.size;
     let (safe, other) = (Group::new("safe")?, Group::new("other")?);
-    safe.set(protection, size / 2)?;
+    safe.protect(protection, size / 2)?;
 
     let kept = bos(&rig, size / 2, VRAM_OR_GTT)?;
     safe.run(|| fill(&rig, &kept))?;
@@ -41,7 +41,7 @@ fn holds(protection: &str, greedy: Make) -> Outcome {
     ensure!(other.current()? <= size / 2, "the other has too much");
     content(&rig, &kept)?;
 
-    safe.set(protection, 0)?;
+    safe.protect(protection, 0)?;
     (0..3).try_for_each(|_| overcommit())?;
     ensure!(
         in_vram(&kept)? < size / 2,
@@ -71,7 +71,7 @@ fn newcomer_gets_what_is_its_own() -> Outcome {
     let rig = Rig::new()?;
     let size = vram(&rig)?.size;
     let (safe, other) = (Group::new("safe")?, Group::new("other")?);
-    safe.set("low", size / 4)?;
+    safe.protect("low", size / 4)?;
 
     let many = bos(&rig, size, VRAM_OR_GTT)?;
     other.run(|| fill(&rig, &many))?;

@@ -26,7 +26,7 @@ const ROUNDS: usize = 6;
 /// after the first.
 fn cyclic(make: Make) -> Result<(u64, u64)> {
     let rig = Rig::new()?;
-    let count = capacity(&rig)?.div_ceil(10) * 11;
+    let count = (capacity(&rig)? * 11).div_ceil(10);
     let mut set = Watched::new(&rig, count, make)?;
     for _ in 0..ROUNDS {
         set.round()?;
