@@ -8,9 +8,13 @@ int rgt_ttm_bo_reserve(struct ttm_buffer_object *bo, bool interruptible,
 	return ttm_bo_reserve(bo, interruptible, no_wait, NULL);
 }
 
+/*
+ * Unlike ttm_bo_unreserve() this leaves the BO where it is on its list: who
+ * looks at a BO does not use it.
+ */
 void rgt_ttm_bo_unreserve(struct ttm_buffer_object *bo)
 {
-	ttm_bo_unreserve(bo);
+	dma_resv_unlock(bo->base.resv);
 }
 
 void rgt_ttm_bo_move_null(struct ttm_buffer_object *bo,

@@ -80,7 +80,7 @@ mod tests {
         let first = fixture.bo_in(VRAM, HALF)?;
         let second = fixture.bo_in(VRAM, HALF)?;
 
-        // Unlike a guard of its own, which does so at its end, a lock in a group is no use.
+        // A lock alone is no use.
         for (touch, goes) in [(false, &first), (true, &second)] {
             Exec::new(ExecFlags::default(), 1)?.until_all_locked(|locks| {
                 locks.lock(first.as_gem())?;
@@ -100,15 +100,15 @@ mod tests {
     }
 
     #[test]
-    fn reserving_makes_young() -> Result {
+    fn reserving_is_no_use() -> Result {
         let fixture = Fixture::new()?;
         let first = fixture.bo_in(VRAM, HALF)?;
         let second = fixture.bo_in(VRAM, HALF)?;
 
         drop(first.reserve(false)?);
         let _new = fixture.bo_in(VRAM, HALF)?;
-        assert_eq!(mem_type(&first)?, VRAM_TYPE);
-        assert_eq!(mem_type(&second)?, TT_TYPE);
+        assert_eq!(mem_type(&first)?, TT_TYPE);
+        assert_eq!(mem_type(&second)?, VRAM_TYPE);
         Ok(())
     }
 
