@@ -69,6 +69,11 @@ impl Helper {
         })
     }
 
+    /// Its process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for it to succeed.
     pub(crate) fn finish(self, limit: Duration) -> Result<()> {
         let name = self.name.clone();

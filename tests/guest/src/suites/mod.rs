@@ -14,6 +14,7 @@ mod inject;
 mod leak;
 mod mmap;
 mod moves;
+mod observe;
 mod overcommit;
 mod placement;
 mod policy;
@@ -51,6 +52,7 @@ pub(crate) const ALL: &[Suite] = &[
     policy::SUITE,
     cgroup::SUITE,
     leak::SUITE,
+    observe::SUITE,
     inject::SUITE,
     unbind::SUITE,
 ];
@@ -60,6 +62,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
     let outcome: Outcome = match name {
         leak::QUITTER => leak::quit(),
         clients::WORKER => clients::work(arguments),
+        observe::HOLDER => observe::hold(),
         zero::SOILER => zero::soil(),
         overcommit::WORKER => overcommit::work(arguments),
         hunt::SETTLER => hunt::settle(arguments),

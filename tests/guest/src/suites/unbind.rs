@@ -24,10 +24,10 @@ const DRIVER: &str = "/sys/bus/pci/drivers/rust_gpu_ttm";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A device without its driver, which it gets back when this is dropped.
-struct Unbound(String);
+pub(super) struct Unbound(String);
 
 impl Unbound {
-    fn now() -> Result<Self> {
+    pub(super) fn now() -> Result<Self> {
         let address = fs::read_dir(DRIVER)?
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .find(|name| name.contains(':'))
@@ -36,7 +36,7 @@ impl Unbound {
         Ok(Self(address))
     }
 
-    fn bind(self) -> Outcome {
+    pub(super) fn bind(self) -> Outcome {
         fs::write(format!("{DRIVER}/bind"), &self.0).context("bind")?;
         std::mem::forget(self);
         Ok(())

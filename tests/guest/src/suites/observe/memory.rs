@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How much memory there is, in use, and where a BO is.
+
+use anyhow::{Context, Result, ensure};
+use rgt::{Bo, Placement, Region, RegionKind};
+
+use super::files::{Debugfs, FdInfo};
+use crate::expect::{each, same};
+use crate::harness::{Outcome, Test, tests};
+use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM};
+
+pub(super) const TESTS: &[Test] = tests![
+    regions_are_those_of_query,
+    bos_add_up_to_what_is_used,
+    a_bo_is_where_gem_info_says,
+    fdinfo_of_each_region,
+    fdinfo_of_an_active_bo,
+];
+
+/// A region's name in the files.
+fn name(kind: RegionKind) -> &'static str {
+    match kind {
+        RegionKind::System => "system",
+        RegionKind::Gtt => "gtt",
+        RegionKind::Vram => "vram",
+        RegionKind::Scratchpad => "scratchpad",
+        RegionKind::Other(_) => "unknown",
+    }
+}
+
+/// The name of the one region of a mask.
+fn place(placement: Placement) -> &'static str {
+    if placement == Placement::SYSTEM {
+        "system"
+    } else if placement == Placement::GTT {
+        "gtt"
+    } else if placement == Placement::VRAM {
+        "vram"
+    } else if placement.is_empty() {
+        "none"
+    } else {
+        "several"
+    }
+}
+
+fn regions_are_those_of_query() -> Outcome {
+    let rig = Rig::new()?;
+    let debugfs = Debugfs::of(&rig.device)?;
+    let bos = [rig.vram(3 * MIB)?, rig.gtt(5 * PAGE)?];
+    for bo in &bos {
+        rig.fill(bo, 1)?;
+    }
+
+    let regions = rig.device.regions()?;
+    same("regions", debugfs.lines("regions")?.len(), regions.len())?;
+    for region in regions {
+        let line = debugfs.line("regions", "region", name(region.kind))?;
+        let read = Region {
+            size: line.number("size")?,
+            used: line.number("used")?,
+            visible_size: line.number("visible_size")?,
+            visible_used: line.number("visible_used")?,
+            ..region
+        };
+        same("a region", read, region)?;
+        same("moves under way", line.number("eviction_fences")?, 0)?;
+    }
+    Ok(())
+}
+
+/// Bytes of the BOs that are in a region, by the list of them all.
+fn listed(debugfs: &Debugfs, kind: RegionKind) -> Result<u64> {
+    debugfs
+        .lines("bos")?
+        .iter()
+        .filter(|line| line.text("place").is_ok_and(|place| place == name(kind)))
+        .map(|line| line.number("size"))
+        .sum()
+}
+
+fn bos_add_up_to_what_is_used() -> Outcome {
+    let rig = Rig::new()?;
+    let debugfs = Debugfs::of(&rig.device)?;
+    let kinds = [RegionKind::System, RegionKind::Gtt, RegionKind::Vram];
+    // What the driver has for itself is in use, and on no list.
+    let own = |kind| -> Result<u64> {
+        let used = rig.device.region(kind)?.context("no such region")?.used;
+        let listed = listed(&debugfs, kind)?;
+        used.checked_sub(listed)
+            .with_context(|| format!("{kind}: {listed} listed, {used} used"))
+    };
+    let before = kinds.map(own);
+
+    let mut bos = Vec::new();
+    for (pages, (_, make)) in (7..).zip(SHARED) {
+        let bo = rig.bo(pages * PAGE, make)?;
+        rig.fill(&bo, 1)?;
+        bos.push(bo);
+    }
+    let system = rig.bo(3 * MIB, SYSTEM)?;
+    system.map()?.write(0, 1);
+    bos.push(system);
+    let many = kinds.map(own);
+    bos.truncate(2);
+    let few = kinds.map(own);
+
+    for (kind, ((before, many), few)) in kinds.iter().zip(before.into_iter().zip(many).zip(few)) {
+        let before = before?;
+        same(name(*kind), (many?, few?), (before, before))?;
+    }
+    Ok(())
+}
+
+fn a_bo_is_where_gem_info_says() -> Outcome {
+    let kinds = SHARED
+        .into_iter()
+        .chain([("hidden VRAM", HIDDEN), ("system", SYSTEM)]);
+    each(kinds, |make| {
+        let rig = Rig::new()?;
+        let debugfs = Debugfs::of(&rig.device)?;
+        let bo = rig.bo(9 * PAGE, make)?;
+        let check = |resident: u64| -> Outcome {
+            let (info, line) = (bo.info()?, debugfs.bo(&bo)?);
+            same("place", line.text("place")?, place(info.current_placement))?;
+            same("resident", line.number("resident")?, resident)?;
+            same("flags", line.number("flags")?, info.flags.bits().into())?;
+            let places = line.text("places")?.split(',').count() as u32;
+            same("places", places, info.placement.bits().count_ones())
+        };
+        check(0)?;
+        if bo.info()?.placement == Placement::SYSTEM {
+            bo.map()?.write(0, 1);
+        } else {
+            rig.fill(&bo, 1)?;
+        }
+        let place = bo.info()?;
+        ensure!(
+            place.placement.contains(place.current_placement)
+                && !place.current_placement.is_empty(),
+            "in {:?}",
+            place.current_placement
+        );
+        check(1)
+    })
+}
+
+/// What the client's fdinfo says of each region changes by this with a BO: total, shared and
+/// resident in one region, nothing in the others.
+fn fdinfo_of_each_region() -> Outcome {
+    let cases: [(&str, Make, &str, bool); 4] = [
+        ("VRAM", HIDDEN, "vram", true),
+        ("GTT", |bo| bo.placement(Placement::GTT), "gtt", true),
+        (
+            "VRAM or GTT",
+            |bo| bo.placement(Placement::VRAM | Placement::GTT),
+            "vram",
+            true,
+        ),
+        ("system", SYSTEM, "system", false),
+    ];
+    for (what, make, region, gpu) in cases {
+        let rig = Rig::new()?;
+        let read = || -> Result<Vec<(u64, u64, u64)>> {
+            let info = FdInfo::of(&rig.device)?;
+            ["system", "gtt", "vram", "scratchpad"]
+                .iter()
+                .map(|name| info.memory(name))
+                .collect()
+        };
+        let others = |memory: Vec<_>| -> Vec<_> {
+            let index = ["system", "gtt", "vram", "scratchpad"]
+                .iter()
+                .position(|r| *r == region);
+            memory
+                .into_iter()
+                .enumerate()
+                .filter(|(i, _)| Some(*i) != index)
+                .collect()
+        };
+        let size = 11 * PAGE;
+        let empty = read()?;
+        let bo = rig.bo(size, make)?;
+        same(what, FdInfo::of(&rig.device)?.memory(region)?, (size, 0, 0))?;
+        if gpu {
+            rig.fill(&bo, 1)?;
+        } else {
+            bo.map()?.write(0, 1);
+        }
+        same(
+            what,
+            FdInfo::of(&rig.device)?.memory(region)?,
+            (size, 0, size),
+        )?;
+        same(what, others(read()?), others(empty.clone()))?;
+        drop(bo);
+        same(what, read()?, empty)?;
+    }
+    Ok(())
+}
+
+fn fdinfo_of_an_active_bo() -> Outcome {
+    let rig = Rig::new()?;
+    let bo: Bo = rig.vram(21 * PAGE)?;
+    rig.fill(&bo, 1)?;
+    let active = || FdInfo::of(&rig.device)?.number("drm-active-vram");
+    same("active when idle", active()?, 0)?;
+
+    let busy = rig.busy(rig.copy, std::time::Duration::from_secs(3), |work| {
+        work.writes(&bo)?;
+        Ok(())
+    })?;
+    let seen = active()?;
+    ensure!(busy.runs()?, "the job ended too early to tell");
+    ensure!(
+        seen >= bo.size(),
+        "{seen} bytes active, at least {} are",
+        bo.size()
+    );
+    busy.wait()?;
+    same("active afterwards", active()?, 0)
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is seen from outside: debugfs, fdinfo and trace events, against each other and QUERY.
+
+mod clients;
+mod events;
+mod files;
+mod memory;
+mod moves;
+mod removal;
+mod tracefs;
+
+use crate::harness::Suite;
+
+pub(super) use clients::{HOLDER, hold};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "observe",
+    tests: &[
+        memory::TESTS,
+        clients::TESTS,
+        moves::TESTS,
+        events::TESTS,
+        removal::TESTS,
+    ],
+};
