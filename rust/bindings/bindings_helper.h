@@ -23,7 +23,7 @@
 #include <drm/rust_gpu_ttm_drm.h>
 
 #include "helpers.h"
-#include "trace.h"
+#include "rgt_trace.h"
 
 /* Macros of the uAPI that bindgen cannot evaluate. */
 const __u32 RGT_IOCTL_GEM_CREATE = DRM_IOCTL_RGT_GEM_CREATE;

@@ -43,6 +43,11 @@ impl Features {
     pub const SYNCOBJ: Self = Self(bindings::drm_driver_feature_DRIVER_SYNCOBJ);
     /// Those with a timeline.
     pub const SYNCOBJ_TIMELINE: Self = Self(bindings::drm_driver_feature_DRIVER_SYNCOBJ_TIMELINE);
+
+    /// Returns the bits of `drm_driver::driver_features`.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
 }
 
 impl BitOr for Features {

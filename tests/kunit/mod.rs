@@ -11,4 +11,5 @@ mod manager;
 mod placement;
 mod policy;
 mod resv;
+mod table;
 mod ttm;

@@ -3,6 +3,7 @@
 //! TTM with a driver whose device is made of memory.
 
 mod bo;
+mod bos;
 mod delayed;
 mod device;
 mod evict;

@@ -2,4 +2,4 @@
 
 #define CREATE_TRACE_POINTS
 #define CREATE_RUST_TRACE_POINTS
-#include "trace.h"
+#include "rgt_trace.h"

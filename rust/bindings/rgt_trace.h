@@ -168,5 +168,5 @@ TRACE_EVENT(rgt_vm_zap,
 #undef TRACE_INCLUDE_PATH
 #undef TRACE_INCLUDE_FILE
 #define TRACE_INCLUDE_PATH .
-#define TRACE_INCLUDE_FILE trace
+#define TRACE_INCLUDE_FILE rgt_trace
 #include <trace/define_trace.h>
