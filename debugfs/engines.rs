@@ -38,8 +38,9 @@ impl File for Engines {
                 let (done, pending) = engine.jobs();
                 seq_print!(
                     out,
-                    "engine={} class={class} done={done} pending={pending}\n",
-                    engine.index()
+                    "engine={} class={class} done={done} pending={pending} busy_ns={}\n",
+                    engine.index(),
+                    engine.busy_ns()
                 );
             }
         });

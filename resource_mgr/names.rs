@@ -2,6 +2,7 @@
 
 //! What the memory regions are called, wherever one reads of them.
 
+use super::SCRATCHPAD;
 use crate::rust::drm::ttm::MemType;
 use kernel::prelude::*;
 
@@ -11,7 +12,7 @@ pub(crate) const REGIONS: [(MemType, &CStr); 4] = [
     (MemType::SYSTEM, c"system"),
     (MemType::TT, c"gtt"),
     (MemType::VRAM, c"vram"),
-    (MemType::PRIV, c"scratchpad"),
+    (SCRATCHPAD, c"scratchpad"),
 ];
 
 /// Returns the name of a type of memory.

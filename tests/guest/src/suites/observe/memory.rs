@@ -5,7 +5,7 @@
 use anyhow::{Context, Result, ensure};
 use rgt::{Bo, Placement, Region, RegionKind};
 
-use super::files::{Debugfs, FdInfo};
+use super::files::{Debugfs, FdInfo, Line};
 use crate::expect::{each, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM};
@@ -65,7 +65,30 @@ fn regions_are_those_of_query() -> Outcome {
         };
         same("a region", read, region)?;
         same("moves under way", line.number("eviction_fences")?, 0)?;
+        if region.kind == RegionKind::Vram {
+            free_blocks_add_up(&line)?;
+        }
     }
+    Ok(())
+}
+
+/// What is free of a region is what its free blocks have together.
+fn free_blocks_add_up(line: &Line) -> Outcome {
+    let free = line.number("free")?;
+    let used = line.number("used")?;
+    ensure!(
+        free <= line.number("size")? - used,
+        "{free} bytes free, {used} used"
+    );
+    let (mut sum, mut largest) = (0, 0);
+    for block in line.text("free_blocks")?.split(',') {
+        let (order, count) = block.split_once(':').context("order and count")?;
+        let size = PAGE << order.parse::<u32>()?;
+        sum += size * count.parse::<u64>()?;
+        largest = largest.max(size);
+    }
+    same("sum and largest", (sum, largest), (free, line.number("largest_free")?))?;
+    ensure!(line.number("cleared")? <= free, "more is zero than is free");
     Ok(())
 }
 

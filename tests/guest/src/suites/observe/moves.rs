@@ -151,5 +151,9 @@ fn engines_count_jobs() -> Outcome {
     let after = debugfs.line("engines", "engine", &engine)?;
     same("done", after.number("done")? - before.number("done")?, 3)?;
     same("pending", after.number("pending")?, 0)?;
+    ensure!(
+        after.number("busy_ns")? > before.number("busy_ns")?,
+        "three jobs took no device time"
+    );
     same("class", after.text("class")?, "render")
 }
