@@ -10,6 +10,8 @@ use crate::stream::Stream;
 const SPACE: u32 = 2;
 const VA: u64 = 0x5_0000_0000;
 const RAM_VA: u64 = 0x6_0000_0000;
+/// Register of the configuration space: 3 is D3hot.
+const POWER: u64 = 0x44;
 const FLAGS: u64 = pte::SCRATCHPAD | pte::WRITABLE;
 
 /// A space that has all of the scratchpad, in pages of a size, and guest memory.
@@ -61,18 +63,22 @@ fn ends() {
 }
 
 #[test]
-fn is_lost_on_reset() {
-    let mut gpu = Gpu::new();
-    mapped(&mut gpu, PageSize::K4);
-    gpu.run_ib(
-        RENDER,
-        SPACE,
-        &Stream::new().fill(VA, SCRATCHPAD_SIZE, 7),
-        1,
-    );
-    assert_eq!(scratchpad(&mut gpu)[..4], [7, 0, 0, 0]);
-    gpu.write(regs::RESET, regs::RESET_MAGIC);
-    gpu.prepare();
-    mapped(&mut gpu, PageSize::K4);
-    assert_eq!(scratchpad(&mut gpu), vec![0; SCRATCHPAD_SIZE as usize]);
+fn is_lost_on_reset_and_without_power() {
+    let by_register = |gpu: &mut Gpu| gpu.write(regs::RESET, regs::RESET_MAGIC);
+    let by_power = |gpu: &mut Gpu| {
+        for state in [3, 0] {
+            gpu.config_write(POWER, state);
+        }
+    };
+    for lose in [by_register as fn(&mut Gpu), by_power] {
+        let mut gpu = Gpu::new();
+        mapped(&mut gpu, PageSize::K4);
+        let fill = Stream::new().fill(VA, SCRATCHPAD_SIZE, 7);
+        gpu.run_ib(RENDER, SPACE, &fill, 1);
+        assert_eq!(scratchpad(&mut gpu)[..4], [7, 0, 0, 0]);
+        lose(&mut gpu);
+        gpu.prepare();
+        mapped(&mut gpu, PageSize::K4);
+        assert_eq!(scratchpad(&mut gpu), vec![0; SCRATCHPAD_SIZE as usize]);
+    }
 }
