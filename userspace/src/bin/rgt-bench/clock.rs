@@ -17,7 +17,7 @@ fn overhead() -> u64 {
     static OVERHEAD: OnceLock<u64> = OnceLock::new();
     *OVERHEAD.get_or_init(|| {
         let mut samples = Samples::default();
-        for _ in 0..1001 {
+        for _ in 0..101 {
             let start = now();
             samples.0.push(now() - start);
         }

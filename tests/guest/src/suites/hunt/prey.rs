@@ -12,7 +12,7 @@ use rgt::{Bo, Placement, RegionKind};
 
 use super::PATTERN;
 use crate::harness::Outcome;
-use crate::rig::{Dice, HIDDEN, MIB, Make, Rig, SHARED, SYSTEM};
+use crate::rig::{Dice, HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM};
 
 /// There while a prey that stays has settled.
 const SETTLED: &str = "/tmp/prey-has-settled";
@@ -43,8 +43,11 @@ pub(crate) fn settle(arguments: &[&str]) -> Outcome {
             RegionKind::Scratchpad => |bo| bo.placement(Placement::SCRATCHPAD),
             _ => continue,
         };
-        let chunk = CHUNK.min(region.size);
-        for _ in 0..(region.size / chunk) {
+        let chunk = match region.kind {
+            RegionKind::Vram => CHUNK,
+            _ => PAGE,
+        };
+        for _ in 0..region.size / chunk {
             let bo = rig.bo(chunk, make)?;
             rig.fill(&bo, PATTERN | 1)?;
             all.push(bo);

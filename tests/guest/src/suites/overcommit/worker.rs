@@ -12,7 +12,7 @@ use crate::harness::Outcome;
 use crate::rig::{Dice, HIDDEN, Make, PAGE, Rig};
 
 /// BOs that may be in VRAM, and how: often enough nowhere else.
-const MAKES: [(&str, Make); 6] = [
+const MAKES: [(&str, Make); 7] = [
     ("VRAM", |bo| bo.placement(Placement::VRAM)),
     ("hidden VRAM", HIDDEN),
     ("visible VRAM", |bo| {
@@ -23,6 +23,9 @@ const MAKES: [(&str, Make); 6] = [
     }),
     ("VRAM or GTT", |bo| {
         bo.placement(Placement::VRAM | Placement::GTT)
+    }),
+    ("scratchpad or VRAM", |bo| {
+        bo.placement(Placement::SCRATCHPAD | Placement::VRAM)
     }),
     ("GTT", |bo| bo.placement(Placement::GTT)),
 ];
