@@ -268,7 +268,7 @@ pub(in crate::tests) struct Fixture {
     pub(in crate::tests) gtt: Arc<Manager<Gtt>>,
     pub(in crate::tests) fate: Arc<Fate>,
     memory: Coherent<[u64]>,
-    _parent: faux::Registration,
+    parent: faux::Registration,
 }
 
 impl Fixture {
@@ -315,7 +315,7 @@ impl Fixture {
                 GFP_KERNEL,
             )?,
             memory,
-            _parent: parent,
+            parent,
         })
     }
 
@@ -330,6 +330,13 @@ impl Fixture {
                 (MemType::TT, self.gtt.inner().limit(), gtt.into()),
             ],
         )
+    }
+
+    /// The device on the bus.
+    pub(in crate::tests) fn bound(&self) -> &device::Device<device::Bound> {
+        let bound: &faux::Device<device::Bound> = self.parent.as_ref();
+
+        bound.as_ref()
     }
 
     /// Data for a buffer object.

@@ -8,6 +8,7 @@ mod delayed;
 mod device;
 mod evict;
 pub(super) mod fake;
+mod kernel;
 mod moves;
 mod purge;
 mod shared;

@@ -21,7 +21,7 @@ use kernel::{
 };
 
 /// Bytes that a table of page-table entries maps, and an entry of the level above.
-const BLOCK: usize = bindings::RGT_PMD_SIZE as usize;
+const BLOCK: usize = bindings::RGT_PMD_SIZE;
 
 /// The order by which the VM asks for a block.
 pub(super) const BLOCK_ORDER: u32 = BLOCK.trailing_zeros() - PAGE_SHIFT as u32;
