@@ -150,7 +150,7 @@ struct drm_rgt_engine {
 	__u64 busy_ns;
 };
 
-/* The BO occupies one block of VRAM. */
+/* The BO's VRAM, or scratchpad, is in one piece. */
 #define DRM_RGT_GEM_CONTIGUOUS		(1 << 0)
 /* The BO's VRAM is always in the window that the CPU can map. */
 #define DRM_RGT_GEM_CPU_ACCESS		(1 << 1)
