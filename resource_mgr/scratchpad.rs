@@ -47,11 +47,6 @@ impl Scratchpad {
     pub(crate) fn holds(&self, request: &AllocRequest<'_>) -> bool {
         self.0.holds(request)
     }
-
-    /// How the free part is cut up.
-    pub(crate) fn fragmentation(&self) -> Result<Fragmentation> {
-        self.0.fragmentation()
-    }
 }
 
 /// The part of the scratchpad that a BO has.
