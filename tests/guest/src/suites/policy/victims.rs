@@ -79,6 +79,10 @@ fn no_space_is_not_no_memory() -> Outcome {
     }
     match work.submit() {
         Ok(()) => fails("the job", Errno::NOSPC, Ok::<_, rgt::Error>(())),
-        Err(error) => fails("the job", Errno::NOSPC, Err::<(), _>(error.downcast::<rgt::Error>()?)),
+        Err(error) => fails(
+            "the job",
+            Errno::NOSPC,
+            Err::<(), _>(error.downcast::<rgt::Error>()?),
+        ),
     }
 }
