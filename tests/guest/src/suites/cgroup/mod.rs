@@ -20,7 +20,7 @@ pub(super) const SUITE: Suite = Suite {
     tests: &[protect::TESTS, limit::TESTS],
 };
 
-const CHUNK: u64 = 8 * MIB;
+const CHUNK: u64 = 16 * MIB;
 const VRAM_ONLY: Make = |bo| bo.placement(Placement::VRAM);
 const VRAM_OR_GTT: Make = |bo| bo.placement(Placement::VRAM | Placement::GTT);
 

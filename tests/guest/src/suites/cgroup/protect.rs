@@ -34,7 +34,7 @@ fn holds(protection: &str, greedy: Make) -> Outcome {
     safe.run(|| fill(&rig, &kept))?;
     same("VRAM charged", safe.current()?, size / 2)?;
     let many = bos(&rig, size / 4 * 3, greedy)?;
-    let overcommit = || other.run(|| (0..3).try_for_each(|_| fill(&rig, &many)));
+    let overcommit = || other.run(|| (0..2).try_for_each(|_| fill(&rig, &many)));
 
     overcommit()?;
     same("VRAM of the protected", in_vram(&kept)?, size / 2)?;
