@@ -25,6 +25,9 @@ const MEMORY_SUITES: &[&str] = &[
     "racing",
     "overcommit",
     "hunt",
+    "policy",
+    "cgroup",
+    "observe",
     "inject",
 ];
 
