@@ -87,7 +87,11 @@ fn free_blocks_add_up(line: &Line) -> Outcome {
         sum += size * count.parse::<u64>()?;
         largest = largest.max(size);
     }
-    same("sum and largest", (sum, largest), (free, line.number("largest_free")?))?;
+    same(
+        "sum and largest",
+        (sum, largest),
+        (free, line.number("largest_free")?),
+    )?;
     ensure!(line.number("cleared")? <= free, "more is zero than is free");
     Ok(())
 }
