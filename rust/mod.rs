@@ -14,5 +14,6 @@ pub(crate) mod drm;
 pub(crate) mod gpu;
 pub(crate) mod mm;
 pub(crate) mod pci;
+pub(crate) mod shrinker;
 pub(crate) mod trace;
 pub(crate) mod workqueue;

@@ -10,6 +10,7 @@
 #include <drm/drm_prime.h>
 #include <drm/drm_print.h>
 #include <drm/drm_utils.h>
+#include <drm/ttm/ttm_backup.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_placement.h>
@@ -20,6 +21,7 @@
 #include <linux/dma-resv.h>
 #include <linux/gpu_buddy.h>
 #include <linux/pgtable.h>
+#include <linux/shrinker.h>
 #include <drm/rust_gpu_ttm_drm.h>
 
 #include "helpers.h"

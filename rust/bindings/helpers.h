@@ -17,6 +17,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/gpu_buddy.h>
+#include <linux/shrinker.h>
 
 /* dma-fence */
 void rgt_dma_fence_get(struct dma_fence *fence);
@@ -93,6 +94,17 @@ rgt_drm_dmem_register(struct drm_device *dev, const char *name,
 		      const struct dmem_cgroup_init *init);
 bool rgt_ttm_bo_is_protected(struct ttm_buffer_object *bo);
 void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region);
+void rgt_ttm_tt_set_own_backup(struct ttm_tt *tt);
+int rgt_ttm_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
+			struct ttm_operation_ctx *ctx);
+void rgt_ttm_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt);
+bool rgt_ttm_bo_is_backed_up(struct ttm_buffer_object *bo);
+long rgt_ttm_bo_back_up(struct ttm_buffer_object *bo,
+			struct ttm_operation_ctx *ctx, bool writeback);
+int rgt_ttm_bo_purge(struct ttm_buffer_object *bo,
+		     struct ttm_operation_ctx *ctx);
+void rgt_ttm_bo_move_discard(struct ttm_buffer_object *bo,
+			     struct ttm_resource *new_mem);
 
 /* linux/dma-mapping.h */
 bool rgt_dma_is_bounced(struct device *dev);
@@ -121,5 +133,9 @@ bool rgt_vmf_end_vma_lock(struct vm_fault *vmf);
 unsigned long rgt_page_to_pfn(struct page *page);
 pgprot_t rgt_pgprot_decrypted(pgprot_t prot);
 unsigned long rgt_totalram_pages(void);
+
+/* linux/shrinker.h */
+bool rgt_shrink_control_may_enter_fs(struct shrink_control *control);
+bool rgt_shrink_control_may_start_io(struct shrink_control *control);
 
 #endif

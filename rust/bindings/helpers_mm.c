@@ -4,6 +4,7 @@
 #include <linux/io.h>
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
+#include <linux/shrinker.h>
 #include <linux/swiotlb.h>
 #include <xen/xen.h>
 
@@ -45,4 +46,14 @@ void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,
 	iosys_map_memcpy_to(&dst, offset, src, len);
 	/* The device must see it before a doorbell. */
 	wmb();
+}
+
+bool rgt_shrink_control_may_enter_fs(struct shrink_control *control)
+{
+	return control->gfp_mask & __GFP_FS;
+}
+
+bool rgt_shrink_control_may_start_io(struct shrink_control *control)
+{
+	return control->gfp_mask & __GFP_IO;
 }

@@ -11,5 +11,6 @@ mod manager;
 mod placement;
 mod policy;
 mod resv;
+mod shrinker;
 mod table;
 mod ttm;

@@ -333,6 +333,19 @@ impl<T: DriverBo> Bo<T> {
         (!ghost).then(|| unsafe { &*bo.cast::<Self>() })
     }
 
+    /// Returns a reference, unless the last one is gone already.
+    ///
+    /// # Safety
+    ///
+    /// `self` may have come from TTM: only its memory must be valid.
+    pub(super) unsafe fn get_unless_zero(&self) -> Option<ARef<Self>> {
+        // SAFETY: Valid by the safety requirements.
+        let got = unsafe { bindings::rgt_drm_gem_object_get_unless_zero(self.0.as_raw_gem()) };
+
+        // SAFETY: The reference was taken above.
+        got.then(|| unsafe { ARef::from_raw(self.into()) })
+    }
+
     /// Returns the device that the object is of.
     pub fn device(&self) -> &drm::Device<T::Driver> {
         self.0.dev()
@@ -468,6 +481,10 @@ impl OperationCtx {
 
     pub(super) fn as_raw(&mut self) -> *mut bindings::ttm_operation_ctx {
         &mut self.0
+    }
+
+    pub(super) fn into_raw(self) -> bindings::ttm_operation_ctx {
+        self.0
     }
 
     /// # Safety
@@ -624,6 +641,15 @@ impl<T: DriverBo> Deref for Reserved<'_, T> {
 pub struct ReserveGuard<'a, T: DriverBo>(Reserved<'a, T>);
 
 impl<T: DriverBo> ReserveGuard<'_, T> {
+    /// Releases the reservation without counting this as a use, which would make the BO the last to
+    /// be evicted.
+    pub fn release_unused(self) {
+        let resv = self.0.bo.resv();
+        mem::forget(self);
+        // SAFETY: The guard owned the reservation and gave it up.
+        unsafe { bindings::dma_resv_unlock(resv.as_raw()) };
+    }
+
     /// Returns the BO for what changes it.
     pub fn reserved(&mut self) -> Reserved<'_, T> {
         // INVARIANT: The guard holds the reservation and is borrowed exclusively.

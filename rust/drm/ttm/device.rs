@@ -28,6 +28,7 @@ use core::{
     ptr, //
 };
 use kernel::{
+    container_of,
     drm::{
         self,
         UnregisteredDevice, //
@@ -40,6 +41,7 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
+            Relaxed,
             Release, //
         },
         Arc, //
@@ -75,6 +77,31 @@ impl BitOr for AllocFlags {
     }
 }
 
+/// How many pages the BOs of a device have.
+pub(super) struct PageCount {
+    populated: Atomic<u64>,
+    purgeable: Atomic<u64>,
+}
+
+impl PageCount {
+    fn new() -> Self {
+        Self {
+            populated: Atomic::new(0),
+            purgeable: Atomic::new(0),
+        }
+    }
+
+    /// Counts pages that a BO has got, or lost.
+    pub(super) fn count(&self, pages: u64, got: bool, purgeable: bool) {
+        // Both wrap.
+        let pages = if got { pages } else { pages.wrapping_neg() };
+        self.populated.fetch_add(pages, Relaxed);
+        if purgeable {
+            self.purgeable.fetch_add(pages, Relaxed);
+        }
+    }
+}
+
 /// A manager that a device uses.
 struct Attached {
     mem_type: MemType,
@@ -100,6 +127,7 @@ pub struct Device<T: Driver> {
     managers: UnsafeCell<Managers>,
     #[pin]
     bos: Bos<T::Bo>,
+    pub(super) pages: PageCount,
     _driver: PhantomData<fn(T)>,
 }
 
@@ -119,6 +147,7 @@ impl<T: Driver> Device<T> {
             ready: Atomic::new(false),
             managers: UnsafeCell::new(KVec::new()),
             bos <- Bos::new(),
+            pages: PageCount::new(),
             _driver: PhantomData,
         })
     }
@@ -255,6 +284,38 @@ impl<T: Driver> Device<T> {
             Ok(bdev) => unsafe { bindings::ttm_resource_manager_usage(&raw mut (*bdev).sysman) },
             Err(_) => 0,
         }
+    }
+
+    /// Returns the number of system pages that BOs have, without those that are backed up.
+    pub fn populated_pages(&self) -> u64 {
+        self.pages.populated.load(Relaxed)
+    }
+
+    /// Returns how many of those can be freed with their content, see
+    /// [`Reserved::set_purgeable()`](super::Reserved::set_purgeable).
+    pub fn purgeable_pages(&self) -> u64 {
+        self.pages.purgeable.load(Relaxed)
+    }
+
+    /// Whether system pages are coherent memory, see [`AllocFlags::USE_DMA_ALLOC`].
+    pub fn uses_dma_alloc(&self) -> bool {
+        self.ready().is_ok_and(|bdev| {
+            // SAFETY: The device is initialised; the flags are constant.
+            let flags = unsafe { (*bdev).pool.alloc_flags };
+            flags & AllocFlags::USE_DMA_ALLOC.0 != 0
+        })
+    }
+
+    /// Returns the device that C's `bdev` is.
+    ///
+    /// # Safety
+    ///
+    /// `bdev` must be that of a `Device<T>` that is valid for `'a`.
+    pub(super) unsafe fn from_raw<'a>(bdev: *mut bindings::ttm_device) -> &'a Self {
+        // CAST: `Opaque` is transparent.
+        let raw = bdev.cast::<Opaque<bindings::ttm_device>>();
+        // SAFETY: By the safety requirements `raw` is the field of a valid device.
+        unsafe { &*container_of!(raw, Self, raw) }
     }
 
     /// Returns the initialised `ttm_device`; `ENODEV` before that.

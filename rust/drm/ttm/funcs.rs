@@ -5,6 +5,7 @@
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
 use super::{
+    pool,
     Bo,
     Caching,
     Device,
@@ -25,7 +26,6 @@ use kernel::{
     drm,
     io::PhysAddr,
     prelude::*,
-    types::Opaque,
     warn_on, //
 };
 
@@ -78,10 +78,10 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
 /// The table for C.
 pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
     bindings::ttm_device_funcs {
-        ttm_tt_create: Some(tt_create::<T>),
-        ttm_tt_populate: None,
-        ttm_tt_unpopulate: None,
-        ttm_tt_destroy: Some(tt_destroy),
+        ttm_tt_create: Some(pool::create::<T>),
+        ttm_tt_populate: Some(pool::populate::<T>),
+        ttm_tt_unpopulate: Some(pool::unpopulate::<T>),
+        ttm_tt_destroy: Some(pool::destroy),
         eviction_valuable: Some(eviction_valuable::<T>),
         evict_flags: Some(evict_flags::<T>),
         move_: Some(move_bo::<T>),
@@ -92,50 +92,6 @@ pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
         io_mem_pfn: Some(io_mem_pfn::<T>),
         access_memory: None,
         release_notify: Some(release_notify::<T>),
-    }
-}
-
-/// Makes the system pages' bookkeeping of a BO.
-///
-/// # Safety
-///
-/// Only for TTM, as `ttm_device_funcs::ttm_tt_create` of a device of `T`.
-unsafe extern "C" fn tt_create<T: Driver>(
-    raw: *mut bindings::ttm_buffer_object,
-    page_flags: u32,
-) -> *mut bindings::ttm_tt {
-    // SAFETY: TTM calls this with a valid, reserved BO of a device of `T`.
-    let Some(bo) = (unsafe { Bo::<T::Bo>::from_raw(raw) }) else {
-        return ptr::null_mut();
-    };
-    let Ok(tt) = KBox::<Opaque<bindings::ttm_tt>>::new(Opaque::zeroed(), GFP_KERNEL) else {
-        return ptr::null_mut();
-    };
-    // CAST: `Opaque` is transparent.
-    let tt = KBox::into_raw(tt).cast::<bindings::ttm_tt>();
-
-    // SAFETY: `tt` is zeroed and `raw` valid. With the addresses of the pages, unlike
-    // `ttm_tt_init()`.
-    let ret = unsafe { bindings::ttm_sg_tt_init(tt, raw, page_flags, T::caching(bo) as u32) };
-    if ret != 0 {
-        // SAFETY: It was made above, and C leaves nothing in it on failure.
-        drop(unsafe { KBox::from_raw(tt.cast::<Opaque<bindings::ttm_tt>>()) });
-        return ptr::null_mut();
-    }
-
-    tt
-}
-
-/// Frees what `tt_create()` made.
-///
-/// # Safety
-///
-/// Only for TTM, as `ttm_device_funcs::ttm_tt_destroy`.
-unsafe extern "C" fn tt_destroy(_: *mut bindings::ttm_device, tt: *mut bindings::ttm_tt) {
-    // SAFETY: `tt_create()` made it, and TTM is done with it.
-    unsafe {
-        bindings::ttm_tt_fini(tt);
-        drop(KBox::from_raw(tt.cast::<Opaque<bindings::ttm_tt>>()));
     }
 }
 

@@ -11,6 +11,7 @@
 //!
 //! C headers: [`include/drm/ttm/`](srctree/include/drm/ttm/)
 
+pub mod backup;
 mod bo;
 mod bos;
 mod device;
@@ -23,8 +24,10 @@ mod manager;
 mod memcpy;
 mod mv;
 mod placement;
+mod pool;
 mod resource;
 mod tt;
+mod walk;
 
 pub use self::{
     bo::{
@@ -69,5 +72,9 @@ pub use self::{
     tt::{
         Caching,
         Tt, //
+    },
+    walk::{
+        LruBo,
+        LruWalk, //
     },
 };

@@ -107,6 +107,15 @@ impl<'a, T: DriverBo> Move<'a, T> {
         Moved::now()
     }
 
+    /// Gives the BO its new resource without its content, after waiting for all users: it reads as
+    /// zeros.
+    pub fn discarded(self) -> Result<Moved<'a>> {
+        self.bo.wait_idle(self.ctx)?;
+        // SAFETY: The BO is reserved, idle, and `new` is TTM's new resource for it.
+        unsafe { bindings::rgt_ttm_bo_move_discard(self.bo.bo().as_raw(), self.new.as_raw()) };
+        Ok(Moved::now())
+    }
+
     /// As [`Self::null()`], and the new resource must not be used before `fence` has signalled.
     pub fn null_behind(self, fence: &Fence) -> Moved<'a> {
         // SAFETY: `ttm_bo_handle_move_mem()` reserves a slot before it calls the driver, and all

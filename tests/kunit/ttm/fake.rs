@@ -143,6 +143,8 @@ pub(in crate::tests) struct TtmBo {
     pub(in crate::tests) keep: AtomicFlag,
     /// Its moves fail.
     pub(in crate::tests) broken: AtomicFlag,
+    /// Nobody needs its content.
+    pub(in crate::tests) worthless: AtomicFlag,
     fate: Arc<Fate>,
 }
 
@@ -218,6 +220,7 @@ impl ttm::Driver for TtmDriver {
         }
         dev.moves.lock().reserve(1, GFP_KERNEL)?;
         let moved = match (old, new) {
+            (Some(MemType::VRAM), _) if mv.bo.worthless.load(Relaxed) => mv.discarded()?,
             (None | Some(MemType::SYSTEM), MemType::VRAM)
             | (Some(MemType::VRAM), MemType::SYSTEM) => {
                 return Ok(MoveOutcome::Hop(Place::new(
@@ -344,6 +347,7 @@ impl Fixture {
         TtmBo {
             keep: AtomicFlag::new(false),
             broken: AtomicFlag::new(false),
+            worthless: AtomicFlag::new(false),
             fate: self.fate.clone(),
         }
     }

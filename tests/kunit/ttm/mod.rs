@@ -12,3 +12,4 @@ mod kernel;
 mod moves;
 mod purge;
 mod shared;
+mod shrink;

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+#include <drm/ttm/ttm_backup.h>
+#include <drm/ttm/ttm_pool.h>
+#include <linux/fs.h>
+#include <linux/pagemap.h>
+#include <linux/shmem_fs.h>
+
+#include "helpers.h"
+
+/*
+ * The pages are from TTM's pool, but TTM itself is not to swap them out: they
+ * are backed up by rgt_ttm_bo_back_up(). For ttm_tt_init() this would mean to
+ * make no array of pages, so it comes after.
+ */
+void rgt_ttm_tt_set_own_backup(struct ttm_tt *tt)
+{
+	if (!(tt->page_flags & TTM_TT_FLAG_EXTERNAL))
+		tt->page_flags |= TTM_TT_FLAG_EXTERNAL |
+				  TTM_TT_FLAG_EXTERNAL_MAPPABLE;
+}
+
+/* Whether somebody else made the pages. */
+static bool rgt_ttm_tt_is_imported(struct ttm_tt *tt)
+{
+	return (tt->page_flags & TTM_TT_FLAG_EXTERNAL) &&
+	       !(tt->page_flags & TTM_TT_FLAG_EXTERNAL_MAPPABLE);
+}
+
+int rgt_ttm_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
+			struct ttm_operation_ctx *ctx)
+{
+	if (rgt_ttm_tt_is_imported(tt))
+		return 0;
+	if (ttm_tt_is_backed_up(tt))
+		return ttm_tt_restore(bdev, tt, ctx);
+	return ttm_pool_alloc(&bdev->pool, tt, ctx);
+}
+
+void rgt_ttm_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt)
+{
+	if (!rgt_ttm_tt_is_imported(tt))
+		ttm_pool_free(&bdev->pool, tt);
+}
+
+bool rgt_ttm_bo_is_backed_up(struct ttm_buffer_object *bo)
+{
+	return bo->ttm && ttm_tt_is_backed_up(bo->ttm);
+}
+
+/*
+ * Backs a BO up. The file to do it in is made at its first time: most BOs never
+ * need it, and what its pages take from the reserves is far more.
+ *
+ * When TTM cannot back up the very first page it leaves pages behind that are
+ * not mapped for DMA any more, but count as if they were. So the page that the
+ * first one is copied to is made here and held.
+ */
+long rgt_ttm_bo_back_up(struct ttm_buffer_object *bo,
+			struct ttm_operation_ctx *ctx, bool writeback)
+{
+	const struct ttm_bo_shrink_flags flags = {
+		.writeback = writeback,
+		.allow_move = true,
+	};
+	struct ttm_tt *tt = bo->ttm;
+	struct folio *first;
+	long ret;
+
+	if (!(tt->page_flags & TTM_TT_FLAG_EXTERNAL_MAPPABLE) ||
+	    !ttm_backup_bytes_avail())
+		return -EBUSY;
+
+	if (!tt->backup) {
+		ret = ttm_tt_setup_backup(tt);
+		if (ret)
+			return ret;
+	}
+	first = shmem_read_folio_gfp(tt->backup->f_mapping, 0,
+				     GFP_KERNEL | __GFP_HIGH | __GFP_NOWARN |
+				     __GFP_RETRY_MAYFAIL);
+	if (IS_ERR(first))
+		return PTR_ERR(first);
+
+	ret = ttm_bo_shrink(ctx, bo, flags);
+	folio_put(first);
+	return ret;
+}
+
+/*
+ * Takes backing and content away. What is backed up goes with its ttm_tt:
+ * ttm_bo_pipeline_gutting() would leave it to be restored.
+ */
+int rgt_ttm_bo_purge(struct ttm_buffer_object *bo,
+		     struct ttm_operation_ctx *ctx)
+{
+	const struct ttm_device_funcs *funcs = bo->bdev->funcs;
+	struct ttm_placement nothing = {};
+	struct ttm_tt *fresh;
+	int ret;
+
+	ret = ttm_bo_wait_ctx(bo, ctx);
+	if (ret)
+		return ret;
+
+	if (rgt_ttm_bo_is_backed_up(bo)) {
+		fresh = funcs->ttm_tt_create(bo, TTM_TT_FLAG_ZERO_ALLOC);
+		if (!fresh)
+			return -ENOMEM;
+		funcs->ttm_tt_destroy(bo->bdev, bo->ttm);
+		bo->ttm = fresh;
+	}
+	ttm_bo_unmap_virtual(bo);
+	return ttm_bo_validate(bo, &nothing, ctx);
+}
+
+/* As ttm_bo_move_null() of a BO that is idle, but its content is gone. */
+void rgt_ttm_bo_move_discard(struct ttm_buffer_object *bo,
+			     struct ttm_resource *new_mem)
+{
+	ttm_bo_move_null(bo, new_mem);
+	if (bo->ttm && !ttm_tt_is_populated(bo->ttm))
+		ttm_tt_mark_for_clear(bo->ttm);
+}
