@@ -9,6 +9,7 @@ use crate::{
         BoData,
         MoveStats,
         Reserved,
+        Shrinker,
         Windows, //
     },
     debugfs, fdinfo,
@@ -88,7 +89,8 @@ use crate::{
             }, //
         },
         mm::total_ram,
-        pci::Aperture, //
+        pci::Aperture,
+        shrinker, //
     },
 };
 use kernel::{
@@ -191,7 +193,7 @@ impl drm::Driver for RgtDriver {
         (DRM_RGT_GEM_INFO, drm_rgt_gem_info, IOWR, RENDER_ALLOW, gem::info),
         (DRM_RGT_GEM_WAIT, drm_rgt_gem_wait, IOW, RENDER_ALLOW, gem::wait),
         (DRM_RGT_GEM_USERPTR, drm_rgt_gem_userptr, IOWR, RENDER_ALLOW, unimplemented),
-        (DRM_RGT_GEM_MADVISE, drm_rgt_gem_madvise, IOWR, RENDER_ALLOW, unimplemented),
+        (DRM_RGT_GEM_MADVISE, drm_rgt_gem_madvise, IOWR, RENDER_ALLOW, gem::madvise),
         (DRM_RGT_CTX_CREATE, drm_rgt_ctx_create, IOWR, RENDER_ALLOW, unimplemented),
         (DRM_RGT_CTX_DESTROY, drm_rgt_ctx_destroy, IOW, RENDER_ALLOW, unimplemented),
         (DRM_RGT_VM_CREATE, drm_rgt_vm_create, IOWR, RENDER_ALLOW, vm::create),
@@ -261,9 +263,11 @@ pub(crate) struct RgtPciDriver;
 /// What lives as long as the PCI device is bound.
 ///
 /// The fields are dropped in this order: first no client gets in any more and the hardware stops,
-/// then system pages are unmapped from the device, then its interrupts and its memory are freed.
+/// then the shrinker, then system pages are unmapped from the device, then its interrupts and its
+/// memory are freed.
 pub(crate) struct RgtPciData<'bound> {
     _registration: drm::Registration<'bound, RgtDriver>,
+    _shrinker: shrinker::Registration<Shrinker>,
     _mappings: DmaMappings<RgtDriver>,
     _interrupts: Interrupts<'bound>,
     _aperture: Aperture<'bound>,
@@ -309,12 +313,14 @@ impl pci::Driver for RgtPciDriver {
         ttm::Device::init(&drm, alloc_flags, managers.attach())?;
         let mappings = DmaMappings::new(&drm);
         bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
+        let shrinker = Shrinker::register(&drm)?;
 
         // SAFETY: It is kept in `RgtPciData` and dropped with it; nobody forgets it.
         let registration =
             unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(gpu), 0)? };
         Ok(RgtPciData {
             _registration: registration,
+            _shrinker: shrinker,
             _mappings: mappings,
             _interrupts: interrupts,
             _aperture: aperture,

@@ -43,6 +43,7 @@ fn reason(move_: &Move<'_, BoData>) -> MoveReason {
     match record.cause() {
         _ if to.flags().contains(PlaceFlags::TEMPORARY) => MoveReason::Hop,
         Some(reason @ (MoveReason::KernelBo | MoveReason::Shrink | MoveReason::Purge)) => reason,
+        _ if !move_.bo.advice.is_usable() => MoveReason::Purge,
         _ if from.is_none() => MoveReason::First,
         _ if move_.evict => MoveReason::Evict,
         _ if to.mem_type() == MemType::VRAM
@@ -55,11 +56,12 @@ fn reason(move_: &Move<'_, BoData>) -> MoveReason {
     }
 }
 
-/// Returns how many bytes a move copies or clears: none where the pages stay, or are made by TTM.
+/// Returns how many bytes a move copies or clears: none where the pages stay, or are made by TTM,
+/// or nobody needs the content.
 fn bytes(move_: &Move<'_, BoData>) -> u64 {
     let pages = move_.bo.resource().is_none_or(Resource::uses_tt);
 
-    if pages && move_.new_resource().uses_tt() {
+    if (pages || !move_.bo.advice.is_usable()) && move_.new_resource().uses_tt() {
         0
     } else {
         move_.bo.size() as u64

@@ -5,6 +5,7 @@
 use super::{
     trace,
     validate,
+    validate::check_content,
     Reserved, //
 };
 use crate::{
@@ -32,13 +33,17 @@ static FROM_PAGES: [Place; 1] = [Place::new(MemType::SYSTEM, PlaceFlags::NONE)];
 pub(crate) fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
     trace::evicted(bo);
     match bo.resource() {
+        _ if !bo.advice.is_usable() => &FROM_PAGES,
         Some(res) if !res.uses_tt() => &FROM_OWN,
         _ => &FROM_PAGES,
     }
 }
 
 /// Moves a BO into the visible part of VRAM, or to system pages, unless the CPU can map it where it is.
+///
+/// Returns `EFAULT` for one whose content is not needed.
 pub(crate) fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
+    check_content(bo)?;
     let mappable = bo
         .resource()
         .is_some_and(|res| match res.of_manager::<Vram>() {

@@ -5,10 +5,12 @@
 mod account;
 mod backing;
 mod callbacks;
+mod madvise;
 mod migrate;
 mod mv;
 mod record;
 pub(crate) mod selftest;
+mod shrink;
 mod stats;
 pub(crate) mod trace;
 mod validate;
@@ -21,7 +23,13 @@ pub(crate) use self::{
         evict_placement,
         prepare_fault, //
     },
+    madvise::{
+        dont_need,
+        will_need,
+        AdviceCell, //
+    },
     record::BoRecord,
+    shrink::Shrinker,
     stats::{
         MoveReason,
         MoveStats, //
@@ -84,6 +92,8 @@ pub(crate) struct BoData {
     pub(crate) record: BoRecord,
     /// Set when a move or a clear of the BO has failed: what it holds is not its content.
     pub(crate) lost: Arc<AtomicFlag>,
+    /// Whether its content is needed.
+    pub(crate) advice: AdviceCell,
 }
 
 impl BoData {
@@ -97,6 +107,7 @@ impl BoData {
             history: History::new(),
             record: BoRecord::of_kernel(),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
+            advice: AdviceCell::new(),
         })
     }
 }
@@ -107,6 +118,9 @@ impl ttm::DriverBo for BoData {
     fn may_export(&self) -> Result {
         if self.private.is_some() {
             return Err(EPERM);
+        }
+        if !self.advice.is_usable() {
+            return Err(EBUSY);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! tables lose their entries before it signals.
 
 use super::{
+    madvise::discard,
     migrate::{
         Direction,
         Migration, //
@@ -54,6 +55,7 @@ pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let new = mv.new_resource().mem_type();
 
     match (old, new) {
+        (Some(MemType::VRAM | SCRATCHPAD), _) if !mv.bo.advice.is_usable() => discard(mv),
         (None, MemType::VRAM | SCRATCHPAD) if !mv.bo.is_kernel() => move_cleared(mv),
         // TTM makes pages that read as zeros, and BOs of the kernel need not.
         (None, _) => Ok(MoveOutcome::Done(mv.null())),

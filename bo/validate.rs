@@ -45,7 +45,7 @@ const HOT: Priority = Priority::new::<1>();
 /// The move may be under way when this returns, see [`wait_moved()`].
 ///
 /// Returns `EINVAL` when the BO has no such place, `ENOSPC` when no place has room, `ENOMEM` when
-/// the system has no memory, `EIO` when its content was lost.
+/// the system has no memory, `EIO` when its content was lost, `EFAULT` when that is not needed.
 pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx) -> Result {
     check_content(bo)?;
     let places = places(bo.device(), bo.bo(), bo.size(), user);
@@ -75,8 +75,11 @@ pub(crate) fn wait_moved(bo: &Reserved<'_>) -> Result {
     check_content(bo)
 }
 
-/// `EIO` if what a BO holds is not its content.
-fn check_content(bo: &Bo) -> Result {
+/// `EFAULT` if the content of a BO is not needed, `EIO` if what it holds is not its content.
+pub(super) fn check_content(bo: &Bo) -> Result {
+    if !bo.advice.is_usable() {
+        return Err(EFAULT);
+    }
     // It was set before the fence signalled that made somebody look.
     if bo.lost.load(Relaxed) {
         return Err(EIO);
@@ -88,10 +91,9 @@ fn check_content(bo: &Bo) -> Result {
 pub(crate) fn eviction_valuable(bo: &Reserved<'_>, place: Option<&Place>) -> bool {
     let justified = match place.and_then(|place| Claim::from_hint(place.hint())) {
         Some(claim) => {
-            bo.device()
-                .arbiter
-                .policy()
-                .is_none_or(|policy| policy.yields(&bo.history, claim))
+            let policy = bo.device().arbiter.policy();
+            (!bo.advice.is_usable()
+                || policy.is_none_or(|policy| policy.yields(&bo.history, claim)))
                 && bo.resv().test_signaled(Usage::Bookkeep)
                 && !bo.is_protected()
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! GEM_CREATE, GEM_MMAP_OFFSET, GEM_INFO, GEM_WAIT.
+//! GEM_CREATE, GEM_MMAP_OFFSET, GEM_INFO, GEM_WAIT, GEM_MADVISE.
 
 use super::{
     flags,
@@ -11,6 +11,7 @@ use super::{
 use crate::{
     bo::{
         self,
+        AdviceCell,
         Bo,
         BoData,
         BoRecord, //
@@ -24,18 +25,23 @@ use crate::{
         bindings::{
             drm_rgt_gem_create,
             drm_rgt_gem_info,
+            drm_rgt_gem_madvise,
             drm_rgt_gem_mmap_offset,
             drm_rgt_gem_wait,
             DRM_RGT_CACHING_CACHED,
             DRM_RGT_CACHING_WC,
-            DRM_RGT_GEM_WAIT_READERS, //
+            DRM_RGT_GEM_WAIT_READERS,
+            DRM_RGT_MADVISE_DONTNEED,
+            DRM_RGT_MADVISE_WILLNEED, //
         },
         dma_resv::Usage,
         drm::{
+            fdinfo::is_shared,
             timeout::abs_to_jiffies,
             ttm::{
                 Caching,
-                Object, //
+                Object,
+                OperationCtx, //
             }, //
         }, //
     },
@@ -86,6 +92,7 @@ pub(crate) fn create(
             history: History::new(),
             record: BoRecord::of_client(file),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
+            advice: AdviceCell::new(),
         },
     )?;
     args.handle = bo.as_gem().create_handle(file)?;
@@ -145,5 +152,36 @@ pub(crate) fn wait(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_wait, file: &File
     };
     bo.resv()
         .wait(usage, true, abs_to_jiffies(args.timeout_ns))?;
+    Ok(0)
+}
+
+/// Says whether a BO's content is needed, and tells whether it is still there.
+pub(crate) fn madvise(
+    _: &Device,
+    _: &Gpu,
+    args: &mut drm_rgt_gem_madvise,
+    file: &File,
+) -> Result<u32> {
+    reserved(&[args.pad.into(), args.extensions])?;
+    let needed = match args.advice {
+        DRM_RGT_MADVISE_WILLNEED => true,
+        DRM_RGT_MADVISE_DONTNEED => false,
+        _ => return Err(EINVAL),
+    };
+    let bo = lookup(file, args.handle)?;
+    // It is not for one of several users to say that nobody needs it.
+    if !needed && is_shared(bo.as_gem()) {
+        return Err(EBUSY);
+    }
+
+    let mut guard = bo.reserve(true)?;
+    let mut ctx = OperationCtx::new(true);
+    let retained = if needed {
+        bo::will_need(&mut guard.reserved(), &mut ctx)?
+    } else {
+        bo::dont_need(&mut guard.reserved(), &mut ctx)
+    };
+    guard.release_unused();
+    args.retained = retained.into();
     Ok(0)
 }

@@ -24,6 +24,7 @@ pub(crate) use self::{
         deferred_zap,
         mark_stale,
         rebind,
+        renew,
         zap, //
     }, //
 };

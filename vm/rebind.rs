@@ -113,6 +113,15 @@ pub(crate) fn mark_stale(bo: &Reserved<'_>) {
     });
 }
 
+/// Has the next jobs map a BO again that could not be used for a while.
+pub(crate) fn renew(bo: &Bo) {
+    for_each_mapping::<VmData>(bo, |vm, mapping| {
+        if mapping.is_stale() {
+            vm.set_stale();
+        }
+    });
+}
+
 /// Writes the page-table entries of all stale mappings of BOs that `locks` has locked.
 ///
 /// The BOs of the job's list must have been validated; those that are private to the VM are
@@ -142,7 +151,8 @@ pub(crate) fn rebind(
 
     let mut all = true;
     vm.lock().for_each(|mapping| {
-        if !mapping.is_stale() {
+        // What cannot be used has no place; `renew()` follows when it can.
+        if !mapping.is_stale() || !mapping.bo().advice.is_usable() {
             return Ok(());
         }
         let Ok(bo) = Reserved::of_exec(locks, mapping.bo()) else {
@@ -160,7 +170,7 @@ pub(crate) fn rebind(
     Ok(())
 }
 
-/// Returns the BOs of a VM that have stale mappings.
+/// Returns the BOs of a VM that have stale mappings and can be used.
 ///
 /// Validating them takes reservations, which come before the lock of the mappings. A BO may come
 /// up more than once, but not for mappings in a row.
@@ -170,7 +180,7 @@ fn stale_bos(vm: &Vm) -> Result<KVVec<ARef<Bo>>> {
     vm.lock().for_each(|mapping| {
         let bo = mapping.bo();
         let seen = bos.last().is_some_and(|last| ptr::eq(&**last, bo));
-        if mapping.is_stale() && !seen {
+        if mapping.is_stale() && !seen && bo.advice.is_usable() {
             bos.push(bo.into(), GFP_KERNEL)?;
         }
         Ok(())

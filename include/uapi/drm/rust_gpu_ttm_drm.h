@@ -272,6 +272,11 @@ struct drm_rgt_gem_userptr {
 
 /**
  * struct drm_rgt_gem_madvise - say whether a BO's content is needed
+ *
+ * A BO that is not needed may be purged and cannot be used: jobs that name it
+ * give EFAULT, and access by the CPU SIGBUS. Once it is needed again it can;
+ * if it was purged, which @retained tells once, it reads as zeros. EBUSY when
+ * others share a BO that is said not to be needed.
  */
 struct drm_rgt_gem_madvise {
 	/** @handle: the BO's handle */
