@@ -207,6 +207,28 @@ impl Bo {
         })
     }
 
+    /// Says that its content is needed. False when it was purged: then it reads as zeros, and this
+    /// is the one time to learn of it.
+    pub fn will_need(&self) -> Result<bool> {
+        self.advise(uapi::DRM_RGT_MADVISE_WILLNEED)
+    }
+
+    /// Says that its content is not needed, so that the kernel may take its memory; until
+    /// [`Self::will_need`], it cannot be used. False when it was purged already.
+    pub fn dont_need(&self) -> Result<bool> {
+        self.advise(uapi::DRM_RGT_MADVISE_DONTNEED)
+    }
+
+    fn advise(&self, advice: u32) -> Result<bool> {
+        let mut request = uapi::drm_rgt_gem_madvise {
+            handle: self.handle,
+            advice,
+            ..Default::default()
+        };
+        self.device.call(&mut request)?;
+        Ok(request.retained != 0)
+    }
+
     /// Waits for its jobs; `TimedOut` when they are not done in time.
     pub fn wait(&self, timeout: Duration, what: WaitFor) -> Result<()> {
         self.wait_until(deadline_after(timeout), what)

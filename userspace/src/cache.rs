@@ -3,7 +3,8 @@
 //! Reuse of BOs.
 //!
 //! Creating a BO costs clearing its memory, so a driver that needs many short-lived ones keeps
-//! those it is done with. A BO from the cache holds whatever its last user left in it.
+//! those it is done with. A BO from the cache holds whatever its last user left in it, or zeros:
+//! the kernel may take the memory of those that nobody uses.
 
 use std::collections::VecDeque;
 use std::ops::Deref;
@@ -75,15 +76,19 @@ impl Shelf {
             .enumerate()
             .filter(|(_, entry)| entry.key == key);
         // The oldest is the likeliest to be idle.
+        let ready =
+            |bo: &Bo| matches!(bo.is_idle(WaitFor::All), Ok(true)) && bo.will_need().is_ok();
         let (index, _) = candidates
             .take(SEARCH_LIMIT)
-            .find(|(_, entry)| entry.bo.is_idle(WaitFor::All).unwrap_or(false))?;
+            .find(|(_, entry)| ready(&entry.bo))?;
         let entry = self.entries.remove(index)?;
         self.bytes -= entry.bo.size();
         Some(entry.bo)
     }
 
     fn put(&mut self, key: Key, bo: Bo, now: Instant) {
+        // Not of one that others have too.
+        let _ = bo.dont_need();
         self.bytes += bo.size();
         self.entries.push_back(Entry {
             key,
