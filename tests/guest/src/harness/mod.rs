@@ -19,9 +19,11 @@ use watchdog::Watchdog;
 /// How a test ended.
 pub(crate) type Outcome = anyhow::Result<()>;
 
-/// Time that a test has. The debug kernel under software emulation is slow; a test that hangs is
-/// stopped, one that is slow is not.
-const LIMIT: Duration = Duration::from_secs(240);
+/// Time that a test has unless it says otherwise. The debug kernel under software emulation is
+/// slow; a test that hangs is stopped, one that is slow is not.
+pub(crate) const LIMIT: Duration = Duration::from_secs(240);
+/// Time that a test has which moves more than memory holds.
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 /// As above, in a run of the long form.
 const LONG_LIMIT: Duration = Duration::from_secs(3600);
 
@@ -29,6 +31,7 @@ const LONG_LIMIT: Duration = Duration::from_secs(3600);
 pub(crate) struct Test {
     pub(crate) name: &'static str,
     pub(crate) run: fn() -> Outcome,
+    pub(crate) limit: Duration,
 }
 
 /// Tests about one thing.
@@ -43,10 +46,13 @@ impl Suite {
     }
 }
 
-/// A slice of tests out of the names of their functions.
+/// A slice of tests out of the names of their functions, and a time limit if it is not [`LIMIT`].
 macro_rules! tests {
+    ($limit:expr; $($name:ident),* $(,)?) => {
+        &[$($crate::harness::Test { name: stringify!($name), run: $name, limit: $limit }),*]
+    };
     ($($name:ident),* $(,)?) => {
-        &[$($crate::harness::Test { name: stringify!($name), run: $name }),*]
+        $crate::harness::tests![$crate::harness::LIMIT; $($name),*]
     };
 }
 pub(crate) use tests;
@@ -63,19 +69,25 @@ pub(crate) fn run(suites: &[&Suite]) -> bool {
         let before = Used::now();
         for test in suite.tests() {
             number += 1;
-            good &= report(number, suite.name, test.name, test.run);
+            good &= report(number, suite.name, test.name, test.limit, test.run);
         }
         number += 1;
-        good &= report(number, suite.name, "nothing_left", || {
+        good &= report(number, suite.name, "nothing_left", LIMIT, || {
             before?.wait_until_back()
         });
     }
     good
 }
 
-fn report(number: usize, suite: &str, name: &str, test: impl FnOnce() -> Outcome) -> bool {
+fn report(
+    number: usize,
+    suite: &str,
+    name: &str,
+    limit: Duration,
+    test: impl FnOnce() -> Outcome,
+) -> bool {
     let title = format!("{number} - {suite}.{name}");
-    let guard = Watchdog::start(title.clone(), Length::choose(LIMIT, LONG_LIMIT));
+    let guard = Watchdog::start(title.clone(), Length::choose(limit, LONG_LIMIT));
     let start = Instant::now();
     let outcome = panic::catch_unwind(AssertUnwindSafe(test));
     let took = start.elapsed();

@@ -2,6 +2,8 @@
 
 //! What most tests start from: a device, a VM, and jobs that are quick to write.
 
+mod frames;
+mod memory;
 mod noise;
 mod pressure;
 mod work;
@@ -12,6 +14,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placement, Vm};
 
+pub(crate) use frames::count_write_combined;
+pub(crate) use memory::{meminfo, shrink_all};
 pub(crate) use noise::{Dice, noise};
 pub(crate) use pressure::Pressure;
 pub(crate) use work::{Busy, Work};

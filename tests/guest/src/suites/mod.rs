@@ -12,12 +12,14 @@ mod gpus;
 mod hunt;
 mod inject;
 mod leak;
+mod madvise;
 mod mmap;
 mod moves;
 mod observe;
 mod overcommit;
 mod placement;
 mod policy;
+mod pressure;
 mod query;
 mod racing;
 mod scratchpad;
@@ -51,6 +53,8 @@ pub(crate) const ALL: &[Suite] = &[
     gpus::SUITE,
     policy::SUITE,
     cgroup::SUITE,
+    madvise::SUITE,
+    pressure::SUITE,
     leak::SUITE,
     observe::SUITE,
     inject::SUITE,

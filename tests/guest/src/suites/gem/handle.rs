@@ -89,12 +89,6 @@ fn not_implemented_yet() -> Outcome {
         errno,
     });
     fails("GEM_USERPTR", Errno::OPNOTSUPP, userptr)?;
-    let bo = Bo::builder(PAGE).create(&device)?;
-    let madvise = drm_rgt_gem_madvise {
-        handle: bo.handle(),
-        ..Default::default()
-    };
-    fails("GEM_MADVISE", Errno::OPNOTSUPP, raw(&device, madvise))?;
     let create = raw(&device, drm_rgt_ctx_create::default());
     fails("CTX_CREATE", Errno::OPNOTSUPP, create)?;
     let destroy = raw(&device, drm_rgt_ctx_destroy { ctx_id: 1, pad: 0 });

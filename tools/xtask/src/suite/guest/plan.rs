@@ -27,6 +27,8 @@ const MEMORY_SUITES: &[&str] = &[
     "hunt",
     "policy",
     "cgroup",
+    "madvise",
+    "pressure",
     "observe",
     "inject",
 ];
@@ -75,7 +77,7 @@ const GUESTS: &[(Machine, &[&str])] = &[
             limit: Duration::from_secs(900),
             ..Machine::DEFAULT
         },
-        &["gem"],
+        &["gem", "madvise", "pressure"],
     ),
     (
         Machine {

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The machine's memory: how much there is, and having the kernel take some back.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+/// Bytes of an entry of /proc/meminfo.
+pub(crate) fn meminfo(entry: &str) -> Result<u64> {
+    let text = fs::read_to_string("/proc/meminfo")?;
+    let kib = text
+        .lines()
+        .find_map(|line| line.strip_prefix(entry)?.strip_prefix(':'))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(kib.with_context(|| format!("no {entry} in /proc/meminfo"))? * 1024)
+}
+
+/// Has the kernel call all shrinkers until they free no more.
+pub(crate) fn shrink_all() -> Result<()> {
+    fs::write("/proc/sys/vm/drop_caches", "2").context("drop_caches")
+}

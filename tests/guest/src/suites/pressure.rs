@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! More content than memory.
+//!
+//! Where there is swap, BOs are backed up to it; where there is none, only what nobody needs can go.
+//! A machine with much memory is made one with little by taking the rest. Control groups cannot stand in for little memory:
+//! no BO's pages are charged to one.
+
+use std::{io, ptr};
+
+use anyhow::{Result, ensure};
+use rgt::{Bo, Caching, Placement};
+
+use crate::expect::{each, same};
+use crate::harness::{LONG, Outcome, Suite, say, tests};
+use crate::rig::{
+    Dice, MIB, Make, PAGE, Rig, SYSTEM, count_write_combined, meminfo, noise, shrink_all,
+};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "pressure",
+    tests: &[tests![
+        LONG;
+        pages_go_back_as_they_came,
+        backed_up_and_restored,
+        closed_while_backed_up,
+        twice_the_memory,
+        four_times_the_memory_of_which_little_is_needed,
+    ]],
+};
+
+const CHUNK: u64 = 4 * MIB;
+
+/// Memory that tests of little memory leave, however much there is.
+const LITTLE: u64 = 64 * MIB;
+
+/// Kinds of BOs that are in pages, with and without the GPU.
+const IN_PAGES: [(&str, Make); 4] = [
+    ("cached GTT", |bo| bo.placement(Placement::GTT)),
+    ("write-combined GTT", |bo| {
+        bo.placement(Placement::GTT).caching(Caching::WriteCombined)
+    }),
+    ("cached system", SYSTEM),
+    ("write-combined system", |bo| {
+        bo.placement(Placement::SYSTEM)
+            .caching(Caching::WriteCombined)
+    }),
+];
+
+/// Bytes of pages that BOs have.
+fn in_use() -> Result<u64> {
+    meminfo("GPUActive")
+}
+
+/// Whether so much can be backed up: there is swap for it, and pages are not coherent memory.
+fn can_back_up(rig: &Rig, bytes: u64) -> Result<bool> {
+    let free = meminfo("SwapFree")?;
+    if free < bytes {
+        say(&format!("no room in swap: {free} bytes of {bytes}"));
+        return Ok(false);
+    }
+    let bo = rig.gtt(CHUNK)?;
+    bo.map()?.write(0, 1);
+    // Coherent memory is not counted.
+    let coherent = in_use()? < CHUNK / 2;
+    if coherent {
+        say("coherent memory is not backed up");
+    }
+    Ok(!coherent)
+}
+
+/// Freed pages are write-back again, whether freed with their BO or backed up.
+fn pages_go_back_as_they_came() -> Outcome {
+    const SIZE: u64 = 4 * MIB;
+    let rig = Rig::new()?;
+    let make: Make = |bo| bo.placement(Placement::GTT).caching(Caching::WriteCombined);
+    let (freed, backed_up) = (rig.bo(SIZE, make)?, rig.bo(SIZE, make)?);
+    let can = can_back_up(&rig, SIZE)?;
+    shrink_all()?;
+    let before = count_write_combined()?;
+    for bo in [&freed, &backed_up] {
+        // By the CPU, as a job has memory of its own.
+        bo.map()?.write(0, 1);
+    }
+    let with = count_write_combined()?;
+    same("pages of the BOs", with - before, 2 * SIZE / PAGE)?;
+
+    drop(freed);
+    if !can {
+        drop(backed_up);
+    }
+    shrink_all()?;
+    same("pages that stayed", count_write_combined()?, before)
+}
+
+fn backed_up_and_restored() -> Outcome {
+    const SIZE: u64 = 3 * MIB + 5 * PAGE;
+    let rig = Rig::new()?;
+    if !can_back_up(&rig, SIZE)? {
+        return Ok(());
+    }
+    let data = noise(9, SIZE as usize / 4);
+    let sum = rgt::checksum::of_dwords(&data);
+    each(IN_PAGES, |make| {
+        let bo = rig.bo(SIZE, make)?;
+        let map = bo.map()?;
+        map.write_slice(0, &data);
+        let gpu = bo.info()?.placement == Placement::GTT;
+        if gpu {
+            same("sum before", rig.checksum(&bo)?, sum)?;
+        }
+        for _ in 0..2 {
+            let with = in_use()?;
+            shrink_all()?;
+            let without = in_use()?;
+            // It is not exact: each processor has counts of its own, added up now and then.
+            ensure!(
+                without + SIZE / 2 <= with,
+                "{with} bytes in use, {without} after all shrinkers"
+            );
+            if gpu {
+                same("sum by the GPU", rig.checksum(&bo)?, sum)?;
+                shrink_all()?;
+            }
+            same("sum by the CPU", map.checksum(0..SIZE as usize), sum)?;
+        }
+        // Nobody needs what is backed up.
+        shrink_all()?;
+        same("retained", bo.dont_need()?, false)?;
+        same("retained, told", bo.will_need()?, false)?;
+        same("sum of nothing", map.checksum(0..SIZE as usize), 0)
+    })
+}
+
+fn closed_while_backed_up() -> Outcome {
+    let rig = Rig::new()?;
+    if !can_back_up(&rig, CHUNK)? {
+        return Ok(());
+    }
+    let free = meminfo("SwapFree")?;
+    each(IN_PAGES, |make| {
+        let bo = rig.bo(CHUNK, make)?;
+        bo.map()?.fill(0..CHUNK as usize, 0x0bad_f00d);
+        shrink_all()?;
+        drop(bo);
+        let next = rig.bo(CHUNK, make)?;
+        same(
+            "sum of the next",
+            next.map()?.checksum(0..CHUNK as usize),
+            0,
+        )
+    })?;
+    ensure!(meminfo("SwapFree")? + CHUNK >= free, "swap is still in use");
+    Ok(())
+}
+
+/// A BO whose content is known.
+struct Content {
+    bo: Bo,
+    pattern: u32,
+    sum: u64,
+}
+
+impl Content {
+    /// A BO of one of the kinds, filled by the GPU where that sees it.
+    fn new(rig: &Rig, number: u32) -> Result<Self> {
+        let (_, make) = IN_PAGES[number as usize % IN_PAGES.len()];
+        let mut content = Self {
+            bo: rig.bo(CHUNK, make)?,
+            pattern: 0,
+            sum: 0,
+        };
+        content.write(rig, number + 1)?;
+        Ok(content)
+    }
+
+    /// Writes a pattern into it that no other one has.
+    fn write(&mut self, rig: &Rig, pattern: u32) -> Result<()> {
+        let map = self.bo.map()?;
+        self.pattern = pattern;
+        if self.bo.info()?.placement == Placement::SYSTEM {
+            for at in (0..map.len()).step_by(512) {
+                map.write(at, pattern);
+            }
+            return Ok(());
+        }
+        rig.fill(&self.bo, pattern)?;
+        self.sum = rig.checksum(&self.bo)?;
+        Ok(())
+    }
+
+    /// Looks at every byte where the GPU can do it, else at words all over it.
+    fn check(&self, rig: &Rig) -> Outcome {
+        let map = self.bo.map()?;
+        if self.bo.info()?.placement == Placement::SYSTEM {
+            let wrong = (0..map.len())
+                .step_by(512)
+                .find(|at| map.read(*at) != self.pattern);
+            return same("offset of the first wrong word", wrong, None);
+        }
+        same("sum", rig.checksum(&self.bo)?, self.sum)?;
+        same("last word", map.read(map.len() - 4), self.pattern)
+    }
+}
+
+/// Memory that nobody else gets while this lives.
+struct Hog {
+    base: *mut libc::c_void,
+    len: usize,
+}
+
+impl Hog {
+    /// Takes all memory but `LITTLE`.
+    fn leave_little() -> Result<Self> {
+        let len = usize::try_from(meminfo("MemAvailable")?.saturating_sub(LITTLE).max(PAGE))?;
+        // SAFETY: The kernel chooses the address, so no memory of ours is replaced.
+        let base = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_LOCKED | libc::MAP_POPULATE,
+                -1,
+                0,
+            )
+        };
+        ensure!(base != libc::MAP_FAILED, io::Error::last_os_error());
+        Ok(Self { base, len })
+    }
+}
+
+impl Drop for Hog {
+    fn drop(&mut self) {
+        // SAFETY: It was mapped as this, and nothing refers to it.
+        unsafe { libc::munmap(self.base, self.len) };
+    }
+}
+
+/// Twice the memory that there is, every byte of it needed.
+fn twice_the_memory() -> Outcome {
+    let rig = Rig::new()?;
+    if !can_back_up(&rig, LITTLE * 5 / 2)? {
+        return Ok(());
+    }
+    let _hog = Hog::leave_little()?;
+    let count = (LITTLE * 2 / CHUNK) as u32;
+    let mut all = (0..count)
+        .map(|number| Content::new(&rig, number))
+        .collect::<Result<Vec<_>>>()?;
+    // In an order in which nothing of what is in memory is what comes next.
+    for content in &all {
+        content.check(&rig)?;
+    }
+    let mut dice = Dice::new(count);
+    let some: Vec<_> = (0..count / 8).map(|_| dice.below(count) as usize).collect();
+    for number in &some {
+        all[*number].write(&rig, dice.roll())?;
+    }
+    some.iter().try_for_each(|number| all[*number].check(&rig))
+}
+
+/// Four times the memory that there is, most of it not needed any more when the next comes.
+fn four_times_the_memory_of_which_little_is_needed() -> Outcome {
+    let rig = Rig::new()?;
+    let _hog = Hog::leave_little()?;
+    let count = (LITTLE * 4 / CHUNK) as u32;
+    let (mut needed, mut rest) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        let content = Content::new(&rig, number)?;
+        if number % 16 < 2 {
+            needed.push(content);
+        } else {
+            content.bo.dont_need()?;
+            rest.push(content);
+        }
+    }
+    let mut purged = 0;
+    for content in &rest {
+        if content.bo.will_need()? {
+            content.check(&rig)?;
+        } else {
+            purged += 1;
+        }
+        content.bo.dont_need()?;
+    }
+    say(&format!("{purged} of {} purged", rest.len()));
+    ensure!(purged != 0, "more content than memory");
+    needed.iter().try_for_each(|content| content.check(&rig))
+}
