@@ -48,8 +48,8 @@ impl File for Regions {
                 region.visible_used,
                 dev.ttm.eviction_fences(mem_type)
             );
-            if let Some(free) = fragmentation(dev, mem_type)? {
-                show_fragmentation(&free, out);
+            if let Some(fragmentation) = fragmentation(dev, mem_type)? {
+                show(&fragmentation, out);
             }
             seq_print!(out, "\n");
         }
@@ -57,8 +57,8 @@ impl File for Regions {
     }
 }
 
-/// How the free part of a region is cut up, if it is a heap.
-fn fragmentation(dev: &RgtDevice<Registered>, mem_type: MemType) -> Result<Option<Fragmentation>> {
+/// How the free part of a region is cut up, if it is more than a number of pages.
+fn fragmentation(dev: &RgtDevice, mem_type: MemType) -> Result<Option<Fragmentation>> {
     match (mem_type, &dev.scratchpad) {
         (MemType::VRAM, _) => dev.vram.inner().fragmentation().map(Some),
         (SCRATCHPAD, Some(scratchpad)) => scratchpad.inner().fragmentation().map(Some),
@@ -66,19 +66,19 @@ fn fragmentation(dev: &RgtDevice<Registered>, mem_type: MemType) -> Result<Optio
     }
 }
 
-/// Bytes that are free, known to be zero, and in the largest free block; then how many free blocks
-/// there are of one page, of two, of four, and so on.
-fn show_fragmentation(free: &Fragmentation, out: &SeqFile) {
+fn show(fragmentation: &Fragmentation, out: &SeqFile) {
     seq_print!(
         out,
         " free={} cleared={} largest_free={} free_blocks=",
-        free.free,
-        free.cleared,
-        free.largest()
+        fragmentation.free,
+        fragmentation.cleared,
+        fragmentation.largest()
     );
-    for (order, count) in free.free_blocks.iter().enumerate() {
-        let comma = if order == 0 { "" } else { "," };
-
-        seq_print!(out, "{}{}", comma, count);
+    let mut separator = "";
+    for (order, count) in fragmentation.free_blocks.iter().enumerate() {
+        if *count != 0 {
+            seq_print!(out, "{separator}{order}:{count}");
+            separator = ",";
+        }
     }
 }
