@@ -18,6 +18,8 @@ use crate::step::Step;
 const PACKAGE: &str = "linux-source-7.3";
 /// Where apt keeps the lists of packages.
 const LISTS: &str = "/var/lib/apt/lists";
+/// Tells when they were fetched last. It is the root's, as they are.
+const STAMP: &str = "/var/lib/apt/updated-by-xtask";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many files the kernel has, roughly.
 const FILES: u64 = 100_000;
@@ -36,7 +38,7 @@ pub(crate) fn tree(paths: &Paths) -> Result<Tree> {
     fs::create_dir_all(&home)?;
     let _lock = Lock::exclusive(&paths.cache.join("lock/linux"))?;
     let cached = cached(&home)?;
-    refresh(paths, &home, cached.is_some())?;
+    refresh(paths, cached.is_some())?;
     let offered = offered()?;
     match (cached, offered) {
         (Some(tree), None) => {
@@ -82,8 +84,8 @@ fn cached(home: &Path) -> Result<Option<Tree>> {
 }
 
 /// Fetches the package lists, at most once a day.
-fn refresh(paths: &Paths, home: &Path, cached: bool) -> Result<()> {
-    let stamp = home.join(".updated");
+fn refresh(paths: &Paths, cached: bool) -> Result<()> {
+    let stamp = Path::new(STAMP);
     let recent = |path: &Path| {
         fs::metadata(path)
             .and_then(|metadata| metadata.modified())
@@ -92,7 +94,7 @@ fn refresh(paths: &Paths, home: &Path, cached: bool) -> Result<()> {
             .is_some_and(|age| age < DAY)
     };
     // A new root comes with new lists.
-    if recent(&stamp) || (recent(Path::new(LISTS)) && offered()?.is_some()) {
+    if recent(stamp) || (recent(Path::new(LISTS)) && offered()?.is_some()) {
         return Ok(());
     }
     let step = Step::new(paths, "package lists", "apt-update");
@@ -107,10 +109,10 @@ fn refresh(paths: &Paths, home: &Path, cached: bool) -> Result<()> {
         ]);
     }
     if step.status(&mut update)? {
-        File::create(&stamp)?;
+        File::create(stamp)?;
     } else if cached {
         progress::say("  the package lists cannot be fetched; going on with what is cached");
-        File::create(&stamp)?;
+        File::create(stamp)?;
     } else if offered()?.is_none() {
         bail!("{}", step.failure());
     }
