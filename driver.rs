@@ -255,6 +255,10 @@ impl ttm::Driver for RgtDriver {
     fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
         bo::prepare_fault(bo, ctx)
     }
+
+    fn check_content(bo: &Bo) -> Result {
+        bo::check_content(bo)
+    }
 }
 
 /// The PCI driver.

@@ -35,6 +35,7 @@ pub(crate) use self::{
         MoveStats, //
     },
     validate::{
+        check_content,
         eviction_valuable,
         validate,
         wait_moved, //

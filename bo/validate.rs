@@ -76,7 +76,7 @@ pub(crate) fn wait_moved(bo: &Reserved<'_>) -> Result {
 }
 
 /// `EFAULT` if the content of a BO is not needed, `EIO` if what it holds is not its content.
-pub(super) fn check_content(bo: &Bo) -> Result {
+pub(crate) fn check_content(bo: &Bo) -> Result {
     if !bo.advice.is_usable() {
         return Err(EFAULT);
     }

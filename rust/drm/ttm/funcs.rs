@@ -73,6 +73,12 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
 
     /// Brings the BO to where the CPU can map it, before a page fault is served.
     fn prepare_fault(bo: &mut Reserved<'_, Self::Bo>, ctx: &mut OperationCtx) -> Result;
+
+    /// Whether the BO's content is there, now that no move of it is under way. An error keeps the
+    /// CPU from seeing what is there instead.
+    fn check_content(_bo: &Bo<Self::Bo>) -> Result {
+        Ok(())
+    }
 }
 
 /// The table for C.

@@ -16,9 +16,13 @@ use super::{
 };
 use crate::rust::{
     bindings,
+    dma_resv::Usage,
     drm::device, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    time::Jiffies, //
+};
 
 /// The `vm_operations_struct` of mapped BOs.
 pub(super) const fn vm_ops<T: DriverBo>() -> bindings::vm_operations_struct {
@@ -172,6 +176,9 @@ unsafe fn serve_reserved<T: DriverBo>(
     if ret != 0 {
         return Ok(ret);
     }
+    if T::Driver::check_content(bo).is_err() {
+        return Ok(bindings::vm_fault_reason_VM_FAULT_SIGBUS);
+    }
     // SAFETY: As above. Encryption is not for what is behind a bus.
     let prot = unsafe {
         let prot = bindings::ttm_io_prot(bo.as_raw(), res.as_raw(), prot);
@@ -206,10 +213,18 @@ unsafe extern "C" fn access<T: DriverBo>(
     // SAFETY: The VM calls this with a VMA that `ttm_bo_mmap_obj()` set up, which holds a
     // reference to its BO.
     let bo = unsafe { Bo::<T>::from_raw((*vma).vm_private_data.cast()) };
-    let Some(_registered) = bo.and_then(|bo| device::enter(bo.device())) else {
+    let Some((bo, _registered)) = bo.and_then(|bo| Some((bo, device::enter(bo.device())?))) else {
         return EIO.to_errno();
     };
 
+    // C does not wait for a move.
+    if let Err(err) = bo
+        .resv()
+        .wait(Usage::Kernel, true, Jiffies::MAX)
+        .and_then(|()| T::Driver::check_content(bo))
+    {
+        return err.to_errno();
+    }
     // SAFETY: The arguments are the VM's.
     unsafe { bindings::ttm_bo_vm_access(vma, addr, buf, len, write) }
 }
