@@ -11,10 +11,10 @@ use rgt::{Bo, Placement, Region, RegionKind};
 use crate::rig::{MIB, Make, Rig};
 
 /// Size of a BO.
-pub(super) const CHUNK: u64 = 8 * MIB;
+pub(super) const CHUNK: u64 = 16 * MIB;
 
 /// Time in which a chunk can come back to VRAM and another leave it, at the default rate.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(40);
 
 pub(super) fn vram(rig: &Rig) -> Result<Region> {
     rig.device
