@@ -5,10 +5,10 @@
 use anyhow::Result;
 use rgt::{BindOp, Bo};
 
-use super::{against, under_pressure};
+use super::{against, pressure, rounds, under};
 use crate::expect::same;
 use crate::harness::Outcome;
-use crate::rig::{HIDDEN, MIB, PAGE, Pressure, Rig};
+use crate::rig::{HIDDEN, MIB, PAGE, Rig};
 
 const SIZE: u64 = 2 * MIB;
 /// Several mappings of one BO, of whole and of broken pages.
@@ -67,7 +67,7 @@ pub(super) fn bound_and_unbound() -> Outcome {
     let bo = numbered(&rig)?;
     let range = rig.vm.reserve(4 * SIZE)?;
     let mut round = 0;
-    under_pressure(|| {
+    under(&pressure()?, || {
         round += 1;
         bind_look_unbind(&rig, &bo, range.addr(), round)
     })
@@ -81,8 +81,7 @@ pub(super) fn bound_elsewhere() -> Outcome {
     let bo = numbered(&rig)?;
     let here = rig.vm.map(&bo)?;
     let there = other.vm.reserve(4 * SIZE)?;
-    let pressure = Pressure::new()?;
-    pressure.round()?;
+    let pressure = pressure()?;
     let mut round = 0;
     against(
         || {
@@ -90,7 +89,7 @@ pub(super) fn bound_elsewhere() -> Outcome {
             bind_look_unbind(&other, &bo, there.addr(), round)
         },
         || {
-            for _ in 0..crate::harness::Length::choose(3, 300) {
+            for _ in 0..rounds() {
                 pressure.round()?;
                 let last = here.addr() + SIZE - PAGE;
                 let seen = words(&rig, &bo, &[here.addr() + PAGE, last])?;

@@ -5,7 +5,7 @@
 use anyhow::ensure;
 use rgt::{Bo, Mapping};
 
-use super::under_pressure;
+use super::{pressure, under};
 use crate::expect::each;
 use crate::harness::Outcome;
 use crate::rig::{HIDDEN, MIB, PAGE, Rig, SHARED};
@@ -53,24 +53,26 @@ fn tagged(bo: &Bo) -> rgt::Result<Mapping> {
 /// A thread writes all the time through one mapping.
 pub(super) fn written() -> Outcome {
     let rig = Rig::new()?;
+    let pressure = pressure()?;
     each(evicted(), |make| {
         let map = tagged(&rig.bo(2 * MIB, make)?)?;
         let mut pages = Pages {
             map: &map,
             round: 0,
         };
-        under_pressure(|| pages.next())
+        under(&pressure, || pages.next())
     })
 }
 
 /// A thread maps the BO anew every time, so that all of its pages are faulted in.
 pub(super) fn faulted_in() -> Outcome {
     let rig = Rig::new()?;
+    let pressure = pressure()?;
     each(evicted(), |make| {
         let bo = rig.bo(2 * MIB, make)?;
         drop(tagged(&bo)?);
         let mut round = 0;
-        under_pressure(|| {
+        under(&pressure, || {
             let map = bo.map()?;
             let mut pages = Pages { map: &map, round };
             pages.next()?;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use rgt::{Bo, Engine};
 
-use super::under_pressure;
+use super::{pressure, under};
 use crate::expect::{each, same};
 use crate::harness::Outcome;
-use crate::rig::{HIDDEN, MIB, PAGE, Pressure, Rig};
+use crate::rig::{HIDDEN, MIB, PAGE, Rig};
 
 const SIZE: u64 = 2 * MIB;
 
@@ -18,10 +18,11 @@ const SIZE: u64 = 2 * MIB;
 /// between them.
 pub(super) fn used_by_jobs() -> Outcome {
     let rig = Rig::new()?;
+    let pressure = pressure()?;
     each([("copy", rig.copy), ("render", rig.render)], |engine| {
         let bo = rig.bo(SIZE, HIDDEN)?;
         let mut last = 0;
-        under_pressure(|| {
+        under(&pressure, || {
             let next = last + 1;
             let (first, end) = exchange(&rig, engine, &bo, next)?;
             same("first and last word", (first, end), (last, last))?;
@@ -49,8 +50,7 @@ fn exchange(rig: &Rig, engine: Engine, bo: &Bo, pattern: u32) -> Result<(u32, u3
 /// is what is moved.
 pub(super) fn used_by_one_long_job() -> Outcome {
     let rig = Rig::new()?;
-    let pressure = Pressure::new()?;
-    pressure.round()?;
+    let pressure = pressure()?;
     for pattern in 1..3 {
         let bo = rig.bo(SIZE, HIDDEN)?;
         rig.fill(&bo, 0)?;

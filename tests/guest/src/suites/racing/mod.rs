@@ -30,18 +30,22 @@ pub(super) const SUITE: Suite = Suite {
     ]],
 };
 
+/// How often everything that is in VRAM is evicted.
+fn rounds() -> u32 {
+    Length::choose(2, 300)
+}
+
+/// What evicts it. What only its first use costs would be most of a test's time.
+fn pressure() -> Result<Pressure> {
+    let pressure = Pressure::new()?;
+    pressure.round()?;
+    Ok(pressure)
+}
+
 /// Runs `work` again and again in a thread of its own, while everything that is in VRAM is evicted
 /// a few times.
-fn under_pressure(work: impl FnMut() -> Outcome + Send) -> Outcome {
-    let pressure = Pressure::new()?;
-    // What only its first use costs would be most of the time.
-    pressure.round()?;
-    against(work, || {
-        for _ in 0..Length::choose(3, 300) {
-            pressure.round()?;
-        }
-        Ok(())
-    })
+fn under(pressure: &Pressure, work: impl FnMut() -> Outcome + Send) -> Outcome {
+    against(work, || (0..rounds()).try_for_each(|_| pressure.round()))
 }
 
 /// Runs `work` again and again in a thread of its own, until `other` is done.
