@@ -69,7 +69,7 @@ pub(crate) fn settle(arguments: &[&str]) -> Outcome {
 /// Submits jobs that write the pattern again, and sleeps in the middle of them.
 fn stay(rig: &Rig, all: &[Bo]) -> Outcome {
     let mut busy = rig.busy(rig.render, Duration::from_millis(800), |work| {
-        for bo in all.iter().take(16) {
+        for bo in all.iter().take(4) {
             let to = work.writes(bo)?;
             work.commands.fill(to, bo.size(), PATTERN | 3)?;
         }

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use rgt::{Bo, BoFlags, Placement};
+use rgt::{Bo, BoFlags, Placement, RegionKind};
 
 use super::content::Content;
 use crate::harness::Outcome;
@@ -35,12 +35,17 @@ pub(crate) fn work(arguments: &[&str]) -> Outcome {
     let [seed, millis, share] = arguments else {
         anyhow::bail!("expected a seed, milliseconds and bytes")
     };
+    let rig = Rig::new()?;
+    let vram = rig.device.region(RegionKind::Vram)?;
+    // Each process has two in use at once, which must be visible and fit.
+    let most = vram.context("there is VRAM")?.visible_size / 8;
     let mut worker = Worker {
-        rig: Rig::new()?,
+        rig,
         dice: Dice::new(seed.parse()?),
         held: Vec::new(),
         bytes: 0,
         share: share.parse()?,
+        most,
     };
     while worker.bytes < worker.share {
         worker.add()?;
@@ -78,6 +83,8 @@ struct Worker {
     held: Vec<Held>,
     bytes: u64,
     share: u64,
+    /// Size of the largest BOs.
+    most: u64,
 }
 
 impl Worker {
@@ -101,10 +108,10 @@ impl Worker {
         }
     }
 
-    /// A page to 8 MiB, each power of two as often as the other; one in eight is in GTT for sure.
+    /// A page or more, each power of two as often as the other; one in eight is in GTT for sure.
     fn make(&mut self, size: Option<u64>) -> Result<(&'static str, Bo)> {
         let size = size.unwrap_or_else(|| {
-            let most = PAGE << self.dice.below(12);
+            let most = PAGE << self.dice.below((self.most / PAGE).ilog2() + 1);
             let pages = most / PAGE;
             PAGE * (1 + u64::from(self.dice.roll()) % pages)
         });

@@ -32,7 +32,7 @@ pub(super) const SUITE: Suite = Suite {
 
 /// How often everything that is in VRAM is evicted.
 fn rounds() -> u32 {
-    Length::choose(2, 300)
+    Length::choose(5, 1000)
 }
 
 /// What evicts it. What only its first use costs would be most of a test's time.

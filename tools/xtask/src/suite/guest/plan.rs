@@ -22,9 +22,6 @@ const MEMORY_SUITES: &[&str] = &[
     "faults",
     "evict",
     "moves",
-    "racing",
-    "overcommit",
-    "hunt",
     "policy",
     "cgroup",
     "madvise",
@@ -37,8 +34,9 @@ const MEMORY_SUITES: &[&str] = &[
 /// it goes another way run them again.
 const DATA: &[&str] = &["gem", "mmap", "cs", "zero", "evict"];
 
-/// Suites that need a machine of their own, and say nothing on another one.
-const ELSEWHERE: &[&str] = &["gpus"];
+/// Suites that need a machine of their own: to find anything, or to be done in
+/// time.
+const ELSEWHERE: &[&str] = &["gpus", "racing", "overcommit", "hunt"];
 
 /// The guests besides the default one, which runs all that is not
 /// [`ELSEWHERE`].
@@ -78,6 +76,18 @@ const GUESTS: &[(Machine, &[&str])] = &[
             ..Machine::DEFAULT
         },
         &["gem", "madvise", "pressure"],
+    ),
+    (
+        // VRAM that is soon overcommitted.
+        Machine {
+            name: "small-vram",
+            gpus: &[Gpu {
+                vram: "64M",
+                visible: "16M",
+            }],
+            ..Machine::DEFAULT
+        },
+        &["racing", "overcommit", "hunt"],
     ),
     (
         Machine {
