@@ -3,7 +3,10 @@
 //! What `/proc/PID/fdinfo` tells of a client.
 
 use crate::{
-    bo::Bo,
+    bo::{
+        Advice,
+        Bo, //
+    },
     driver::RgtDevice,
     file::RgtFile,
     resource_mgr::REGIONS,
@@ -52,6 +55,7 @@ fn add(memory: &mut Memory, bo: &Bo) {
     if let Some(stats) = memory.get_mut(Resource::mem_type(res).as_raw() as usize) {
         // Jobs leave such fences on all that they use, also without implicit sync.
         let active = !bo.resv().test_signaled(Usage::Bookkeep);
-        stats.add_resident(size, active, false);
+        let purgeable = bo.advice.get() == Advice::DontNeed;
+        stats.add_resident(size, active, purgeable);
     }
 }

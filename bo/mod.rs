@@ -26,6 +26,7 @@ pub(crate) use self::{
     madvise::{
         dont_need,
         will_need,
+        Advice,
         AdviceCell, //
     },
     record::BoRecord,

@@ -220,6 +220,10 @@ fn fdinfo_of_each_region() -> Outcome {
             (size, 0, size),
         )?;
         same(what, others(read()?), others(empty.clone()))?;
+        let purgeable = || FdInfo::of(&rig.device)?.number(&format!("drm-purgeable-{region}"));
+        same("purgeable when needed", purgeable()?, 0)?;
+        bo.dont_need()?;
+        same("purgeable when not needed", purgeable()?, size)?;
         drop(bo);
         same(what, read()?, empty)?;
     }
