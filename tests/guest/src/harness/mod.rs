@@ -21,9 +21,9 @@ pub(crate) type Outcome = anyhow::Result<()>;
 
 /// Time that a test has unless it says otherwise. The debug kernel under software emulation is
 /// slow; a test that hangs is stopped, one that is slow is not.
-pub(crate) const LIMIT: Duration = Duration::from_secs(240);
+pub(crate) const LIMIT: Duration = Duration::from_secs(480);
 /// Time that a test has which moves more than memory holds.
-pub(crate) const LONG: Duration = Duration::from_secs(600);
+pub(crate) const LONG: Duration = Duration::from_secs(900);
 /// As above, in a run of the long form.
 const LONG_LIMIT: Duration = Duration::from_secs(3600);
 

@@ -61,7 +61,7 @@ impl Machine {
         swap: None,
         devices: &[],
         clock: Clock::Time,
-        limit: Duration::from_secs(600),
+        limit: Duration::from_secs(1200),
     };
 
     /// Whether it is [`DEFAULT`](Self::DEFAULT).

@@ -72,7 +72,7 @@ const GUESTS: &[(Machine, &[&str])] = &[
             name: "lowmem",
             memory: 384,
             swap: Some(1024),
-            limit: Duration::from_secs(900),
+            limit: Duration::from_secs(1800),
             ..Machine::DEFAULT
         },
         &["gem", "madvise", "pressure"],
