@@ -108,12 +108,16 @@ impl Worker {
         }
     }
 
-    /// A page or more, each power of two as often as the other; one in eight is in GTT for sure.
+    /// Most are large, which is what fills VRAM; one in four is of any size from a page on. One in
+    /// eight is in GTT for sure.
     fn make(&mut self, size: Option<u64>) -> Result<(&'static str, Bo)> {
         let size = size.unwrap_or_else(|| {
-            let most = PAGE << self.dice.below((self.most / PAGE).ilog2() + 1);
-            let pages = most / PAGE;
-            PAGE * (1 + u64::from(self.dice.roll()) % pages)
+            let shift = match self.dice.below(4) {
+                0 => self.dice.below((self.most / PAGE).ilog2() + 1),
+                _ => self.dice.below(2),
+            };
+            let pages = (self.most >> shift) / PAGE;
+            PAGE * (pages - u64::from(self.dice.roll()) % pages.div_ceil(2))
         });
         let kind = match self.dice.below(8) {
             0 => MAKES.len() - 1,
