@@ -26,8 +26,8 @@ const MEMORY_SUITES: &[&str] = &[
     "cgroup",
     "madvise",
     "pressure",
-    "observe",
     "inject",
+    "observe",
 ];
 
 /// Suites that see to it that data arrives wherever DMA goes. Machines on which
