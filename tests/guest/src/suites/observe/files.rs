@@ -31,7 +31,7 @@ pub(super) fn mounted(kind: &str, path: &str, sign: &str) -> Result<()> {
     }
 }
 
-/// The pairs of one line of a debugfs file.
+/// The pairs of one line of a debugfs file, or of a trace event.
 #[derive(Debug, Clone)]
 pub(super) struct Line(HashMap<String, String>);
 
@@ -44,6 +44,12 @@ impl Line {
             })
             .collect::<Result<_>>()
             .map(Self)
+    }
+
+    /// Those of what is already taken apart.
+    pub(super) fn of_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        Self(pairs.map(owned).collect())
     }
 
     pub(super) fn text(&self, key: &str) -> Result<&str> {

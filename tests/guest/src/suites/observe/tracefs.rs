@@ -2,13 +2,13 @@
 
 //! The driver's trace events, recorded for a while.
 
-use std::collections::HashMap;
 use std::fs;
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use super::files::mounted;
+use super::files::{Line, mounted};
 
 const TRACEFS: &str = "/sys/kernel/tracing";
 const SYSTEM: &str = "rust_gpu_ttm";
@@ -17,7 +17,7 @@ const SYSTEM: &str = "rust_gpu_ttm";
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) name: String,
-    pairs: HashMap<String, String>,
+    pairs: Line,
 }
 
 impl Event {
@@ -27,28 +27,16 @@ impl Event {
         let (name, pairs) = rest.split_once(": ")?;
         Some(Self {
             name: name.to_owned(),
-            pairs: pairs
-                .split(' ')
-                .filter_map(|pair| pair.split_once('='))
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .collect(),
+            pairs: Line::of_pairs(pairs.split(' ').filter_map(|pair| pair.split_once('='))),
         })
     }
+}
 
-    pub(super) fn text(&self, key: &str) -> Result<&str> {
-        let value = self.pairs.get(key);
-        value
-            .map(String::as_str)
-            .with_context(|| format!("no {key} in {self:?}"))
-    }
+impl Deref for Event {
+    type Target = Line;
 
-    pub(super) fn number(&self, key: &str) -> Result<u64> {
-        let text = self.text(key)?;
-        let number = match text.strip_prefix("0x") {
-            Some(hex) => u64::from_str_radix(hex, 16),
-            None => text.parse(),
-        };
-        number.with_context(|| format!("{key}={text}"))
+    fn deref(&self) -> &Line {
+        &self.pairs
     }
 }
 
