@@ -568,9 +568,10 @@ fn a_full_queue_holds_engines_back() {
     for tag in 0..depth + 2 {
         last = gpu.start_ib(COPY, SPACE, &bad, tag);
     }
-    let other = gpu.start_ib(RENDER, SPACE, &bad, 1000);
+    // Only now the other engine, or it might have a place in the queue.
     let before = last - 2;
     gpu.finish(COPY, before);
+    let other = gpu.start_ib(RENDER, SPACE, &bad, 1000);
     std::thread::sleep(std::time::Duration::from_millis(20));
     assert_eq!(gpu.read(regs::FAULT_COUNT), limits::FAULT_QUEUE);
     assert_eq!(gpu.fence(COPY), before, "the next one waits for room");
