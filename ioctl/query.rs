@@ -38,7 +38,7 @@ use kernel::{
 
 /// Answers a query.
 pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, _: &File) -> Result<u32> {
-    reserved(&[args.pad.into(), args.extensions])?;
+    reserved(&[args.arg.into(), args.extensions])?;
 
     let answer = match args.query {
         DRM_RGT_QUERY_DEVICE => device(gpu)?,
@@ -70,6 +70,8 @@ fn device(gpu: &Gpu) -> Result<KVec<u8>> {
         max_ib_dwords: abi::limits::IB_MAX_DWORDS,
         max_ibs: MAX_IBS as u32,
         reset_count: gpu.reset_count().into(),
+        // Nothing resets the device yet.
+        vram_generation: 1,
     };
 
     let mut bytes = KVec::new();

@@ -62,6 +62,7 @@ struct drm_rgt_extension {
 #define DRM_RGT_QUERY_DEVICE		0
 #define DRM_RGT_QUERY_REGIONS		1
 #define DRM_RGT_QUERY_ENGINES		2
+#define DRM_RGT_QUERY_CONTEXT		3
 
 /**
  * struct drm_rgt_query - ask what the device is and has
@@ -73,8 +74,8 @@ struct drm_rgt_extension {
 struct drm_rgt_query {
 	/** @query: DRM_RGT_QUERY_* */
 	__u32 query;
-	/** @pad: must be 0 */
-	__u32 pad;
+	/** @arg: a context's number for DRM_RGT_QUERY_CONTEXT, otherwise 0 */
+	__u32 arg;
 	/** @size: in: bytes at @data; out: bytes of the whole answer */
 	__u64 size;
 	/** @data: address of the answer */
@@ -103,8 +104,10 @@ struct drm_rgt_query_device {
 	__u32 max_ib_dwords;
 	/** @max_ibs: most indirect buffers in one submission */
 	__u32 max_ibs;
-	/** @reset_count: device resets since the driver was loaded */
+	/** @reset_count: device resets since the GPU was powered on */
 	__u64 reset_count;
+	/** @vram_generation: how often VRAM has lost its content, plus 1 */
+	__u64 vram_generation;
 };
 
 /**
@@ -148,6 +151,43 @@ struct drm_rgt_engine {
 	__u32 class;
 	/** @busy_ns: device time that the engine has spent since its reset */
 	__u64 busy_ns;
+};
+
+#define DRM_RGT_CONTEXT_GOOD		0 /* it takes jobs */
+#define DRM_RGT_CONTEXT_GUILTY		1 /* one of its jobs did it */
+#define DRM_RGT_CONTEXT_INNOCENT	2 /* it was hit by what others did */
+
+#define DRM_RGT_CAUSE_NONE		0
+#define DRM_RGT_CAUSE_HANG		1 /* a job took too long */
+#define DRM_RGT_CAUSE_FAULT		2 /* a job faulted */
+#define DRM_RGT_CAUSE_VRAM_LOST		3 /* VRAM that its jobs used lost its content */
+#define DRM_RGT_CAUSE_DEVICE_LOST	4 /* the GPU does not answer any more */
+
+#define DRM_RGT_FAULT_READ		0
+#define DRM_RGT_FAULT_WRITE		1
+#define DRM_RGT_FAULT_FETCH		2
+
+/**
+ * struct drm_rgt_query_context - answer of DRM_RGT_QUERY_CONTEXT
+ *
+ * A context that is not good takes no more jobs: CS gives ECANCELED, or ENODEV
+ * when the GPU is lost. What robustness extensions of graphics interfaces ask
+ * for is here. @fault_address and what follows tell of the first fault, for
+ * DRM_RGT_CAUSE_FAULT, and are 0 otherwise.
+ */
+struct drm_rgt_query_context {
+	/** @status: DRM_RGT_CONTEXT_* */
+	__u32 status;
+	/** @cause: DRM_RGT_CAUSE_* */
+	__u32 cause;
+	/** @reset_count: resets, of engines and device, since it was created */
+	__u64 reset_count;
+	/** @fault_address: GPU virtual address */
+	__u64 fault_address;
+	/** @fault_access: DRM_RGT_FAULT_* */
+	__u32 fault_access;
+	/** @fault_engine: the engine */
+	__u32 fault_engine;
 };
 
 /* The BO's VRAM, or scratchpad, is in one piece. */
@@ -299,6 +339,7 @@ struct drm_rgt_gem_madvise {
  * struct drm_rgt_ctx_create - make a context
  *
  * Jobs of one context on one engine run in the order of their submission.
+ * A high priority takes CAP_SYS_NICE or being the DRM master, or gives EACCES.
  */
 struct drm_rgt_ctx_create {
 	/** @priority: DRM_RGT_CTX_PRIORITY_* */
@@ -315,6 +356,8 @@ struct drm_rgt_ctx_create {
 
 /**
  * struct drm_rgt_ctx_destroy - give a context up
+ *
+ * Jobs that were submitted run to their end.
  */
 struct drm_rgt_ctx_destroy {
 	/** @ctx_id: the context's number */
@@ -353,6 +396,9 @@ struct drm_rgt_vm_destroy {
 
 /**
  * struct drm_rgt_sync - a syncobj to wait for or to signal
+ *
+ * ENOENT for a handle of none, EINVAL for one to wait for that has no fence
+ * yet, or not at @point.
  */
 struct drm_rgt_sync {
 	/** @handle: of the syncobj */
@@ -454,12 +500,13 @@ struct drm_rgt_cs_bo {
  * The list must name every BO that the job uses except those that are
  * private to the VM, which are always part of it. An access to one that is
  * not named may fault. A job that faults is skipped to its end; its fence
- * carries EFAULT.
+ * carries EFAULT. That of a job that takes too long carries ECANCELED. Either
+ * makes its context guilty.
  */
 struct drm_rgt_cs {
 	/** @vm_id: VM that the indirect buffers run in */
 	__u32 vm_id;
-	/** @ctx_id: 0, or the context that the job belongs to */
+	/** @ctx_id: context that the job belongs to; 0 is one that is always there */
 	__u32 ctx_id;
 	/** @engine: as &struct drm_rgt_engine tells */
 	__u32 engine;

@@ -207,11 +207,11 @@ fn query(device: &Device, mut request: drm_rgt_query) -> Result<(), rgt::Error> 
 fn reserved_fields() -> Outcome {
     let device = Device::open()?;
     query(&device, drm_rgt_query::default())?;
-    let pad = drm_rgt_query {
-        pad: 1,
+    let arg = drm_rgt_query {
+        arg: 1,
         ..Default::default()
     };
-    fails("pad", Errno::INVAL, query(&device, pad))?;
+    fails("arg", Errno::INVAL, query(&device, arg))?;
     let extensions = drm_rgt_query {
         extensions: 1,
         ..Default::default()
