@@ -292,6 +292,11 @@ pub mod packet {
     /// Ring only. Waits until the 64-bit word at an address (64, 8-byte aligned) is at least a
     /// value (64), unsigned.
     pub const WAIT: u32 = 0x04;
+    /// Ring only. Writes the engine's busy time in nanoseconds, what [`regs::BUSY_LO`] shows, as
+    /// 64 bits: address (64, 8-byte aligned).
+    ///
+    /// [`regs::BUSY_LO`]: super::regs::BUSY_LO
+    pub const TIMESTAMP: u32 = 0x05;
 
     /// Copies: source (64), destination (64), bytes (64). Any alignment; the two must not
     /// overlap, or the destination's content is undefined.
@@ -346,6 +351,8 @@ pub mod packet {
         pub const TLB_INVALIDATE: u32 = 7;
         /// Of [`WAIT`](super::WAIT).
         pub const WAIT: u32 = 5;
+        /// Of [`TIMESTAMP`](super::TIMESTAMP).
+        pub const TIMESTAMP: u32 = 3;
         /// Of [`COPY`](super::COPY).
         pub const COPY: u32 = 7;
         /// Of [`FILL`](super::FILL).

@@ -9,7 +9,7 @@ use crate::device::Device;
 use crate::engine::{Engine, RingRegister};
 
 /// Minor revision of this implementation.
-const REVISION_MINOR: u32 = 1;
+const REVISION_MINOR: u32 = 2;
 
 const SPACES: usize = limits::ADDRESS_SPACES as usize;
 const AS_END: usize = regs::AS_BASE + SPACES * regs::AS_STRIDE;

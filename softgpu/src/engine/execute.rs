@@ -63,6 +63,10 @@ impl Engine {
                 view.mmu.invalidate(space, start, size);
             }
             Packet::Wait { address, value } => self.wait(transfer, space, address, value)?,
+            Packet::Timestamp { address } => {
+                let busy = self.totals().busy();
+                transfer.store(space, address, busy)?;
+            }
             Packet::Copy {
                 source,
                 destination,

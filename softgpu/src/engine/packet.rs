@@ -41,6 +41,7 @@ impl Header {
             op::INDIRECT => (0, len::INDIRECT..=len::INDIRECT),
             op::TLB_INVALIDATE => (0, len::TLB_INVALIDATE..=len::TLB_INVALIDATE),
             op::WAIT => (0, len::WAIT..=len::WAIT),
+            op::TIMESTAMP => (0, len::TIMESTAMP..=len::TIMESTAMP),
             op::COPY => (0, len::COPY..=len::COPY),
             op::FILL => (0, len::FILL..=len::FILL),
             op::WRITE => (0, len::WRITE_MIN..=len::MAX),
@@ -55,7 +56,7 @@ impl Header {
         };
         let ring_only = matches!(
             header.opcode,
-            op::FENCE | op::INDIRECT | op::TLB_INVALIDATE | op::WAIT
+            op::FENCE | op::INDIRECT | op::TLB_INVALIDATE | op::WAIT | op::TIMESTAMP
         );
         let render_only = matches!(header.opcode, op::RECT_FILL | op::BLIT | op::TRIANGLE);
         let allowed = header.flags & !flags == 0
@@ -97,6 +98,9 @@ pub(super) enum Packet {
     Wait {
         address: u64,
         value: u64,
+    },
+    Timestamp {
+        address: u64,
     },
     Copy {
         source: u64,
@@ -201,6 +205,9 @@ impl Packet {
                 address: from.address(8, Access::Read)?,
                 value: from.qword(),
             },
+            op::TIMESTAMP => Self::Timestamp {
+                address: from.address(8, Access::Write)?,
+            },
             op::COPY => Self::Copy {
                 source: from.qword(),
                 destination: from.qword(),
@@ -288,6 +295,8 @@ mod tests {
             assert!(parse(opcode, 0, 7, copy, Level::Ring));
             assert!(!parse(opcode, 0, 7, copy, Level::Indirect));
         }
+        assert!(parse(op::TIMESTAMP, 0, 3, copy, Level::Ring));
+        assert!(!parse(op::TIMESTAMP, 0, 3, copy, Level::Indirect));
         assert!(parse(op::RECT_FILL, 0, 9, render, Level::Indirect));
         for (opcode, dwords) in [(op::RECT_FILL, 9), (op::BLIT, 15), (op::TRIANGLE, 15)] {
             assert!(!parse(opcode, 0, dwords, copy, Level::Indirect));

@@ -3,7 +3,7 @@
 //! Device time.
 
 use softgpu::abi::cost::{self, picoseconds};
-use softgpu::abi::{pte, regs};
+use softgpu::abi::{fault, pte, regs};
 
 use crate::gpu::{COPY, COPY2, DATA, Gpu, KERNEL_RAM, PageSize, RAM, RENDER, wait_for};
 use crate::stream::Stream;
@@ -219,6 +219,62 @@ fn where_pages_are_does_not_matter() {
     gpu.wait_idle(COPY);
     gpu.assert_no_fault();
     assert_eq!(busy(&mut gpu, COPY), together);
+}
+
+#[test]
+fn timestamps_tell_the_time_of_what_is_between_them() {
+    let mut gpu = mapped(PageSize::M2);
+    let at = |index: u64| KERNEL_RAM + DATA + 3 * MIB + index * 8;
+    let stream = |bytes| {
+        Stream::new()
+            .timestamp(at(0))
+            .fill(KERNEL_RAM + DATA, bytes, 1)
+            .timestamp(at(1))
+    };
+    let mut took = |bytes| {
+        gpu.run(COPY, stream(bytes));
+        gpu.wait_idle(COPY);
+        let [first, second] = [0, 1].map(|index| gpu.ram64(DATA + 3 * MIB + index * 8));
+        // Never ahead of the register.
+        assert!(second <= busy(&mut gpu, COPY));
+        second - first
+    };
+    took(4);
+    let bytes = 1 << 20;
+    let stream_time = picoseconds(bytes, cost::SYSTEM_BANDWIDTH) / 1000;
+    let one_line = picoseconds(cost::LINE, cost::SYSTEM_BANDWIDTH) / 1000;
+    let more = took(bytes) - took(4) + one_line;
+    assert!(
+        more.abs_diff(stream_time) <= 256 * cost::WALK_SYSTEM,
+        "{more}, not {stream_time}"
+    );
+    gpu.assert_no_fault();
+
+    // It is the time of the engine since its reset.
+    gpu.write_engine(COPY, regs::ENGINE_CONTROL, regs::CONTROL_RESET);
+    gpu.start_engine(COPY, 4096);
+    gpu.run(COPY, Stream::new().timestamp(at(0)));
+    assert!(gpu.ram64(DATA + 3 * MIB) < cost::PACKET + 2 * cost::SYSTEM_LATENCY);
+}
+
+#[test]
+fn timestamps_fault_as_fences_do() {
+    for (address, reason) in [
+        (KERNEL_RAM + DATA + 4, fault::MISALIGNED),
+        (1 << 44, fault::NOT_PRESENT),
+    ] {
+        let mut gpu = Gpu::new();
+        gpu.submit(COPY, &Stream::new().timestamp(address));
+        wait_for("a halt", || gpu.halted(COPY));
+        let mut found = None;
+        wait_for("a fault", || {
+            found = gpu.fault();
+            found.is_some()
+        });
+        let found = found.unwrap();
+        assert_eq!((found.address, found.reason), (address, reason));
+        assert_eq!((found.space, found.access), (0, fault::ACCESS_WRITE));
+    }
 }
 
 #[test]

@@ -388,6 +388,7 @@ fn bad_packets() {
         Stream::new().checksum(GOOD, 5, GOOD),
         Stream::new().fence(GOOD, 1, false),
         Stream::new().wait(GOOD, 0),
+        Stream::new().timestamp(GOOD),
         Stream::new().tlb_invalidate(0, 0, 0),
         Stream::new().indirect(SPACE, 1, USER_IB, 1),
         Stream::new().rect_fill(GOOD, 4, [0, 0, 1, 1], 1),

@@ -82,7 +82,7 @@ fn bytes() -> impl Strategy<Value = u64> {
 
 fn packet() -> impl Strategy<Value = Vec<u32>> {
     let good = (
-        0..15u32,
+        0..16u32,
         address(),
         address(),
         bytes(),
@@ -116,6 +116,7 @@ fn packet() -> impl Strategy<Value = Vec<u32>> {
                     let size = [data % 512, data >> 8 & 511];
                     stream.triangle((one & !3, data & !3), size, corners, data & 1)
                 }
+                14 => stream.timestamp(one & !7),
                 _ => stream.nop(data % 32 + 1),
             }
             .0

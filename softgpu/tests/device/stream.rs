@@ -62,6 +62,10 @@ impl Stream {
         self.wide(op::WAIT, 0, &[address, value], &[])
     }
 
+    pub(crate) fn timestamp(self, address: u64) -> Self {
+        self.wide(op::TIMESTAMP, 0, &[address], &[])
+    }
+
     pub(crate) fn copy(self, source: u64, destination: u64, bytes: u64) -> Self {
         self.wide(op::COPY, 0, &[source, destination, bytes], &[])
     }
