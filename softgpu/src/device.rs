@@ -146,8 +146,9 @@ impl Device {
         {
             let mut view = self.shared.memory.write();
             view.mmu.reset();
-            view.vram.clear();
-            view.scratchpad.clear();
+            let seed = state.resets.into();
+            view.vram.lose(seed);
+            view.scratchpad.lose(seed);
         }
         self.shared.faults.clear();
         self.shared.irqs.reset();

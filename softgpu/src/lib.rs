@@ -20,6 +20,7 @@ pub mod irq;
 pub mod memory;
 pub mod mmu;
 mod msix_table;
+mod noise;
 mod registers;
 pub mod scratchpad;
 pub mod server;

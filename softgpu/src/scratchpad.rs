@@ -3,7 +3,9 @@
 //! The scratchpad: a little memory on the chip, for engines only.
 
 use anyhow::Context;
-use vm_memory::{Bytes, MmapRegion, VolatileMemory, VolatileSlice};
+use vm_memory::{MmapRegion, VolatileMemory, VolatileSlice};
+
+use crate::noise::Noise;
 
 /// The scratchpad, if the GPU has one.
 pub struct Scratchpad {
@@ -38,14 +40,10 @@ impl Scratchpad {
         map.get_slice(offset as usize, length as usize).ok()
     }
 
-    /// Loses the content.
-    pub fn clear(&self) {
-        const ZEROS: [u8; 4096] = [0; 4096];
-        for offset in (0..self.size()).step_by(ZEROS.len()) {
-            if let Some(page) = self.slice(offset, ZEROS.len() as u64) {
-                // A page is as long as what is written to it.
-                let _ = page.write(&ZEROS, 0);
-            }
+    /// Loses the content: noise takes its place.
+    pub fn lose(&self, seed: u64) {
+        if let Some(all) = self.slice(0, self.size()) {
+            Noise::new(seed).fill(&all);
         }
     }
 }
@@ -53,6 +51,7 @@ impl Scratchpad {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vm_memory::Bytes;
 
     #[test]
     fn bounds_and_content() {
@@ -63,14 +62,14 @@ mod tests {
         let last = scratchpad.slice(8188, 100).unwrap();
         assert_eq!(last.len(), 4);
         last.write_obj(7u32, 0).unwrap();
-        scratchpad.clear();
-        assert_eq!(last.read_obj::<u32>(0).unwrap(), 0);
+        scratchpad.lose(1);
+        assert!(![0, 7].contains(&last.read_obj::<u32>(0).unwrap()));
     }
 
     #[test]
     fn none() {
         let scratchpad = Scratchpad::new(0).unwrap();
         assert!(scratchpad.slice(0, 1).is_none());
-        scratchpad.clear();
+        scratchpad.lose(1);
     }
 }

@@ -6,8 +6,10 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 
 use anyhow::Context;
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, SealFlags, SeekFrom, seek};
 use vm_memory::{FileOffset, MmapRegion, VolatileMemory, VolatileSlice};
+
+use crate::noise::Noise;
 
 /// VRAM: a memory file, so that the client of the device can map its visible part.
 pub struct Vram {
@@ -51,16 +53,15 @@ impl Vram {
         self.map.get_slice(offset as usize, length as usize).ok()
     }
 
-    /// Loses the content.
-    pub fn clear(&self) {
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        if rustix::fs::fallocate(self.file(), flags, 0, self.size()).is_err() {
-            // Every Linux can punch holes in a memory file; should one be unable to, the slow way.
-            let zeros = vec![0u8; 1 << 20];
-            let mut offset = 0;
-            while let Some(slice) = self.slice(offset, zeros.len() as u64) {
-                slice.copy_from(&zeros);
-                offset += slice.len() as u64;
+    /// Loses the content: noise takes its place. What was never used has none to lose and takes no
+    /// memory of the host's.
+    pub fn lose(&self, seed: u64) {
+        let noise = Noise::new(seed);
+        let mut end = 0;
+        while let Ok(start) = seek(self.file(), SeekFrom::Data(end)) {
+            end = seek(self.file(), SeekFrom::Hole(start)).unwrap_or(self.size());
+            if let Some(used) = self.slice(start, end - start) {
+                noise.fill(&used);
             }
         }
     }
@@ -96,8 +97,29 @@ mod tests {
         assert_eq!(vram.slice((2 << 20) - 4, 100).unwrap().len(), 4);
         let slice = vram.slice(4096, 8).unwrap();
         slice.write_obj(7u64, 0).unwrap();
-        vram.clear();
-        assert_eq!(slice.read_obj::<u64>(0).unwrap(), 0);
+        vram.lose(1);
+        let first = slice.read_obj::<u64>(0).unwrap();
+        assert!(![0, 7].contains(&first));
+        vram.lose(2);
+        assert!(![0, 7, first].contains(&slice.read_obj::<u64>(0).unwrap()));
+    }
+
+    #[test]
+    fn what_is_not_used_takes_no_memory() {
+        let vram = Vram::new(64 << 20).unwrap();
+        let blocks = || rustix::fs::fstat(vram.file()).unwrap().st_blocks;
+        for offset in [0, 32 << 20, (64 << 20) - 4096] {
+            vram.slice(offset, 8).unwrap().write_obj(7u64, 0).unwrap();
+        }
+        let used = blocks();
+        vram.lose(1);
+        assert_eq!(blocks(), used);
+        for offset in [0, 32 << 20, (64 << 20) - 4096] {
+            assert_ne!(
+                vram.slice(offset, 8).unwrap().read_obj::<u64>(0).unwrap(),
+                7
+            );
+        }
     }
 
     #[test]
