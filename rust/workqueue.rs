@@ -39,17 +39,37 @@ unsafe impl Sync for ReclaimQueue {}
 impl ReclaimQueue {
     /// Makes a work queue named `name`.
     pub(crate) fn new(name: &CStr) -> Result<Self> {
+        Self::alloc(name, 0, 0)
+    }
+
+    /// Makes a work queue named `name` that does one piece of work at a time, in order.
+    pub(crate) fn new_ordered(name: &CStr) -> Result<Self> {
+        Self::alloc(name, bindings::wq_flags___WQ_ORDERED, 1)
+    }
+
+    fn alloc(name: &CStr, flags: u32, max_active: c_int) -> Result<Self> {
         // SAFETY: The format takes the one string that follows it. The function copies it.
         let queue = unsafe {
             bindings::alloc_workqueue_noprof(
                 c"%s".as_char_ptr(),
-                bindings::wq_flags_WQ_UNBOUND | bindings::wq_flags_WQ_MEM_RECLAIM,
-                0,
+                bindings::wq_flags_WQ_UNBOUND | bindings::wq_flags_WQ_MEM_RECLAIM | flags,
+                max_active,
                 name.as_char_ptr(),
             )
         };
         // INVARIANT: The function returned a new work queue.
         NonNull::new(queue).map(Self).ok_or(ENOMEM)
+    }
+
+    /// Returns the raw C work queue.
+    pub(crate) fn as_raw(&self) -> *mut bindings::workqueue_struct {
+        self.0.as_ptr()
+    }
+
+    /// Waits for the work that is queued now.
+    pub(crate) fn flush(&self) {
+        // SAFETY: By the type invariant the work queue is valid.
+        unsafe { bindings::__flush_workqueue(self.as_raw()) };
     }
 }
 

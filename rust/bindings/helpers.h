@@ -9,6 +9,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_file.h>
+#include <drm/gpu_scheduler.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_resource.h>
@@ -41,6 +42,11 @@ void rgt_drm_exec_init(struct drm_exec *exec, bool interruptible,
 bool rgt_drm_exec_is_contended(struct drm_exec *exec);
 struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
 					unsigned long index);
+
+/* drm/sched */
+void rgt_drm_sched_for_each_pending_job(struct drm_gpu_scheduler *sched,
+					void (*f)(struct drm_sched_job *job));
+void rgt_module_pin(void);
 
 /* drm/debugfs */
 void rgt_drm_debugfs_add_file(struct drm_device *dev, const char *name,

@@ -11,5 +11,6 @@ pub(crate) mod file;
 pub(crate) mod gem;
 pub(crate) mod gpuvm;
 pub(crate) mod ioctl;
+pub(crate) mod sched;
 pub(crate) mod timeout;
 pub(crate) mod ttm;

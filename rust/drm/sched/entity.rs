@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Queues of jobs.
+
+use super::{
+    job::{
+        Job,
+        UnarmedJob, //
+    },
+    scheduler::Scheduler, //
+};
+use crate::rust::bindings;
+use core::{
+    mem::ManuallyDrop,
+    ptr, //
+};
+use kernel::{
+    error::to_result,
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    types::Opaque, //
+};
+
+/// The priority of an [`Entity`]: as long as one has a job that could run, no lower one's is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Below what is normal.
+    Low,
+    /// What is normal.
+    Normal,
+    /// Above what is normal. To be granted to those who may have it.
+    High,
+    /// For jobs of the kernel that others depend on, such as moves of memory.
+    Kernel,
+}
+
+impl Priority {
+    fn as_raw(self) -> bindings::drm_sched_priority {
+        match self {
+            Self::Low => bindings::drm_sched_priority_DRM_SCHED_PRIORITY_LOW,
+            Self::Normal => bindings::drm_sched_priority_DRM_SCHED_PRIORITY_NORMAL,
+            Self::High => bindings::drm_sched_priority_DRM_SCHED_PRIORITY_HIGH,
+            Self::Kernel => bindings::drm_sched_priority_DRM_SCHED_PRIORITY_KERNEL,
+        }
+    }
+}
+
+/// A queue of jobs that are run in order.
+///
+/// Dropping it waits until all jobs in it have been given to the hardware, however long what they
+/// depend on takes; if the task is killed, they end with [`ESRCH`] instead, as they do at once with
+/// [`Entity::kill()`]. What the hardware already has goes on in both cases. Like the scheduler, it
+/// must be dropped in process context and not in a call by the scheduler itself.
+///
+/// # Invariants
+///
+/// `raw` points to an initialised `struct drm_sched_entity` of `sched` alone, in memory of a
+/// [`KBox`] that this owns.
+pub struct Entity<J: Job> {
+    raw: *mut Opaque<bindings::drm_sched_entity>,
+    /// Keeps fences in the order of the queue.
+    order: Pin<KBox<Mutex<()>>>,
+    sched: ManuallyDrop<Arc<Scheduler<J>>>,
+}
+
+// SAFETY: An entity is not bound to a thread.
+unsafe impl<J: Job> Send for Entity<J> {}
+
+// SAFETY: What changes the queue is under `order`, and the scheduler's side has its own locks.
+unsafe impl<J: Job> Sync for Entity<J> {}
+
+impl<J: Job> Entity<J> {
+    /// Makes an empty queue for `sched`.
+    pub fn new(sched: &Arc<Scheduler<J>>, priority: Priority) -> Result<Self> {
+        let order = KBox::pin_init(new_mutex!((), "Entity::order"), GFP_KERNEL)?;
+        let raw = KBox::new(Opaque::<bindings::drm_sched_entity>::uninit(), GFP_KERNEL)?;
+        let mut list = [sched.as_raw()];
+
+        // SAFETY: The memory is valid and stays where it is. A list of one scheduler is not used
+        // after the call.
+        to_result(unsafe {
+            bindings::drm_sched_entity_init(
+                raw.get(),
+                priority.as_raw(),
+                list.as_mut_ptr(),
+                1,
+                ptr::null_mut(),
+            )
+        })?;
+
+        // INVARIANT: It was just initialised.
+        Ok(Self {
+            raw: KBox::into_raw(raw),
+            order,
+            sched: ManuallyDrop::new(sched.clone()),
+        })
+    }
+
+    /// Returns the scheduler.
+    pub fn scheduler(&self) -> &Arc<Scheduler<J>> {
+        &self.sched
+    }
+
+    /// Makes a job for this queue.
+    ///
+    /// `credits` is the job's share of the scheduler's limit while the hardware has it: [`EINVAL`]
+    /// if it is 0 or more than that. `client_id` is the number of the DRM client that it is for,
+    /// shown in trace events; 0 if there is none.
+    pub fn job(
+        &self,
+        credits: u32,
+        client_id: u64,
+        job: J,
+        work: J::Work,
+    ) -> Result<UnarmedJob<'_, J>> {
+        if credits == 0 || credits > self.sched.credit_limit() {
+            return Err(EINVAL);
+        }
+        UnarmedJob::new(self, credits, client_id, job, work)
+    }
+
+    /// Ends what is queued with [`ESRCH`], instead of waiting for it.
+    ///
+    /// A job's fence still waits for the fences that the job depends on, so that it keeps saying
+    /// when they are done.
+    pub fn kill(self) {
+        if !self.sched.is_current() {
+            // SAFETY: By the type invariant the entity is valid. As `self` is consumed nothing
+            // more is queued.
+            unsafe { bindings::drm_sched_entity_kill(self.as_raw()) };
+        }
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::drm_sched_entity {
+        self.raw.cast()
+    }
+
+    pub(super) fn order(&self) -> &Mutex<()> {
+        &self.order
+    }
+}
+
+impl<J: Job> Drop for Entity<J> {
+    fn drop(&mut self) {
+        if kernel::warn_on!(self.sched.is_current()) {
+            // Waiting for the scheduler would take for ever. What leaks keeps the scheduler, whose
+            // code must stay.
+            //
+            // SAFETY: It may always be called.
+            unsafe { bindings::rgt_module_pin() };
+            return;
+        }
+
+        // SAFETY: By the type invariant the entity is valid, and it is destroyed only here. Its
+        // jobs' makers borrow from it, so nothing more is queued.
+        unsafe { bindings::drm_sched_entity_destroy(self.as_raw()) };
+
+        // A callback of the fence that the next job depended on may still be using it.
+        //
+        // SAFETY: The memory is from a `KBox`, hence from `kmalloc()`, and owned. Nothing uses it
+        // after those callbacks, which are in RCU read-side critical sections.
+        unsafe { bindings::kvfree_call_rcu(ptr::null_mut(), self.raw.cast()) };
+
+        // SAFETY: It is dropped once, and not used after.
+        unsafe { ManuallyDrop::drop(&mut self.sched) };
+    }
+}

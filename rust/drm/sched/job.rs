@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Jobs, and what the scheduler calls of them.
+
+use super::{
+    entity::Entity,
+    scheduler::{
+        Alive,
+        Inner, //
+    }, //
+};
+use crate::rust::{
+    bindings,
+    dma_fence::{
+        Fence,
+        SignallingSection, //
+    },
+    dma_resv::{
+        LockedResv,
+        Usage, //
+    },
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ptr::{
+        self,
+        NonNull, //
+    },
+};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    types::Opaque, //
+};
+
+/// What a driver has the hardware do.
+///
+/// The implementor is what running the job and watching it have in common, maybe at the same time.
+/// See the [module](super) for what none of this may do.
+pub trait Job: Send + Sync + Sized + 'static {
+    /// What only running the job needs.
+    type Work: Send + 'static;
+
+    /// What all jobs of a scheduler share.
+    type Data: Send + Sync + 'static;
+
+    /// Gives the job to the hardware. Called once, unless the job's entity is killed before.
+    ///
+    /// Returns the fence that signals when the hardware is done, with an error if it failed, and
+    /// that is sure to signal; [`None`] if the job is already done. An error ends the job with it.
+    ///
+    /// Of two jobs of one scheduler, the one that is run first must end first: a dependency between
+    /// them is taken to be met when the first is with the hardware.
+    fn run(&self, data: &Self::Data, work: Self::Work) -> Result<Option<ARef<Fence>>>;
+
+    /// Returns whether the hardware will not finish the job by itself.
+    ///
+    /// Called when the job has been the oldest of the hardware for the length of the time-out,
+    /// again and again as long as it returns `false`. The job may have ended by now, or not be quite
+    /// with the hardware yet.
+    fn is_hung(&self, data: &Self::Data) -> bool;
+
+    /// Has the fences of the job signal, with an error, and the hardware go on with the others.
+    ///
+    /// Called after [`Self::is_hung`] has returned `true`, when nothing is running a job and until
+    /// this returns nothing will. The job may have ended by now. Other jobs keep their fences: the
+    /// driver itself has the hardware do again what it has lost.
+    fn reset(&self, data: &Self::Data);
+}
+
+/// A job as it is in memory.
+///
+/// # Invariants
+///
+/// * `raw` is initialised by `drm_sched_job_init()`.
+/// * `work` is only used by the one call of `run_job()`, and `hw` is only set by it.
+#[repr(C)]
+struct RawJob<J: Job> {
+    raw: Opaque<bindings::drm_sched_job>,
+    work: UnsafeCell<Option<J::Work>>,
+    /// What signals when the hardware is done. The scheduler forgets it when it stops.
+    hw: UnsafeCell<Option<ARef<Fence>>>,
+    job: J,
+    /// Last, as the scheduler may go when all jobs have dropped theirs.
+    _alive: Arc<Alive>,
+}
+
+impl<J: Job> RawJob<J> {
+    /// # Safety
+    ///
+    /// `raw` must be the `raw` of a valid [`RawJob`] of `J` that is not freed during `'a`.
+    unsafe fn from_raw<'a>(raw: *mut bindings::drm_sched_job) -> &'a Self {
+        // SAFETY: It is the first field. The caller keeps the job.
+        unsafe { &*raw.cast() }
+    }
+
+    fn as_raw(&self) -> *mut bindings::drm_sched_job {
+        self.raw.get()
+    }
+
+    /// Cleans up and frees a job.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the job, and nothing must use it after this.
+    unsafe fn free(this: NonNull<Self>) {
+        // SAFETY: The job is initialised by the type invariant, and owned by the caller.
+        unsafe { bindings::drm_sched_job_cleanup((*this.as_ptr()).as_raw()) };
+
+        // SAFETY: The memory is from a `KBox`, of which the caller gives up the ownership.
+        drop(unsafe { KBox::from_raw(this.as_ptr()) });
+    }
+}
+
+/// A job that is not in its queue yet, and may be dropped.
+pub struct UnarmedJob<'a, J: Job> {
+    entity: &'a Entity<J>,
+    job: NonNull<RawJob<J>>,
+}
+
+// SAFETY: A job is not bound to a thread, nor is what it has.
+unsafe impl<J: Job> Send for UnarmedJob<'_, J> {}
+
+impl<'a, J: Job> UnarmedJob<'a, J> {
+    pub(super) fn new(
+        entity: &'a Entity<J>,
+        credits: u32,
+        client_id: u64,
+        job: J,
+        work: J::Work,
+    ) -> Result<Self> {
+        let job = KBox::new(
+            RawJob {
+                raw: Opaque::uninit(),
+                work: UnsafeCell::new(Some(work)),
+                hw: UnsafeCell::new(None),
+                job,
+                _alive: entity.scheduler().alive(),
+            },
+            GFP_KERNEL,
+        )?;
+
+        // SAFETY: The memory is valid and stays where it is, and the entity is valid. On failure
+        // there is nothing to clean up.
+        to_result(unsafe {
+            bindings::drm_sched_job_init(
+                job.as_raw(),
+                entity.as_raw(),
+                credits,
+                ptr::null_mut(),
+                client_id,
+            )
+        })?;
+
+        Ok(Self {
+            entity,
+            job: NonNull::from(KBox::leak(job)),
+        })
+    }
+
+    fn as_raw(&self) -> *mut bindings::drm_sched_job {
+        // SAFETY: The job is valid, and owned by this until it is queued.
+        unsafe { self.job.as_ref() }.as_raw()
+    }
+
+    /// Has the job run only after `fence` has signalled.
+    ///
+    /// Of the fences of a context it is the last that counts.
+    pub fn add_dependency(&mut self, fence: ARef<Fence>) -> Result {
+        // SAFETY: The job is not queued. C takes over the reference, also on failure.
+        to_result(unsafe {
+            bindings::drm_sched_job_add_dependency(
+                self.as_raw(),
+                ARef::into_raw(fence).as_ptr().cast(),
+            )
+        })
+    }
+
+    /// Has the job run only after all fences up to `usage` that are now in `resv` have signalled.
+    pub fn add_resv_dependencies(&mut self, resv: &LockedResv<'_>, usage: Usage) -> Result {
+        // SAFETY: The job is not queued, and the reservation is locked.
+        to_result(unsafe {
+            bindings::drm_sched_job_add_resv_dependencies(
+                self.as_raw(),
+                resv.as_raw(),
+                usage as bindings::dma_resv_usage,
+            )
+        })
+    }
+
+    /// Queues the job, and returns the fence that signals when it has ended, with its error.
+    ///
+    /// Before it can run, `publish` gets the fence, to put it where others look for it. The order
+    /// in which the fences of an entity are published is that in which they signal. `publish` must
+    /// not fail, allocate or submit to the same entity.
+    pub fn submit(self, publish: impl FnOnce(&Fence)) -> ARef<Fence> {
+        let this = ManuallyDrop::new(self);
+        let raw = this.as_raw();
+        let _order = this.entity.order().lock();
+        // From arming to queueing it others wait for what is not on its way yet.
+        let _section = SignallingSection::begin();
+
+        // SAFETY: The job is initialised and not armed yet. It is queued below, under the same
+        // lock.
+        unsafe { bindings::drm_sched_job_arm(raw) };
+
+        // SAFETY: Arming has initialised the fence, to which the job has a reference.
+        let fence = ARef::from(unsafe { Fence::from_raw(&raw mut (*(*raw).s_fence).finished) });
+
+        publish(&fence);
+
+        // SAFETY: The job is armed. The queue takes it over; the entity is not killed as long as it
+        // is borrowed.
+        unsafe { bindings::drm_sched_entity_push_job(raw) };
+
+        fence
+    }
+}
+
+impl<J: Job> Drop for UnarmedJob<'_, J> {
+    fn drop(&mut self) {
+        // SAFETY: The job was not queued, so it is still owned.
+        unsafe { RawJob::free(self.job) };
+    }
+}
+
+/// The calls of the scheduler.
+pub(super) struct Callbacks<J>(PhantomData<J>);
+
+impl<J: Job> Callbacks<J> {
+    pub(super) const OPS: bindings::drm_sched_backend_ops = bindings::drm_sched_backend_ops {
+        prepare_job: None,
+        run_job: Some(Self::run_job),
+        timedout_job: Some(Self::timedout_job),
+        free_job: Some(Self::free_job),
+        cancel_job: Some(Self::cancel_job),
+    };
+
+    /// # Safety
+    ///
+    /// Only for the scheduler of a [`RawJob`] of `J`.
+    unsafe extern "C" fn run_job(raw: *mut bindings::drm_sched_job) -> *mut bindings::dma_fence {
+        let _section = SignallingSection::begin();
+        // SAFETY: The scheduler calls this with one of its jobs, which it frees only later.
+        let this = unsafe { RawJob::<J>::from_raw(raw) };
+        // SAFETY: As above; a job has its scheduler when it is armed.
+        let sched = unsafe { Inner::<J>::from_raw((*raw).sched) };
+        // SAFETY: By the type invariant nobody else uses it.
+        let Some(work) = (unsafe { (*this.work.get()).take() }) else {
+            return EINVAL.to_ptr();
+        };
+
+        match this.job.run(sched.data(), work) {
+            Ok(Some(fence)) => {
+                // SAFETY: Only this sets it, and it is read only when jobs cannot be running.
+                unsafe { *this.hw.get() = Some(fence.clone()) };
+                ARef::into_raw(fence).as_ptr().cast()
+            }
+            Ok(None) => ptr::null_mut(),
+            Err(error) => error.to_ptr(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Only for the scheduler of a [`RawJob`] of `J`.
+    unsafe extern "C" fn timedout_job(
+        raw: *mut bindings::drm_sched_job,
+    ) -> bindings::drm_gpu_sched_stat {
+        let _section = SignallingSection::begin();
+        // SAFETY: The scheduler calls this with one of its jobs. It has taken it off its list, so
+        // that it is not freed before this returns, or before the scheduler is started again.
+        let this = unsafe { RawJob::<J>::from_raw(raw) };
+        // SAFETY: As above.
+        let sched = unsafe { Inner::<J>::from_raw((*raw).sched) };
+
+        if !this.job.is_hung(sched.data()) {
+            return bindings::drm_gpu_sched_stat_DRM_GPU_SCHED_STAT_NO_HANG;
+        }
+
+        // SAFETY: As what handles a time-out may do. Jobs that have ended are freed, this one
+        // excepted.
+        unsafe { bindings::drm_sched_stop(sched.as_raw(), raw) };
+
+        this.job.reset(sched.data());
+
+        // SAFETY: The scheduler is stopped, and all jobs on its list are of type `J`.
+        unsafe {
+            bindings::rgt_drm_sched_for_each_pending_job(sched.as_raw(), Some(Self::reattach))
+        };
+
+        // SAFETY: The scheduler is stopped. From here on the job may be freed.
+        unsafe { bindings::drm_sched_start(sched.as_raw(), 0) };
+
+        bindings::drm_gpu_sched_stat_DRM_GPU_SCHED_STAT_RESET
+    }
+
+    /// Gives a job back the hardware's fence, which `drm_sched_stop()` has taken off it.
+    ///
+    /// Without it `drm_sched_start()` would end the job.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be a [`RawJob`] of `J` on the list of a stopped scheduler.
+    unsafe extern "C" fn reattach(raw: *mut bindings::drm_sched_job) {
+        // SAFETY: By the safety requirements.
+        let this = unsafe { RawJob::<J>::from_raw(raw) };
+
+        // SAFETY: No job is running, so nobody sets it.
+        if let Some(fence) = unsafe { &*this.hw.get() } {
+            // SAFETY: The job is armed, so it has a fence, and nobody else changes its parent.
+            unsafe { (*(*raw).s_fence).parent = ARef::into_raw(fence.clone()).as_ptr().cast() };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Only for the scheduler of a [`RawJob`] of `J`.
+    unsafe extern "C" fn free_job(raw: *mut bindings::drm_sched_job) {
+        let _section = SignallingSection::begin();
+
+        // SAFETY: The scheduler calls this once it has done with the job. It came from a `KBox`.
+        unsafe { RawJob::free(NonNull::new_unchecked(raw.cast::<RawJob<J>>())) };
+    }
+
+    /// Ends a job that the hardware has not finished when the scheduler goes.
+    ///
+    /// # Safety
+    ///
+    /// Only for the scheduler of a [`RawJob`] of `J`.
+    unsafe extern "C" fn cancel_job(raw: *mut bindings::drm_sched_job) {
+        // SAFETY: The scheduler calls this with an armed job, which is not freed before it returns.
+        let (parent, cb, finished) = unsafe {
+            let s_fence = (*raw).s_fence;
+
+            (
+                (*s_fence).parent,
+                &raw mut (*raw).cb,
+                &raw mut (*s_fence).finished,
+            )
+        };
+
+        // The callback runs under the lock that this takes: if it is not there to be removed, it
+        // has ended the job and let go of it.
+        //
+        // SAFETY: A job on the list that has a parent has had its callback added to it.
+        if !parent.is_null() && unsafe { bindings::dma_fence_remove_callback(parent, cb) } {
+            // SAFETY: Only the callback would have signalled the fence, and it is gone.
+            unsafe {
+                bindings::rgt_dma_fence_set_error(finished, ECANCELED.to_errno());
+                bindings::dma_fence_signal(finished);
+            };
+        }
+    }
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! What feeds an engine.
+
+use super::job::{
+    Callbacks,
+    Job, //
+};
+use crate::rust::{
+    bindings,
+    dma_fence::{
+        clamp_timeout,
+        SignallingSection, //
+    },
+    workqueue::ReclaimQueue, //
+};
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ptr, //
+};
+use kernel::{
+    device::Device,
+    error::to_result,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        rcu,
+        Arc,
+        Completion, //
+    },
+    time::Jiffies,
+    types::Opaque, //
+};
+
+/// Completes [`Self::gone`] when the scheduler and all of its jobs have let go of it.
+pub(super) struct Alive {
+    gone: Arc<Completion>,
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.gone.complete_all();
+    }
+}
+
+/// A scheduler, and what C code uses of it.
+///
+/// # Invariants
+///
+/// `raw` is an initialised `struct drm_gpu_scheduler`. All of its jobs are of [`Job`] type `J`.
+#[pin_data]
+pub(super) struct Inner<J: Job> {
+    #[pin]
+    raw: Opaque<bindings::drm_gpu_scheduler>,
+    data: J::Data,
+    credit_limit: u32,
+    alive: ManuallyDrop<Arc<Alive>>,
+    gone: Arc<Completion>,
+    _dev: ARef<Device>,
+    _timeout_queue: ReclaimQueue,
+    _submit_queue: ReclaimQueue,
+    _jobs: PhantomData<J>,
+}
+
+impl<J: Job> Inner<J> {
+    pub(super) fn as_raw(&self) -> *mut bindings::drm_gpu_scheduler {
+        self.raw.get()
+    }
+
+    pub(super) fn data(&self) -> &J::Data {
+        &self.data
+    }
+
+    /// Returns the scheduler of a job.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be the scheduler of a [`Job`] of type `J` that has not been freed during `'a`.
+    pub(super) unsafe fn from_raw<'a>(raw: *mut bindings::drm_gpu_scheduler) -> &'a Self {
+        // SAFETY: Jobs of type `J` come from an `Entity<J>`, and so belong to an `Inner<J>`. It
+        // waits for them before it goes.
+        unsafe { &*kernel::container_of!(Opaque::cast_from(raw), Self, raw) }
+    }
+
+    /// Returns whether this is called, at some depth, by the scheduler itself.
+    pub(super) fn is_current(&self) -> bool {
+        let raw = self.as_raw();
+        // SAFETY: It may be called in any context.
+        let current = unsafe { bindings::current_work() };
+
+        // SAFETY: By the type invariant `raw` is valid. Only addresses are taken.
+        let own = unsafe {
+            [
+                &raw mut (*raw).work_run_job,
+                &raw mut (*raw).work_free_job,
+                &raw mut (*raw).work_tdr.work,
+            ]
+        };
+        own.contains(&current)
+    }
+}
+
+/// A scheduler of jobs of type `J`, with queues of their own for running and for time-outs.
+///
+/// # Dropping
+///
+/// The last reference goes when no [`Entity`](super::Entity) is left. Dropping it
+///
+/// - ends the fences of jobs that the hardware has not finished with [`ECANCELED`]. By then the
+///   driver must have made sure that the device no longer works on them;
+/// - waits for what jobs of entities that were killed still depend on, as those fences stay in
+///   order.
+///
+/// So it must happen in process context, without locks that any job needs, and not in a call by
+/// the scheduler itself.
+pub struct Scheduler<J: Job> {
+    inner: ManuallyDrop<Pin<KBox<Inner<J>>>>,
+}
+
+// SAFETY: Everything in it may be dropped in any thread: `J::Data` is `Send` and so are jobs and
+// their work. The C side has its own locks.
+unsafe impl<J: Job> Send for Scheduler<J> {}
+
+// SAFETY: `J::Data` is `Sync`, and so are jobs, whose work only one thread gets. The C side has
+// its own locks.
+unsafe impl<J: Job> Sync for Scheduler<J> {}
+
+impl<J: Job> Scheduler<J> {
+    /// Makes a scheduler for an engine of `dev`.
+    ///
+    /// `credit_limit` is how much work the hardware may have at a time, in the units that
+    /// [`Entity::job()`](super::Entity::job) is told. A job that the hardware does not finish in
+    /// `timeout` is looked at; [`None`] trusts it.
+    pub fn new(
+        name: &'static CStr,
+        dev: &Device,
+        data: J::Data,
+        credit_limit: u32,
+        timeout: Option<Jiffies>,
+    ) -> Result<Arc<Self>> {
+        let submit_queue = ReclaimQueue::new_ordered(name)?;
+        let timeout_queue = ReclaimQueue::new_ordered(name)?;
+        let gone = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let alive = Arc::new(Alive { gone: gone.clone() }, GFP_KERNEL)?;
+
+        {
+            // What runs on the queues is what fences wait for: as good as flushed in such a
+            // section, for lockdep.
+            let _section = SignallingSection::begin();
+
+            submit_queue.flush();
+            timeout_queue.flush();
+        }
+
+        let args = bindings::drm_sched_init_args {
+            ops: const { &Callbacks::<J>::OPS },
+            submit_wq: submit_queue.as_raw(),
+            timeout_wq: timeout_queue.as_raw(),
+            num_rqs: bindings::drm_sched_priority_DRM_SCHED_PRIORITY_COUNT as u32,
+            credit_limit,
+            hang_limit: 0,
+            timeout: timeout.map_or(c_long::MAX, clamp_timeout),
+            score: ptr::null_mut(),
+            name: name.as_char_ptr(),
+            // CAST: `Device` is transparent over `device`.
+            dev: ptr::from_ref(dev).cast_mut().cast(),
+        };
+
+        // INVARIANT: `raw` is initialised last, and `Entity<J>` is the only source of jobs.
+        let inner = KBox::try_pin_init(
+            try_pin_init!(Inner {
+                data,
+                credit_limit,
+                alive: ManuallyDrop::new(alive),
+                gone,
+                _dev: dev.into(),
+                _timeout_queue: timeout_queue,
+                _submit_queue: submit_queue,
+                _jobs: PhantomData,
+                raw <- Opaque::try_ffi_init(|raw: *mut bindings::drm_gpu_scheduler| {
+                    // SAFETY: The memory is ours; all zeroes are valid, and what C asks for.
+                    unsafe { raw.write_bytes(0, 1) };
+                    // SAFETY: It will not move. Queues and device live as long as it, the rest of
+                    // what is pointed to for ever.
+                    to_result(unsafe { bindings::drm_sched_init(raw, &args) })
+                }),
+            }? Error),
+            GFP_KERNEL,
+        )?;
+
+        Ok(Arc::new(
+            Self {
+                inner: ManuallyDrop::new(inner),
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Returns the data that all jobs share.
+    pub fn data(&self) -> &J::Data {
+        self.inner.data()
+    }
+
+    /// Has the oldest job that the hardware has looked at now, as if its time were up.
+    ///
+    /// For a driver that learns of a fault. May be called in any context.
+    ///
+    /// C: `drm_sched_fault()`.
+    pub fn fault(&self) {
+        // SAFETY: By the type invariant of `Inner` the scheduler is valid.
+        unsafe { bindings::drm_sched_fault(self.as_raw()) };
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::drm_gpu_scheduler {
+        self.inner.as_raw()
+    }
+
+    pub(super) fn credit_limit(&self) -> u32 {
+        self.inner.credit_limit
+    }
+
+    pub(super) fn is_current(&self) -> bool {
+        self.inner.is_current()
+    }
+
+    /// Returns what keeps the scheduler from going until it is dropped.
+    pub(super) fn alive(&self) -> Arc<Alive> {
+        Arc::clone(&self.inner.alive)
+    }
+}
+
+impl<J: Job> Drop for Scheduler<J> {
+    fn drop(&mut self) {
+        if kernel::warn_on!(self.is_current()) {
+            // Waiting for itself would take for ever. The code that C goes on calling must stay.
+            //
+            // SAFETY: It may always be called.
+            unsafe { bindings::rgt_module_pin() };
+            return;
+        }
+
+        // SAFETY: The scheduler is dropped once, and `inner` is not used after this.
+        let mut inner = unsafe { ManuallyDrop::take(&mut self.inner) };
+        let raw = inner.as_raw();
+
+        // An entity that is gone may still have been waking the scheduler up, from a callback of a
+        // fence that its next job depended on.
+        rcu::synchronize_rcu();
+
+        // SAFETY: The scheduler is valid by the type invariant. The work is disabled first, as
+        // otherwise a time-out could start what `drm_sched_fini()` has stopped.
+        unsafe { bindings::disable_delayed_work_sync(&raw mut (*raw).work_tdr) };
+
+        // SAFETY: As above. There are no more entities, as they have references to `self`, and so
+        // no new jobs.
+        unsafe { bindings::drm_sched_fini(raw) };
+
+        // What is left are jobs of killed entities, which use the scheduler when they end.
+        {
+            // SAFETY: The pin is kept up: nothing is moved that C knows of.
+            let inner = unsafe { inner.as_mut().get_unchecked_mut() };
+            // SAFETY: This is the only place that drops it, and nothing uses it after.
+            unsafe { ManuallyDrop::drop(&mut inner.alive) };
+        }
+        inner.gone.wait_for_completion();
+
+        // Fences that were seen pending may still be asked for the scheduler's name.
+        rcu::synchronize_rcu();
+    }
+}
