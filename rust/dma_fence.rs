@@ -265,6 +265,9 @@ pub struct UnpublishedFence {
     context: u64,
 }
 
+// SAFETY: It is memory that is not a fence yet, and two references to what never changes.
+unsafe impl Send for UnpublishedFence {}
+
 impl UnpublishedFence {
     /// Gives the fence its place on the timeline, and splits it into what others may hold and the
     /// right to signal it.

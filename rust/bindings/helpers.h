@@ -44,8 +44,8 @@ struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
 					unsigned long index);
 
 /* drm/sched */
-void rgt_drm_sched_for_each_pending_job(struct drm_gpu_scheduler *sched,
-					void (*f)(struct drm_sched_job *job));
+void rgt_drm_sched_visit_pending_jobs(struct drm_gpu_scheduler *sched,
+				      void (*f)(struct drm_sched_job *job));
 void rgt_module_pin(void);
 
 /* drm/debugfs */

@@ -5,8 +5,8 @@
 #include "helpers.h"
 
 /* The scheduler must be stopped. */
-void rgt_drm_sched_for_each_pending_job(struct drm_gpu_scheduler *sched,
-					void (*f)(struct drm_sched_job *job))
+void rgt_drm_sched_visit_pending_jobs(struct drm_gpu_scheduler *sched,
+				      void (*f)(struct drm_sched_job *job))
 {
 	struct drm_sched_job *job;
 

@@ -11,6 +11,7 @@ mod manager;
 mod placement;
 mod policy;
 mod resv;
+mod sched;
 mod shrinker;
 mod table;
 mod ttm;

@@ -31,13 +31,13 @@ const LONG: Jiffies = Jiffies::MAX;
 
 /// A reservation object that belongs to no buffer.
 #[pin_data(PinnedDrop)]
-struct OwnResv {
+pub(super) struct OwnResv {
     #[pin]
     raw: Opaque<bindings::dma_resv>,
 }
 
 impl OwnResv {
-    fn new() -> Result<Pin<KBox<Self>>> {
+    pub(super) fn new() -> Result<Pin<KBox<Self>>> {
         KBox::pin_init(
             pin_init!(Self {
                 // SAFETY: `dma_resv_init()` initialises the memory, which does not move.

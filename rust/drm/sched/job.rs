@@ -291,9 +291,7 @@ impl<J: Job> Callbacks<J> {
         this.job.reset(sched.data());
 
         // SAFETY: The scheduler is stopped, and all jobs on its list are of type `J`.
-        unsafe {
-            bindings::rgt_drm_sched_for_each_pending_job(sched.as_raw(), Some(Self::reattach))
-        };
+        unsafe { bindings::rgt_drm_sched_visit_pending_jobs(sched.as_raw(), Some(Self::reattach)) };
 
         // SAFETY: The scheduler is stopped. From here on the job may be freed.
         unsafe { bindings::drm_sched_start(sched.as_raw(), 0) };

@@ -145,12 +145,12 @@ impl<J: Job> Scheduler<J> {
         let alive = Arc::new(Alive { gone: gone.clone() }, GFP_KERNEL)?;
 
         {
-            // What runs on the queues is what fences wait for: as good as flushed in such a
-            // section, for lockdep.
+            // Fences wait for what runs on this queue as if they flushed it: tell lockdep. It knows
+            // about the other from the section that handling a time-out is, which may not be
+            // extended to all of it: `drm_sched_stop()` waits for fences that are signalled.
             let _section = SignallingSection::begin();
 
             submit_queue.flush();
-            timeout_queue.flush();
         }
 
         let args = bindings::drm_sched_init_args {

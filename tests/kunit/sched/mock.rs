@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Hardware that finishes a job when it is told to.
+
+use crate::rust::{
+    dma_fence::{
+        Fence,
+        PendingFence,
+        Timeline,
+        UnpublishedFence, //
+    },
+    drm::sched::{
+        Entity,
+        Job,
+        Priority,
+        Scheduler,
+        UnarmedJob, //
+    }, //
+};
+use core::ops::Deref;
+use kernel::{
+    device,
+    faux,
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        msecs_to_jiffies,
+        Delta,
+        Jiffies, //
+    }, //
+};
+
+/// How much the hardware remembers.
+const JOBS: usize = 16;
+
+/// Gives a job's fence, and the right to signal it.
+pub(super) fn fence() -> Result<(ARef<Fence>, PendingFence)> {
+    Ok(unpublished()?.publish(1))
+}
+
+fn unpublished() -> Result<UnpublishedFence> {
+    Ok(Timeline::new(c"kunit", c"sched").new_fence()?)
+}
+
+/// Waits up to five seconds for something to come true, and says whether it has.
+pub(super) fn soon(mut condition: impl FnMut() -> bool) -> bool {
+    for _ in 0..5000 {
+        if condition() {
+            return true;
+        }
+        fsleep(Delta::from_millis(1));
+    }
+    condition()
+}
+
+/// Gives what should not happen the time to happen.
+pub(super) fn settle() {
+    fsleep(Delta::from_millis(50));
+}
+
+/// Waits for a fence, and returns how it ended; [`ETIME`] if it has not in five seconds.
+pub(super) fn outcome(fence: &Fence) -> Result {
+    fence.wait(false, msecs_to_jiffies(5000))?;
+    fence.status().ok_or(EBUSY)?
+}
+
+/// What the hardware does with a job.
+pub(super) enum Task {
+    /// Works on it until it is told that it is done.
+    Long,
+    /// Is done at once.
+    Nothing,
+    /// Refuses it.
+    Fail(Error),
+}
+
+/// What running a job needs.
+pub(super) enum Work {
+    Long(UnpublishedFence),
+    Nothing,
+    Fail(Error),
+}
+
+pub(super) struct MockJob {
+    id: u32,
+    hung: bool,
+    jobs: Arc<Atomic<u32>>,
+}
+
+impl Drop for MockJob {
+    fn drop(&mut self) {
+        self.jobs.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The hardware.
+#[pin_data]
+pub(super) struct Hw {
+    #[pin]
+    started: Mutex<KVec<u32>>,
+    #[pin]
+    running: Mutex<KVec<(u32, PendingFence)>>,
+    looks: Atomic<u32>,
+    resets: Atomic<u32>,
+}
+
+impl Hw {
+    /// Returns the jobs in the order in which they were started, as the digits of a number.
+    pub(super) fn started(&self) -> u32 {
+        self.started.lock().iter().fold(0, |all, id| all * 10 + id)
+    }
+
+    /// Returns how often it was asked whether it hangs.
+    pub(super) fn looks(&self) -> u32 {
+        self.looks.load(Relaxed)
+    }
+
+    /// Returns how often it was reset.
+    pub(super) fn resets(&self) -> u32 {
+        self.resets.load(Relaxed)
+    }
+
+    fn take(&self, id: u32) -> Option<PendingFence> {
+        let mut running = self.running.lock();
+        let index = running.iter().position(|(running, _)| *running == id)?;
+
+        running.remove(index).ok().map(|(_, pending)| pending)
+    }
+
+    /// Is done with a job.
+    pub(super) fn finish(&self, id: u32) {
+        self.take(id).expect("is running").signal();
+    }
+
+    /// Fails to do a job.
+    pub(super) fn fail(&self, id: u32, error: Error) {
+        self.take(id).expect("is running").signal_err(error);
+    }
+}
+
+impl Job for MockJob {
+    type Work = Work;
+    type Data = Arc<Hw>;
+
+    fn run(&self, hw: &Arc<Hw>, work: Work) -> Result<Option<ARef<Fence>>> {
+        hw.started.lock().push(self.id, GFP_NOWAIT)?;
+
+        match work {
+            Work::Long(fence) => {
+                let (fence, pending) = fence.publish(1);
+
+                hw.running.lock().push((self.id, pending), GFP_NOWAIT)?;
+                Ok(Some(fence))
+            }
+            Work::Nothing => Ok(None),
+            Work::Fail(error) => Err(error),
+        }
+    }
+
+    fn is_hung(&self, hw: &Arc<Hw>) -> bool {
+        hw.looks.fetch_add(1, Relaxed);
+        self.hung
+    }
+
+    fn reset(&self, hw: &Arc<Hw>) {
+        hw.resets.fetch_add(1, Relaxed);
+        if let Some(pending) = hw.take(self.id) {
+            pending.signal_err(EIO);
+        }
+    }
+}
+
+/// A scheduler for the hardware.
+pub(super) struct Fixture {
+    pub(super) sched: Arc<Scheduler<MockJob>>,
+    pub(super) hw: Arc<Hw>,
+    jobs: Arc<Atomic<u32>>,
+    parent: Arc<faux::Registration>,
+}
+
+impl Fixture {
+    pub(super) fn new(credits: u32, timeout: Option<Jiffies>) -> Result<Self> {
+        let parent = faux::Registration::new(c"rgt-kunit-sched", None)?;
+
+        Self::of(Arc::new(parent, GFP_KERNEL)?, credits, timeout)
+    }
+
+    /// Makes a scheduler for another engine of the same device.
+    pub(super) fn another(&self, credits: u32) -> Result<Self> {
+        Self::of(self.parent.clone(), credits, None)
+    }
+
+    fn of(parent: Arc<faux::Registration>, credits: u32, timeout: Option<Jiffies>) -> Result<Self> {
+        let dev: &faux::Device<device::Bound> = (*parent).as_ref();
+        let started = KVec::with_capacity(JOBS, GFP_KERNEL)?;
+        let running = KVec::with_capacity(JOBS, GFP_KERNEL)?;
+        let hw = Arc::pin_init(
+            pin_init!(Hw {
+                started <- new_mutex!(started),
+                running <- new_mutex!(running),
+                looks: Atomic::new(0),
+                resets: Atomic::new(0),
+            }),
+            GFP_KERNEL,
+        )?;
+
+        Ok(Self {
+            sched: Scheduler::new(c"rgt-kunit", dev.as_ref(), hw.clone(), credits, timeout)?,
+            hw,
+            jobs: Arc::new(Atomic::new(0), GFP_KERNEL)?,
+            parent,
+        })
+    }
+
+    pub(super) fn entity(&self, priority: Priority) -> Result<Entity<MockJob>> {
+        Entity::new(&self.sched, priority)
+    }
+
+    /// Returns how many jobs there are.
+    pub(super) fn jobs(&self) -> u32 {
+        self.jobs.load(Relaxed)
+    }
+
+    /// Returns the counter of that, which outlives the scheduler.
+    pub(super) fn counter(&self) -> Arc<Atomic<u32>> {
+        self.jobs.clone()
+    }
+
+    fn make<'a>(
+        &self,
+        entity: &'a Entity<MockJob>,
+        id: u32,
+        credits: u32,
+        hung: bool,
+        task: Task,
+    ) -> Result<UnarmedJob<'a, MockJob>> {
+        let work = match task {
+            Task::Long => Work::Long(unpublished()?),
+            Task::Nothing => Work::Nothing,
+            Task::Fail(error) => Work::Fail(error),
+        };
+
+        self.jobs.fetch_add(1, Relaxed);
+        let job = MockJob {
+            id,
+            hung,
+            jobs: self.jobs.clone(),
+        };
+        entity.job(credits, 0, job, work)
+    }
+
+    /// Makes a job that costs one credit.
+    pub(super) fn job<'a>(
+        &self,
+        entity: &'a Entity<MockJob>,
+        id: u32,
+        task: Task,
+    ) -> Result<UnarmedJob<'a, MockJob>> {
+        self.make(entity, id, 1, false, task)
+    }
+
+    /// Makes a long job that costs more, or less.
+    pub(super) fn job_of<'a>(
+        &self,
+        entity: &'a Entity<MockJob>,
+        id: u32,
+        credits: u32,
+    ) -> Result<UnarmedJob<'a, MockJob>> {
+        self.make(entity, id, credits, false, Task::Long)
+    }
+
+    /// Makes a job that the hardware hangs on.
+    pub(super) fn hanging_job<'a>(
+        &self,
+        entity: &'a Entity<MockJob>,
+        id: u32,
+    ) -> Result<UnarmedJob<'a, MockJob>> {
+        self.make(entity, id, 1, true, Task::Long)
+    }
+
+    /// Queues a long job.
+    pub(super) fn submit(&self, entity: &Entity<MockJob>, id: u32) -> Result<ARef<Fence>> {
+        Ok(self.job(entity, id, Task::Long)?.submit(|_| ()))
+    }
+
+    /// Waits until exactly these jobs were started; see [`Hw::started()`].
+    pub(super) fn has_started(&self, ids: u32) -> bool {
+        soon(|| self.hw.started() == ids)
+    }
+}
+
+impl Deref for Fixture {
+    type Target = Hw;
+
+    fn deref(&self) -> &Hw {
+        &self.hw
+    }
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The GPU scheduler: entities, jobs, time-outs and what remains when they go.
+
+mod end;
+mod mock;
+mod queue;
+mod timeout;
