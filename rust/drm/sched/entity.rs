@@ -19,6 +19,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
@@ -103,6 +107,18 @@ impl<J: Job> Entity<J> {
     /// Returns the scheduler.
     pub fn scheduler(&self) -> &Arc<Scheduler<J>> {
         &self.sched
+    }
+
+    /// Returns how many jobs are in the queue and not with the hardware yet.
+    pub fn queued(&self) -> u32 {
+        // SAFETY: By the type invariant the entity is valid, and this is an `atomic_t` that C
+        // accesses atomically as well.
+        let count = unsafe {
+            Atomic::<i32>::from_ptr(&raw mut (*self.as_raw()).job_queue.job_count.counter)
+        };
+
+        // CAST: It is never negative.
+        count.load(Relaxed) as u32
     }
 
     /// Makes a job for this queue.

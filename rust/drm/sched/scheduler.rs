@@ -25,6 +25,10 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         rcu,
         Arc,
         Completion, //
@@ -212,12 +216,24 @@ impl<J: Job> Scheduler<J> {
         unsafe { bindings::drm_sched_fault(self.as_raw()) };
     }
 
-    pub(super) fn as_raw(&self) -> *mut bindings::drm_gpu_scheduler {
-        self.inner.as_raw()
+    /// Returns how many credits the hardware may have at a time.
+    pub fn credit_limit(&self) -> u32 {
+        self.inner.credit_limit
     }
 
-    pub(super) fn credit_limit(&self) -> u32 {
-        self.inner.credit_limit
+    /// Returns how many credits the jobs have that the hardware has now.
+    pub fn credits_in_use(&self) -> u32 {
+        // SAFETY: By the type invariant of `Inner` the scheduler is valid, and this is an
+        // `atomic_t` that C accesses atomically as well.
+        let count =
+            unsafe { Atomic::<i32>::from_ptr(&raw mut (*self.as_raw()).credit_count.counter) };
+
+        // CAST: It is never negative.
+        count.load(Relaxed) as u32
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::drm_gpu_scheduler {
+        self.inner.as_raw()
     }
 
     pub(super) fn is_current(&self) -> bool {

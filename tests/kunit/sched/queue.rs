@@ -182,14 +182,20 @@ mod tests {
         let third = test.job_of(&entity, 3, 2)?.submit(|_| ());
 
         assert!(test.has_started(12));
+        assert_eq!(test.sched.credits_in_use(), 3);
+        assert_eq!(entity.queued(), 1);
         // One credit is not enough.
         test.finish(2);
         settle();
         assert_eq!(test.started(), 12);
+        assert_eq!(test.sched.credits_in_use(), 2);
         test.finish(1);
         assert!(test.has_started(123));
+        assert_eq!(entity.queued(), 0);
         test.finish(3);
-        outcome(&third)
+        assert_eq!(outcome(&third), Ok(()));
+        assert_eq!(test.sched.credits_in_use(), 0);
+        Ok(())
     }
 
     #[test]
