@@ -9,6 +9,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_file.h>
+#include <drm/drm_syncobj.h>
 #include <drm/gpu_scheduler.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_placement.h>
@@ -47,6 +48,11 @@ struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
 void rgt_drm_sched_visit_pending_jobs(struct drm_gpu_scheduler *sched,
 				      void (*f)(struct drm_sched_job *job));
 void rgt_module_pin(void);
+
+/* drm/syncobj */
+void rgt_drm_syncobj_get(struct drm_syncobj *syncobj);
+void rgt_drm_syncobj_put(struct drm_syncobj *syncobj);
+struct dma_fence *rgt_drm_syncobj_fence_get(struct drm_syncobj *syncobj);
 
 /* drm/debugfs */
 void rgt_drm_debugfs_add_file(struct drm_device *dev, const char *name,

@@ -19,7 +19,7 @@ use kernel::{
 };
 
 /// Returns the `struct drm_file` of an open file.
-fn raw<T: DriverFile>(file: &drm::File<T>) -> *mut bindings::drm_file {
+pub(super) fn raw<T: DriverFile>(file: &drm::File<T>) -> *mut bindings::drm_file {
     // CAST: `drm::File` is transparent over `drm_file`.
     core::ptr::from_ref(file).cast_mut().cast()
 }

@@ -12,5 +12,6 @@ pub(crate) mod gem;
 pub(crate) mod gpuvm;
 pub(crate) mod ioctl;
 pub(crate) mod sched;
+pub(crate) mod syncobj;
 pub(crate) mod timeout;
 pub(crate) mod ttm;

@@ -13,5 +13,6 @@ mod policy;
 mod resv;
 mod sched;
 mod shrinker;
+mod syncobj;
 mod table;
 mod ttm;
