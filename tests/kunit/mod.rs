@@ -2,6 +2,7 @@
 
 //! In-kernel tests.
 
+mod devcoredump;
 mod exec;
 mod fake;
 mod fence;
