@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 
 #include "helpers.h"
 
@@ -12,6 +13,36 @@ void rgt_drm_sched_visit_pending_jobs(struct drm_gpu_scheduler *sched,
 
 	drm_sched_for_each_pending_job(job, sched, NULL)
 		f(job);
+}
+
+/*
+ * Takes a killed entity off the fence that its next job depended on, or waits
+ * for the callback that does so itself. drm_sched_entity_fini() only gets that
+ * right if the callback does not run meanwhile.
+ */
+void rgt_drm_sched_entity_forget_dependency(struct drm_sched_entity *entity)
+{
+	struct dma_fence *fence;
+
+	rcu_read_lock();
+	fence = READ_ONCE(entity->dependency);
+	if (fence)
+		fence = dma_fence_get_rcu(fence);
+	rcu_read_unlock();
+	if (!fence)
+		return;
+
+	/* This takes the lock that callbacks run under. */
+	if (dma_fence_remove_callback(fence, &entity->cb)) {
+		entity->dependency = NULL;
+		dma_fence_put(fence);
+	}
+	dma_fence_put(fence);
+}
+
+long rgt_drm_sched_entity_flush(struct drm_sched_entity *entity)
+{
+	return drm_sched_entity_flush(entity, MAX_WAIT_SCHED_ENTITY_Q_EMPTY);
 }
 
 /* Keeps the module for ever, for what leaks with its code in use. */

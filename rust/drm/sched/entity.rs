@@ -171,14 +171,20 @@ impl<J: Job> Drop for Entity<J> {
             return;
         }
 
+        // What `drm_sched_entity_destroy()` does, and the callback kept in mind of the fence that
+        // the next job depends on: it may be running.
+        //
         // SAFETY: By the type invariant the entity is valid, and it is destroyed only here. Its
         // jobs' makers borrow from it, so nothing more is queued.
-        unsafe { bindings::drm_sched_entity_destroy(self.as_raw()) };
+        unsafe {
+            bindings::rgt_drm_sched_entity_flush(self.as_raw());
+            bindings::drm_sched_entity_kill(self.as_raw());
+            bindings::rgt_drm_sched_entity_forget_dependency(self.as_raw());
+            bindings::drm_sched_entity_fini(self.as_raw());
+        }
 
-        // A callback of the fence that the next job depended on may still be using it.
-        //
         // SAFETY: The memory is from a `KBox`, hence from `kmalloc()`, and owned. Nothing uses it
-        // after those callbacks, which are in RCU read-side critical sections.
+        // after that callback, which is in an RCU read-side critical section.
         unsafe { bindings::kvfree_call_rcu(ptr::null_mut(), self.raw.cast()) };
 
         // SAFETY: It is dropped once, and not used after.

@@ -59,18 +59,19 @@ pub trait Job: Send + Sync + Sized + 'static {
     /// them is taken to be met when the first is with the hardware.
     fn run(&self, data: &Self::Data, work: Self::Work) -> Result<Option<ARef<Fence>>>;
 
-    /// Returns whether the hardware will not finish the job by itself.
+    /// Returns whether the hardware will not get on by itself.
     ///
     /// Called when the job has been the oldest of the hardware for the length of the time-out,
-    /// again and again as long as it returns `false`. The job may have ended by now, or not be quite
-    /// with the hardware yet.
+    /// again and again as long as it returns `false`. The job may have ended by now, so that it is
+    /// another that hangs, or not be quite with the hardware yet.
     fn is_hung(&self, data: &Self::Data) -> bool;
 
-    /// Has the fences of the job signal, with an error, and the hardware go on with the others.
+    /// Has the fence of the job that hangs signal, with an error, and the hardware go on with the
+    /// others.
     ///
-    /// Called after [`Self::is_hung`] has returned `true`, when nothing is running a job and until
-    /// this returns nothing will. The job may have ended by now. Other jobs keep their fences: the
-    /// driver itself has the hardware do again what it has lost.
+    /// Called after [`Self::is_hung`] has returned `true`, when nothing is running a job, and until
+    /// this returns nothing will. It is this job that hangs unless it has ended by now. The others
+    /// keep their fences: the driver itself has the hardware do again what it has lost.
     fn reset(&self, data: &Self::Data);
 }
 
