@@ -128,7 +128,8 @@ mod tests {
         assert!(test.has_started(1));
         entity.kill();
         workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
-            settle();
+            // Later than the scheduler would be gone otherwise.
+            fsleep(Delta::from_millis(500));
             pending.signal();
         })?;
 
