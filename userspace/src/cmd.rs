@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::bo::{Bo, Caching, Placement, WaitFor};
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
-use crate::packet::{self, Rect, Surface};
+use crate::packet::{self, Area, Blend, Corner, Rect, Rows, Surface};
 use crate::vm::{Binding, Vm};
 
 /// An indirect buffer: a run of packets that a job executes.
@@ -110,6 +110,45 @@ impl CommandBuffer {
     /// Appends a rectangle; engines of the render class only.
     pub fn rect_fill(&mut self, surface: Surface, rect: Rect) -> Result<&mut Self> {
         self.raw(&packet::rect_fill(surface, rect))
+    }
+
+    /// Appends a copy of rows.
+    pub fn copy_rows(&mut self, src: Rows, dst: Rows, bytes: u32, rows: u32) -> Result<&mut Self> {
+        self.raw(&packet::copy_rows(src, dst, bytes, rows))
+    }
+
+    /// Appends an addition to a 64-bit word; `old` is where to put what it was, or 0.
+    pub fn atomic_add(&mut self, addr: u64, summand: u64, old: u64) -> Result<&mut Self> {
+        self.raw(&packet::atomic_add(addr, summand, old))
+    }
+
+    /// Appends a replacement of a 64-bit word if it is as expected; `old` is where to put what it
+    /// was, or 0.
+    pub fn atomic_swap(
+        &mut self,
+        addr: u64,
+        expected: u64,
+        new: u64,
+        old: u64,
+    ) -> Result<&mut Self> {
+        self.raw(&packet::atomic_swap(addr, expected, new, old))
+    }
+
+    /// Appends a blit; engines of the render class only.
+    pub fn blit(&mut self, src: Area, dst: Area, blend: Blend) -> Result<&mut Self> {
+        self.raw(&packet::blit(src, dst, blend))
+    }
+
+    /// Appends a triangle on a surface of this many pixels and rows; engines of the render class
+    /// only.
+    pub fn triangle(
+        &mut self,
+        surface: Surface,
+        (width, height): (u32, u32),
+        corners: [Corner; 3],
+        blend: Blend,
+    ) -> Result<&mut Self> {
+        self.raw(&packet::triangle(surface, width, height, corners, blend))
     }
 
     /// Cuts off what was appended since the last time.

@@ -2,7 +2,11 @@
 
 //! Packets of the GPU as dwords, for indirect buffers.
 
+mod draw;
+
 use crate::abi::packet::{self as op, header, len};
+
+pub use draw::{Area, Blend, Corner, Rect, Surface, blit, rect_fill, triangle};
 
 const fn lo(value: u64) -> u32 {
     value as u32
@@ -59,42 +63,66 @@ pub const fn checksum(src: u64, bytes: u64, dst: u64) -> [u32; len::CHECKSUM as 
     ]
 }
 
-/// A surface of 32-bit pixels that RECT_FILL draws to.
+/// Rows of bytes in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Surface {
-    /// GPU address of the top left pixel.
+pub struct Rows {
+    /// GPU address of the first.
     pub addr: u64,
-    /// Bytes from one row to the next.
+    /// Bytes from one to the next.
     pub pitch: u32,
 }
 
-/// A rectangle of one colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rect {
-    /// Left edge in pixels.
-    pub x: u32,
-    /// Top edge in rows.
-    pub y: u32,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in rows.
-    pub height: u32,
-    /// The pixel that fills it.
-    pub pixel: u32,
+/// Copies `rows` rows of `bytes` bytes from `src` to `dst`, which must not overlap.
+pub const fn copy_rows(
+    src: Rows,
+    dst: Rows,
+    bytes: u32,
+    rows: u32,
+) -> [u32; len::COPY_ROWS as usize] {
+    [
+        header(op::COPY_ROWS, 0, len::COPY_ROWS),
+        lo(src.addr),
+        hi(src.addr),
+        src.pitch,
+        lo(dst.addr),
+        hi(dst.addr),
+        dst.pitch,
+        bytes,
+        rows,
+    ]
 }
 
-/// Fills a rectangle of a surface. Engines of the render class only.
-pub const fn rect_fill(surface: Surface, rect: Rect) -> [u32; len::RECT_FILL as usize] {
+/// Adds to the 64-bit word at `addr`, and writes what it was to `old` unless that is 0.
+pub const fn atomic_add(addr: u64, summand: u64, old: u64) -> [u32; len::ATOMIC_ADD as usize] {
     [
-        header(op::RECT_FILL, 0, len::RECT_FILL),
-        lo(surface.addr),
-        hi(surface.addr),
-        surface.pitch,
-        rect.x,
-        rect.y,
-        rect.width,
-        rect.height,
-        rect.pixel,
+        header(op::ATOMIC_ADD, 0, len::ATOMIC_ADD),
+        lo(addr),
+        hi(addr),
+        lo(summand),
+        hi(summand),
+        lo(old),
+        hi(old),
+    ]
+}
+
+/// Replaces the 64-bit word at `addr` by `new` if it is `expected`, and writes what it was to `old`
+/// unless that is 0.
+pub const fn atomic_swap(
+    addr: u64,
+    expected: u64,
+    new: u64,
+    old: u64,
+) -> [u32; len::ATOMIC_SWAP as usize] {
+    [
+        header(op::ATOMIC_SWAP, 0, len::ATOMIC_SWAP),
+        lo(addr),
+        hi(addr),
+        lo(expected),
+        hi(expected),
+        lo(new),
+        hi(new),
+        lo(old),
+        hi(old),
     ]
 }
 
@@ -118,6 +146,25 @@ mod tests {
         };
         assert_eq!(rect_fill(surface, rect)[0], 0x0009_0020);
         assert_eq!(nop(1), 0x0001_0000);
+        let rows = Rows { addr: 0, pitch: 0 };
+        assert_eq!(copy_rows(rows, rows, 0, 0)[0], 0x0009_0014);
+        assert_eq!(atomic_add(0, 0, 0)[0], 0x0007_0015);
+        assert_eq!(atomic_swap(0, 0, 0, 0)[0], 0x0009_0016);
+        let area = Area {
+            surface,
+            x: 0,
+            y: 0,
+            width: 0,
+            height: 0,
+        };
+        assert_eq!(blit(area, area, Blend::Replace)[0], 0x000f_0021);
+        let corner = Corner {
+            x: -1,
+            y: 0,
+            pixel: 0,
+        };
+        let triangle = triangle(surface, 1, 1, [corner; 3], Blend::Over);
+        assert_eq!((triangle[0], triangle[6]), (0x000f_0122, u32::MAX));
     }
 
     #[test]
