@@ -26,8 +26,11 @@ fn generate(wrapper: &Path, uapi_dir: &Path, output: &Path) {
         .arg(wrapper)
         .arg("--output")
         .arg(output)
-        .args(["--allowlist-type", "drm_rgt_.*|drm_gem_close"])
-        .args(["--allowlist-var", "DRM_RGT_.*|RGT_IOCTL_.*"])
+        .args([
+            "--allowlist-type",
+            "drm_rgt_.*|drm_gem_close|drm_syncobj_handle|sync_file_info",
+        ])
+        .args(["--allowlist-var", "DRM_RGT_.*|RGT_.*"])
         .args(["--with-derive-default", "--with-derive-eq", "--use-core"])
         .args(["--no-doc-comments", "--", "-I"])
         .arg(uapi_dir)

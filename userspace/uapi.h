@@ -3,6 +3,7 @@
  * What bindgen reads: the driver's header, and its ioctl numbers as constants,
  * because bindgen does not evaluate macros that contain sizeof.
  */
+#include <linux/sync_file.h>
 #include "drm.h"
 #include "rust_gpu_ttm_drm.h"
 
@@ -23,3 +24,8 @@ NUMBER(VM_BIND);
 NUMBER(CS);
 
 static const unsigned int RGT_IOCTL_GEM_CLOSE = DRM_IOCTL_GEM_CLOSE;
+static const unsigned int RGT_IOCTL_SYNCOBJ_FD_TO_HANDLE = DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE;
+static const unsigned int RGT_IOCTL_SYNC_FILE_INFO = SYNC_IOC_FILE_INFO;
+
+static const unsigned int RGT_SYNCOBJ_IMPORT_SYNC_FILE =
+	DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE;

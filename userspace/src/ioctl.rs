@@ -65,6 +65,8 @@ requests! {
     #[contained] drm_rgt_vm_bind = RGT_IOCTL_VM_BIND;
     #[contained] drm_rgt_cs = RGT_IOCTL_CS;
     #[contained] drm_gem_close = RGT_IOCTL_GEM_CLOSE;
+    #[contained] drm_syncobj_handle = RGT_IOCTL_SYNCOBJ_FD_TO_HANDLE;
+    sync_file_info = RGT_IOCTL_SYNC_FILE_INFO;
 }
 
 struct Call<'a, T>(&'a mut T);

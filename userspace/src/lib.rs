@@ -4,7 +4,8 @@
 //!
 //! In the way of a Mesa winsys: a [`Device`] is an open render node, a [`Bo`] a buffer object, a
 //! [`Vm`] a GPU address space in which BOs are bound, a [`CommandBuffer`] a BO full of packets,
-//! and a [`Job`] what an engine is given to do. [`BoCache`] keeps idle BOs for reuse.
+//! and a [`Job`] what an engine is given to do. Jobs of a [`Context`] are done in order; a
+//! [`Syncobj`] tells others when they are. [`BoCache`] keeps idle BOs for reuse.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -31,6 +32,7 @@ mod bo;
 mod cache;
 pub mod checksum;
 mod cmd;
+mod context;
 mod device;
 mod error;
 pub mod ioctl;
@@ -38,6 +40,8 @@ mod mapping;
 pub mod packet;
 mod query;
 mod submit;
+mod sync_file;
+mod syncobj;
 pub mod uapi;
 mod va;
 mod vm;
@@ -45,11 +49,16 @@ mod vm;
 pub use bo::{Bo, BoBuilder, BoFlags, BoInfo, Caching, Placement, WaitFor, deadline_after};
 pub use cache::{BoCache, CachedBo};
 pub use cmd::{CommandBuffer, Ib};
+pub use context::{Context, Priority};
 pub use device::{DRIVER_NAME, Device};
 pub use error::{Error, Result};
 pub use mapping::Mapping;
-pub use query::{DeviceInfo, Engine, EngineClass, Region, RegionKind};
+pub use query::{
+    Cause, ContextStatus, DeviceInfo, Engine, EngineClass, Fault, FaultAccess, Region, RegionKind,
+};
 pub use submit::Job;
+pub use sync_file::{FenceStatus, SyncFile};
+pub use syncobj::{Sync, Syncobj, WaitFrom};
 pub use va::VaHeap;
 pub use vm::{BindOp, Binding, Vm};
 

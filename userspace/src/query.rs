@@ -13,10 +13,12 @@ use crate::error::{Error, Result};
 use crate::ioctl;
 use crate::uapi;
 
-/// Asks a query into a buffer; gives the size of the whole answer.
-pub(crate) fn query_into(fd: impl AsFd, query: u32, data: &mut [u8]) -> Result<u64> {
+/// Asks a query, about the thing with a number if it is about one, into a buffer; gives the size
+/// of the whole answer.
+pub(crate) fn query_into(fd: impl AsFd, query: u32, arg: u32, data: &mut [u8]) -> Result<u64> {
     let mut request = uapi::drm_rgt_query {
         query,
+        arg,
         size: data.len() as u64,
         data: data.as_mut_ptr() as u64,
         ..Default::default()
@@ -31,9 +33,14 @@ pub(crate) fn query_into(fd: impl AsFd, query: u32, data: &mut [u8]) -> Result<u
 
 /// Asks a query of any size.
 fn query(fd: impl AsFd, query: u32) -> Result<Vec<u8>> {
+    query_about(fd, query, 0)
+}
+
+/// Asks a query of any size about the thing with a number.
+fn query_about(fd: impl AsFd, query: u32, arg: u32) -> Result<Vec<u8>> {
     let mut data = Vec::new();
     loop {
-        let size = query_into(fd.as_fd(), query, &mut data)? as usize;
+        let size = query_into(fd.as_fd(), query, arg, &mut data)? as usize;
         if size <= data.len() {
             data.truncate(size);
             return Ok(data);
@@ -89,8 +96,10 @@ pub struct DeviceInfo {
     pub max_ib_dwords: u32,
     /// Most indirect buffers in one job.
     pub max_ibs: u32,
-    /// Device resets since the driver was loaded.
+    /// Device resets since the GPU was powered on.
     pub reset_count: u64,
+    /// How often VRAM has lost its content, plus 1.
+    pub vram_generation: u64,
 }
 
 impl DeviceInfo {
@@ -113,6 +122,7 @@ impl DeviceInfo {
             max_ib_dwords: u32_at(answer, offset_of!(Answer, max_ib_dwords)),
             max_ibs: u32_at(answer, offset_of!(Answer, max_ibs)),
             reset_count: u64_at(answer, offset_of!(Answer, reset_count)),
+            vram_generation: u64_at(answer, offset_of!(Answer, vram_generation)),
         }
     }
 }
@@ -241,6 +251,90 @@ impl Engine {
     }
 }
 
+/// How a job accessed memory when it faulted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultAccess {
+    /// A packet read.
+    Read,
+    /// A packet wrote.
+    Write,
+    /// The engine fetched packets.
+    Fetch,
+    /// Something that a later driver added.
+    Other(u32),
+}
+
+/// An access of a job that the GPU refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// GPU virtual address.
+    pub address: u64,
+    /// What the job wanted there.
+    pub access: FaultAccess,
+    /// The engine it ran on.
+    pub engine: u32,
+}
+
+/// Why a context takes no more jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A job took too long.
+    Hang,
+    /// A job faulted.
+    Fault(Fault),
+    /// VRAM that its jobs used lost its content.
+    VramLost,
+    /// The GPU does not answer any more.
+    DeviceLost,
+    /// One that a later driver added.
+    Other(u32),
+}
+
+/// What has become of a context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContextStatus {
+    /// Why it takes no more jobs; none if it does.
+    pub cause: Option<Cause>,
+    /// Whether one of its own jobs is the cause.
+    pub guilty: bool,
+    /// Resets of engines and of the device since it was made.
+    pub resets: u64,
+}
+
+impl ContextStatus {
+    pub(crate) fn query(fd: impl AsFd, context: u32) -> Result<Self> {
+        query_about(fd, uapi::DRM_RGT_QUERY_CONTEXT, context).map(|answer| Self::parse(&answer))
+    }
+
+    fn parse(answer: &[u8]) -> Self {
+        use uapi::drm_rgt_query_context as Answer;
+        let access = match u32_at(answer, offset_of!(Answer, fault_access)) {
+            uapi::DRM_RGT_FAULT_READ => FaultAccess::Read,
+            uapi::DRM_RGT_FAULT_WRITE => FaultAccess::Write,
+            uapi::DRM_RGT_FAULT_FETCH => FaultAccess::Fetch,
+            other => FaultAccess::Other(other),
+        };
+        let cause = match u32_at(answer, offset_of!(Answer, cause)) {
+            uapi::DRM_RGT_CAUSE_NONE => None,
+            uapi::DRM_RGT_CAUSE_HANG => Some(Cause::Hang),
+            uapi::DRM_RGT_CAUSE_FAULT => Some(Cause::Fault(Fault {
+                address: u64_at(answer, offset_of!(Answer, fault_address)),
+                access,
+                engine: u32_at(answer, offset_of!(Answer, fault_engine)),
+            })),
+            uapi::DRM_RGT_CAUSE_VRAM_LOST => Some(Cause::VramLost),
+            uapi::DRM_RGT_CAUSE_DEVICE_LOST => Some(Cause::DeviceLost),
+            other => Some(Cause::Other(other)),
+        };
+        let status = u32_at(answer, offset_of!(Answer, status));
+        Self {
+            cause,
+            guilty: status == uapi::DRM_RGT_CONTEXT_GUILTY,
+            resets: u64_at(answer, offset_of!(Answer, reset_count)),
+        }
+    }
+}
+
 impl Device {
     /// The memory regions and their use at this moment.
     pub fn regions(&self) -> Result<Vec<Region>> {
@@ -267,14 +361,19 @@ impl Device {
         Ok(Duration::from_nanos(busy.unwrap_or(0)))
     }
 
-    /// Device resets since the driver was loaded, at this moment.
+    /// Device resets since the GPU was powered on, at this moment.
     pub fn reset_count(&self) -> Result<u64> {
         Ok(DeviceInfo::query(self)?.reset_count)
     }
 
+    /// How often VRAM has lost its content, plus 1, at this moment.
+    pub fn vram_generation(&self) -> Result<u64> {
+        Ok(DeviceInfo::query(self)?.vram_generation)
+    }
+
     /// Asks a query into a buffer that may be too small; gives the size of the whole answer.
     pub fn query_into(&self, query: u32, data: &mut [u8]) -> Result<u64> {
-        query_into(self, query, data)
+        query_into(self, query, 0, data)
     }
 }
 

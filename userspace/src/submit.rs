@@ -4,8 +4,10 @@
 
 use crate::bo::Bo;
 use crate::cmd::Ib;
+use crate::context::Context;
 use crate::error::Result;
 use crate::query::Engine;
+use crate::syncobj::Sync;
 use crate::uapi;
 use crate::vm::Vm;
 
@@ -16,9 +18,12 @@ use crate::vm::Vm;
 #[must_use = "a job does nothing until it is submitted"]
 pub struct Job {
     vm: Vm,
+    context: Option<Context>,
     engine: u32,
     ibs: Vec<uapi::drm_rgt_cs_ib>,
     bos: Vec<uapi::drm_rgt_cs_bo>,
+    waits: Vec<uapi::drm_rgt_sync>,
+    signals: Vec<uapi::drm_rgt_sync>,
 }
 
 impl Job {
@@ -26,10 +31,31 @@ impl Job {
     pub fn new(vm: &Vm, engine: Engine) -> Self {
         Self {
             vm: vm.clone(),
+            context: None,
             engine: engine.id,
             ibs: Vec::new(),
             bos: Vec::new(),
+            waits: Vec::new(),
+            signals: Vec::new(),
         }
+    }
+
+    /// Makes it a job of a context.
+    pub fn context(mut self, context: &Context) -> Self {
+        self.context = Some(context.clone());
+        self
+    }
+
+    /// Has it wait for a fence, which must be there when the job is submitted.
+    pub fn wait_for(mut self, sync: Sync) -> Self {
+        self.waits.push(sync.0);
+        self
+    }
+
+    /// Puts the fence that tells its end there, when it is submitted.
+    pub fn signal(mut self, sync: Sync) -> Self {
+        self.signals.push(sync.0);
+        self
     }
 
     /// Adds an indirect buffer after those it has.
@@ -77,11 +103,16 @@ impl Job {
     pub fn submit(&self) -> Result<()> {
         let mut request = uapi::drm_rgt_cs {
             vm_id: self.vm.id(),
+            ctx_id: self.context.as_ref().map_or(0, Context::id),
             engine: self.engine,
             ib_count: self.ibs.len() as u32,
             bo_count: self.bos.len() as u32,
             ibs: self.ibs.as_ptr() as u64,
             bos: self.bos.as_ptr() as u64,
+            in_sync_count: self.waits.len() as u32,
+            out_sync_count: self.signals.len() as u32,
+            in_syncs: self.waits.as_ptr() as u64,
+            out_syncs: self.signals.as_ptr() as u64,
             ..Default::default()
         };
         self.vm.device().call(&mut request)

@@ -8,6 +8,7 @@ use crate::bo::Bo;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::ioctl;
+use crate::syncobj::Sync;
 use crate::uapi;
 use crate::va::{VaHeap, alignment_for};
 
@@ -93,11 +94,23 @@ impl Vm {
     /// Changes its mappings at addresses of the caller's choice, which must not be among those
     /// that [`map`](Self::map) and [`reserve`](Self::reserve) have given out to others.
     pub fn bind(&self, ops: &[BindOp]) -> Result<()> {
+        self.bind_in_order(ops, &[], &[])
+    }
+
+    /// As [`bind`](Self::bind), after the fences of `waits`; puts one that tells when it is done
+    /// into each of `signals`.
+    pub fn bind_in_order(&self, ops: &[BindOp], waits: &[Sync], signals: &[Sync]) -> Result<()> {
+        let [waits, signals] =
+            [waits, signals].map(|syncs| -> Vec<_> { syncs.iter().map(|sync| sync.0).collect() });
         let ops: Vec<_> = ops.iter().map(|op| op.0).collect();
         let mut request = uapi::drm_rgt_vm_bind {
             vm_id: self.id(),
             op_count: ops.len() as u32,
             ops: ops.as_ptr() as u64,
+            in_sync_count: waits.len() as u32,
+            out_sync_count: signals.len() as u32,
+            in_syncs: waits.as_ptr() as u64,
+            out_syncs: signals.as_ptr() as u64,
             ..Default::default()
         };
         ioctl::call(self.device(), &mut request).map_err(|errno| Error::Bind {
