@@ -13,6 +13,8 @@ use super::machine::{Gpu, Machine};
 use crate::child::{Child, Group};
 use crate::paths::tail;
 
+/// The socket for commands to the device process, next to those of the GPUs.
+pub(super) const CONTROL: &str = "control.sock";
 const LOG: &str = "softgpu.log";
 const START: Duration = Duration::from_secs(10);
 const FINISH: Duration = Duration::from_secs(5);
@@ -40,6 +42,7 @@ impl<'a> Gpus<'a> {
             command.args(["--gpu", &option(index, gpu)]);
         }
         command
+            .args(["--control", CONTROL])
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -49,7 +52,9 @@ impl<'a> Gpus<'a> {
             dir,
         };
         let deadline = Instant::now() + START;
-        while !(0..machine.gpus.len()).all(|index| dir.join(socket(index)).exists()) {
+        let mut sockets: Vec<_> = (0..machine.gpus.len()).map(socket).collect();
+        sockets.push(CONTROL.to_owned());
+        while !sockets.iter().all(|name| dir.join(name).exists()) {
             let step = Instant::now() + Duration::from_millis(20);
             if gpus.child.wait(Some(step), || Ok(()))?.is_some() {
                 bail!("{}", gpus.words("softgpu did not start"));

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 
 use super::boot::{Boot, SWAP};
-use super::gpu::socket;
+use super::gpu::{CONTROL, socket};
 use super::machine::{Clock, Machine};
 use crate::child::{Child, Group};
 use crate::kernel::Kernel;
@@ -67,6 +67,10 @@ pub(super) fn start(
         qemu.args(["-device", "virtio-blk-pci,drive=swap"]);
     }
     gpus(&mut qemu, machine);
+    // A guest tells the device process by a port of this name what trouble to make.
+    qemu.args(["-device", "virtio-serial-pci"]);
+    qemu.args(["-chardev", &format!("socket,id=control,path={CONTROL}")]);
+    qemu.args(["-device", "virtserialport,chardev=control,name=softgpu"]);
     for device in machine.devices {
         qemu.args(["-device", device]);
     }
@@ -81,7 +85,6 @@ pub(super) fn start(
         Terminal::Ours => {
             // Ctrl-C belongs to the guest; Ctrl-A X ends it.
             qemu.args(["-chardev", "stdio,id=terminal,mux=on,signal=off"]);
-            qemu.args(["-device", "virtio-serial-pci"]);
             qemu.args(["-device", "virtconsole,chardev=terminal"]);
             Child::spawn(&mut qemu, Group::Ours)
         }
