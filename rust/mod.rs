@@ -6,6 +6,7 @@
 //! `rust/kernel/`.
 
 pub(crate) mod bindings;
+pub(crate) mod capability;
 pub(crate) mod devcoredump;
 pub(crate) mod devres;
 pub(crate) mod dma;

@@ -18,6 +18,7 @@
 #include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_resource.h>
 #include <drm/ttm/ttm_tt.h>
+#include <linux/capability.h>
 #include <linux/cgroup_dmem.h>
 #include <linux/devcoredump.h>
 #include <linux/dma-fence-chain.h>

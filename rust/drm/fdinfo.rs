@@ -55,6 +55,15 @@ impl FdInfo<'_> {
         };
     }
 
+    /// Prints the keys of a group of `capacity` engines that a client has kept busy for `busy_ns`
+    /// nanoseconds in all.
+    pub fn engines(&self, name: &CStr, capacity: usize, busy_ns: u64) {
+        self.value(fmt!("drm-engine-{name}"), fmt!("{busy_ns} ns"));
+        if capacity != 1 {
+            self.value(fmt!("drm-engine-capacity-{name}"), fmt!("{capacity}"));
+        }
+    }
+
     /// Prints a key and its value, for keys that have no helper.
     pub fn value(&self, key: fmt::Arguments<'_>, value: fmt::Arguments<'_>) {
         let line = fmt!("{key}:\t{value}\n");

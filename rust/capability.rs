@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Capabilities.
+//!
+//! C header: [`include/linux/capability.h`](srctree/include/linux/capability.h)
+
+use crate::rust::bindings;
+use kernel::prelude::*;
+
+/// A capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Capability {
+    /// Raising one's own priority, or that of others.
+    SysNice = bindings::CAP_SYS_NICE,
+}
+
+/// Returns whether the current task has a capability, and notes that it used it.
+///
+/// C: `capable()`.
+pub fn capable(capability: Capability) -> bool {
+    // SAFETY: May be called by any task with any valid capability.
+    unsafe { bindings::capable(capability as c_int) }
+}
