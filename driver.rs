@@ -20,6 +20,7 @@ use crate::{
         Interrupts, //
     },
     ioctl::{
+        context,
         cs,
         gem,
         query,
@@ -92,6 +93,7 @@ use crate::{
         pci::Aperture,
         shrinker, //
     },
+    sched::Queues,
 };
 use kernel::{
     device::{
@@ -142,10 +144,12 @@ pub(crate) struct RgtData {
     pub(crate) windows: Windows,
     /// What moved.
     pub(crate) moves: MoveStats,
+    /// What goes to the engines goes through them; last, as everything else may have jobs.
+    pub(crate) queues: Queues,
 }
 
 impl RgtData {
-    fn new(managers: &Managers, plain_lru: bool) -> impl PinInit<Self, Error> {
+    fn new(managers: &Managers, queues: Queues, plain_lru: bool) -> impl PinInit<Self, Error> {
         let Managers {
             vram,
             gtt,
@@ -165,6 +169,7 @@ impl RgtData {
             validation <- new_mutex!((), "RgtData::validation"),
             moves: MoveStats::new(),
             windows <- Windows::new(),
+            queues,
         })
     }
 }
@@ -194,8 +199,8 @@ impl drm::Driver for RgtDriver {
         (DRM_RGT_GEM_WAIT, drm_rgt_gem_wait, IOW, RENDER_ALLOW, gem::wait),
         (DRM_RGT_GEM_USERPTR, drm_rgt_gem_userptr, IOWR, RENDER_ALLOW, unimplemented),
         (DRM_RGT_GEM_MADVISE, drm_rgt_gem_madvise, IOWR, RENDER_ALLOW, gem::madvise),
-        (DRM_RGT_CTX_CREATE, drm_rgt_ctx_create, IOWR, RENDER_ALLOW, unimplemented),
-        (DRM_RGT_CTX_DESTROY, drm_rgt_ctx_destroy, IOW, RENDER_ALLOW, unimplemented),
+        (DRM_RGT_CTX_CREATE, drm_rgt_ctx_create, IOWR, RENDER_ALLOW, context::create),
+        (DRM_RGT_CTX_DESTROY, drm_rgt_ctx_destroy, IOW, RENDER_ALLOW, context::destroy),
         (DRM_RGT_VM_CREATE, drm_rgt_vm_create, IOWR, RENDER_ALLOW, vm::create),
         (DRM_RGT_VM_DESTROY, drm_rgt_vm_destroy, IOW, RENDER_ALLOW, vm::destroy),
         (DRM_RGT_VM_BIND, drm_rgt_vm_bind, IOWR, RENDER_ALLOW, vm::bind),
@@ -304,14 +309,16 @@ impl pci::Driver for RgtPciDriver {
         let alloc_flags = params::alloc_flags(pdev.as_ref())?;
 
         let plain_lru = params::plain_lru(pdev.as_ref())?;
+        let job_timeout = params::job_timeout(pdev.as_ref())?;
 
         let gpu = Gpu::new(pdev)?;
         let interrupts = gpu.interrupts(pdev)?;
         let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
         let managers = Managers::new(&gpu, &aperture)?;
 
-        let drm =
-            drm::UnregisteredDevice::<RgtDriver>::new(pdev, RgtData::new(&managers, plain_lru))?;
+        let queues = Queues::new(pdev.as_ref(), &gpu, job_timeout)?;
+        let data = RgtData::new(&managers, queues, plain_lru);
+        let drm = drm::UnregisteredDevice::<RgtDriver>::new(pdev, data)?;
         driver_table::extend(&drm)?;
         debugfs::add_files(&drm);
         ttm::Device::init(&drm, alloc_flags, managers.attach())?;

@@ -9,6 +9,7 @@ use crate::{
     },
     driver::RgtDevice,
     file::RgtFile,
+    hw::abi::class,
     resource_mgr::REGIONS,
     rust::{
         dma_resv::Usage,
@@ -23,18 +24,45 @@ use crate::{
         }, //
     }, //
 };
-use kernel::drm;
+use kernel::{
+    drm,
+    prelude::*, //
+};
 
 /// What a client has in each region.
 type Memory = [MemoryStats; REGIONS.len()];
 
 /// Prints a client's use of the device.
-pub(crate) fn show(_: &RgtDevice<drm::Registered>, file: &drm::File<RgtFile>, out: &FdInfo<'_>) {
+pub(crate) fn show(dev: &RgtDevice<drm::Registered>, file: &drm::File<RgtFile>, out: &FdInfo<'_>) {
     let mut memory = Memory::default();
     for_each_object(file, |object| add(&mut memory, &Bo::from_gem(object)));
 
     for ((_, name), stats) in REGIONS.iter().zip(&memory) {
         out.memory(name, stats);
+    }
+    for (class, name) in [(class::RENDER, c"render"), (class::COPY, c"copy")] {
+        show_engines(dev, file, out, class, name);
+    }
+}
+
+/// Prints what a client took of the engines of a class.
+fn show_engines(
+    dev: &RgtDevice<drm::Registered>,
+    file: &drm::File<RgtFile>,
+    out: &FdInfo<'_>,
+    class: u32,
+    name: &CStr,
+) {
+    let (mut engines, mut busy_ns) = (0, 0);
+    for queue in dev.queues.iter() {
+        let engine = queue.engine();
+        if engine.class() == class {
+            engines += 1;
+            busy_ns += file.inner().usage.of(engine.index());
+        }
+    }
+    if engines != 0 {
+        out.engines(name, engines, busy_ns);
     }
 }
 

@@ -8,6 +8,11 @@ use crate::{
         RgtDriver, //
     },
     hw::Gpu,
+    rust::drm::sched::Priority,
+    sched::{
+        Context,
+        Usage, //
+    },
     vm::{
         Vm,
         VmHandle, //
@@ -19,13 +24,24 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        Arc,
         Mutex, //
     }, //
 };
 
+/// Most contexts of a client, and one.
+const MAX_CONTEXTS: usize = 1024;
+
 /// An open file of the device.
+///
+/// The fields are dropped in this order: a VM waits for the jobs that run in it.
 #[pin_data]
 pub(crate) struct RgtFile {
+    /// A context's number is its index. At 0 is what stands for none.
+    #[pin]
+    contexts: Mutex<KVVec<Option<Arc<Context>>>>,
+    /// What its jobs took of the engines.
+    pub(crate) usage: Arc<Usage>,
     /// A VM's number is its index plus 1. There are never more than the device has spaces.
     #[pin]
     vms: Mutex<KVec<Option<VmHandle>>>,
@@ -34,9 +50,15 @@ pub(crate) struct RgtFile {
 impl drm::file::DriverFile for RgtFile {
     type Driver = RgtDriver;
 
-    fn open(_: &RgtDevice) -> Result<Pin<KBox<Self>>> {
+    fn open(dev: &RgtDevice) -> Result<Pin<KBox<Self>>> {
+        let usage = Usage::new()?;
+        let mut contexts = KVVec::new();
+        contexts.push(Some(Context::none(&dev.queues, &usage)?), GFP_KERNEL)?;
+
         KBox::pin_init(
             pin_init!(Self {
+                contexts <- new_mutex!(contexts, "RgtFile::contexts"),
+                usage,
                 vms <- new_mutex!(KVec::new(), "RgtFile::vms"),
             }),
             GFP_KERNEL,
@@ -45,6 +67,45 @@ impl drm::file::DriverFile for RgtFile {
 }
 
 impl RgtFile {
+    /// Makes a context and returns its number. `ENOSPC` when there are too many.
+    pub(crate) fn create_context(&self, dev: &RgtDevice, priority: Priority) -> Result<u32> {
+        let context = Context::new(&dev.queues, priority, &self.usage)?;
+        let mut contexts = self.contexts.lock();
+
+        let index = match contexts.iter().position(Option::is_none) {
+            Some(index) => {
+                contexts[index] = Some(context);
+                index
+            }
+            None if contexts.len() == MAX_CONTEXTS => return Err(ENOSPC),
+            None => {
+                contexts.push(Some(context), GFP_KERNEL)?;
+                contexts.len() - 1
+            }
+        };
+        Ok(index as u32)
+    }
+
+    /// Takes a context out of the table. `ENOENT` when there is none of this number.
+    pub(crate) fn remove_context(&self, id: u32) -> Result<Arc<Context>> {
+        if id == 0 {
+            return Err(ENOENT);
+        }
+        self.contexts
+            .lock()
+            .get_mut(id as usize)
+            .and_then(Option::take)
+            .ok_or(ENOENT)
+    }
+
+    /// Looks a context up. `ENOENT` when there is none of this number.
+    pub(crate) fn context(&self, id: u32) -> Result<Arc<Context>> {
+        let contexts = self.contexts.lock();
+        let context = contexts.get(id as usize).and_then(Option::as_ref);
+
+        Ok(context.ok_or(ENOENT)?.clone())
+    }
+
     /// Makes a VM and returns its number.
     pub(crate) fn create_vm(&self, dev: &RgtDevice, gpu: &Gpu) -> Result<u32> {
         let vm = VmHandle::new(dev, gpu)?;

@@ -10,16 +10,24 @@ use crate::{
         drm::ttm::AllocFlags, //
     }, //
 };
+use core::ops::RangeInclusive;
 use kernel::{
     device,
     dma::DmaMask,
     page::PAGE_SHIFT,
     prelude::*,
-    sizes::SZ_2M, //
+    sizes::SZ_2M,
+    time::{
+        msecs_to_jiffies,
+        Jiffies, //
+    }, //
 };
 
 /// Fewest DMA address bits that make sense: less than what every PCI device can do.
 const LEAST_DMA_BITS: u32 = 32;
+
+/// Milliseconds that a job may be given.
+const JOB_TIMEOUT_MS: RangeInclusive<u32> = 100..=600_000;
 
 /// Page order of the largest block that the GPU's MMU maps with one entry.
 const BENEFICIAL_ORDER: u8 = (SZ_2M.trailing_zeros() - PAGE_SHIFT as u32) as u8;
@@ -81,6 +89,22 @@ pub(crate) fn alloc_flags(dev: &device::Device<device::Bound>) -> Result<AllocFl
 /// Returns whether BOs are evicted by plain LRU. `EINVAL` for a parameter that makes no sense.
 pub(crate) fn plain_lru(dev: &device::Device) -> Result<bool> {
     Ok(flag(dev, c"lru", module_parameters::lru.value(), 1)? != 0)
+}
+
+/// Returns for how long a job may be at an engine. `EINVAL` for a parameter that makes no sense.
+pub(crate) fn job_timeout(dev: &device::Device) -> Result<Jiffies> {
+    let ms = module_parameters::job_timeout_ms.value();
+    if !JOB_TIMEOUT_MS.contains(&ms) {
+        dev_err!(
+            dev,
+            "job_timeout_ms={} is not from {} to {}\n",
+            ms,
+            JOB_TIMEOUT_MS.start(),
+            JOB_TIMEOUT_MS.end()
+        );
+        return Err(EINVAL);
+    }
+    Ok(msecs_to_jiffies(ms))
 }
 
 /// Checks that a parameter is not above the last of its values.

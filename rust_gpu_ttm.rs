@@ -53,5 +53,9 @@ kernel::module_pci_driver! {
             default: 1024,
             description: "Rate at which evicted BOs come back, in MiB/s: 0 never, default 1024",
         },
+        job_timeout_ms: u32 {
+            default: 10000,
+            description: "Milliseconds that a job may take before its engine is reset, 100 to 600000, default 10000",
+        },
     },
 }

@@ -2,7 +2,7 @@
 
 //! Clearing and copying of BOs by the copy engines.
 //!
-//! A migration is one job or several of the same engine. The last one's fence stands for all of
+//! A migration is one job or several of the same queue. The last one's fence stands for all of
 //! them.
 
 use super::window::{
@@ -14,11 +14,12 @@ use crate::{
     hw::{
         Body,
         DeferredUnmaps,
-        Dependency,
-        Engine,
+        EndHook,
         Gpu,
         OnEnd,
+        Outcome,
         PacketBuffer,
+        Reset,
         MAX_PACKET_DWORDS, //
     },
     resource_mgr::{
@@ -28,6 +29,10 @@ use crate::{
     rust::{
         dma_fence::Fence,
         gpu::buddy::Clearing, //
+    },
+    sched::{
+        Dependencies,
+        Queue, //
     }, //
 };
 use kernel::{
@@ -59,8 +64,10 @@ pub(super) enum Direction {
 /// Dropping it before [`Self::finish`] waits for what was submitted: its memory is given to others.
 pub(super) struct Migration<'a> {
     gpu: &'a Gpu,
-    engine: &'a Arc<Engine>,
-    dependencies: KVVec<Dependency>,
+    queue: &'a Queue,
+    dependencies: Dependencies,
+    /// It reads memory that does not survive a reset of the device.
+    reads_card: bool,
     lost: Arc<AtomicFlag>,
     packets: PacketBuffer,
     clearing: Option<Clearing>,
@@ -73,11 +80,13 @@ struct End {
     /// To be told that it is the last one of a clear and that all of them are done.
     clearing: Option<Clearing>,
     unmaps: Option<DeferredUnmaps>,
+    reads_card: bool,
+    tried_again: bool,
 }
 
 impl OnEnd for End {
-    fn on_end(&mut self, result: Result) -> Result {
-        if result.is_err() {
+    fn on_end(&mut self, outcome: &Outcome) -> Result {
+        if outcome.result.is_err() {
             self.lost.store(true, Relaxed);
         }
         if let Some(clearing) = &self.clearing {
@@ -88,7 +97,17 @@ impl OnEnd for End {
         if let Some(unmaps) = &mut self.unmaps {
             unmaps.run();
         }
-        result
+        outcome.result
+    }
+
+    fn is_cancelled(&self, reset: Reset) -> bool {
+        // Whatever it has done of the rest, it can do once more.
+        matches!(reset, Reset::Device { .. }) && self.reads_card
+    }
+
+    fn try_again(&mut self) -> bool {
+        // There is nothing wrong with the job itself.
+        !core::mem::replace(&mut self.tried_again, true)
     }
 }
 
@@ -100,14 +119,15 @@ impl<'a> Migration<'a> {
     /// its fence signals.
     pub(super) fn new(
         gpu: &'a Gpu,
-        engine: &'a Arc<Engine>,
-        dependencies: KVVec<Dependency>,
+        queue: &'a Queue,
+        dependencies: Dependencies,
         lost: &Arc<AtomicFlag>,
     ) -> Self {
         Self {
             gpu,
-            engine,
+            queue,
             dependencies,
+            reads_card: false,
             lost: lost.clone(),
             packets: PacketBuffer::new(),
             clearing: None,
@@ -129,6 +149,7 @@ impl<'a> Migration<'a> {
     pub(super) fn copy_on_card(&mut self, from: OnCard<'_>, to: OnCard<'_>) -> Result {
         let mut start = 0;
 
+        self.reads_card = true;
         for extent in to.extents() {
             let end = start + extent.size;
             for_each_part(from.extents(), start..end, |at, offset, size| {
@@ -151,6 +172,7 @@ impl<'a> Migration<'a> {
     ) -> Result {
         let mut start = 0;
 
+        self.reads_card = direction == Direction::ToPages;
         for chunk in pages.chunks(WINDOW_PAGES) {
             let mut window = windows.take()?;
             let end = start + (chunk.len() * PAGE_SIZE) as u64;
@@ -191,24 +213,20 @@ impl<'a> Migration<'a> {
             return Ok(());
         }
         let packets = core::mem::replace(&mut self.packets, PacketBuffer::new());
-        let fence = self.engine.new_fence()?;
-        let end = KBox::new(
-            End {
-                lost: self.lost.clone(),
-                clearing: self.clearing.take(),
-                unmaps,
-            },
-            GFP_KERNEL,
-        )?;
-        self.last = Some(self.engine.submit(
+        let end = EndHook::new(End {
+            lost: self.lost.clone(),
+            clearing: self.clearing.take(),
+            unmaps,
+            reads_card: self.reads_card,
+            tried_again: false,
+        })?;
+        self.last = Some(self.queue.submit_kernel(
+            Body::packets(packets)?,
             &self.dependencies,
-            Body::Packets(&packets),
-            fence,
-            Some(end),
-            false,
+            end,
         )?);
-        // The engine does what follows after this.
-        self.dependencies.clear();
+        // What follows comes after this.
+        self.dependencies = Dependencies::new();
         Ok(())
     }
 
@@ -223,7 +241,7 @@ impl<'a> Migration<'a> {
 impl Drop for Migration<'_> {
     fn drop(&mut self) {
         if let Some(last) = self.last.take() {
-            // The watchdog ends the job if the engine does not.
+            // The scheduler ends the job if the engine does not.
             let _ = last.wait(false, Jiffies::MAX);
         }
     }

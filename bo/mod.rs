@@ -38,8 +38,7 @@ pub(crate) use self::{
     validate::{
         check_content,
         eviction_valuable,
-        validate,
-        wait_moved, //
+        validate, //
     },
     window::Windows, //
 };

@@ -144,11 +144,14 @@ fn copy(
 /// Begins a migration of a BO behind all of its fences up to `usage`.
 ///
 /// Those of the BOs whose place it gets are among them: TTM puts them on the reservation.
-fn begin<'a>(gpu: &'a Gpu, mv: &mut Move<'_, BoData>, usage: Usage) -> Result<Migration<'a>> {
-    let engine = gpu.copy_engine();
-    let mut dependencies = Dependencies::new(gpu, engine);
+fn begin<'gpu, 'bo: 'gpu>(
+    gpu: &'gpu Gpu,
+    mv: &mut Move<'bo, BoData>,
+    usage: Usage,
+) -> Result<Migration<'gpu>> {
+    let queue = mv.bo.bo().device().queues.copy();
+    let mut dependencies = Dependencies::new();
 
     dependencies.add(&mv.bo.locked_resv(), usage)?;
-    let dependencies = dependencies.wait_foreign(mv.ctx.interruptible())?;
-    Ok(Migration::new(gpu, engine, dependencies, &mv.bo.lost))
+    Ok(Migration::new(gpu, queue, dependencies, &mv.bo.lost))
 }

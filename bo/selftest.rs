@@ -10,6 +10,7 @@ use crate::{
     driver::RgtDevice,
     hw::{
         Body,
+        EndHook,
         Engine,
         Gpu,
         PacketBuffer, //
@@ -21,6 +22,10 @@ use crate::{
         MemType,
         Place,
         PlaceFlags, //
+    },
+    sched::{
+        Dependencies,
+        Queue, //
     }, //
 };
 use core::ops::Range;
@@ -31,7 +36,6 @@ use kernel::{
     },
     page::PAGE_SIZE,
     prelude::*,
-    sync::Arc,
     time::Jiffies, //
 };
 
@@ -44,7 +48,7 @@ const SIZE: usize = 2 * PAGE_SIZE;
 /// arrives.
 ///
 /// For a GPU that does not run jobs of others yet, or not any more. Takes no longer than the
-/// watchdog lets a job take.
+/// scheduler lets a job take.
 ///
 /// # Errors
 ///
@@ -65,9 +69,10 @@ pub(crate) fn run(dev: &RgtDevice, bound: &Device<Bound>, gpu: &Gpu) -> Result {
         )?,
     };
 
-    for engine in gpu.engines() {
+    for queue in dev.queues.iter() {
+        let engine = queue.engine();
         for way in [Way::ToPages, Way::ToVram] {
-            test.copy(engine, way)
+            test.copy(queue, way)
                 .and_then(|()| test.compare(engine, way))
                 .inspect_err(|err| {
                     dev_err!(
@@ -117,7 +122,8 @@ impl<'a> Test<'a> {
     }
 
     /// Has an engine copy a pattern of its own.
-    fn copy(&self, engine: &Arc<Engine>, way: Way) -> Result {
+    fn copy(&self, queue: &Queue, way: Way) -> Result {
+        let engine = queue.engine();
         let (from, to) = self.ends(way);
         for at in offsets() {
             from.write(at, &pattern(engine, way, at))?;
@@ -140,17 +146,17 @@ impl<'a> Test<'a> {
             Way::ToPages => packets.copy(vram, pages, SIZE as u64)?,
             Way::ToVram => packets.copy(pages, vram, SIZE as u64)?,
         }
-        let fence = engine.new_fence()?;
-        let fence = engine.submit(&[], Body::Packets(&packets), fence, None, false)?;
+        let body = Body::packets(packets)?;
+        let fence = queue.submit_kernel(body, &Dependencies::new(), EndHook::none())?;
         window.used_by(&fence);
 
-        // The watchdog ends the job if the engine does not.
+        // The scheduler ends the job if the engine does not.
         fence.wait(false, Jiffies::MAX)?;
         fence.status().unwrap_or(Err(EIO))
     }
 
     /// Looks at what arrived.
-    fn compare(&self, engine: &Arc<Engine>, way: Way) -> Result {
+    fn compare(&self, engine: &Engine, way: Way) -> Result {
         let (_, to) = self.ends(way);
         for at in offsets() {
             if to.read::<u32>(at)? != pattern(engine, way, at) {
@@ -167,7 +173,7 @@ fn offsets() -> core::iter::StepBy<Range<usize>> {
 }
 
 /// What the word at an offset is: no two words, engines or ways have the same.
-fn pattern(engine: &Arc<Engine>, way: Way, at: usize) -> u32 {
+fn pattern(engine: &Engine, way: Way, at: usize) -> u32 {
     const GOLDEN: u32 = 0x9e37_79b1;
     let number = (engine.index() * 2 + way as u32) * SIZE as u32 + at as u32;
 

@@ -31,8 +31,7 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::atomic::Relaxed,
-    time::Jiffies, //
+    sync::atomic::Relaxed, //
 };
 
 /// BOs in VRAM whose uses do not justify that: they are evicted first.
@@ -42,7 +41,7 @@ const HOT: Priority = Priority::new::<1>();
 
 /// Brings a BO to where its user can reach it, and makes it the last to be evicted.
 ///
-/// The move may be under way when this returns, see [`wait_moved()`].
+/// The move may be under way when this returns: its fence is on the reservation.
 ///
 /// Returns `EINVAL` when the BO has no such place, `ENOSPC` when no place has room, `ENOMEM` when
 /// the system has no memory, `EIO` when its content was lost, `EFAULT` when that is not needed.
@@ -65,14 +64,6 @@ pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx
     trace::validated(bo, user, done.map(drop));
     bo.touch_as(done?);
     Ok(())
-}
-
-/// Waits until a BO is where its last validation has put it.
-///
-/// Returns `ERESTARTSYS` when interrupted, `EIO` when its content was lost on the way.
-pub(crate) fn wait_moved(bo: &Reserved<'_>) -> Result {
-    bo.resv().wait(Usage::Kernel, true, Jiffies::MAX)?;
-    check_content(bo)
 }
 
 /// `EFAULT` if the content of a BO is not needed, `EIO` if what it holds is not its content.

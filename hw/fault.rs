@@ -4,6 +4,12 @@
 
 use kernel::{
     device::Device,
+    fmt::{
+        Display,
+        Formatter,
+        Result as FmtResult,
+        Write, //
+    },
     new_mutex,
     prelude::*,
     sync::{
@@ -30,8 +36,6 @@ use super::{
     regs::Regs, //
 };
 
-const WORD_BITS: usize = u64::BITS as usize;
-
 /// The device's queue of fault records, and what is known from those taken out of it.
 #[pin_data]
 pub(super) struct Faults {
@@ -41,34 +45,54 @@ pub(super) struct Faults {
 }
 
 struct Known {
-    /// Jobs that faulted and are still pending, for each engine a bit a slot.
-    jobs: [[u64; MAX_JOBS.div_ceil(WORD_BITS)]; MAX_ENGINES as usize],
+    /// The first fault of each job that is pending, by its slot, of one engine after the other.
+    jobs: KVec<Option<Fault>>,
     /// Engines whose ring faulted, a bit an engine.
     rings: u32,
+    /// The last one of all.
+    last: Option<Record>,
     limit: Limit,
 }
 
+/// What an engine could not do.
+#[derive(Clone, Copy)]
+pub(crate) struct Fault {
+    /// The engine.
+    pub(crate) engine: u32,
+    /// The address space, as the device numbers them.
+    pub(crate) space: u32,
+    /// One of [`ACCESS_READ`], [`ACCESS_WRITE`], [`ACCESS_FETCH`].
+    pub(crate) access: u32,
+    /// Why, see [`fault`](super::abi::fault).
+    pub(crate) reason: u32,
+    /// GPU virtual address.
+    pub(crate) address: u64,
+}
+
 /// A record.
+#[derive(Clone, Copy)]
 struct Record {
-    engine: u32,
-    space: u32,
-    access: u32,
-    reason: u32,
-    address: u64,
+    fault: Fault,
     tag: u64,
 }
 
 impl Faults {
     /// Nothing is known.
-    pub(super) fn new(dev: &Device) -> impl PinInit<Self> + use<'_> {
-        pin_init!(Self {
+    pub(super) fn new(dev: &Device) -> Result<impl PinInit<Self> + use<'_>> {
+        let slots = MAX_ENGINES as usize * MAX_JOBS;
+        let mut jobs = KVec::with_capacity(slots, GFP_KERNEL)?;
+        for _ in 0..slots {
+            jobs.push(None, GFP_KERNEL)?;
+        }
+        Ok(pin_init!(Self {
             dev: dev.into(),
             known <- new_mutex!(Known {
-                jobs: [[0; _]; _],
+                jobs,
                 rings: 0,
+                last: None,
                 limit: Limit::new(),
             }, "Faults::known"),
-        })
+        }))
     }
 
     /// Takes all records that the device has now.
@@ -89,15 +113,17 @@ impl Faults {
         }
     }
 
-    /// Whether job `seqno` of `engine` faulted; forgets it.
-    pub(super) fn take_job(&self, engine: u32, seqno: u64) -> bool {
-        let mut known = self.known.lock();
-        let Some((word, bit)) = known.job(engine, seqno) else {
-            return false;
-        };
-        let found = *word & bit != 0;
-        *word &= !bit;
-        found
+    /// The first fault of job `seqno` of `engine`, if there was one; forgets it.
+    pub(super) fn take_job(&self, engine: u32, seqno: u64) -> Option<Fault> {
+        self.known.lock().job(engine, seqno)?.take()
+    }
+
+    /// Writes the last one.
+    pub(super) fn describe(&self, out: &mut dyn Write) -> FmtResult {
+        match &self.known.lock().last {
+            Some(record) => out.write_fmt(fmt!("last fault: {record}\n")),
+            None => Ok(()),
+        }
     }
 
     /// Engines whose ring faulted, a bit an engine.
@@ -115,22 +141,21 @@ impl Faults {
 }
 
 impl Known {
-    fn job(&mut self, engine: u32, seqno: u64) -> Option<(&mut u64, u64)> {
+    fn job(&mut self, engine: u32, seqno: u64) -> Option<&mut Option<Fault>> {
         let slot = (seqno % MAX_JOBS as u64) as usize;
-        let word = self
-            .jobs
-            .get_mut(engine as usize)?
-            .get_mut(slot / WORD_BITS)?;
-        Some((word, 1 << (slot % WORD_BITS)))
+        self.jobs.get_mut(engine as usize * MAX_JOBS + slot)
     }
 
     fn note(&mut self, record: &Record) {
-        if record.tag != 0 {
-            if let Some((word, bit)) = self.job(record.engine, record.tag) {
-                *word |= bit;
-            }
-        } else if record.engine < MAX_ENGINES {
-            self.rings |= 1 << record.engine;
+        self.last = Some(*record);
+        let engine = record.fault.engine;
+        if engine >= MAX_ENGINES {
+            return;
+        }
+        if record.tag == 0 {
+            self.rings |= 1 << engine;
+        } else if let Some(known) = self.job(engine, record.tag) {
+            known.get_or_insert(record.fault);
         }
     }
 }
@@ -140,30 +165,38 @@ impl Record {
     fn read(regs: &Regs) -> Self {
         let info = regs.read(FAULT_INFO);
         Self {
-            engine: info >> ENGINE_SHIFT & 0xff,
-            space: info >> AS_SHIFT & 0xff,
-            access: info >> ACCESS_SHIFT & 0xf,
-            reason: info >> REASON_SHIFT & 0xff,
-            address: regs.read64(FAULT_ADDR_LO),
+            fault: Fault {
+                engine: info >> ENGINE_SHIFT & 0xff,
+                space: info >> AS_SHIFT & 0xff,
+                access: info >> ACCESS_SHIFT & 0xf,
+                reason: info >> REASON_SHIFT & 0xff,
+                address: regs.read64(FAULT_ADDR_LO),
+            },
             tag: regs.read64(FAULT_TAG_LO),
         }
     }
 
     fn report(&self, dev: &Device) {
-        dev_warn!(
-            dev,
-            "engine {} job {}: {} at {:#x} in address space {}: {}\n",
-            self.engine,
+        dev_warn!(dev, "{}\n", self);
+    }
+}
+
+impl Display for Record {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        write!(
+            f,
+            "engine {} job {}: {} at {:#x} in address space {}: {}",
+            self.fault.engine,
             self.tag,
-            match self.access {
+            match self.fault.access {
                 ACCESS_READ => "read",
                 ACCESS_WRITE => "write",
                 ACCESS_FETCH => "fetch",
                 _ => "unknown access",
             },
-            self.address,
-            self.space,
-            match self.reason {
+            self.fault.address,
+            self.fault.space,
+            match self.fault.reason {
                 NOT_PRESENT => "not present",
                 NOT_WRITABLE => "not writable",
                 BAD_ENTRY => "bad page-table entry",
@@ -173,7 +206,7 @@ impl Record {
                 MISALIGNED => "misaligned",
                 _ => "unknown reason",
             }
-        );
+        )
     }
 }
 

@@ -37,6 +37,11 @@ pub(crate) struct Interrupts<'a> {
     _handlers: MsixHandlers<'a, Handler>,
 }
 
+/// The mask of the interrupts of a device with some number of engines.
+pub(super) fn vectors(engines: usize) -> u32 {
+    (1 << (VECTOR_ENGINE0 as usize + engines)) - 1
+}
+
 enum Handler {
     Fault {
         shared: Arc<Shared>,
@@ -73,9 +78,8 @@ impl<'a> Interrupts<'a> {
             handlers.push((*name, handler), GFP_KERNEL)?;
         }
 
-        let vectors = handlers.len();
         let handlers = MsixHandlers::new(pdev, handlers)?;
-        regs.write(INT_ENABLE, (1 << vectors) - 1);
+        regs.write(INT_ENABLE, vectors(engines.len()));
         Ok(Self {
             regs,
             _handlers: handlers,

@@ -14,6 +14,7 @@ mod info;
 mod irq;
 mod mmu;
 mod regs;
+mod reset;
 
 use core::ops::Range;
 use kernel::{
@@ -32,29 +33,33 @@ use self::{
     mmu::Mmu,
     regs::Regs, //
 };
-use crate::rust::{
-    devres::BoundDevice,
-    dma_fence::Fence, //
-};
+use crate::rust::devres::BoundDevice;
 
 pub(crate) use self::{
     engine::{
         Body,
-        Dependency,
+        EndHook,
         Engine,
         Ib,
         OnEnd,
+        Outcome,
         PacketBuffer,
+        Reset,
+        VramGeneration,
+        CREDITS,
         MAX_IBS,
         MAX_PACKET_DWORDS, //
     },
+    fault::Fault,
     info::Info,
     irq::Interrupts,
     mmu::{
         Backing,
+        DeferredMaps,
         DeferredUnmaps,
         SpaceId, //
-    }, //
+    },
+    reset::Resetter, //
 };
 
 /// A GPU.
@@ -67,6 +72,7 @@ pub(crate) struct Gpu {
     mmu: Arc<Mmu>,
     shared: Arc<Shared>,
     engines: KVec<Arc<Engine>>,
+    resetter: Arc<Resetter>,
 }
 
 impl Gpu {
@@ -85,18 +91,20 @@ impl Gpu {
 
         let bound = BoundDevice::new(dev)?;
         let mmu = Mmu::new(regs.clone(), bound.clone(), &info)?;
-        let shared = Shared::new(dev, &bound, regs.clone(), &mmu)?;
+        let shared = Shared::new(dev, regs.clone())?;
         let mut engines = KVec::with_capacity(info.engines as usize, GFP_KERNEL)?;
         for index in 0..info.engines {
             engines.push(Engine::new(index, &shared, &bound, &mmu)?, GFP_KERNEL)?;
         }
 
+        let resetter = Resetter::new(&mmu, &shared, &engines)?;
         let this = Self {
             regs,
             info,
             mmu,
             shared,
             engines,
+            resetter,
         };
         this.mmu.start();
         for engine in &this.engines {
@@ -130,29 +138,14 @@ impl Gpu {
         &self.engines
     }
 
-    /// The engine to copy with: the one with the fewest jobs of that class, or else the first of
-    /// all.
-    pub(crate) fn copy_engine(&self) -> &Arc<Engine> {
-        self.engines
-            .iter()
-            .filter(|engine| engine.class() == abi::class::COPY)
-            .min_by_key(|engine| engine.load())
-            // PANIC: `Info::read()` made sure that there is an engine.
-            .unwrap_or(&self.engines[0])
+    /// What resets the device and its engines.
+    pub(crate) fn resetter(&self) -> &Arc<Resetter> {
+        &self.resetter
     }
 
-    /// What has to be done so that a job of `on` starts after `fence`.
-    pub(crate) fn dependency(&self, fence: &Fence, on: &Engine) -> Dependency {
-        if fence.is_signaled() || on.owns(fence) {
-            return Dependency::None;
-        }
-        self.engines
-            .iter()
-            .find(|engine| engine.owns(fence))
-            .map_or(Dependency::Foreign, |engine| Dependency::Engine {
-                engine: engine.index(),
-                seqno: fence.seqno(),
-            })
+    /// The number that changes when VRAM loses its content.
+    pub(crate) fn vram_generation(&self) -> &VramGeneration {
+        &self.shared.vram
     }
 
     /// Finds an address space and makes it an empty one.
@@ -213,6 +206,11 @@ impl Gpu {
         self.mmu.flush(id, va);
     }
 
+    /// Makes room to note what is to be mapped later.
+    pub(crate) fn deferred_maps(&self) -> DeferredMaps {
+        DeferredMaps::new(&self.mmu)
+    }
+
     /// Makes room to note what is to be unmapped later.
     pub(crate) fn deferred_unmaps(&self) -> DeferredUnmaps {
         DeferredUnmaps::new(&self.mmu)
@@ -257,5 +255,7 @@ impl Drop for Gpu {
             engine.stop();
         }
         self.regs.reset();
+        // What there is left to do with it has no effect.
+        self.mmu.stop();
     }
 }

@@ -6,6 +6,7 @@ use super::{
     flags,
     gem::lookup,
     reserved,
+    sync,
     user_array,
     Device,
     File, //
@@ -17,16 +18,19 @@ use crate::{
         Ib,
         MAX_IBS, //
     },
-    rust::bindings::{
-        drm_rgt_cs,
-        drm_rgt_cs_bo,
-        drm_rgt_cs_ib,
-        DRM_RGT_CS_BO_NO_IMPLICIT,
-        DRM_RGT_CS_BO_WRITE, //
+    rust::{
+        bindings::{
+            drm_rgt_cs,
+            drm_rgt_cs_bo,
+            drm_rgt_cs_ib,
+            DRM_RGT_CS_BO_NO_IMPLICIT,
+            DRM_RGT_CS_BO_WRITE, //
+        },
+        drm::file::client_id, //
     },
     sched::{
-        Job,
-        JobBo, //
+        JobBo,
+        Submission, //
     }, //
 };
 use kernel::prelude::*;
@@ -38,21 +42,21 @@ const MAX_BOS: usize = 4096;
 pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) -> Result<u32> {
     reserved(&[args.extensions])?;
     flags(args.flags, 0)?;
-    if args.ctx_id != 0 || args.in_sync_count != 0 || args.out_sync_count != 0 {
-        return Err(EOPNOTSUPP);
-    }
     let engine = gpu.engine(args.engine).ok_or(EINVAL)?;
+    let context = file.inner().context(args.ctx_id)?;
     let vm = file.inner().vm(args.vm_id)?;
-    let ibs = ibs(args)?;
-    let bos = bos(args, file)?;
 
-    Job {
+    Submission {
         dev,
         gpu,
-        vm: &vm,
+        context: &context,
+        client: client_id(file),
         engine,
-        ibs: &ibs,
-        bos: &bos,
+        vm: &vm,
+        ibs: ibs(args)?,
+        bos: &bos(args, file)?,
+        waits: sync::waits(file, args.in_syncs, args.in_sync_count)?,
+        signals: sync::signals(file, args.out_syncs, args.out_sync_count)?,
     }
     .submit()?;
     Ok(0)

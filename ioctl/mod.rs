@@ -4,9 +4,11 @@
 //!
 //! One file a group of calls. What they check and return is in `docs/uapi.md`.
 
+pub(crate) mod context;
 pub(crate) mod cs;
 pub(crate) mod gem;
 pub(crate) mod query;
+mod sync;
 pub(crate) mod unimplemented;
 pub(crate) mod vm;
 

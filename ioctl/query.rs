@@ -17,9 +17,22 @@ use crate::{
     rust::bindings::{
         drm_rgt_engine,
         drm_rgt_query,
+        drm_rgt_query_context,
         drm_rgt_query_device,
         drm_rgt_query_list,
         drm_rgt_region,
+        DRM_RGT_CAUSE_DEVICE_LOST,
+        DRM_RGT_CAUSE_FAULT,
+        DRM_RGT_CAUSE_HANG,
+        DRM_RGT_CAUSE_NONE,
+        DRM_RGT_CAUSE_VRAM_LOST,
+        DRM_RGT_CONTEXT_GOOD,
+        DRM_RGT_CONTEXT_GUILTY,
+        DRM_RGT_CONTEXT_INNOCENT,
+        DRM_RGT_FAULT_FETCH,
+        DRM_RGT_FAULT_READ,
+        DRM_RGT_FAULT_WRITE,
+        DRM_RGT_QUERY_CONTEXT,
         DRM_RGT_QUERY_DEVICE,
         DRM_RGT_QUERY_ENGINES,
         DRM_RGT_QUERY_REGIONS,
@@ -27,6 +40,10 @@ use crate::{
         DRM_RGT_REGION_SCRATCHPAD,
         DRM_RGT_REGION_SYSTEM,
         DRM_RGT_REGION_VRAM, //
+    },
+    sched::{
+        Cause,
+        Verdict, //
     },
     vm::VA_RANGE, //
 };
@@ -37,13 +54,17 @@ use kernel::{
 };
 
 /// Answers a query.
-pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, _: &File) -> Result<u32> {
-    reserved(&[args.arg.into(), args.extensions])?;
+pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &File) -> Result<u32> {
+    reserved(&[args.extensions])?;
+    if args.query != DRM_RGT_QUERY_CONTEXT {
+        reserved(&[args.arg.into()])?;
+    }
 
     let answer = match args.query {
         DRM_RGT_QUERY_DEVICE => device(gpu)?,
         DRM_RGT_QUERY_REGIONS => list(&regions(dev)?)?,
         DRM_RGT_QUERY_ENGINES => engines(gpu)?,
+        DRM_RGT_QUERY_CONTEXT => context(&file.inner().context(args.arg)?.verdict())?,
         _ => return Err(EINVAL),
     };
 
@@ -70,10 +91,38 @@ fn device(gpu: &Gpu) -> Result<KVec<u8>> {
         max_ib_dwords: abi::limits::IB_MAX_DWORDS,
         max_ibs: MAX_IBS as u32,
         reset_count: gpu.reset_count().into(),
-        // Nothing resets the device yet.
-        vram_generation: 1,
+        vram_generation: gpu.vram_generation().get(),
     };
 
+    bytes_of(&answer)
+}
+
+fn context(verdict: &Verdict) -> Result<KVec<u8>> {
+    let mut answer = drm_rgt_query_context {
+        reset_count: verdict.resets,
+        ..Default::default()
+    };
+    (answer.status, answer.cause) = match verdict.cause {
+        None => (DRM_RGT_CONTEXT_GOOD, DRM_RGT_CAUSE_NONE),
+        Some(Cause::Hang) => (DRM_RGT_CONTEXT_GUILTY, DRM_RGT_CAUSE_HANG),
+        Some(Cause::Fault(_)) => (DRM_RGT_CONTEXT_GUILTY, DRM_RGT_CAUSE_FAULT),
+        Some(Cause::VramLost) => (DRM_RGT_CONTEXT_INNOCENT, DRM_RGT_CAUSE_VRAM_LOST),
+        Some(Cause::DeviceLost) => (DRM_RGT_CONTEXT_INNOCENT, DRM_RGT_CAUSE_DEVICE_LOST),
+    };
+    if let Some(Cause::Fault(fault)) = verdict.cause {
+        answer.fault_address = fault.address;
+        answer.fault_engine = fault.engine;
+        answer.fault_access = match fault.access {
+            abi::fault::ACCESS_WRITE => DRM_RGT_FAULT_WRITE,
+            abi::fault::ACCESS_FETCH => DRM_RGT_FAULT_FETCH,
+            _ => DRM_RGT_FAULT_READ,
+        };
+    }
+
+    bytes_of(&answer)
+}
+
+fn bytes_of<T: AsBytes>(answer: &T) -> Result<KVec<u8>> {
     let mut bytes = KVec::new();
     bytes.extend_from_slice(answer.as_bytes(), GFP_KERNEL)?;
     Ok(bytes)

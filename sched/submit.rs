@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From a job's description to the ring.
+//! From a job's description to its entity.
 
-use super::deps::Dependencies;
+use super::{
+    context::Context,
+    job::{
+        Job,
+        Owner,
+        Work, //
+    },
+    state::Verdicts, //
+};
 use crate::{
     bo::{
         validate,
@@ -26,11 +34,13 @@ use crate::{
                 ExecFlags,
                 ExecLocks, //
             },
+            syncobj::OutSync,
             ttm::OperationCtx, //
         }, //
     },
     vm::{
         rebind,
+        Binds,
         Vm, //
     }, //
 };
@@ -56,28 +66,61 @@ pub(crate) struct JobBo {
     pub(crate) implicit: bool,
 }
 
-/// A job.
-pub(crate) struct Job<'a> {
+impl JobBo {
+    /// What the job waits for: a writer for readers, a reader for writers only.
+    fn waits_for(&self) -> Usage {
+        match (self.implicit, self.write) {
+            (false, _) => Usage::Kernel,
+            (true, true) => Usage::Read,
+            (true, false) => Usage::Write,
+        }
+    }
+
+    /// What the job is to others.
+    fn usage(&self) -> Usage {
+        match (self.implicit, self.write) {
+            (false, _) => Usage::Bookkeep,
+            (true, true) => Usage::Write,
+            (true, false) => Usage::Read,
+        }
+    }
+}
+
+/// A job that is being submitted.
+pub(crate) struct Submission<'a> {
     /// The device.
     pub(crate) dev: &'a RgtDevice,
     /// Its GPU.
     pub(crate) gpu: &'a Gpu,
-    /// The VM that it runs in.
-    pub(crate) vm: &'a Vm,
+    /// The context that the job belongs to.
+    pub(crate) context: &'a Context,
+    /// The client.
+    pub(crate) client: u64,
     /// The engine that it runs on.
     pub(crate) engine: &'a Arc<Engine>,
+    /// The VM that it runs in.
+    pub(crate) vm: &'a Vm,
     /// Its indirect buffers.
-    pub(crate) ibs: &'a [Ib],
+    pub(crate) ibs: KVec<Ib>,
     /// The BOs that it uses.
     pub(crate) bos: &'a [JobBo],
+    /// What it waits for besides.
+    pub(crate) waits: KVVec<ARef<Fence>>,
+    /// Where its fence is put besides.
+    pub(crate) signals: KVVec<OutSync>,
 }
 
-impl Job<'_> {
-    /// Submits the job. Returns its fence, which is on the reservations of its BOs.
+impl Submission<'_> {
+    /// Submits the job. Its fence is on the reservations of its BOs then.
     ///
     /// `EINVAL` for a BO that is twice in the list or that jobs cannot use, `ENOENT` when the VM is
-    /// closed, `ENOSPC` or `ENOMEM` when there is no room, `ENODEV` when the GPU is dead.
-    pub(crate) fn submit(&self) -> Result<ARef<Fence>> {
+    /// closed, `ENOSPC` or `ENOMEM` when there is no room, `ECANCELED` when the context takes no
+    /// jobs any more, `ENODEV` when the GPU is dead. Nothing was submitted then.
+    pub(crate) fn submit(self) -> Result<ARef<Fence>> {
+        self.context.state.check()?;
+        if self.engine.is_dead() {
+            return Err(ENODEV);
+        }
         let mut exec = Exec::new(
             ExecFlags {
                 interruptible: true,
@@ -86,17 +129,17 @@ impl Job<'_> {
             self.bos.len() as u32 + 1,
         )?;
 
-        self.lock_all(&mut exec).map_err(|err| match err {
+        let binds = self.lock_all(&mut exec).map_err(|err| match err {
             EALREADY => EINVAL,
             err => err,
         })?;
-        self.queue(&exec)
+        self.queue(&exec, binds)
     }
 
     /// Locks and validates, at first along with other jobs. If there is no room then alone: jobs
     /// that come now wait, and those that hold room, and BOs that are being destroyed, come to
     /// their end.
-    fn lock_all(&self, exec: &mut Exec) -> Result {
+    fn lock_all(&self, exec: &mut Exec) -> Result<Option<Binds>> {
         drop(self.dev.validation.lock());
         let first = exec.until_all_locked(|locks| self.lock(locks));
         if !matches!(first, Err(ENOSPC | ENOMEM)) {
@@ -116,7 +159,7 @@ impl Job<'_> {
     }
 
     /// Locks all that the job uses and brings it to where the GPU sees it.
-    fn lock(&self, locks: &mut ExecLocks<'_>) -> Result {
+    fn lock(&self, locks: &mut ExecLocks<'_>) -> Result<Option<Binds>> {
         let mut ctx = OperationCtx::new(true);
 
         self.vm.lock_resv(locks)?;
@@ -130,49 +173,71 @@ impl Job<'_> {
         rebind(self.vm, self.gpu, locks, &mut ctx)
     }
 
-    /// Puts the job on the ring and its fence on the reservations.
-    fn queue(&self, exec: &Exec) -> Result<ARef<Fence>> {
-        let fence = self.engine.new_fence()?;
-        let mut deps = Dependencies::new(self.gpu, self.engine);
+    /// Puts the job into its entity, behind the page-table entries that it needs, and its fence on
+    /// the reservations.
+    fn queue(self, exec: &Exec, binds: Option<Binds>) -> Result<ARef<Fence>> {
+        let engine = self.engine;
+        let state = &self.context.state;
+        let entity = self.context.entity(engine.index()).ok_or(EINVAL)?;
 
+        // One for the entries and one for the job.
         let vm_resv = exec.locked_resv(self.vm.resv())?;
-        deps.add(vm_resv, Usage::Kernel)?;
-        let mut vm_slot = vm_resv.reserve_fences(1)?;
-
+        let mut vm_slots = vm_resv.reserve_fences(2)?;
         let mut slots = KVVec::with_capacity(self.bos.len(), GFP_KERNEL)?;
+        let mut lost = KVVec::new();
         for job_bo in self.bos {
             let resv = exec.resv_of(job_bo.bo.as_gem())?;
-            // A writer waits for readers, a reader for writers only.
-            deps.add(
-                resv,
-                match (job_bo.implicit, job_bo.write) {
-                    (false, _) => Usage::Kernel,
-                    (true, true) => Usage::Read,
-                    (true, false) => Usage::Write,
-                },
-            )?;
-            slots.push(resv.reserve_fences(1)?, GFP_KERNEL)?;
+            slots.push(resv.reserve_fences(2)?, GFP_KERNEL)?;
+            if !resv.test_signaled(Usage::Kernel) {
+                lost.push(job_bo.bo.lost.clone(), GFP_KERNEL)?;
+            }
         }
-        let deps = deps.wait_foreign(true)?;
 
-        let body = Body::Indirect {
-            // The VM's reservation is held: whoever closes the VM waits for this job.
-            space: self.vm.space()?,
-            ibs: self.ibs,
+        let binds = match binds {
+            Some(binds) => Some(binds.into_job(self.vm)?),
+            None => None,
         };
-        let fence = self.engine.submit(&deps, body, fence, None, true)?;
-
-        vm_slot.add(&fence, Usage::Bookkeep);
-        for (job_bo, slot) in self.bos.iter().zip(&mut slots) {
-            slot.add(
-                &fence,
-                match (job_bo.implicit, job_bo.write) {
-                    (false, _) => Usage::Bookkeep,
-                    (true, true) => Usage::Write,
-                    (true, false) => Usage::Read,
-                },
-            );
+        // The VM's reservation is held: whoever closes the VM waits for this job.
+        let body = Body::indirect(self.vm.space()?, self.ibs)?;
+        let credits = body.credits();
+        let work = Work {
+            body,
+            fence: engine.new_fence()?,
+            hook: Verdicts::hook(state, engine.index())?,
+            lost,
+        };
+        let owner = Owner::Context(state.clone());
+        let mut job = entity.job(credits, self.client, Job::new(owner), work)?;
+        job.add_resv_dependencies(vm_resv, Usage::Kernel)?;
+        for job_bo in self.bos {
+            let resv = exec.resv_of(job_bo.bo.as_gem())?;
+            job.add_resv_dependencies(resv, job_bo.waits_for())?;
         }
-        Ok(fence)
+        for fence in self.waits {
+            job.add_dependency(fence)?;
+        }
+
+        if let Some(binds) = binds {
+            let bound = binds.submit(self.vm, exec, |fence| {
+                vm_slots.add(fence, Usage::Kernel);
+                for slot in &mut slots {
+                    slot.add(fence, Usage::Bookkeep);
+                }
+            });
+            job.add_dependency(bound)?;
+        }
+        if self.vm.uses_vram() {
+            state.uses_vram();
+        }
+        let signals = self.signals;
+        Ok(job.submit(|fence| {
+            vm_slots.add(fence, Usage::Bookkeep);
+            for (job_bo, slot) in self.bos.iter().zip(&mut slots) {
+                slot.add(fence, job_bo.usage());
+            }
+            for out in signals {
+                out.set(fence);
+            }
+        }))
     }
 }

@@ -9,10 +9,13 @@ use super::{
 use crate::{
     bo::Bo,
     hw::Gpu,
-    rust::drm::gpuvm::{
-        GpuVmGuard,
-        MapAlloc,
-        UnmapAlloc, //
+    rust::{
+        dma_resv::ResvGuard,
+        drm::gpuvm::{
+            GpuVmGuard,
+            MapAlloc,
+            UnmapAlloc, //
+        }, //
     },
     vm::VmData, //
 };
@@ -39,7 +42,7 @@ pub(crate) fn map(
     // Last: what it has is given back by the clean-up below.
     let alloc = MapAlloc::new(vm, bo)?;
 
-    let done = {
+    let done = settled(vm).and_then(|_settled| {
         let mut mappings = vm.lock();
         map_locked(
             vm,
@@ -51,9 +54,17 @@ pub(crate) fn map(
             va,
             writable,
         )
-    };
+    });
     vm.cleanup();
     done
+}
+
+/// Waits until no entries are about to be written for what is mapped now, and keeps it so.
+fn settled(vm: &Vm) -> Result<ResvGuard<'_>> {
+    let guard = vm.resv().lock_interruptible()?;
+
+    vm.wait_bound()?;
+    Ok(guard)
 }
 
 #[expect(clippy::too_many_arguments)]
@@ -96,7 +107,7 @@ fn map_locked(
 /// Unmaps the addresses `va`: mappings in it, parts of others, holes.
 pub(crate) fn unmap(vm: &Vm, gpu: &Gpu, va: Range<u64>) -> Result {
     let alloc = UnmapAlloc::new()?;
-    let done = unmap_locked(vm, gpu, &mut vm.lock(), alloc, va);
+    let done = settled(vm).and_then(|_settled| unmap_locked(vm, gpu, &mut vm.lock(), alloc, va));
 
     vm.cleanup();
     done

@@ -16,7 +16,8 @@ use crate::{
             device,
             gpuvm::UnmapAlloc, //
         }, //
-    }, //
+    },
+    sched::BindQueue, //
 };
 use kernel::{
     prelude::*,
@@ -36,7 +37,8 @@ impl VmHandle {
     /// Makes an empty VM. `ENOSPC` when all address spaces are in use.
     pub(crate) fn new(dev: &RgtDevice, gpu: &Gpu) -> Result<Self> {
         let unmap_alloc = UnmapAlloc::new()?;
-        let vm = Vm::new(c"rust_gpu_ttm", dev, VA_RANGE, VmData::new())?;
+        let binds = BindQueue::new(&dev.queues)?;
+        let vm = Vm::new(c"rust_gpu_ttm", dev, VA_RANGE, VmData::new(binds))?;
         // Dropping the handle gives the space up if anything fails from here on.
         let this = Self {
             vm,
@@ -60,7 +62,7 @@ impl Drop for VmHandle {
         let space = self.vm.close();
         // One that was being submitted has its fence on the reservation when that is free again.
         drop(self.vm.resv().lock());
-        // All fences signal: the watchdog sees to that. An error would be one of the arguments.
+        // All fences signal: the schedulers see to that. An error would be one of the arguments.
         let _ = self.vm.resv().wait(Usage::Bookkeep, false, Jiffies::MAX);
 
         if let Some(alloc) = self.unmap_alloc.take() {

@@ -3,16 +3,19 @@
 //! GPU address spaces.
 //!
 //! What is mapped where is GPUVM's; the page tables are `hw`'s. The tables follow: binding only
-//! reserves room in them, and the next job that uses the VM writes the entries of BOs whose place
-//! it has fixed by reserving them. A move takes the entries away again, see [`zap()`].
+//! reserves room in them, and the next job that uses the VM has the entries written of BOs whose
+//! place it has fixed by reserving them: at once, or behind their moves. A move takes the entries
+//! away again, see [`zap()`].
 //!
 //! Locks, outer ones first: reservations, the VM's mappings, a BO's GPUVA lock. The page tables'
 //! own lock is inside of all these, as a move that ends takes it.
 
 mod bind;
 mod handle;
+mod pieces;
 mod rebind;
 pub(crate) mod trace;
+mod zap;
 
 pub(crate) use self::{
     bind::{
@@ -21,10 +24,13 @@ pub(crate) use self::{
     },
     handle::VmHandle,
     rebind::{
-        deferred_zap,
-        mark_stale,
         rebind,
         renew,
+        Binds, //
+    },
+    zap::{
+        deferred_zap,
+        mark_stale,
         zap, //
     }, //
 };
@@ -32,23 +38,30 @@ pub(crate) use self::{
 use crate::{
     bo::BoData,
     hw::SpaceId,
-    rust::drm::gpuvm::{
-        DriverGpuVm,
-        GpuVm, //
-    }, //
+    rust::{
+        dma_fence::Fence,
+        drm::gpuvm::{
+            DriverGpuVm,
+            GpuVm, //
+        }, //
+    },
+    sched::BindQueue, //
 };
 use core::ops::Range;
 use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        aref::ARef,
         atomic::{
             Acquire,
             Atomic,
+            Relaxed,
             Release, //
         },
         Mutex, //
-    }, //
+    },
+    time::Jiffies, //
 };
 
 /// GPU virtual addresses that can be bound: all but the first 64 KiB, so that a null pointer
@@ -68,6 +81,13 @@ pub(crate) struct VmData {
     stale: Atomic<bool>,
     /// Bytes of addresses that are mapped. Changes with the mappings' lock held.
     bound: Atomic<u64>,
+    /// Whether it has ever mapped the GPU's own memory.
+    uses_vram: Atomic<bool>,
+    /// Where the jobs wait that write its page tables.
+    binds: BindQueue,
+    /// The last of them. Changes with the VM's reservation held.
+    #[pin]
+    last_bind: Mutex<Option<ARef<Fence>>>,
 }
 
 impl DriverGpuVm for VmData {
@@ -78,11 +98,14 @@ impl DriverGpuVm for VmData {
 pub(crate) type Vm = GpuVm<VmData>;
 
 impl VmData {
-    fn new() -> impl PinInit<Self, Error> {
+    fn new(binds: BindQueue) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             space <- new_mutex!(None, "VmData::space"),
             stale: Atomic::new(false),
             bound: Atomic::new(0),
+            uses_vram: Atomic::new(false),
+            binds,
+            last_bind <- new_mutex!(None, "VmData::last_bind"),
         })
     }
 
@@ -100,6 +123,27 @@ impl VmData {
 
     fn close(&self) -> Option<SpaceId> {
         self.space.lock().take()
+    }
+
+    /// Whether jobs of the VM may use the GPU's own memory.
+    pub(crate) fn uses_vram(&self) -> bool {
+        self.uses_vram.load(Relaxed)
+    }
+
+    /// Waits until all page-table entries are written that jobs were promised, for a caller who
+    /// holds the VM's reservation.
+    fn wait_bound(&self) -> Result {
+        let last = self.last_bind.lock().take();
+        let Some(last) = last else {
+            return Ok(());
+        };
+        last.wait(true, Jiffies::MAX).inspect_err(|_| {
+            *self.last_bind.lock() = Some(last.clone());
+        })
+    }
+
+    fn is_stale(&self) -> bool {
+        self.stale.load(Acquire)
     }
 
     fn set_stale(&self) {

@@ -3,115 +3,58 @@
 //! Keeping page tables true to where BOs are.
 
 use super::{
-    trace,
+    pieces::for_each_piece,
     Vm,
     VmData, //
 };
 use crate::{
     bo::{
-        for_each_extent,
         validate,
-        wait_moved,
         Bo,
         Reserved, //
     },
     hw::{
         Backing,
-        DeferredUnmaps,
+        DeferredMaps,
         Gpu, //
     },
     placement::User,
-    rust::drm::{
-        device,
-        exec::ExecLocks,
-        gpuvm::{
-            for_each_mapping,
-            Mapping, //
-        },
-        ttm::OperationCtx, //
-    }, //
+    rust::{
+        dma_fence::Fence,
+        dma_resv::Usage,
+        drm::{
+            exec::{
+                Exec,
+                ExecLocks, //
+            },
+            gpuvm::{
+                for_each_mapping,
+                Mapping, //
+            },
+            sched::UnarmedJob,
+            ttm::OperationCtx, //
+        }, //
+    },
+    sched::BindJob, //
 };
-use core::{
-    ops::Range,
-    ptr, //
-};
+use core::ptr;
 use kernel::{
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        atomic::Relaxed, //
+    },
     types::ScopeGuard, //
 };
 
-/// Takes a BO that no job uses out of the page tables of all VMs, because it is about to move.
-///
-/// When it returns no access of the GPU reaches the BO through a VM any more. The next job that
-/// has the BO in its list, or whose VM it is private to, maps it where it is then.
-pub(crate) fn zap(bo: &Bo) {
-    let device = device::enter(bo.device());
-
-    for_each_mapping::<VmData>(bo, |vm, mapping| {
-        if mapping.is_stale() {
-            return;
-        }
-        mapping.set_stale(true);
-        vm.set_stale();
-        trace::zapped(bo, mapping.range(), false);
-
-        // Without the device there are no page tables, nor has a closed VM any.
-        if let (Some(device), Ok(space)) = (&device, vm.space()) {
-            device.registration_data_with(|gpu| {
-                gpu.space_unmap(space, mapping.range());
-                gpu.space_flush(space, mapping.range());
-            });
-        }
-    });
+/// Page-table entries to be written when the BOs that they are about have arrived.
+pub(crate) struct Binds {
+    maps: DeferredMaps,
+    moves: KVVec<ARef<Fence>>,
 }
 
-/// Notes which page-table entries have to go before what backs a BO now is given to others.
-///
-/// For a BO that jobs still use, and that they wait for who come later. [`mark_stale()`] has to
-/// follow when the move is sure to happen.
-pub(crate) fn deferred_zap(bo: &Reserved<'_>, gpu: &Gpu) -> Result<DeferredUnmaps> {
-    let mut unmaps = gpu.deferred_unmaps();
-    let mut room = 0;
-
-    // The lock of the mappings is taken when memory is reclaimed: nothing is allocated under it.
-    loop {
-        unmaps.reserve(room)?;
-        let (mut pushed, mut missing) = (0, 0);
-        for_each_mapping::<VmData>(bo.bo(), |vm, mapping| {
-            let Ok(space) = vm.space() else {
-                return;
-            };
-            if mapping.is_stale() {
-                return;
-            }
-            // A mapping is never larger than its BO, which is not moving.
-            let _ = for_each_piece(bo, mapping, |va, backing| {
-                match unmaps.push(space, va, backing) {
-                    Ok(()) => pushed += 1,
-                    Err(_) => missing += 1,
-                }
-                Ok(())
-            });
-        });
-        if missing == 0 {
-            return Ok(unmaps);
-        }
-        unmaps = gpu.deferred_unmaps();
-        room = pushed + missing;
-    }
-}
-
-/// Has the next job that uses a BO write its page-table entries anew.
-pub(crate) fn mark_stale(bo: &Reserved<'_>) {
-    for_each_mapping::<VmData>(bo.bo(), |vm, mapping| {
-        if !mapping.is_stale() {
-            trace::zapped(bo, mapping.range(), true);
-        }
-        mapping.set_stale(true);
-        vm.set_stale();
-    });
-}
+/// A job that does it.
+pub(crate) struct BindsJob<'a>(UnarmedJob<'a, BindJob>);
 
 /// Has the next jobs map a BO again that could not be used for a while.
 pub(crate) fn renew(bo: &Bo) {
@@ -122,39 +65,91 @@ pub(crate) fn renew(bo: &Bo) {
     });
 }
 
-/// Writes the page-table entries of all stale mappings of BOs that `locks` has locked.
+/// Brings the page-table entries of all stale mappings of BOs up to date that `locks` has locked.
 ///
 /// The BOs of the job's list must have been validated; those that are private to the VM are
-/// validated here. Waits for the moves of those whose entries it writes: jobs that do not wait for
-/// a move use the same page tables.
+/// validated here. If any of them is still moving, nothing is written and what is returned has to
+/// be, before any job that is to follow.
 pub(crate) fn rebind(
     vm: &Vm,
     gpu: &Gpu,
     locks: &mut ExecLocks<'_>,
     ctx: &mut OperationCtx,
-) -> Result {
-    if !vm.take_stale() {
-        return Ok(());
+) -> Result<Option<Binds>> {
+    if !vm.is_stale() {
+        return Ok(None);
     }
-    let stale = ScopeGuard::new(|| vm.set_stale());
-
     let bos = stale_bos(vm)?;
     for bo in bos.iter().filter(|bo| bo.private.is_some()) {
         validate(&mut Reserved::of_exec(locks, bo)?, User::Gpu, ctx)?;
     }
+
     // Not before all moves are under way.
+    let mut moves = KVVec::new();
     for bo in &bos {
-        if let Ok(bo) = Reserved::of_exec(locks, bo) {
-            wait_moved(&bo)?;
+        if let Ok(mut bo) = Reserved::of_exec(locks, bo) {
+            bo.locked_resv().for_each_fence(Usage::Kernel, |fence| {
+                Ok(moves.push(fence.into(), GFP_KERNEL)?)
+            })?;
         }
     }
+    if moves.is_empty() {
+        write_all(vm, gpu, locks)?;
+        return Ok(None);
+    }
+
+    let space = vm.space()?;
+    let mut maps = gpu.deferred_maps();
+    for_each_stale(vm, |mapping| {
+        let Ok(bo) = Reserved::of_exec(locks, mapping.bo()) else {
+            return Ok(());
+        };
+        for_each_piece(&bo, mapping, |va, backing| {
+            note_use(vm, backing);
+            maps.push(space, va, backing, mapping.writable(), &bo.lost)
+        })
+    })?;
+    Ok(Some(Binds { maps, moves }))
+}
+
+impl Binds {
+    /// Does all that may fail.
+    pub(crate) fn into_job(self, vm: &Vm) -> Result<BindsJob<'_>> {
+        Ok(BindsJob(vm.binds.job(self.maps, self.moves)?))
+    }
+}
+
+impl BindsJob<'_> {
+    /// Submits the job, for a caller whose `exec` has held all locks since [`rebind()`]. `publish`
+    /// puts its fence on the reservations of the VM and the BOs.
+    pub(crate) fn submit(self, vm: &Vm, exec: &Exec, publish: impl FnOnce(&Fence)) -> ARef<Fence> {
+        let stale = vm.take_stale();
+        let mut all = true;
+        // It fails only if what is called does.
+        let _ = for_each_stale(vm, |mapping| {
+            match exec.resv_of(mapping.bo().as_gem()) {
+                Ok(_) => mapping.set_stale(false),
+                Err(_) => all = false,
+            }
+            Ok(())
+        });
+        if stale && !all {
+            vm.set_stale();
+        }
+
+        let fence = self.0.submit(publish);
+        *vm.last_bind.lock() = Some(fence.clone());
+        fence
+    }
+}
+
+/// Writes the entries of all stale mappings of BOs that `locks` has locked, and that have arrived.
+fn write_all(vm: &Vm, gpu: &Gpu, locks: &mut ExecLocks<'_>) -> Result {
+    vm.take_stale();
+    let stale = ScopeGuard::new(|| vm.set_stale());
 
     let mut all = true;
-    vm.lock().for_each(|mapping| {
-        // What cannot be used has no place; `renew()` follows when it can.
-        if !mapping.is_stale() || !mapping.bo().advice.is_usable() {
-            return Ok(());
-        }
+    for_each_stale(vm, |mapping| {
         let Ok(bo) = Reserved::of_exec(locks, mapping.bo()) else {
             all = false;
             return Ok(());
@@ -170,6 +165,18 @@ pub(crate) fn rebind(
     Ok(())
 }
 
+/// Calls `f` with the stale mappings of BOs that can be used. What cannot be used has no place;
+/// [`renew()`] follows when it can.
+fn for_each_stale(vm: &Vm, mut f: impl FnMut(&Mapping<VmData>) -> Result) -> Result {
+    vm.lock().for_each(|mapping| {
+        if mapping.is_stale() && mapping.bo().advice.is_usable() {
+            f(mapping)
+        } else {
+            Ok(())
+        }
+    })
+}
+
 /// Returns the BOs of a VM that have stale mappings and can be used.
 ///
 /// Validating them takes reservations, which come before the lock of the mappings. A BO may come
@@ -177,10 +184,9 @@ pub(crate) fn rebind(
 fn stale_bos(vm: &Vm) -> Result<KVVec<ARef<Bo>>> {
     let mut bos = KVVec::<ARef<Bo>>::new();
 
-    vm.lock().for_each(|mapping| {
+    for_each_stale(vm, |mapping| {
         let bo = mapping.bo();
-        let seen = bos.last().is_some_and(|last| ptr::eq(&**last, bo));
-        if mapping.is_stale() && !seen && bo.advice.is_usable() {
+        if !bos.last().is_some_and(|last| ptr::eq(&**last, bo)) {
             bos.push(bo.into(), GFP_KERNEL)?;
         }
         Ok(())
@@ -188,26 +194,18 @@ fn stale_bos(vm: &Vm) -> Result<KVVec<ARef<Bo>>> {
     Ok(bos)
 }
 
-/// Calls `f` with the addresses and the backing of each piece of a mapping that is contiguous.
-fn for_each_piece(
-    bo: &Reserved<'_>,
-    mapping: &Mapping<VmData>,
-    mut f: impl FnMut(Range<u64>, Backing) -> Result,
-) -> Result {
-    let va = mapping.range();
-    let start = mapping.offset();
-    let bytes = start..start + (va.end - va.start);
-
-    for_each_extent(bo, bytes, |offset, size, backing| {
-        let at = va.start + (offset - start);
-        f(at..at + size, backing)
-    })
+/// Notes that jobs of a VM use what does not survive a reset of the device.
+fn note_use(vm: &Vm, backing: Backing) {
+    if !matches!(backing, Backing::System(_)) {
+        vm.uses_vram.store(true, Relaxed);
+    }
 }
 
 fn write_entries(vm: &Vm, gpu: &Gpu, mapping: &Mapping<VmData>, bo: &Reserved<'_>) -> Result {
     let space = vm.space()?;
 
     for_each_piece(bo, mapping, |va, backing| {
+        note_use(vm, backing);
         gpu.space_map(
             space,
             va.start,

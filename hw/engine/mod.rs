@@ -5,7 +5,9 @@
 //! A job is packets in the engine's ring, the last of which writes the job's sequence number to
 //! the engine's slot and raises its interrupt. That is when the job's fence signals.
 
-mod deps;
+mod body;
+mod describe;
+mod end;
 mod packet;
 mod pending;
 mod recovery;
@@ -16,7 +18,6 @@ mod submit;
 mod watchdog;
 
 use kernel::{
-    new_condvar,
     new_mutex,
     prelude::*,
     sync::{
@@ -25,7 +26,6 @@ use kernel::{
             Read, //
         },
         Arc,
-        CondVar,
         Mutex, //
     },
     workqueue::{
@@ -38,7 +38,7 @@ use kernel::{
 use self::{
     pending::Pending,
     ring::Ring,
-    watchdog::Progress, //
+    slots::Slots, //
 };
 use super::{
     abi::regs::{
@@ -58,7 +58,6 @@ use super::{
 use crate::rust::{
     devres::BoundDevice,
     dma_fence::{
-        Fence,
         SignallingSection,
         Timeline,
         UnpublishedFence, //
@@ -67,18 +66,25 @@ use crate::rust::{
 };
 
 pub(crate) use self::{
-    deps::Dependency,
-    packet::PacketBuffer,
-    pending::OnEnd,
-    submit::{
+    body::{
         Body,
         Ib,
+        CREDITS,
         MAX_IBS,
         MAX_PACKET_DWORDS, //
     },
+    end::{
+        EndHook,
+        OnEnd,
+        Outcome,
+        Reset, //
+    },
+    packet::PacketBuffer,
+    shared::VramGeneration, //
 };
 pub(super) use self::{
     pending::MAX_JOBS,
+    recovery::Remedy,
     ring::RING_SIZE,
     shared::Shared, //
 };
@@ -103,14 +109,9 @@ pub(crate) struct Engine {
     ring_va: u64,
     shared: Arc<Shared>,
     timeline: Timeline,
-    /// Context of the timeline's fences.
-    context: u64,
     /// Taken where fences signal: memory must not be allocated while it is held.
     #[pin]
     queue: Mutex<Queue>,
-    /// There may be room in the queue again.
-    #[pin]
-    room: CondVar,
     #[pin]
     watchdog: DelayedWork<Self>,
 }
@@ -121,11 +122,21 @@ impl_has_delayed_work! {
 
 /// What is submitted to an engine and not done yet.
 struct Queue {
-    ring: Ring,
+    /// [`None`] once the engine has stopped for good.
+    memory: Option<Memory>,
     pending: Pending,
-    progress: Progress,
+    /// Device time at the end of the job that was done last, in nanoseconds since the reset.
+    stamp: u64,
+    /// The engine does nothing for now.
+    held: bool,
     /// Takes no more jobs.
     stopped: bool,
+}
+
+/// What the device reads and writes.
+struct Memory {
+    ring: Ring,
+    slots: Slots,
 }
 
 impl Engine {
@@ -140,15 +151,16 @@ impl Engine {
         let ring = bound.with(Ring::new)?;
         let ring_va = KERNEL_BASE + u64::from(1 + index) * u64::from(RING_SIZE);
         mmu.map_kernel(ring_va, ring.dma_address(), RING_SIZE.into())?;
+        let slots_va = KERNEL_BASE + u64::from(index) * Slots::SIZE;
+        let slots = bound.with(|dev| Slots::new(dev, slots_va))?;
+        mmu.map_kernel(slots_va, slots.dma_address(), Slots::SIZE)?;
         let timeline = Timeline::new(c"rust_gpu_ttm", name);
-        // Only a fence knows its context: here is one that comes before those of all jobs.
-        let (first, pending) = timeline.new_fence()?.publish(0);
-        pending.signal();
         let class = shared.regs.engine_read(index, ENGINE_CLASS);
         let queue = Queue {
-            ring,
+            memory: Some(Memory { ring, slots }),
             pending: Pending::new()?,
-            progress: Progress::default(),
+            stamp: 0,
+            held: false,
             stopped: false,
         };
         Arc::pin_init(
@@ -158,9 +170,7 @@ impl Engine {
                 ring_va,
                 shared: shared.clone(),
                 timeline,
-                context: first.context(),
                 queue <- new_mutex!(queue, "Engine::queue"),
-                room <- new_condvar!("Engine::room"),
                 watchdog <- new_delayed_work!("Engine::watchdog"),
             }? Error),
             GFP_KERNEL,
@@ -194,14 +204,9 @@ impl Engine {
         Ok(self.timeline.new_fence()?)
     }
 
-    /// Number of jobs that are submitted and not done yet.
-    pub(super) fn load(&self) -> u64 {
-        self.queue.lock().pending.len()
-    }
-
-    /// Whether `fence` is that of a job of this engine.
-    pub(super) fn owns(&self, fence: &Fence) -> bool {
-        fence.context() == self.context
+    /// Whether it takes no more jobs.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.shared.is_dead() || self.queue.lock().stopped
     }
 
     /// Has the engine, which is reset, fetch from its ring.
@@ -210,13 +215,17 @@ impl Engine {
     }
 
     fn start_queue(&self, queue: &mut Queue) {
+        let Some(memory) = &queue.memory else {
+            return;
+        };
+        queue.stamp = 0;
         let bar = &self.shared.regs;
         bar.engine_write(self.index, regs::RING_SIZE, RING_SIZE);
         bar.engine_write64(self.index, RING_BASE_LO, self.ring_va);
         // The slots say what is done: the engine need not write its head back as well.
         bar.engine_write64(self.index, WRITEBACK_LO, 0);
         bar.engine_write(self.index, ENGINE_CONTROL, CONTROL_ENABLE);
-        bar.doorbell(self.index, queue.ring.tail_offset());
+        bar.doorbell(self.index, memory.ring.tail_offset());
     }
 
     /// Signals the fences of the jobs that are done, and gets a halted ring going again.
@@ -224,38 +233,49 @@ impl Engine {
         let _section = SignallingSection::begin();
         let mut queue = self.queue.lock();
         self.retire(&mut queue);
-        if self.shared.faults.take_ring(self.index) {
-            self.recover(&mut queue, EIO);
+        if self.shared.faults.take_ring(self.index) && !queue.held {
+            self.recover_ring(&mut queue);
         }
     }
 
     /// Signals the fences of the jobs that are done.
     fn retire(&self, queue: &mut Queue) {
-        let done = self.shared.slots.read(self.index);
+        let Some(memory) = &mut queue.memory else {
+            return;
+        };
+        let done = memory.slots.done();
         // The device reports a job's fault before it says that the job is done, so whatever there
         // is to know of the jobs up to `done` can be read now.
         dma_mb(Read);
         self.shared.faults.drain(&self.shared.regs);
 
-        let mut retired = false;
         while let Some((seqno, job)) = queue.pending.pop(done) {
-            queue.ring.release(job.end);
-            let faulted = self.shared.faults.take_job(self.index, seqno);
-            job.finish(if faulted { Err(EFAULT) } else { Ok(()) });
-            retired = true;
-        }
-        if retired {
-            self.room.notify_all();
+            memory.ring.release(job.end);
+            let stamp = memory.slots.stamp_of(seqno);
+            let fault = self.shared.faults.take_job(self.index, seqno);
+            job.finish(Outcome {
+                result: match fault {
+                    Some(_) => Err(EFAULT),
+                    None => Ok(()),
+                },
+                fault,
+                device_ns: stamp.saturating_sub(queue.stamp),
+            });
+            queue.stamp = stamp;
         }
     }
 
     /// Stops the engine for good. Its jobs fail.
     pub(super) fn stop(self: &Arc<Self>) {
         disable_delayed_work_sync(self);
-        let _section = SignallingSection::begin();
-        let mut queue = self.queue.lock();
-        self.reset();
-        self.retire(&mut queue);
-        self.abandon(&mut queue);
+        let memory = {
+            let _section = SignallingSection::begin();
+            let mut queue = self.queue.lock();
+            self.reset();
+            self.retire(&mut queue);
+            self.abandon(&mut queue);
+            queue.memory.take()
+        };
+        drop(memory);
     }
 }

@@ -13,6 +13,9 @@ use crate::hw::abi::packet::{
 /// The kernel's address space.
 const KERNEL: u32 = 0;
 
+/// A packet of one dword that does nothing.
+pub(super) const NOP: u32 = header(packet::NOP, 0, 1);
+
 /// Packets of the kernel's address space, for one job.
 pub(crate) struct PacketBuffer(KVec<u32>);
 
@@ -94,14 +97,12 @@ pub(super) fn fence(address: u64, value: u64) -> [u32; len::FENCE as usize] {
     ]
 }
 
-/// Waits until there is at least `value` at `address`.
-pub(super) fn wait(address: u64, value: u64) -> [u32; len::WAIT as usize] {
+/// Writes for how long the engine has been busy to `address`.
+pub(super) fn timestamp(address: u64) -> [u32; len::TIMESTAMP as usize] {
     [
-        header(packet::WAIT, 0, len::WAIT),
+        header(packet::TIMESTAMP, 0, len::TIMESTAMP),
         low(address),
         high(address),
-        low(value),
-        high(value),
     ]
 }
 

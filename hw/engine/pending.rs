@@ -4,38 +4,37 @@
 
 use kernel::prelude::*;
 
-use super::deps::Waits;
+use super::end::{
+    EndHook,
+    Outcome,
+    Reset, //
+};
 use crate::rust::dma_fence::PendingFence;
 
-/// What has to be done when a job is over, before its fence signals.
-pub(crate) trait OnEnd: Send {
-    /// Does it. `result` is how the job ended; what is returned is what its fence tells.
-    ///
-    /// This is called, and dropped, where fences signal: it must not allocate memory, lock a
-    /// reservation or wait for a fence.
-    fn on_end(&mut self, result: Result) -> Result;
-}
-
 /// Jobs that can be pending on an engine.
-pub(in crate::hw) const MAX_JOBS: usize = 256;
+pub(in crate::hw) const MAX_JOBS: usize = 64;
 
 /// A job.
 pub(super) struct Job {
     pub(super) fence: PendingFence,
-    /// Jobs of other engines that it waits for.
-    pub(super) waits: Waits,
-    /// Position in the ring where its packets end.
+    /// Position in the ring where its packets begin.
+    pub(super) start: u64,
+    /// Position where those end that do what it is for.
+    pub(super) body_end: u64,
+    /// Position where its packets end.
     pub(super) end: u64,
-    pub(super) on_end: Option<KBox<dyn OnEnd>>,
+    /// Why the engine does not do it, or not again.
+    pub(super) skipped: Option<Error>,
+    pub(super) hook: EndHook,
 }
 
 impl Job {
     /// Signals the fence.
-    pub(super) fn finish(self, mut result: Result) {
-        if let Some(mut on_end) = self.on_end {
-            result = on_end.on_end(result);
+    pub(super) fn finish(self, mut outcome: Outcome) {
+        if let Some(error) = self.skipped {
+            outcome.result = Err(error);
         }
-        match result {
+        match self.hook.end(&outcome) {
             Ok(()) => self.fence.signal(),
             Err(error) => self.fence.signal_err(error),
         }
@@ -72,17 +71,13 @@ impl Pending {
         self.oldest == self.next
     }
 
-    pub(super) fn len(&self) -> u64 {
-        self.next - self.oldest
-    }
-
     /// The numbers of jobs that were taken out, and of those that are in there.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.oldest - 1, self.len())
+        (self.oldest - 1, self.next - self.oldest)
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.len() == MAX_JOBS as u64
+        self.next - self.oldest == MAX_JOBS as u64
     }
 
     /// Sequence number of the job that is pushed next.
@@ -99,13 +94,9 @@ impl Pending {
         }
     }
 
-    /// The oldest job and its sequence number.
-    pub(super) fn oldest(&mut self) -> Option<(u64, &Job)> {
-        if self.is_empty() {
-            return None;
-        }
-        let seqno = self.oldest;
-        self.slot(seqno)?.as_ref().map(|job| (seqno, job))
+    /// Sequence number of the oldest job.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        (!self.is_empty()).then_some(self.oldest)
     }
 
     /// Takes the oldest job if its sequence number is at most `last`.
@@ -119,9 +110,61 @@ impl Pending {
         Some((seqno, job))
     }
 
+    /// Notes that job `seqno`, which the engine did not get on with, is not to be done, unless it is
+    /// to be tried again. Returns whether it is not.
+    pub(super) fn skip(&mut self, seqno: u64, error: Error) -> bool {
+        if !(self.oldest..self.next).contains(&seqno) {
+            return false;
+        }
+        let Some(job) = self.slot(seqno).and_then(Option::as_mut) else {
+            return false;
+        };
+        if job.skipped.is_none() && job.hook.try_again() {
+            return false;
+        }
+        job.skipped.get_or_insert(error);
+        true
+    }
+
+    /// Notes that those jobs are not to be done whose hooks say so.
+    pub(super) fn skip_cancelled(&mut self, device: bool) {
+        let oldest = self.oldest;
+        for seqno in oldest..self.next {
+            let reset = match device {
+                false => Reset::Engine,
+                true => Reset::Device {
+                    begun: seqno == oldest,
+                },
+            };
+            if let Some(job) = self.slot(seqno).and_then(Option::as_mut) {
+                if job.hook.is_cancelled(reset) {
+                    job.skipped.get_or_insert(ECANCELED);
+                }
+            }
+        }
+    }
+
+    /// The jobs and their sequence numbers, the oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Job)> {
+        (self.oldest..self.next).filter_map(|seqno| {
+            let job = self.jobs.get((seqno % MAX_JOBS as u64) as usize)?;
+            Some((seqno, job.as_ref()?))
+        })
+    }
+
+    /// The jobs that are not to be done.
+    pub(super) fn skipped(&self) -> impl Iterator<Item = &Job> {
+        self.jobs
+            .iter()
+            .flatten()
+            .filter(|job| job.skipped.is_some())
+    }
+
     /// Adapts the jobs to a ring whose positions are smaller by `moved` now.
     pub(super) fn rewind(&mut self, moved: u64) {
         for job in self.jobs.iter_mut().flatten() {
+            job.start -= moved;
+            job.body_end -= moved;
             job.end -= moved;
         }
     }

@@ -2,6 +2,7 @@
 
 //! The ring of packets of an engine.
 
+use core::ops::Range;
 use kernel::{
     device::{
         Bound,
@@ -17,6 +18,8 @@ use kernel::{
     },
     prelude::*, //
 };
+
+use super::packet;
 
 /// Dwords of a ring, a power of two.
 pub(super) const RING_DWORDS: usize = 1 << 14;
@@ -85,6 +88,18 @@ impl Ring {
     pub(super) fn release(&mut self, position: u64) {
         // INVARIANT: `head` only moves towards `tail`.
         self.head = position.clamp(self.head, self.tail);
+    }
+
+    /// Positions and dwords of the packets that the engine may not have done.
+    pub(super) fn pending(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        (self.head..self.tail).map(|position| (position, self.get(position)))
+    }
+
+    /// Replaces the packets at some positions by ones that do nothing.
+    pub(super) fn erase(&self, positions: Range<u64>) {
+        for position in positions {
+            self.set(position, packet::NOP);
+        }
     }
 
     /// Moves the packets to the start of the ring, for an engine that was reset, and returns by how

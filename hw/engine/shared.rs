@@ -8,6 +8,7 @@ use kernel::{
     sync::{
         aref::ARef,
         atomic::{
+            Atomic,
             AtomicFlag,
             Relaxed, //
         },
@@ -15,52 +16,58 @@ use kernel::{
     }, //
 };
 
-use super::slots::Slots;
 use crate::{
     hw::{
         fault::Faults,
-        mmu::{
-            Mmu,
-            KERNEL_BASE, //
-        },
         regs::Regs, //
     },
-    rust::{
-        devres::BoundDevice,
-        workqueue::ReclaimQueue, //
-    }, //
+    rust::workqueue::ReclaimQueue, //
 };
+
+/// A number that changes when the GPU's own memory loses its content.
+#[derive(Clone)]
+pub(crate) struct VramGeneration(Arc<Atomic<u64>>);
+
+impl VramGeneration {
+    fn new() -> Result<Self> {
+        Ok(Self(Arc::new(Atomic::new(1), GFP_KERNEL)?))
+    }
+
+    /// Returns it. The first one is 1.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    /// Notes that all is lost.
+    pub(in crate::hw) fn lose(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
 
 /// What the engines share.
 #[pin_data]
 pub(crate) struct Shared {
-    pub(super) dev: ARef<Device>,
+    pub(in crate::hw) dev: ARef<Device>,
     pub(in crate::hw) regs: Regs,
-    pub(super) slots: Slots,
     /// Runs the watchdogs.
     pub(super) queue: ReclaimQueue,
     dead: AtomicFlag,
+    /// What is in VRAM.
+    pub(in crate::hw) vram: VramGeneration,
     #[pin]
     pub(in crate::hw) faults: Faults,
 }
 
 impl Shared {
-    pub(in crate::hw) fn new(
-        dev: &Device,
-        bound: &BoundDevice,
-        regs: Regs,
-        mmu: &Mmu,
-    ) -> Result<Arc<Self>> {
-        let slots = bound.with(|dev| Slots::new(dev, KERNEL_BASE))?;
-        mmu.map_kernel(KERNEL_BASE, slots.dma_address(), Slots::SIZE)?;
+    pub(in crate::hw) fn new(dev: &Device, regs: Regs) -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 dev: dev.into(),
                 regs,
-                slots,
                 queue: ReclaimQueue::new(c"rust_gpu_ttm")?,
                 dead: AtomicFlag::new(false),
-                faults <- Faults::new(dev),
+                vram: VramGeneration::new()?,
+                faults <- Faults::new(dev)?,
             }? Error),
             GFP_KERNEL,
         )

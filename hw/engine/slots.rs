@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the engines write which of their jobs they have done.
+//! Where an engine writes which of its jobs it has done, and when.
 
 use kernel::{
     device::{
@@ -11,23 +11,23 @@ use kernel::{
         Coherent,
         DmaAddress, //
     },
-    io::{
-        io_read,
-        io_write, //
-    },
+    io::io_read,
     prelude::*, //
 };
 
-use crate::hw::abi::limits::{
-    MAX_ENGINES,
-    PAGE_SIZE, //
-};
+use super::pending::MAX_JOBS;
+use crate::hw::abi::limits::PAGE_SIZE;
 
-/// Words from one engine's slot to the next one's: a cache line.
-const STRIDE: usize = 8;
 const WORDS: usize = PAGE_SIZE as usize / size_of::<u64>();
+/// The word with the sequence number of the last job done.
+const DONE: usize = 0;
+/// The first of the words with the time stamps.
+const STAMPS: usize = 8;
 
-/// A page with a slot for each engine. It holds the sequence number of the last job done.
+const _: () = assert!(STAMPS + MAX_JOBS <= WORDS);
+
+/// A page with the sequence number of the last job that an engine has done, and for each job that
+/// can be pending, how long the engine had been busy when it was done.
 pub(super) struct Slots {
     words: Coherent<[u64; WORDS]>,
     va: u64,
@@ -50,22 +50,35 @@ impl Slots {
         self.words.dma_address()
     }
 
-    /// Address of the slot of `engine` in the kernel's address space.
-    pub(super) fn va(&self, engine: u32) -> u64 {
-        self.va + (Self::word(engine) * size_of::<u64>()) as u64
+    /// Address of the number of the last job done, in the kernel's address space.
+    pub(super) fn done_va(&self) -> u64 {
+        self.va_of(DONE)
     }
 
-    /// The last job that `engine` has done.
-    pub(super) fn read(&self, engine: u32) -> u64 {
-        u64::from_le(io_read!(self.words, [panic: Self::word(engine)]))
+    /// Address of the time stamp of a job.
+    pub(super) fn stamp_va(&self, seqno: u64) -> u64 {
+        self.va_of(Self::stamp(seqno))
     }
 
-    /// Says in place of `engine`, which does not run, that `seqno` is done.
-    pub(super) fn write(&self, engine: u32, seqno: u64) {
-        io_write!(self.words, [panic: Self::word(engine)], seqno.to_le());
+    /// The number of the last job done.
+    pub(super) fn done(&self) -> u64 {
+        self.read(DONE)
     }
 
-    fn word(engine: u32) -> usize {
-        (engine % MAX_ENGINES) as usize * STRIDE
+    /// Nanoseconds that the engine had been busy since its reset when it had done a job.
+    pub(super) fn stamp_of(&self, seqno: u64) -> u64 {
+        self.read(Self::stamp(seqno))
+    }
+
+    fn read(&self, word: usize) -> u64 {
+        u64::from_le(io_read!(self.words, [panic: word]))
+    }
+
+    fn va_of(&self, word: usize) -> u64 {
+        self.va + (word * size_of::<u64>()) as u64
+    }
+
+    fn stamp(seqno: u64) -> usize {
+        STAMPS + (seqno % MAX_JOBS as u64) as usize
     }
 }

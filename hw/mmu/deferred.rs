@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Unmapping that is decided on now and done later, where memory cannot be allocated.
+//! Mapping and unmapping that is decided on now and done later, where memory cannot be allocated.
 
 use core::ops::Range;
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
 };
 
 use super::{
@@ -72,5 +78,60 @@ impl DeferredUnmaps {
             }
         }
         self.list.clear();
+    }
+}
+
+/// Mappings to make, in ranges that are prepared and stay so until then.
+pub(crate) struct DeferredMaps {
+    mmu: Arc<Mmu>,
+    list: KVVec<Map>,
+}
+
+struct Map {
+    space: SpaceId,
+    va: Range<u64>,
+    backing: Backing,
+    writable: bool,
+    /// Set by then if what is behind the addresses is not what it should be.
+    lost: Arc<AtomicFlag>,
+}
+
+impl DeferredMaps {
+    pub(in crate::hw) fn new(mmu: &Arc<Mmu>) -> Self {
+        Self {
+            mmu: mmu.clone(),
+            list: KVVec::new(),
+        }
+    }
+
+    /// Notes that the addresses `va` of a space, where nothing is mapped, are to be mapped to
+    /// `backing` and what follows it, unless `lost` is set by then.
+    pub(crate) fn push(
+        &mut self,
+        space: SpaceId,
+        va: Range<u64>,
+        backing: Backing,
+        writable: bool,
+        lost: &Arc<AtomicFlag>,
+    ) -> Result {
+        let map = Map {
+            space,
+            va,
+            backing,
+            writable,
+            lost: lost.clone(),
+        };
+        Ok(self.list.push(map, GFP_KERNEL)?)
+    }
+
+    /// Maps it all. Allocates nothing.
+    pub(crate) fn run(&self) -> Result {
+        self.list
+            .iter()
+            .filter(|map| !map.lost.load(Relaxed))
+            .try_for_each(|map| {
+                self.mmu
+                    .map(map.space, map.va.clone(), map.backing, map.writable)
+            })
     }
 }

@@ -11,6 +11,10 @@ mod table;
 use core::ops::Range;
 use kernel::{
     dma::DmaAddress,
+    fmt::{
+        Result as FmtResult,
+        Write, //
+    },
     new_mutex,
     prelude::*,
     sync::{
@@ -43,7 +47,10 @@ use super::{
 };
 use crate::rust::devres::BoundDevice;
 
-pub(crate) use self::deferred::DeferredUnmaps;
+pub(crate) use self::deferred::{
+    DeferredMaps,
+    DeferredUnmaps, //
+};
 pub(super) use self::layout::KERNEL_BASE;
 
 /// The kernel's address space.
@@ -165,6 +172,37 @@ impl Mmu {
         self.with(KERNEL_SPACE, |table| {
             self.regs.set_root(KERNEL, table.root())
         });
+    }
+
+    /// Frees all tables of a device that does not use any more.
+    pub(super) fn stop(&self) {
+        for space in &self.spaces {
+            let mut state = space.state.lock();
+            state.generation += 1;
+            let old = state.table.take();
+            drop(state);
+            drop(old);
+        }
+    }
+
+    /// Has the device, which was reset, use all address spaces again.
+    pub(super) fn restore(&self) {
+        for (number, space) in (0..).zip(&self.spaces) {
+            let state = space.state.lock();
+            if let Some(table) = &state.table {
+                self.regs.set_root(number, table.root());
+            }
+        }
+    }
+
+    /// Writes which address spaces there are.
+    pub(super) fn describe(&self, out: &mut dyn Write) -> FmtResult {
+        for (number, space) in self.spaces.iter().enumerate() {
+            if let Some(table) = &space.state.lock().table {
+                writeln!(out, "address space {}: root {:#x}", number, table.root())?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes `size` bytes from `address` on readable and writable at `va` in the kernel's space.

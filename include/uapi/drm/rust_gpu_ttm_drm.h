@@ -339,7 +339,7 @@ struct drm_rgt_gem_madvise {
  * struct drm_rgt_ctx_create - make a context
  *
  * Jobs of one context on one engine run in the order of their submission.
- * A high priority takes CAP_SYS_NICE or being the DRM master, or gives EACCES.
+ * A high priority without CAP_SYS_NICE gives EACCES.
  */
 struct drm_rgt_ctx_create {
 	/** @priority: DRM_RGT_CTX_PRIORITY_* */
@@ -501,12 +501,12 @@ struct drm_rgt_cs_bo {
  * private to the VM, which are always part of it. An access to one that is
  * not named may fault. A job that faults is skipped to its end; its fence
  * carries EFAULT. That of a job that takes too long carries ECANCELED. Either
- * makes its context guilty.
+ * makes its context guilty, if it has one.
  */
 struct drm_rgt_cs {
 	/** @vm_id: VM that the indirect buffers run in */
 	__u32 vm_id;
-	/** @ctx_id: context that the job belongs to; 0 is one that is always there */
+	/** @ctx_id: context that the job belongs to; 0 if it stands for itself */
 	__u32 ctx_id;
 	/** @engine: as &struct drm_rgt_engine tells */
 	__u32 engine;

@@ -179,7 +179,7 @@ fn list_head_alone() -> Outcome {
 
 fn unknown_query() -> Outcome {
     let device = Device::open()?;
-    for query in [3, 0x100, u32::MAX] {
+    for query in [4, 0x100, u32::MAX] {
         fails(
             "unknown query",
             Errno::INVAL,

@@ -17,7 +17,7 @@ pub(super) const TESTS: &[Test] = tests![
     bad_buffers,
     too_many_buffers,
     bad_bos,
-    not_there_yet,
+    unknown_contexts_and_syncs,
     destroyed_vm,
     refused_jobs_do_nothing,
 ];
@@ -290,7 +290,7 @@ fn bad_bos() -> Outcome {
     scene.still_works()
 }
 
-fn not_there_yet() -> Outcome {
+fn unknown_contexts_and_syncs() -> Outcome {
     let scene = Scene::new()?;
     let (ibs, bos) = ([scene.ib], [scene.bo]);
     let sync = drm_rgt_sync {
@@ -304,12 +304,12 @@ fn not_there_yet() -> Outcome {
         [
             (
                 "context",
-                Errno::OPNOTSUPP,
+                Errno::NOENT,
                 drm_rgt_cs { ctx_id: 1, ..good },
             ),
             (
                 "in syncs",
-                Errno::OPNOTSUPP,
+                Errno::NOENT,
                 drm_rgt_cs {
                     in_sync_count: 1,
                     in_syncs: syncs,
@@ -318,7 +318,7 @@ fn not_there_yet() -> Outcome {
             ),
             (
                 "out syncs",
-                Errno::OPNOTSUPP,
+                Errno::NOENT,
                 drm_rgt_cs {
                     out_sync_count: 1,
                     out_syncs: syncs,

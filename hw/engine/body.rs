@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What jobs do.
+
+use kernel::prelude::*;
+
+use super::{
+    packet::{
+        self,
+        PacketBuffer, //
+    },
+    pending::MAX_JOBS,
+    ring::{
+        Ring,
+        RING_DWORDS, //
+    }, //
+};
+use crate::hw::{
+    abi::{
+        limits::IB_MAX_DWORDS,
+        packet::len, //
+    },
+    mmu::SpaceId, //
+};
+
+/// Most indirect buffers of a job.
+pub(crate) const MAX_IBS: usize = 64;
+
+/// Most dwords of the packets of a job.
+pub(crate) const MAX_PACKET_DWORDS: usize = 2048;
+
+/// Dwords of a ring that one credit stands for.
+const CREDIT_DWORDS: usize = 128;
+
+/// Credits of an engine: jobs that are worth no more are sure to have room.
+pub(crate) const CREDITS: u32 = MAX_JOBS as u32;
+
+/// Dwords at the end of each job.
+const EPILOGUE: usize = (len::TIMESTAMP + len::FENCE) as usize;
+
+// A ring has one dword less than it could.
+const _: () = assert!(CREDITS as usize * CREDIT_DWORDS < RING_DWORDS);
+
+// The largest job fits in.
+const _: () = {
+    let ibs = MAX_IBS * len::INDIRECT as usize;
+    let body = if MAX_PACKET_DWORDS > ibs {
+        MAX_PACKET_DWORDS
+    } else {
+        ibs
+    };
+    assert!((body + EPILOGUE).div_ceil(CREDIT_DWORDS) <= CREDITS as usize);
+};
+
+/// An indirect buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ib {
+    /// Address in the job's address space, a multiple of 4.
+    pub(crate) addr: u64,
+    /// Length in dwords.
+    pub(crate) dwords: u32,
+}
+
+impl Ib {
+    /// Whether the ring may refer to it: a bad one would fault there.
+    fn is_valid(&self) -> bool {
+        self.addr % 4 == 0 && (1..=IB_MAX_DWORDS).contains(&self.dwords)
+    }
+}
+
+/// What a job does.
+pub(crate) struct Body(Kind);
+
+enum Kind {
+    Indirect { space: SpaceId, ibs: KVec<Ib> },
+    Packets(PacketBuffer),
+}
+
+impl Body {
+    /// Runs indirect buffers, which are in an address space, one after the other.
+    ///
+    /// [`EINVAL`] for more than [`MAX_IBS`], or for one that cannot be one.
+    pub(crate) fn indirect(space: SpaceId, ibs: KVec<Ib>) -> Result<Self> {
+        if ibs.len() > MAX_IBS || !ibs.iter().all(Ib::is_valid) {
+            return Err(EINVAL);
+        }
+        Ok(Self(Kind::Indirect { space, ibs }))
+    }
+
+    /// Runs packets of the kernel. [`EINVAL`] for more than [`MAX_PACKET_DWORDS`].
+    pub(crate) fn packets(packets: PacketBuffer) -> Result<Self> {
+        if packets.dwords() > MAX_PACKET_DWORDS {
+            return Err(EINVAL);
+        }
+        Ok(Self(Kind::Packets(packets)))
+    }
+
+    /// What the job is worth of an engine's [`CREDITS`].
+    pub(crate) fn credits(&self) -> u32 {
+        self.ring_dwords().div_ceil(CREDIT_DWORDS) as u32
+    }
+
+    /// Dwords that the job takes in a ring.
+    pub(super) fn ring_dwords(&self) -> usize {
+        EPILOGUE
+            + match &self.0 {
+                Kind::Indirect { ibs, .. } => ibs.len() * len::INDIRECT as usize,
+                Kind::Packets(packets) => packets.dwords(),
+            }
+    }
+
+    pub(super) fn push(&self, ring: &mut Ring, seqno: u64) {
+        match &self.0 {
+            Kind::Indirect { space, ibs } => {
+                for ib in ibs {
+                    ring.push(&packet::indirect(space.number(), ib.addr, ib.dwords, seqno));
+                }
+            }
+            Kind::Packets(packets) => ring.push(packets.as_slice()),
+        }
+    }
+}

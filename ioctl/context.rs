@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! CTX_CREATE, CTX_DESTROY.
+
+use super::{
+    flags,
+    reserved,
+    Device,
+    File, //
+};
+use crate::{
+    hw::Gpu,
+    rust::{
+        bindings::{
+            drm_rgt_ctx_create,
+            drm_rgt_ctx_destroy,
+            DRM_RGT_CTX_PRIORITY_HIGH,
+            DRM_RGT_CTX_PRIORITY_LOW,
+            DRM_RGT_CTX_PRIORITY_NORMAL, //
+        },
+        capability::{
+            capable,
+            Capability, //
+        },
+        drm::sched::Priority, //
+    }, //
+};
+use kernel::prelude::*;
+
+/// Makes a context.
+pub(crate) fn create(
+    dev: &Device,
+    _: &Gpu,
+    args: &mut drm_rgt_ctx_create,
+    file: &File,
+) -> Result<u32> {
+    reserved(&[args.pad.into(), args.extensions])?;
+    flags(args.flags, 0)?;
+
+    let priority = match args.priority {
+        DRM_RGT_CTX_PRIORITY_LOW => Priority::Low,
+        DRM_RGT_CTX_PRIORITY_NORMAL => Priority::Normal,
+        DRM_RGT_CTX_PRIORITY_HIGH if capable(Capability::SysNice) => Priority::High,
+        DRM_RGT_CTX_PRIORITY_HIGH => return Err(EACCES),
+        _ => return Err(EINVAL),
+    };
+    args.ctx_id = file.inner().create_context(dev, priority)?;
+    Ok(0)
+}
+
+/// Gives a context up.
+pub(crate) fn destroy(
+    _: &Device,
+    _: &Gpu,
+    args: &mut drm_rgt_ctx_destroy,
+    file: &File,
+) -> Result<u32> {
+    reserved(&[args.pad.into()])?;
+
+    drop(file.inner().remove_context(args.ctx_id)?);
+    Ok(0)
+}
