@@ -126,6 +126,10 @@ bool rgt_dma_is_bounced(struct device *dev);
 /* linux/gpu_buddy.h */
 bool rgt_gpu_buddy_block_is_clear(struct gpu_buddy_block *block);
 u64 rgt_gpu_buddy_free_blocks(struct gpu_buddy *mm, unsigned int order);
+struct gpu_buddy_block *rgt_gpu_buddy_single_chunk(struct list_head *blocks);
+void rgt_gpu_buddy_block_unlink(struct gpu_buddy_block *block, bool cleared);
+void rgt_gpu_buddy_block_link(struct gpu_buddy_block *block,
+			      struct list_head *blocks);
 
 /* linux/iosys-map.h */
 void rgt_iosys_map_read(void *dst, const struct iosys_map *map, size_t offset,

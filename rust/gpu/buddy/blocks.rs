@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! What a [`Buddy`](super::Buddy) hands out.
+
+use super::{
+    Inner,
+    Request, //
+};
+use crate::rust::bindings;
+use core::ops::Range;
+use kernel::{
+    clist_create,
+    error::to_result,
+    interop::list::CListHead,
+    prelude::*,
+    sync::{
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    types::Opaque, //
+};
+
+/// Blocks of a [`Buddy`], free when they are dropped.
+///
+/// # Invariants
+///
+/// `list` is a list of blocks that `buddy` has allocated, which does not change.
+#[pin_data(PinnedDrop)]
+pub struct Blocks {
+    #[pin]
+    list: CListHead,
+    /// The clear of what is not known to be zero.
+    clearing: Option<Clearing>,
+    /// Somebody may have written there.
+    used: AtomicFlag,
+    buddy: Arc<Inner>,
+}
+
+impl Blocks {
+    /// See [`Buddy::alloc()`](super::Buddy::alloc).
+    pub(super) fn alloc(buddy: Arc<Inner>, request: Request) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            list <- CListHead::new(),
+            clearing: Clearing::new(&request)?,
+            used: AtomicFlag::new(false),
+            // SAFETY: `list` is an empty list.
+            _: { unsafe { take(&buddy, &request, list.as_raw()) }? },
+            buddy,
+        }? Error)
+    }
+
+    /// The blocks in the order of the bytes that were asked for, largest first.
+    pub fn iter(&self) -> impl Iterator<Item = Block> + '_ {
+        let chunk = self.buddy.chunk_size();
+        // SAFETY: By the type invariants the list has such blocks and does not change; `Raw` is
+        // transparent over them.
+        let list = unsafe {
+            clist_create!(
+                self.list.as_raw(),
+                Raw,
+                bindings::gpu_buddy_block,
+                __bindgen_anon_1.link
+            )
+        };
+
+        list.iter().map(move |raw| raw.block(chunk))
+    }
+
+    /// Says that somebody may write there: it is not known to be zero when it is free again.
+    pub fn mark_used(&self) {
+        self.used.store(true, Relaxed);
+    }
+
+    /// The clear of the blocks that are not known to be zero, if they have to be.
+    pub fn clearing(&self) -> Option<Clearing> {
+        if self.iter().all(|block| block.cleared) {
+            return None;
+        }
+        self.clearing.clone()
+    }
+
+    /// Whether all of it is known to be zero.
+    fn is_zero(&self) -> bool {
+        let done = self.clearing.as_ref().is_some_and(Clearing::is_done);
+
+        !self.used.load(Relaxed) && (done || self.iter().all(|block| block.cleared))
+    }
+}
+
+/// A clear of [`Blocks`], which may take longer than whoever began it has them.
+#[derive(Clone)]
+pub struct Clearing(Arc<AtomicFlag>);
+
+impl Clearing {
+    fn new(request: &Request) -> Result<Option<Self>> {
+        if !request.zeroed {
+            return Ok(None);
+        }
+        Ok(Some(Self(Arc::new(AtomicFlag::new(false), GFP_KERNEL)?)))
+    }
+
+    /// All blocks are zero now. If nobody uses them until they are free, they still are then.
+    pub fn done(&self) {
+        self.0.store(true, Relaxed);
+    }
+
+    fn is_done(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Blocks {
+    fn drop(self: Pin<&mut Self>) {
+        let zero = self.is_zero();
+        let list = self.list.as_raw();
+        let (raw, mut spares) = self.buddy.lock();
+
+        // SAFETY: By the type invariants `raw`, which is locked, has allocated all of the list,
+        // which is not used after this. A single chunk is in no list once it is out of this one.
+        unsafe {
+            let chunk = bindings::rgt_gpu_buddy_single_chunk(list);
+            if chunk.is_null() {
+                let flags = if zero { bindings::GPU_BUDDY_CLEARED } else { 0 };
+                bindings::gpu_buddy_free_list(raw, list, flags as u32);
+            } else {
+                bindings::rgt_gpu_buddy_block_unlink(chunk, zero);
+                spares.put(raw, chunk);
+            }
+        }
+    }
+}
+
+/// Allocates what is asked for.
+///
+/// # Safety
+///
+/// `list` must be an empty list.
+unsafe fn take(buddy: &Inner, request: &Request, list: *mut bindings::list_head) -> Result {
+    // Also without a range: it is where neighbours are joined of which one is zero.
+    // SAFETY: Initialised by the type invariants; the field is constant.
+    let size = unsafe { (*buddy.raw.get()).size };
+    let range = request.range.clone().unwrap_or(0..size);
+    if range.is_empty() {
+        return Err(EINVAL);
+    }
+
+    let (raw, mut spares) = buddy.lock();
+    if request.is_for_any(buddy.chunk_size()) {
+        if let Some(chunk) = spares.take(&range) {
+            // SAFETY: It is allocated and in no list, and `list` is one.
+            unsafe { bindings::rgt_gpu_buddy_block_link(chunk, list) };
+            return Ok(());
+        }
+    }
+    let alloc = || {
+        // SAFETY: Initialised by the type invariants, and locked; `list` is an empty list, and
+        // stays one when this fails.
+        to_result(unsafe {
+            bindings::gpu_buddy_alloc_blocks(
+                raw,
+                range.start,
+                range.end,
+                request.size,
+                request.min_block.as_usize() as u64,
+                list,
+                request.flags(),
+            )
+        })
+    };
+    match alloc() {
+        Err(ENOSPC) if !spares.is_empty() => {
+            // SAFETY: As above.
+            unsafe { spares.flush(raw) };
+            alloc()
+        }
+        done => done,
+    }
+}
+
+/// What there is to know of an allocated block.
+#[derive(Clone, Copy)]
+pub struct Block {
+    /// Where it starts.
+    pub offset: u64,
+    /// Bytes.
+    pub size: u64,
+    /// It was known to be zero when it was allocated.
+    pub cleared: bool,
+}
+
+/// An allocated block.
+#[repr(transparent)]
+struct Raw(Opaque<bindings::gpu_buddy_block>);
+
+impl Raw {
+    fn block(&self, chunk: u64) -> Block {
+        let raw = self.0.get();
+        // SAFETY: A block of a list of `Blocks` is allocated, and does not change while it is.
+        unsafe {
+            Block {
+                offset: bindings::gpu_buddy_block_offset(raw),
+                size: chunk << bindings::gpu_buddy_block_order(raw),
+                cleared: bindings::rgt_gpu_buddy_block_is_clear(raw),
+            }
+        }
+    }
+}

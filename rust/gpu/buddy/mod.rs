@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The GPU buddy allocator, with what the kernel crate's abstraction of it leaves out: memory that
+//! is known to be zero, and how fragmented the rest is.
+//!
+//! C header: [`include/linux/gpu_buddy.h`](srctree/include/linux/gpu_buddy.h)
+
+mod blocks;
+mod spare;
+
+use self::spare::Spares;
+use crate::rust::bindings;
+use core::ops::Range;
+use kernel::{
+    error::to_result,
+    new_mutex,
+    prelude::*,
+    ptr::Alignment,
+    sync::{
+        lock::mutex::MutexGuard,
+        Arc,
+        Mutex, //
+    },
+    types::Opaque, //
+};
+
+pub use self::blocks::{
+    Block,
+    Blocks,
+    Clearing, //
+};
+
+/// What is asked of a [`Buddy`].
+#[derive(Clone)]
+pub struct Request {
+    /// Bytes, a multiple of the chunk size.
+    pub size: u64,
+    /// Bytes of the smallest block, which is aligned to that, too.
+    pub min_block: Alignment,
+    /// Where; anywhere if [`None`].
+    pub range: Option<Range<u64>>,
+    /// From the end, unless there is a range.
+    pub top_down: bool,
+    /// In one piece, which may be several blocks.
+    pub contiguous: bool,
+    /// It has to read as zeros: preferably of what is known to do so. Otherwise preferably of what is
+    /// not.
+    pub zeroed: bool,
+}
+
+impl Request {
+    fn flags(&self) -> usize {
+        let flag = |set, flag| if set { flag } else { 0 };
+
+        flag(self.range.is_some(), bindings::GPU_BUDDY_RANGE_ALLOCATION)
+            | flag(self.top_down, bindings::GPU_BUDDY_TOPDOWN_ALLOCATION)
+            | flag(self.contiguous, bindings::GPU_BUDDY_CONTIGUOUS_ALLOCATION)
+            | flag(self.zeroed, bindings::GPU_BUDDY_CLEAR_ALLOCATION)
+    }
+
+    /// Whether any chunk of `chunk` bytes in the range will do.
+    fn is_for_any(&self, chunk: u64) -> bool {
+        self.size == chunk && self.min_block.as_usize() as u64 == chunk && !self.top_down
+    }
+}
+
+/// The allocator, locked by `lock`.
+///
+/// # Invariants
+///
+/// `raw` is an initialised `gpu_buddy`, which is accessed with `lock` held but for its constant
+/// fields.
+#[pin_data(PinnedDrop)]
+struct Inner {
+    #[pin]
+    raw: Opaque<bindings::gpu_buddy>,
+    #[pin]
+    lock: Mutex<Spares>,
+}
+
+// SAFETY: The allocator belongs to no thread.
+unsafe impl Send for Inner {}
+// SAFETY: By the type invariants `lock` serialises all access.
+unsafe impl Sync for Inner {}
+
+impl Inner {
+    fn new(size: u64, chunk: Alignment) -> impl PinInit<Self, Error> {
+        // INVARIANT: It is initialised, or there is none.
+        try_pin_init!(Self {
+            raw <- Opaque::try_ffi_init(|raw| {
+                // SAFETY: `raw` is where the structure goes.
+                to_result(unsafe { bindings::gpu_buddy_init(raw, size, chunk.as_usize() as u64) })
+            }),
+            lock <- new_mutex!(Spares::new(), "Buddy::lock"),
+        })
+    }
+
+    /// The allocator, and its spare chunks as long as it is locked.
+    fn lock(&self) -> (*mut bindings::gpu_buddy, MutexGuard<'_, Spares>) {
+        (self.raw.get(), self.lock.lock())
+    }
+
+    /// As [`Self::lock()`], without spare chunks: all that is free is in the allocator.
+    fn lock_whole(&self) -> (*mut bindings::gpu_buddy, MutexGuard<'_, Spares>) {
+        let (raw, mut spares) = self.lock();
+
+        // SAFETY: Initialised by the type invariants, and locked.
+        unsafe { spares.flush(raw) };
+        (raw, spares)
+    }
+
+    /// Bytes of the smallest block.
+    fn chunk_size(&self) -> u64 {
+        // SAFETY: Initialised by the type invariants; the field is constant.
+        unsafe { (*self.raw.get()).chunk_size }
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Inner {
+    fn drop(self: Pin<&mut Self>) {
+        drop(self.lock_whole());
+        // SAFETY: Initialised by the type invariants. Nobody else has it, and all blocks are free:
+        // the spare ones just now, and each other keeps a reference.
+        unsafe { bindings::gpu_buddy_fini(self.raw.get()) };
+    }
+}
+
+/// An allocator of blocks whose sizes are powers of two.
+///
+/// It remembers of free blocks whether they are known to be zero; at first, none is. A few single
+/// chunks are given to the next one who wants such without being joined with their neighbours first,
+/// unless somebody finds no room because of that.
+pub struct Buddy(Arc<Inner>);
+
+impl Buddy {
+    /// Makes an allocator of `size` bytes from offset 0 on, in multiples of `chunk`, which is at
+    /// least 4 KiB. `EINVAL` when it is less or `size` is less than that.
+    ///
+    /// C: `gpu_buddy_init()`.
+    pub fn new(size: u64, chunk: Alignment) -> Result<Self> {
+        Ok(Self(Arc::pin_init(Inner::new(size, chunk), GFP_KERNEL)?))
+    }
+
+    /// Bytes, free or not.
+    pub fn size(&self) -> u64 {
+        // SAFETY: Initialised by the type invariants; the field is constant.
+        unsafe { (*self.0.raw.get()).size }
+    }
+
+    /// Bytes of the smallest block.
+    pub fn chunk_size(&self) -> u64 {
+        self.0.chunk_size()
+    }
+
+    /// Bytes that are free.
+    pub fn free(&self) -> u64 {
+        let (raw, _guard) = self.0.lock_whole();
+        // SAFETY: Initialised by the type invariants, and locked.
+        unsafe { (*raw).avail }
+    }
+
+    /// Bytes that are free and known to be zero.
+    pub fn cleared(&self) -> u64 {
+        let (raw, _guard) = self.0.lock_whole();
+        // SAFETY: As above.
+        unsafe { (*raw).clear_avail }
+    }
+
+    /// How many free blocks there are of each order: element `n` is about blocks of
+    /// `chunk_size() << n` bytes.
+    ///
+    /// Two neighbours of which only one is known to be zero count as two.
+    pub fn free_blocks(&self) -> Result<KVec<u64>> {
+        // SAFETY: Initialised by the type invariants; the field is constant.
+        let orders = unsafe { (*self.0.raw.get()).max_order } as usize + 1;
+        let mut counts = KVec::from_elem(0, orders, GFP_KERNEL)?;
+
+        let (raw, _guard) = self.0.lock_whole();
+        for (order, count) in counts.iter_mut().enumerate() {
+            // SAFETY: Initialised by the type invariants, and locked; there is such an order.
+            *count = unsafe { bindings::rgt_gpu_buddy_free_blocks(raw, order as u32) };
+        }
+        Ok(counts)
+    }
+
+    /// Forgets, or claims, that all free memory is known to be zero.
+    ///
+    /// C: `gpu_buddy_reset_clear()`.
+    pub fn reset_clear(&self, cleared: bool) {
+        let (raw, _guard) = self.0.lock_whole();
+        // SAFETY: As above.
+        unsafe { bindings::gpu_buddy_reset_clear(raw, cleared) };
+    }
+
+    /// Allocates. `ENOSPC` when there is no room, `EINVAL` for a request that can never be met.
+    ///
+    /// C: `gpu_buddy_alloc_blocks()`.
+    pub fn alloc(&self, request: Request) -> impl PinInit<Blocks, Error> {
+        Blocks::alloc(self.0.clone(), request)
+    }
+}
