@@ -6,6 +6,7 @@ mod gtt;
 mod scratchpad;
 mod vram;
 mod vram_place;
+mod vram_spare;
 mod vram_zero;
 
 use crate::{
