@@ -90,7 +90,10 @@ use crate::{
             }, //
         },
         mm::total_ram,
-        pci::Aperture,
+        pci::{
+            Aperture,
+            ApertureMap, //
+        },
         shrinker, //
     },
     sched::Queues,
@@ -129,6 +132,8 @@ pub(crate) struct RgtData {
     pub(crate) ttm: ttm::Device<RgtDriver>,
     /// The VRAM manager.
     pub(crate) vram: Arc<Manager<Vram>>,
+    /// What the CPU sees of VRAM.
+    pub(crate) vram_map: ApertureMap,
     /// The GTT manager.
     pub(crate) gtt: Arc<Manager<Gtt>>,
     /// Who decides which BOs are in VRAM.
@@ -149,7 +154,12 @@ pub(crate) struct RgtData {
 }
 
 impl RgtData {
-    fn new(managers: &Managers, queues: Queues, plain_lru: bool) -> impl PinInit<Self, Error> {
+    fn new(
+        managers: &Managers,
+        vram_map: ApertureMap,
+        queues: Queues,
+        plain_lru: bool,
+    ) -> impl PinInit<Self, Error> {
         let Managers {
             vram,
             gtt,
@@ -164,6 +174,7 @@ impl RgtData {
                 module_parameters::moveback_mbps.value(),
             ),
             vram,
+            vram_map,
             gtt,
             scratchpad,
             validation <- new_mutex!((), "RgtData::validation"),
@@ -316,8 +327,9 @@ impl pci::Driver for RgtPciDriver {
         let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
         let managers = Managers::new(&gpu, &aperture)?;
 
+        let vram_map = aperture.map(managers.vram.inner().visible_size())?;
         let queues = Queues::new(pdev.as_ref(), &gpu, job_timeout)?;
-        let data = RgtData::new(&managers, queues, plain_lru);
+        let data = RgtData::new(&managers, vram_map, queues, plain_lru);
         let drm = drm::UnregisteredDevice::<RgtDriver>::new(pdev, data)?;
         driver_table::extend(&drm)?;
         debugfs::add_files(&drm);

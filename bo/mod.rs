@@ -5,6 +5,7 @@
 mod account;
 mod backing;
 mod callbacks;
+mod clear;
 mod madvise;
 mod migrate;
 mod mv;

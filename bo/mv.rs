@@ -7,6 +7,7 @@
 //! tables lose their entries before it signals.
 
 use super::{
+    clear::clear_by_cpu,
     madvise::discard,
     migrate::{
         Direction,
@@ -72,8 +73,12 @@ pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     }
 }
 
-/// Gives a BO its first VRAM, which a copy engine clears after those had it who had it before.
+/// Gives a BO its first VRAM, which a copy engine clears after those had it who had it before,
+/// unless the CPU does it at once.
 fn move_cleared<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+    if clear_by_cpu(&mv) {
+        return Ok(MoveOutcome::Done(mv.null()));
+    }
     let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
     let card = OnCard::of(mv.new_resource()).ok_or(EINVAL)?;
 

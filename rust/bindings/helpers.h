@@ -140,6 +140,7 @@ void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,
 /* asm/io.h */
 int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size);
 void rgt_arch_io_free_memtype_wc(resource_size_t start, resource_size_t size);
+void rgt_iomem_zero_page(void *addr);
 
 /* linux/mm.h */
 int rgt_vma_insert_pfns(struct vm_area_struct *vma, unsigned long addr,

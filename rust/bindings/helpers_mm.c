@@ -32,6 +32,18 @@ void rgt_arch_io_free_memtype_wc(resource_size_t start, resource_size_t size)
 	arch_io_free_memtype_wc(start, size);
 }
 
+/*
+ * Writes of 64 bits make the most of mappings that gather them, while
+ * memset_io() is whatever the CPU does best in ordinary memory.
+ */
+void rgt_iomem_zero_page(void *addr)
+{
+	__iowrite64_copy((void __iomem *)addr, page_address(ZERO_PAGE(0)),
+			 PAGE_SIZE / sizeof(u64));
+	/* The device must see it before a doorbell. */
+	wmb();
+}
+
 void rgt_iosys_map_read(void *dst, const struct iosys_map *map, size_t offset,
 			size_t len)
 {
