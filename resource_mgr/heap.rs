@@ -17,6 +17,7 @@ use crate::rust::{
         Block,
         Blocks,
         Buddy,
+        Cleared,
         Clearing,
         Request, //
     }, //
@@ -97,7 +98,11 @@ impl Heap {
         try_pin_init!(Pieces {
             blocks <- self.0.alloc(self.request(request)?),
             extents: join(&blocks, request.size as u64, |_| true)?,
-            dirty: join(&blocks, request.size as u64, |block| !block.cleared)?,
+            dirty: match blocks.cleared() {
+                Cleared::None => None,
+                Cleared::Some => Some(join(&blocks, request.size as u64, |block| !block.cleared)?),
+                Cleared::All => Some(KVec::new()),
+            },
         }? Error)
     }
 
@@ -150,7 +155,8 @@ pub(super) struct Pieces {
     #[pin]
     blocks: Blocks,
     extents: KVec<Extent>,
-    dirty: KVec<Extent>,
+    /// Those of `extents` that are not known to be zero; [`None`] for all of them.
+    dirty: Option<KVec<Extent>>,
 }
 
 impl Pieces {
@@ -168,7 +174,7 @@ impl Pieces {
 
     /// The pieces that were not known to be zero when they were allocated.
     pub(super) fn dirty_extents(&self) -> &[Extent] {
-        &self.dirty
+        self.dirty.as_deref().unwrap_or(&self.extents)
     }
 
     /// The clear of those, if they are for a BO that reads as zeros.

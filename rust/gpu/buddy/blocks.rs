@@ -74,9 +74,23 @@ impl Blocks {
         self.used.store(true, Relaxed);
     }
 
+    /// How many of the blocks were known to be zero when they were allocated.
+    pub fn cleared(&self) -> Cleared {
+        let mut blocks = self.iter().map(|block| block.cleared);
+        let first = blocks.next().unwrap_or(true);
+
+        if blocks.any(|cleared| cleared != first) {
+            Cleared::Some
+        } else if first {
+            Cleared::All
+        } else {
+            Cleared::None
+        }
+    }
+
     /// The clear of the blocks that are not known to be zero, if they have to be.
     pub fn clearing(&self) -> Option<Clearing> {
-        if self.iter().all(|block| block.cleared) {
+        if self.cleared() == Cleared::All {
             return None;
         }
         self.clearing.clone()
@@ -86,7 +100,7 @@ impl Blocks {
     fn is_zero(&self) -> bool {
         let done = self.clearing.as_ref().is_some_and(Clearing::is_done);
 
-        !self.used.load(Relaxed) && (done || self.iter().all(|block| block.cleared))
+        !self.used.load(Relaxed) && (done || self.cleared() == Cleared::All)
     }
 }
 
@@ -179,6 +193,17 @@ unsafe fn take(buddy: &Inner, request: &Request, list: *mut bindings::list_head)
         }
         done => done,
     }
+}
+
+/// How many of some blocks are known to be zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cleared {
+    /// Not one.
+    None,
+    /// Not all.
+    Some,
+    /// All of them.
+    All,
 }
 
 /// What there is to know of an allocated block.

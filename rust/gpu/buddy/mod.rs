@@ -27,6 +27,7 @@ use kernel::{
 pub use self::blocks::{
     Block,
     Blocks,
+    Cleared,
     Clearing, //
 };
 
