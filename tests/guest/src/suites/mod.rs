@@ -58,6 +58,7 @@ pub(crate) const ALL: &[Suite] = &[
     leak::SUITE,
     // Before those that unbind the device: TTM leaks a little each time the last one goes.
     inject::SUITE,
+    inject::BACKUP,
     observe::SUITE,
     unbind::SUITE,
 ];

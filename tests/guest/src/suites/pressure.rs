@@ -35,7 +35,7 @@ const CHUNK: u64 = 4 * MIB;
 const LITTLE: u64 = 64 * MIB;
 
 /// Kinds of BOs that are in pages, with and without the GPU.
-const IN_PAGES: [(&str, Make); 4] = [
+pub(super) const IN_PAGES: [(&str, Make); 4] = [
     ("cached GTT", |bo| bo.placement(Placement::GTT)),
     ("write-combined GTT", |bo| {
         bo.placement(Placement::GTT).caching(Caching::WriteCombined)
@@ -53,7 +53,7 @@ fn in_use() -> Result<u64> {
 }
 
 /// Whether so much can be backed up: there is swap for it, and pages are not coherent memory.
-fn can_back_up(rig: &Rig, bytes: u64) -> Result<bool> {
+pub(super) fn can_back_up(rig: &Rig, bytes: u64) -> Result<bool> {
     let free = meminfo("SwapFree")?;
     if free < bytes {
         say(&format!("no room in swap: {free} bytes of {bytes}"));

@@ -36,7 +36,7 @@ const DATA: &[&str] = &["gem", "mmap", "cs", "zero", "evict"];
 
 /// Suites that need a machine of their own: to find anything, or to be done in
 /// time.
-const ELSEWHERE: &[&str] = &["gpus", "racing", "overcommit", "hunt"];
+const ELSEWHERE: &[&str] = &["gpus", "racing", "overcommit", "hunt", "inject-backup"];
 
 /// The guests besides the default one, which runs all that is not
 /// [`ELSEWHERE`].
@@ -75,7 +75,7 @@ const GUESTS: &[(Machine, &[&str])] = &[
             limit: Duration::from_secs(1800),
             ..Machine::DEFAULT
         },
-        &["gem", "madvise", "pressure"],
+        &["gem", "madvise", "pressure", "inject-backup"],
     ),
     (
         // VRAM that is soon overcommitted.

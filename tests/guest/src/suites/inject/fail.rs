@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's fault injection.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::io::Errno;
+
+use crate::harness::{Outcome, Used};
+
+const DEBUGFS: &str = "/sys/kernel/debug";
+/// TTM's own injection: it backs up half of a BO, or is interrupted while it restores one.
+const TTM: &str = "ttm/backup_fault_inject";
+const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
+/// More allocations than any call makes.
+const MOST: u32 = 2000;
+
+/// Sets a value of one kind of injected faults.
+fn knob(kind: &str, name: &str, value: &str) -> Result<()> {
+    let path = format!("{DEBUGFS}/{kind}/{name}");
+    fs::write(&path, value).with_context(|| path)
+}
+
+/// Sets the kernel's fault injection up; false for a kernel without.
+pub(super) fn set_up() -> Result<bool> {
+    if !Path::new(FAIL_NTH).exists() {
+        return Ok(false);
+    }
+    for kind in ["failslab", "fail_page_alloc"] {
+        // Allocations that may wait fail, too, and the log does not tell of each.
+        knob(kind, "ignore-gfp-wait", "N")?;
+        knob(kind, "verbose", "0")?;
+    }
+    knob("fail_page_alloc", "min-order", "0")?;
+    if Path::new(DEBUGFS).join(TTM).exists() {
+        knob(TTM, "verbose", "0")?;
+    }
+    Ok(true)
+}
+
+/// Which of this thread's next allocations fails.
+struct FailNth(File);
+
+impl FailNth {
+    fn open() -> Result<Self> {
+        let file = File::options().read(true).write(true).open(FAIL_NTH)?;
+        Ok(Self(file))
+    }
+
+    fn set(&self, nth: u32) -> Result<()> {
+        self.0.write_all_at(nth.to_string().as_bytes(), 0)?;
+        Ok(())
+    }
+
+    /// Whether it has not come to that yet. Must not allocate.
+    fn is_left(&self) -> Result<bool> {
+        let mut digits = [0; 16];
+        let len = self.0.read_at(&mut digits, 0)?;
+        Ok(digits[..len].trim_ascii() != b"0")
+    }
+}
+
+/// Runs `call` with its first allocation failing, then with its second, until all succeed. It gets
+/// what `prepare` made, and leaves there what it makes; that is dropped when nothing fails.
+pub(super) fn each_allocation<P>(
+    prepare: impl FnMut() -> Result<P>,
+    call: impl FnMut(&mut P) -> Result<()>,
+) -> Outcome {
+    each_allocation_checked(prepare, call, |_| Ok(()))
+}
+
+/// As [`each_allocation()`]. After each failure `check` looks at what was prepared, when nothing
+/// fails any more.
+pub(super) fn each_allocation_checked<P>(
+    mut prepare: impl FnMut() -> Result<P>,
+    mut call: impl FnMut(&mut P) -> Result<()>,
+    mut check: impl FnMut(&mut P) -> Result<()>,
+) -> Outcome {
+    if !set_up()? {
+        return Ok(());
+    }
+    let before = Used::now()?;
+    let fail_nth = FailNth::open()?;
+    for nth in 1..MOST {
+        let mut prepared = prepare()?;
+        fail_nth.set(nth)?;
+        let result = call(&mut prepared);
+        let left = fail_nth.is_left();
+        fail_nth.set(0)?;
+        check(&mut prepared).with_context(|| format!("allocation {nth}"))?;
+        drop(prepared);
+
+        if left? {
+            result.context("without a failure")?;
+            ensure!(nth > 1, "there was no allocation");
+            return before.wait_until_back();
+        }
+        if let Err(error) = result {
+            let errno = error
+                .downcast_ref::<rgt::Error>()
+                .and_then(rgt::Error::errno);
+            ensure!(
+                matches!(errno, Some(Errno::NOMEM | Errno::NOSPC)),
+                "allocation {nth}: {error:#}"
+            );
+        }
+    }
+    bail!("{MOST} allocations, and no end")
+}
+
+/// TTM's own injection, while this lives.
+pub(super) struct TtmFaults(());
+
+impl TtmFaults {
+    /// [`None`] for a kernel without.
+    pub(super) fn new() -> Option<Self> {
+        let exist = Path::new(DEBUGFS).join(TTM).exists();
+        exist.then_some(Self(()))
+    }
+
+    /// One of so many times.
+    pub(super) fn set(&self, interval: u32) -> Result<()> {
+        knob(TTM, "verbose", "0")?;
+        knob(TTM, "times", "-1")?;
+        knob(TTM, "interval", &interval.to_string())?;
+        knob(TTM, "probability", "100")
+    }
+}
+
+impl Drop for TtmFaults {
+    fn drop(&mut self) {
+        // Where it was set it can be set back.
+        let _ = knob(TTM, "probability", "0");
+    }
+}

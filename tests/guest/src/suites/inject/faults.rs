@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Faults of the CPU: on pages that are there, that have to be made, or that have to come out of
+//! hidden VRAM.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+use anyhow::{Context, Result};
+use rgt::{Bo, BoFlags, Mapping, Placement};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::Errno;
+
+use super::fail::each_allocation_checked;
+use crate::expect::{each, same};
+use crate::harness::{Outcome, Test, tests};
+use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM, noise};
+
+pub(super) const TESTS: &[Test] = tests![
+    on_new_memory,
+    on_content,
+    out_of_hidden_vram,
+    through_gtt_and_back
+];
+
+/// Not a power of two, so that it is in several pieces.
+const SIZE: u64 = 69 * PAGE;
+
+/// A file in memory to write mappings to: the kernel reads them and says when it cannot, where the
+/// program itself would get a signal.
+pub(super) struct Sink(File);
+
+impl Sink {
+    /// One for so many bytes, with all of its pages.
+    pub(super) fn new(size: u64) -> Result<Self> {
+        let file = File::from(memfd_create("sink", MemfdFlags::empty())?);
+        file.write_all_at(&vec![0; usize::try_from(size)?], 0)?;
+        Ok(Self(file))
+    }
+
+    /// Has the kernel read all of a mapping.
+    pub(super) fn touch(&self, map: &Mapping) -> Result<()> {
+        let (start, len) = (map.as_ptr().cast(), map.len());
+        // SAFETY: All of the mapping is there, and a file may be told anything.
+        let written = unsafe { libc::pwrite(self.0.as_raw_fd(), start, len, 0) };
+        let errno = match usize::try_from(written) {
+            Ok(written) if written == len => return Ok(()),
+            // It came to a page that cannot be had.
+            Ok(_) => Errno::NOMEM,
+            Err(_) => match std::io::Error::last_os_error().raw_os_error() {
+                Some(libc::EFAULT) | None => Errno::NOMEM,
+                Some(errno) => Errno::from_raw_os_error(errno),
+            },
+        };
+        let call = "pwrite";
+        Err(rgt::Error::Os { call, errno }.into())
+    }
+}
+
+/// A BO with content, and a mapping that nobody has touched.
+struct Content {
+    bo: Bo,
+    map: Mapping,
+    sum: u64,
+}
+
+impl Content {
+    /// Has the GPU copy noise from `source` to a new BO.
+    fn copied(rig: &Rig, source: &Source, make: Make) -> Result<Self> {
+        let bo = rig.bo(SIZE, make)?;
+        rig.copy(&source.bo, &bo)?;
+        Ok(Self {
+            map: bo.map()?,
+            bo,
+            sum: source.sum,
+        })
+    }
+
+    /// Has the CPU look at every byte.
+    fn check(&self) -> Outcome {
+        same("sum", self.map.checksum(0..self.map.len()), self.sum)
+    }
+
+    fn place(&self) -> Result<Placement> {
+        Ok(self.bo.info()?.current_placement)
+    }
+}
+
+/// Noise in GTT.
+struct Source {
+    bo: Bo,
+    sum: u64,
+}
+
+impl Source {
+    fn new(rig: &Rig) -> Result<Self> {
+        let data = noise(11, SIZE as usize / 4);
+        let bo = rig.gtt(SIZE)?;
+        bo.map()?.write_slice(0, &data);
+        let sum = rgt::checksum::of_dwords(&data);
+        same("sum of the noise", rig.checksum(&bo)?, sum)?;
+        Ok(Self { bo, sum })
+    }
+}
+
+fn on_new_memory() -> Outcome {
+    let rig = Rig::new()?;
+    let sink = Sink::new(SIZE)?;
+    let kinds = SHARED.into_iter().chain([("system pages", SYSTEM)]);
+    each(kinds, |make| {
+        for size in [PAGE, SIZE] {
+            each_allocation_checked(
+                || Ok(rig.bo(size, make)?.map()?),
+                |map| sink.touch(map),
+                |map| same("sum", map.checksum(0..map.len()), 0),
+            )?;
+        }
+        Ok(())
+    })
+}
+
+fn on_content() -> Outcome {
+    let rig = Rig::new()?;
+    let sink = Sink::new(SIZE)?;
+    let source = Source::new(&rig)?;
+    each(SHARED, |make| {
+        each_allocation_checked(
+            || Content::copied(&rig, &source, make),
+            |content| sink.touch(&content.map),
+            |content| content.check(),
+        )
+    })?;
+    let data = noise(12, SIZE as usize / 4);
+    let sum = rgt::checksum::of_dwords(&data);
+    each_allocation_checked(
+        || {
+            let bo = rig.bo(SIZE, SYSTEM)?;
+            bo.map()?.write_slice(0, &data);
+            Ok(bo.map()?)
+        },
+        |map| sink.touch(map),
+        |map| same("sum of system pages", map.checksum(0..map.len()), sum),
+    )
+}
+
+/// A BO that lies outside the window comes into it.
+fn out_of_hidden_vram() -> Outcome {
+    let rig = Rig::new()?;
+    let sink = Sink::new(SIZE)?;
+    let source = Source::new(&rig)?;
+    each_allocation_checked(
+        || Content::copied(&rig, &source, HIDDEN),
+        |content| sink.touch(&content.map),
+        |content| content.check(),
+    )
+}
+
+/// With the window full, a BO leaves VRAM for pages that the GPU does not see, and comes back. TTM
+/// has both stop in GTT.
+fn through_gtt_and_back() -> Outcome {
+    const BLOCK: u64 = 8 * MIB;
+    const MAKE: Make = |bo| {
+        bo.placement(Placement::VRAM | Placement::SYSTEM)
+            .flags(BoFlags::NO_CPU_ACCESS)
+    };
+    let rig = Rig::new()?;
+    let sink = Sink::new(SIZE)?;
+    let source = Source::new(&rig)?;
+    let window = rig
+        .device
+        .region(rgt::RegionKind::Vram)?
+        .context("there is VRAM")?;
+    let mut full = Vec::new();
+    for size in [BLOCK, PAGE] {
+        let left = window.visible_size - visible_used(&rig)?;
+        for _ in 0..left / size {
+            let bo = rig.bo(size, SHARED[0].1)?;
+            bo.map()?.write(0, 1);
+            full.push(bo);
+        }
+    }
+    let hidden = || {
+        let content = Content::copied(&rig, &source, MAKE)?;
+        same("place before", content.place()?, Placement::VRAM)?;
+        Ok(content)
+    };
+
+    each_allocation_checked(
+        hidden,
+        |content| {
+            sink.touch(&content.map)?;
+            same("place", content.place()?, Placement::SYSTEM)
+        },
+        |content| content.check(),
+    )?;
+    let result = rig.gtt(8)?;
+    rig.fill(&result, 0)?;
+    each_allocation_checked(
+        || {
+            let content = hidden()?;
+            content.check()?;
+            same("place before", content.place()?, Placement::SYSTEM)?;
+            let mut work = rig.work(rig.copy)?;
+            let (from, to) = (work.reads(&content.bo)?, work.writes(&result)?);
+            work.commands.checksum(from, SIZE, to)?;
+            Ok((work, content))
+        },
+        |(work, _)| work.submit(),
+        |(work, content)| {
+            work.wait()?;
+            same("sum by the GPU", rig.checksum(&content.bo)?, content.sum)?;
+            same("place", content.place()?, Placement::VRAM)?;
+            content.check()
+        },
+    )
+}
+
+fn visible_used(rig: &Rig) -> Result<u64> {
+    let vram = rig.device.region(rgt::RegionKind::Vram)?;
+    Ok(vram.context("there is VRAM")?.visible_used)
+}
