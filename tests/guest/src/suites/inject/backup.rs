@@ -158,6 +158,7 @@ fn in_parts() -> Outcome {
         faults.set(1)?;
         shrink_all()?;
         shrink_all()?;
+        faults.set(7)?;
         content.check_by_gpu(&rig)?;
         content.check()
     })
