@@ -362,15 +362,18 @@ struct Managers {
 impl Managers {
     fn new(gpu: &Gpu, aperture: &Aperture<'_>) -> Result<Self> {
         let info = gpu.info();
+        let generation = gpu.vram_generation();
         let window = aperture.range();
         let visible = info.visible_size.min(window.end - window.start);
         let scratchpad = match info.scratchpad_size {
             0 => None,
-            size => Some(manager(Scratchpad::new(size)?)?),
+            size => Some(manager(Scratchpad::new(size)?.with_generation(generation))?),
         };
 
         Ok(Self {
-            vram: manager(Vram::new(info.vram_size, visible, window.start)?)?,
+            vram: manager(
+                Vram::new(info.vram_size, visible, window.start)?.with_generation(generation),
+            )?,
             // As other drivers do, leave half of the machine's memory to everybody else.
             gtt: manager(Gtt::new(total_ram() / 2)?)?,
             scratchpad,

@@ -7,19 +7,22 @@
 //! those of 64 KiB, and its mappings of pages of that size.
 
 use super::Extent;
-use crate::rust::{
-    drm::ttm::{
-        AllocRequest,
-        Place,
-        PlaceFlags, //
-    },
-    gpu::buddy::{
-        Block,
-        Blocks,
-        Buddy,
-        Cleared,
-        Clearing,
-        Request, //
+use crate::{
+    hw::VramGeneration,
+    rust::{
+        drm::ttm::{
+            AllocRequest,
+            Place,
+            PlaceFlags, //
+        },
+        gpu::buddy::{
+            Block,
+            Blocks,
+            Buddy,
+            Cleared,
+            Clearing,
+            Request, //
+        }, //
     }, //
 };
 use core::ops::Range;
@@ -29,13 +32,23 @@ use kernel::{
     ptr::{
         Alignable,
         Alignment, //
+    },
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     }, //
 };
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
 /// A heap of pages.
-pub(super) struct Heap(Buddy);
+pub(super) struct Heap {
+    buddy: Buddy,
+    /// What tells that the content was lost, for memory to which that may happen.
+    generation: Option<VramGeneration>,
+    /// What it told last.
+    known: Atomic<u64>,
+}
 
 /// How the free part of a heap is cut up.
 pub(crate) struct Fragmentation {
@@ -60,20 +73,42 @@ impl Fragmentation {
 impl Heap {
     /// Makes a heap of `size` bytes.
     pub(super) fn new(size: u64) -> Result<Self> {
-        Ok(Self(Buddy::new(size, Alignment::new::<PAGE_SIZE>())?))
+        Ok(Self {
+            buddy: Buddy::new(size, Alignment::new::<PAGE_SIZE>())?,
+            generation: None,
+            known: Atomic::new(0),
+        })
+    }
+
+    /// Has it take nothing for known any more when `generation` has changed.
+    pub(super) fn with_generation(mut self, generation: &VramGeneration) -> Self {
+        self.known = Atomic::new(generation.get());
+        self.generation = Some(generation.clone());
+        self
+    }
+
+    /// Forgets what is known to be zero if it was lost.
+    fn notice_loss(&self) {
+        let Some(generation) = &self.generation else {
+            return;
+        };
+        let now = generation.get();
+        if self.known.load(Relaxed) != now && self.known.xchg(now, Relaxed) != now {
+            self.buddy.forget_zeros();
+        }
     }
 
     /// Bytes, free or not.
     pub(super) fn size(&self) -> u64 {
-        self.0.size()
+        self.buddy.size()
     }
 
     /// How the free part is cut up.
     pub(super) fn fragmentation(&self) -> Result<Fragmentation> {
         Ok(Fragmentation {
-            free: self.0.free(),
-            cleared: self.0.cleared(),
-            free_blocks: self.0.free_blocks()?,
+            free: self.buddy.free(),
+            cleared: self.buddy.cleared(),
+            free_blocks: self.buddy.free_blocks()?,
         })
     }
 
@@ -95,8 +130,9 @@ impl Heap {
         &'a self,
         request: &'a AllocRequest<'_>,
     ) -> impl PinInit<Pieces, Error> + 'a {
+        self.notice_loss();
         try_pin_init!(Pieces {
-            blocks <- self.0.alloc(self.request(request)?),
+            blocks <- self.buddy.alloc(self.request(request)?),
             extents: join(&blocks, request.size as u64, |_| true)?,
             dirty: match blocks.cleared() {
                 Cleared::None => None,

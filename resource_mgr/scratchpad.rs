@@ -10,14 +10,17 @@ use super::{
     },
     Extent, //
 };
-use crate::rust::{
-    drm::ttm::{
-        AllocRequest,
-        MemType,
-        Place,
-        ResourceManager, //
-    },
-    gpu::buddy::Clearing, //
+use crate::{
+    hw::VramGeneration,
+    rust::{
+        drm::ttm::{
+            AllocRequest,
+            MemType,
+            Place,
+            ResourceManager, //
+        },
+        gpu::buddy::Clearing, //
+    }, //
 };
 use kernel::prelude::*;
 
@@ -31,6 +34,12 @@ impl Scratchpad {
     /// Makes a manager of `size` bytes.
     pub(crate) fn new(size: u64) -> Result<Self> {
         Ok(Self(Heap::new(size)?))
+    }
+
+    /// Has it notice when its content is lost.
+    pub(crate) fn with_generation(mut self, generation: &VramGeneration) -> Self {
+        self.0 = self.0.with_generation(generation);
+        self
     }
 
     /// Returns the size in bytes.

@@ -10,14 +10,17 @@ use super::{
     },
     Extent, //
 };
-use crate::rust::{
-    drm::ttm::{
-        AllocRequest,
-        IoRun,
-        Place,
-        ResourceManager, //
-    },
-    gpu::buddy::Clearing, //
+use crate::{
+    hw::VramGeneration,
+    rust::{
+        drm::ttm::{
+            AllocRequest,
+            IoRun,
+            Place,
+            ResourceManager, //
+        },
+        gpu::buddy::Clearing, //
+    }, //
 };
 use kernel::{
     io::PhysAddr,
@@ -49,6 +52,12 @@ impl Vram {
             visible: visible.min(size),
             visible_used: Arc::new(Atomic::new(0), GFP_KERNEL)?,
         })
+    }
+
+    /// Has it notice when its content is lost.
+    pub(crate) fn with_generation(mut self, generation: &VramGeneration) -> Self {
+        self.heap = self.heap.with_generation(generation);
+        self
     }
 
     /// Returns the size in bytes.

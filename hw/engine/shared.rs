@@ -29,7 +29,8 @@ use crate::{
 pub(crate) struct VramGeneration(Arc<Atomic<u64>>);
 
 impl VramGeneration {
-    fn new() -> Result<Self> {
+    /// Makes the first one.
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self(Arc::new(Atomic::new(1), GFP_KERNEL)?))
     }
 
@@ -39,7 +40,7 @@ impl VramGeneration {
     }
 
     /// Notes that all is lost.
-    pub(in crate::hw) fn lose(&self) {
+    pub(crate) fn lose(&self) {
         self.0.fetch_add(1, Relaxed);
     }
 }

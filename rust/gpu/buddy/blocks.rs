@@ -36,6 +36,8 @@ pub struct Blocks {
     clearing: Option<Clearing>,
     /// Somebody may have written there.
     used: AtomicFlag,
+    /// [`Inner::forgotten`] when they were allocated, or before.
+    forgotten: u64,
     buddy: Arc<Inner>,
 }
 
@@ -46,6 +48,7 @@ impl Blocks {
             list <- CListHead::new(),
             clearing: Clearing::new(&request)?,
             used: AtomicFlag::new(false),
+            forgotten: buddy.forgotten.load(Relaxed),
             // SAFETY: `list` is an empty list.
             _: { unsafe { take(&buddy, &request, list.as_raw()) }? },
             buddy,
@@ -96,11 +99,13 @@ impl Blocks {
         self.clearing.clone()
     }
 
-    /// Whether all of it is known to be zero.
+    /// Whether all of it is known to be zero. To be asked with the allocator locked.
     fn is_zero(&self) -> bool {
         let done = self.clearing.as_ref().is_some_and(Clearing::is_done);
 
-        !self.used.load(Relaxed) && (done || self.cleared() == Cleared::All)
+        !self.used.load(Relaxed)
+            && (done || self.cleared() == Cleared::All)
+            && self.forgotten == self.buddy.forgotten.load(Relaxed)
     }
 }
 
@@ -129,9 +134,9 @@ impl Clearing {
 #[pinned_drop]
 impl PinnedDrop for Blocks {
     fn drop(self: Pin<&mut Self>) {
-        let zero = self.is_zero();
         let list = self.list.as_raw();
         let (raw, mut spares) = self.buddy.lock();
+        let zero = self.is_zero();
 
         // SAFETY: By the type invariants `raw`, which is locked, has allocated all of the list,
         // which is not used after this. A single chunk is in no list once it is out of this one.

@@ -17,6 +17,10 @@ use kernel::{
     prelude::*,
     ptr::Alignment,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         lock::mutex::MutexGuard,
         Arc,
         Mutex, //
@@ -77,6 +81,8 @@ struct Inner {
     raw: Opaque<bindings::gpu_buddy>,
     #[pin]
     lock: Mutex<Spares>,
+    /// How often it was forgotten what is known to be zero. Changes with the lock held.
+    forgotten: Atomic<u64>,
 }
 
 // SAFETY: The allocator belongs to no thread.
@@ -93,6 +99,7 @@ impl Inner {
                 to_result(unsafe { bindings::gpu_buddy_init(raw, size, chunk.as_usize() as u64) })
             }),
             lock <- new_mutex!(Spares::new(), "Buddy::lock"),
+            forgotten: Atomic::new(0),
         })
     }
 
@@ -185,13 +192,15 @@ impl Buddy {
         Ok(counts)
     }
 
-    /// Forgets, or claims, that all free memory is known to be zero.
+    /// Forgets what is known to be zero, of free memory and of what is allocated now: the memory has
+    /// lost its content.
     ///
     /// C: `gpu_buddy_reset_clear()`.
-    pub fn reset_clear(&self, cleared: bool) {
+    pub fn forget_zeros(&self) {
         let (raw, _guard) = self.0.lock_whole();
+        self.0.forgotten.fetch_add(1, Relaxed);
         // SAFETY: As above.
-        unsafe { bindings::gpu_buddy_reset_clear(raw, cleared) };
+        unsafe { bindings::gpu_buddy_reset_clear(raw, false) };
     }
 
     /// Allocates. `ENOSPC` when there is no room, `EINVAL` for a request that can never be met.

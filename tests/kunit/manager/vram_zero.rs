@@ -10,6 +10,7 @@ use super::{
     PAGE, //
 };
 use crate::{
+    hw::VramGeneration,
     resource_mgr::{
         Vram,
         VramResource, //
@@ -84,6 +85,26 @@ mod tests {
             assert_eq!(dirty(&vram, 5)?, 0);
         }
         assert_eq!(dirty(&vram, PAGES as usize)?, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_lost_is_not_zero() -> Result {
+        let generation = VramGeneration::new()?;
+        let vram = vram()?.with_generation(&generation);
+
+        clear(&vram)?;
+        generation.lose();
+        assert_eq!(dirty(&vram, PAGES as usize)?, PAGES * PAGE);
+
+        // Neither is what somebody had when it was lost.
+        clear(&vram)?;
+        let resource = zeroed(&vram, 4)?;
+        assert!(resource.clearing().is_none());
+        generation.lose();
+        assert_eq!(dirty(&vram, 4)?, 4 * PAGE);
+        drop(resource);
+        assert_eq!(dirty(&vram, PAGES as usize)?, PAGES * PAGE);
         Ok(())
     }
 
