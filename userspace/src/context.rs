@@ -61,7 +61,7 @@ impl Context {
 
     /// What has become of it.
     pub fn status(&self) -> Result<ContextStatus> {
-        ContextStatus::query(&self.inner.device, self.inner.id)
+        self.inner.device.context_status(self.inner.id)
     }
 }
 

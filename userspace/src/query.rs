@@ -302,10 +302,6 @@ pub struct ContextStatus {
 }
 
 impl ContextStatus {
-    pub(crate) fn query(fd: impl AsFd, context: u32) -> Result<Self> {
-        query_about(fd, uapi::DRM_RGT_QUERY_CONTEXT, context).map(|answer| Self::parse(&answer))
-    }
-
     fn parse(answer: &[u8]) -> Self {
         use uapi::drm_rgt_query_context as Answer;
         let access = match u32_at(answer, offset_of!(Answer, fault_access)) {
@@ -348,6 +344,12 @@ impl Device {
             .regions()?
             .into_iter()
             .find(|region| region.kind == kind))
+    }
+
+    /// What has become of the context with a number.
+    pub fn context_status(&self, context: u32) -> Result<ContextStatus> {
+        let answer = query_about(self, uapi::DRM_RGT_QUERY_CONTEXT, context)?;
+        Ok(ContextStatus::parse(&answer))
     }
 
     /// How much of its time an engine has spent on jobs since its reset, at this moment.

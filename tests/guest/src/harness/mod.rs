@@ -3,6 +3,7 @@
 //! Runs tests, each under a time limit, and prints TAP.
 
 mod child;
+mod control;
 mod length;
 mod used;
 mod watchdog;
@@ -11,6 +12,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 pub(crate) use child::{End, HELPER, Helper, in_child};
+pub(crate) use control::Control;
 pub(crate) use length::Length;
 pub(crate) use used::Used;
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rgt::{Binding, Bo, CommandBuffer, Engine, Job, Vm};
+use rgt::{Binding, Bo, CommandBuffer, Context as GpuContext, Engine, Job, Sync, Vm};
 
 use super::PATIENCE;
 
@@ -44,6 +44,21 @@ impl Work {
     pub(crate) fn uses(&mut self, bo: &Bo, flags: u32) -> Result<u64> {
         self.job = self.job.clone().uses(bo, flags);
         self.map(bo)
+    }
+
+    /// Makes it a job of a context.
+    pub(crate) fn context(&mut self, context: &GpuContext) {
+        self.job = self.job.clone().context(context);
+    }
+
+    /// Has it wait for a fence.
+    pub(crate) fn wait_for(&mut self, sync: Sync) {
+        self.job = self.job.clone().wait_for(sync);
+    }
+
+    /// Puts its fence there.
+    pub(crate) fn signal(&mut self, sync: Sync) {
+        self.job = self.job.clone().signal(sync);
     }
 
     fn map(&mut self, bo: &Bo) -> Result<u64> {

@@ -12,6 +12,7 @@ mod gpus;
 mod hunt;
 mod inject;
 mod leak;
+mod lost;
 mod madvise;
 mod mmap;
 mod moves;
@@ -23,6 +24,7 @@ mod pressure;
 mod query;
 mod racing;
 mod scratchpad;
+mod submit;
 mod unbind;
 mod vm;
 mod wait;
@@ -50,7 +52,9 @@ pub(crate) const ALL: &[Suite] = &[
     racing::SUITE,
     overcommit::SUITE,
     hunt::SUITE,
+    submit::SUITE,
     gpus::SUITE,
+    lost::SUITE,
     policy::SUITE,
     cgroup::SUITE,
     madvise::SUITE,
@@ -72,6 +76,8 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         zero::SOILER => zero::soil(),
         overcommit::WORKER => overcommit::work(arguments),
         hunt::SETTLER => hunt::settle(arguments),
+        submit::SUBMITTER => submit::work(arguments),
+        submit::STORMED => submit::weather(arguments),
         hunt::RUNNER => hunt::flee(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),
     };

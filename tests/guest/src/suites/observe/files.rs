@@ -119,10 +119,10 @@ impl Debugfs {
 }
 
 /// The fdinfo of a client.
-pub(super) struct FdInfo(HashMap<String, String>);
+pub(crate) struct FdInfo(HashMap<String, String>);
 
 impl FdInfo {
-    pub(super) fn of(device: &Device) -> Result<Self> {
+    pub(crate) fn of(device: &Device) -> Result<Self> {
         let path = format!("/proc/self/fdinfo/{}", device.as_fd().as_raw_fd());
         let text = fs::read_to_string(&path)?;
         Ok(Self(
@@ -133,7 +133,7 @@ impl FdInfo {
         ))
     }
 
-    pub(super) fn text(&self, key: &str) -> Result<&str> {
+    pub(crate) fn text(&self, key: &str) -> Result<&str> {
         let value = self.0.get(key);
         value
             .map(String::as_str)
@@ -141,7 +141,7 @@ impl FdInfo {
     }
 
     /// A number of bytes, or of whatever has no unit.
-    pub(super) fn number(&self, key: &str) -> Result<u64> {
+    pub(crate) fn number(&self, key: &str) -> Result<u64> {
         let text = self.text(key)?;
         let (number, unit) = match text.split_once(' ') {
             None => (text, 1),
@@ -153,7 +153,7 @@ impl FdInfo {
     }
 
     /// What a client has in a region: total, shared, resident.
-    pub(super) fn memory(&self, region: &str) -> Result<(u64, u64, u64)> {
+    pub(crate) fn memory(&self, region: &str) -> Result<(u64, u64, u64)> {
         let value = |stat| self.number(&format!("drm-{stat}-{region}"));
         Ok((value("total")?, value("shared")?, value("resident")?))
     }

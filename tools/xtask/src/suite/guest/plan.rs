@@ -36,7 +36,15 @@ const DATA: &[&str] = &["gem", "mmap", "cs", "zero", "evict"];
 
 /// Suites that need a machine of their own: to find anything, or to be done in
 /// time.
-const ELSEWHERE: &[&str] = &["gpus", "racing", "overcommit", "hunt", "inject-backup"];
+const ELSEWHERE: &[&str] = &[
+    "gpus",
+    "hunt",
+    "inject-backup",
+    "lost",
+    "overcommit",
+    "racing",
+    "submit",
+];
 
 /// The guests besides the default one, which runs all that is not
 /// [`ELSEWHERE`].
@@ -104,7 +112,16 @@ const GUESTS: &[(Machine, &[&str])] = &[
             ],
             ..Machine::DEFAULT
         },
-        &["gpus"],
+        // One of them does not survive the second.
+        &["gpus", "lost"],
+    ),
+    (
+        // Most of the time it waits for engines that hang.
+        Machine {
+            name: "jobs",
+            ..Machine::DEFAULT
+        },
+        &["submit"],
     ),
 ];
 

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A job that faults marks its context, and nobody else.
+
+use anyhow::{Context as _, Result};
+use rgt::{
+    Cause, Context, Engine, Fault, FaultAccess, FenceStatus, Ib, Job, Priority, Syncobj, WaitFrom,
+};
+use rustix::io::Errno;
+
+use super::tally::Tally;
+use crate::expect::{fails, same};
+use crate::harness::{Outcome, Test, tests};
+use crate::rig::{PATIENCE, Rig, Work};
+
+pub(super) const TESTS: &[Test] = tests![marks_its_context, of_a_job_without_context];
+
+/// An address where nothing ever is.
+fn nowhere(rig: &Rig) -> u64 {
+    rig.device.info().va.end - (64 << 30)
+}
+
+/// Runs a job that faults; gives what its fence says.
+fn run_bad(
+    rig: &Rig,
+    engine: Engine,
+    context: Option<&Context>,
+    bad: impl FnOnce(&mut Work) -> Result<()>,
+) -> Result<FenceStatus> {
+    let mut work = rig.work(engine)?;
+    if let Some(context) = context {
+        work.context(context);
+    }
+    let done = Syncobj::new(&rig.device)?;
+    bad(&mut work)?;
+    work.signal(done.sync());
+    work.submit()?;
+    let file = done.sync_file()?;
+    done.wait(PATIENCE, WaitFrom::Now)?;
+    work.wait()?;
+    Ok(file.status()?)
+}
+
+fn marks_its_context() -> Outcome {
+    let rig = Rig::new()?;
+    let tally = Tally::new(&rig, 1)?;
+    let away = nowhere(&rig);
+    type Bad = fn(&mut Work, u64) -> rgt::Result<()>;
+    let cases: [(FaultAccess, Bad); 2] = [
+        (FaultAccess::Write, |work, at| {
+            work.commands.fill(at, 4, 9).map(drop)
+        }),
+        (FaultAccess::Read, |work, at| {
+            work.commands.copy(at, at + (1 << 30), 4).map(drop)
+        }),
+    ];
+    for engine in rig.device.engines() {
+        for (access, bad) in cases {
+            let [guilty, innocent] =
+                [(); 2].map(|()| Context::create(&rig.device, Priority::Normal));
+            let (guilty, innocent) = (guilty?, innocent?);
+            let status = run_bad(&rig, *engine, Some(&guilty), |work| Ok(bad(work, away)?))?;
+            same("its fence", status, FenceStatus::Failed(Errno::FAULT))?;
+
+            let verdict = guilty.status()?;
+            let fault = Fault {
+                address: away,
+                access,
+                engine: engine.id,
+            };
+            same("its cause", verdict.cause, Some(Cause::Fault(fault)))?;
+            same("its guilt", verdict.guilty, true)?;
+            for engine in rig.device.engines() {
+                let ib = Ib {
+                    addr: away,
+                    dwords: 1,
+                };
+                let job = Job::new(&rig.vm, *engine).ib(ib).context(&guilty);
+                fails("its next job", Errno::CANCELED, job.submit())?;
+            }
+
+            same("the other's cause", innocent.status()?.cause, None)?;
+            let before = tally.total();
+            let mut work = rig.work(*engine)?;
+            work.context(&innocent);
+            tally.count(&mut work, 0)?;
+            work.run().context("the other's job")?;
+            same("the other's jobs", tally.total(), before + 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// A job that belongs to no context has only itself to blame.
+fn of_a_job_without_context() -> Outcome {
+    let rig = Rig::new()?;
+    let away = nowhere(&rig);
+    let tally = Tally::new(&rig, 1)?;
+    let status = run_bad(&rig, rig.copy, None, |work| {
+        Ok(work.commands.fill(away, 4, 9).map(drop)?)
+    })?;
+    same("its fence", status, FenceStatus::Failed(Errno::FAULT))?;
+    let mut work = rig.work(rig.copy)?;
+    tally.count(&mut work, 0)?;
+    work.run()?;
+    same("the next one", tally.total(), 1)
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! More jobs than fit: from many processes, into a full ring, and with interrupts that get lost.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use rgt::abi::regs::VECTOR_ENGINE0;
+use rgt::{Context, Engine, Ib, Job, Priority, Syncobj, WaitFrom};
+
+use super::tally::Tally;
+use crate::expect::same;
+use crate::harness::{Control, Helper, LONG, Outcome, Test, tests};
+use crate::rig::{Dice, PATIENCE, Rig, Work};
+
+pub(super) const TESTS: &[Test] = tests![LONG; ten_thousand_jobs, full_ring, lost_interrupts];
+
+/// The helper that submits many small jobs.
+pub(crate) const SUBMITTER: &str = "submitter";
+
+const PROCESSES: u64 = 8;
+const EACH: u64 = 1250;
+const LIMIT: Duration = Duration::from_secs(600);
+
+fn ten_thousand_jobs() -> Outcome {
+    let helpers: Vec<_> = (1..=PROCESSES)
+        .map(|seed| Helper::start(SUBMITTER, &[seed.to_string()]))
+        .collect::<Result<_>>()?;
+    helpers
+        .into_iter()
+        .try_for_each(|helper| helper.finish(LIMIT))
+}
+
+/// Submits one buffer again and again as jobs of a context; the fence of each goes to the next
+/// point of a timeline. Gives the last point.
+struct Stream<'a> {
+    rig: &'a Rig,
+    tally: &'a Tally,
+    line: Syncobj,
+    point: u64,
+}
+
+impl<'a> Stream<'a> {
+    fn new(rig: &'a Rig, tally: &'a Tally) -> Result<Self> {
+        Ok(Self {
+            rig,
+            tally,
+            line: Syncobj::new(&rig.device)?,
+            point: 0,
+        })
+    }
+
+    /// A job that counts, and the buffer that it must not outlive.
+    fn job(&self, engine: Engine, context: &Context) -> Result<(Job, Work)> {
+        let mut work = self.rig.work(engine)?;
+        work.context(context);
+        self.tally.count(&mut work, 0)?;
+        let ib: Ib = work.commands.take();
+        Ok((work.job.clone().ib(ib), work))
+    }
+
+    fn submit(&mut self, job: &Job) -> Result<()> {
+        self.point += 1;
+        let job = job.clone().signal(self.line.at(self.point));
+        job.submit().with_context(|| format!("job {}", self.point))
+    }
+
+    fn finish(&self) -> Result<()> {
+        self.line.wait_at(self.point, LIMIT, WaitFrom::Now)?;
+        same("reached", self.line.reached()?, self.point)?;
+        same("jobs that ran", self.tally.total(), self.point)
+    }
+}
+
+/// The helper: its argument is a seed.
+pub(crate) fn work(arguments: &[&str]) -> Outcome {
+    let [seed] = arguments else {
+        anyhow::bail!("expected a seed")
+    };
+    let mut dice = Dice::new(seed.parse()?);
+    let rig = Rig::new()?;
+    let tally = Tally::new(&rig, 1)?;
+    let mut stream = Stream::new(&rig, &tally)?;
+    let mut jobs = Vec::new();
+    for engine in rig.device.engines() {
+        for priority in [Priority::Low, Priority::Normal] {
+            let context = Context::create(&rig.device, priority)?;
+            jobs.push(stream.job(*engine, &context)?);
+        }
+    }
+    for _ in 0..EACH {
+        let (job, _) = &jobs[dice.below(jobs.len() as u32) as usize];
+        stream.submit(job)?;
+    }
+    stream.finish()
+}
+
+/// More jobs than a ring has room for, while its engine does none of them.
+fn full_ring() -> Outcome {
+    const JOBS: u64 = 4000;
+    let rig = Rig::new()?;
+    let tally = Tally::new(&rig, 1)?;
+    let context = Context::create(&rig.device, Priority::Normal)?;
+    let mut stream = Stream::new(&rig, &tally)?;
+    let (job, _commands) = stream.job(rig.copy, &context)?;
+    let busy = rig.busy(rig.copy, Duration::from_secs(4), |_| Ok(()))?;
+    let start = Instant::now();
+    let mut longest = Duration::ZERO;
+    for _ in 0..JOBS {
+        let before = Instant::now();
+        stream.submit(&job)?;
+        longest = longest.max(before.elapsed());
+        if start.elapsed() > Duration::from_secs(3) {
+            break;
+        }
+    }
+    // A full ring holds jobs up, not those who submit them.
+    ensure!(
+        longest < Duration::from_secs(2),
+        "a submission took {longest:?}"
+    );
+    busy.wait()?;
+    stream.finish()
+}
+
+/// Jobs whose interrupts are lost end in bounded time, and those behind them too.
+fn lost_interrupts() -> Outcome {
+    const JOBS: usize = 6;
+    let rig = Rig::new()?;
+    let mut control = Control::open()?;
+    for engine in rig.device.engines() {
+        let vector = VECTOR_ENGINE0 + engine.id;
+        let tally = Tally::new(&rig, JOBS as u64)?;
+        control.send(&format!("lose 0 {vector} {}", JOBS / 2))?;
+        for job in 0..JOBS {
+            let mut work = rig.work(*engine)?;
+            let done = Syncobj::new(&rig.device)?;
+            tally.count(&mut work, job as u64)?;
+            work.signal(done.sync());
+            work.submit()?;
+            done.wait(PATIENCE, WaitFrom::Now)
+                .with_context(|| format!("job {job} of engine {}", engine.id))?;
+            work.wait()?;
+        }
+        control.send(&format!("lose 0 {vector} 0"))?;
+        same("jobs", tally.total(), JOBS as u64)?;
+    }
+    Ok(())
+}

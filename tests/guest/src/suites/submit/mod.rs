@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Jobs of many: their order, what they wait for, and what becomes of the others when one of them
+//! hangs the GPU or faults.
+
+mod contexts;
+mod explicit;
+mod fault;
+mod hang;
+mod load;
+mod priority;
+mod storm;
+mod syncs;
+mod tally;
+mod usage;
+
+pub(super) use load::{SUBMITTER, work};
+pub(super) use storm::{STORMED, weather};
+
+use crate::harness::Suite;
+
+pub(super) const SUITE: Suite = Suite {
+    name: "submit",
+    tests: &[
+        contexts::TESTS,
+        syncs::TESTS,
+        explicit::TESTS,
+        priority::TESTS,
+        storm::TESTS,
+        load::TESTS,
+        usage::TESTS,
+        fault::TESTS,
+        hang::TESTS,
+    ],
+};

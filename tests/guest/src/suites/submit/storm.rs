@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Signals that interrupt every call: nothing is lost, nothing is done twice.
+
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use rgt::{Syncobj, WaitFor, WaitFrom};
+
+use super::tally::Tally;
+use crate::expect::same;
+use crate::harness::{Helper, Outcome, Test, tests};
+use crate::rig::{MIB, PATIENCE, Rig};
+
+pub(super) const TESTS: &[Test] = tests![signals];
+
+/// The helper that works in a storm of signals.
+pub(crate) const STORMED: &str = "stormed";
+
+/// Microseconds between two signals.
+const EVERY: i64 = 300;
+const LIMIT: Duration = Duration::from_secs(240);
+
+static SEEN: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn note(_: libc::c_int) {
+    SEEN.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Has the process interrupted from here on, or no more.
+fn storm(every: i64) -> Outcome {
+    let interval = libc::timeval {
+        tv_sec: 0,
+        tv_usec: every,
+    };
+    let timer = libc::itimerval {
+        it_interval: interval,
+        it_value: interval,
+    };
+    // SAFETY: All zeros is a valid set of flags, mask and handler.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = note as *const () as usize;
+    // SAFETY: The handler only adds to an atomic. Without SA_RESTART, calls tell that they were
+    // interrupted.
+    let set = unsafe {
+        libc::sigaction(libc::SIGALRM, &action, ptr::null_mut()) == 0
+            && libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) == 0
+    };
+    ensure!(set, "no storm: {}", std::io::Error::last_os_error());
+    Ok(())
+}
+
+fn signals() -> Outcome {
+    Helper::start(STORMED, &[])?.finish(LIMIT)
+}
+
+/// The helper. Big BOs that must be made, moved and mapped, so that there is something to interrupt.
+pub(crate) fn weather(_: &[&str]) -> Outcome {
+    const JOBS: u64 = 150;
+    let rig = Rig::new()?;
+    let tally = Tally::new(&rig, JOBS)?;
+    let line = Syncobj::new(&rig.device)?;
+    let engines = rig.device.engines();
+    storm(EVERY)?;
+    for job in 0..JOBS {
+        let bo = rig.vram(MIB)?;
+        let mut work = rig.work(engines[job as usize % engines.len()])?;
+        let at = work.writes(&bo)?;
+        work.commands.fill(at, MIB, job as u32)?;
+        tally.count(&mut work, job)?;
+        if job > 0 {
+            work.wait_for(line.at(job));
+        }
+        work.signal(line.at(job + 1));
+        work.submit().with_context(|| format!("job {job}"))?;
+        bo.wait(PATIENCE, WaitFor::All)?;
+        same(
+            "what a job wrote",
+            bo.map()?.read(MIB as usize - 4),
+            job as u32,
+        )?;
+        work.wait()?;
+    }
+    line.wait_at(JOBS, PATIENCE, WaitFrom::Now)?;
+    storm(0)?;
+    let seen = SEEN.load(Ordering::Relaxed);
+    ensure!(seen > JOBS, "only {seen} signals came");
+    // Each waited for the one before it.
+    for job in 0..JOBS {
+        same("the number of a job", tally.number(job), job + 1)?;
+    }
+    same("jobs", tally.total(), JOBS)
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Syncobjs that a submission names: what is refused, and that it changes nothing then.
+
+use anyhow::ensure;
+use rgt::uapi::{DRM_RGT_SYNC_TIMELINE, drm_rgt_cs, drm_rgt_cs_ib, drm_rgt_sync};
+use rgt::{Syncobj, WaitFrom};
+use rustix::io::Errno;
+
+use crate::expect::{refused, same};
+use crate::harness::{Outcome, Test, tests};
+use crate::rig::{PAGE, PATIENCE, Rig};
+
+pub(super) const TESTS: &[Test] = tests![refused_ones, nothing_is_done_then, many_at_once];
+
+/// What a client may get wrong about a syncobj.
+fn wrong(rig: &Rig, syncobj: &Syncobj) -> [(&'static str, Errno, drm_rgt_sync); 5] {
+    let good = drm_rgt_sync {
+        handle: syncobj.handle(),
+        ..Default::default()
+    };
+    [
+        (
+            "unknown flags",
+            Errno::INVAL,
+            drm_rgt_sync { flags: 2, ..good },
+        ),
+        (
+            "a point of a binary one",
+            Errno::INVAL,
+            drm_rgt_sync { point: 1, ..good },
+        ),
+        (
+            "no handle",
+            Errno::NOENT,
+            drm_rgt_sync { handle: 0, ..good },
+        ),
+        (
+            "another handle",
+            Errno::NOENT,
+            drm_rgt_sync {
+                handle: syncobj.handle() + 100 + rig.vm.id(),
+                ..good
+            },
+        ),
+        (
+            "no point",
+            Errno::INVAL,
+            drm_rgt_sync {
+                flags: DRM_RGT_SYNC_TIMELINE,
+                ..good
+            },
+        ),
+    ]
+}
+
+fn refused_ones() -> Outcome {
+    let rig = Rig::new()?;
+    let commands = rig.gtt(PAGE)?;
+    let at = rig.vm.map(&commands)?;
+    commands.map()?.write(0, rgt::packet::nop(1));
+    let ib = drm_rgt_cs_ib {
+        addr: at.addr(),
+        dwords: 1,
+        flags: 0,
+    };
+    let job = drm_rgt_cs {
+        vm_id: rig.vm.id(),
+        engine: rig.copy.id,
+        ib_count: 1,
+        ibs: &raw const ib as u64,
+        ..Default::default()
+    };
+    let syncobj = Syncobj::signalled(&rig.device)?;
+    for (what, errno, sync) in wrong(&rig, &syncobj) {
+        let address = &raw const sync as u64;
+        let waits = drm_rgt_cs {
+            in_sync_count: 1,
+            in_syncs: address,
+            ..job
+        };
+        let signals = drm_rgt_cs {
+            out_sync_count: 1,
+            out_syncs: address,
+            ..job
+        };
+        refused(&rig.device, [(what, errno, waits), (what, errno, signals)])?;
+    }
+    let bad = |count, address| drm_rgt_cs {
+        in_sync_count: count,
+        in_syncs: address,
+        ..job
+    };
+    let bad_out = |count, address| drm_rgt_cs {
+        out_sync_count: count,
+        out_syncs: address,
+        ..job
+    };
+    refused(
+        &rig.device,
+        [
+            ("no array", Errno::FAULT, bad(1, 0)),
+            ("no array to signal", Errno::FAULT, bad_out(1, 0)),
+            ("too many", Errno::INVAL, bad(u32::MAX, at.addr())),
+            (
+                "too many to signal",
+                Errno::INVAL,
+                bad_out(u32::MAX, at.addr()),
+            ),
+        ],
+    )
+}
+
+/// A submission that fails signals nothing and runs nothing.
+fn nothing_is_done_then() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    rig.fill(&bo, 0)?;
+    let (good, empty) = (Syncobj::new(&rig.device)?, Syncobj::new(&rig.device)?);
+    let mut work = rig.work(rig.copy)?;
+    let at = work.writes(&bo)?;
+    work.commands.write(at, &[1])?;
+    work.signal(good.sync());
+    work.wait_for(empty.sync());
+    ensure!(work.submit().is_err(), "a job that waits for nothing");
+    ensure!(good.sync_file().is_err(), "a fence of a job that is none");
+    rig.fill(&bo, 2)?;
+    same("what the job wrote", bo.map()?.read(0), 2)
+}
+
+fn many_at_once() -> Outcome {
+    const COUNT: usize = 100;
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    let syncobjs: Vec<_> = (0..COUNT)
+        .map(|_| Syncobj::new(&rig.device))
+        .collect::<rgt::Result<_>>()?;
+    let engines = rig.device.engines();
+    let mut works = Vec::new();
+    for (index, syncobj) in syncobjs.iter().enumerate() {
+        let mut work = rig.work(engines[index % engines.len()])?;
+        work.commands.nop()?;
+        work.signal(syncobj.sync());
+        // Points may be signalled by several.
+        work.submit()?;
+        works.push(work);
+    }
+    let all = Syncobj::new(&rig.device)?;
+    let mut last = rig.work(rig.copy)?;
+    let at = last.writes(&bo)?;
+    last.commands.write(at, &[9])?;
+    for syncobj in &syncobjs {
+        last.wait_for(syncobj.sync());
+    }
+    last.signal(all.sync());
+    last.signal(all.at(1));
+    last.submit()?;
+    all.wait_at(1, PATIENCE, WaitFrom::Now)?;
+    for syncobj in &syncobjs {
+        syncobj.wait(std::time::Duration::ZERO, WaitFrom::Now)?;
+    }
+    same("what the last wrote", bo.map()?.read(0), 9)?;
+    works.iter_mut().try_for_each(|work| work.wait())
+}
