@@ -106,6 +106,15 @@ impl RgtFile {
         Ok(context.ok_or(ENOENT)?.clone())
     }
 
+    /// Calls `f` with the number of each context and the context.
+    pub(crate) fn for_each_context(&self, mut f: impl FnMut(usize, &Context)) {
+        for (id, context) in self.contexts.lock().iter().enumerate() {
+            if let Some(context) = context {
+                f(id, context);
+            }
+        }
+    }
+
     /// Makes a VM and returns its number.
     pub(crate) fn create_vm(&self, dev: &RgtDevice, gpu: &Gpu) -> Result<u32> {
         let vm = VmHandle::new(dev, gpu)?;

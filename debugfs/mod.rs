@@ -2,14 +2,16 @@
 
 //! The files in the device's debugfs directory.
 //!
-//! Each has one line a thing, of `key=value` pairs between single spaces. Keys may be added, those
+//! Each but `rings`, which is for people, has one line a thing, of `key=value` pairs between single spaces. Keys may be added, those
 //! that there are keep their names and meaning. `docs/observability.md` explains them.
 
 mod bos;
+mod contexts;
 mod engines;
 mod moved;
 mod page_pool;
 mod regions;
+mod rings;
 
 use crate::{
     driver::RgtDriver,
@@ -20,8 +22,10 @@ use kernel::drm::UnregisteredDevice;
 /// Adds all files to a device.
 pub(crate) fn add_files(dev: &UnregisteredDevice<RgtDriver>) {
     add::<bos::Bos>(dev);
+    add::<contexts::Contexts>(dev);
     add::<engines::Engines>(dev);
     add::<moved::Moved>(dev);
     add::<page_pool::PagePool>(dev);
     add::<regions::Regions>(dev);
+    add::<rings::Rings>(dev);
 }

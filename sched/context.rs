@@ -58,6 +58,11 @@ impl Context {
         self.state.verdict()
     }
 
+    /// How many jobs wait for each engine.
+    pub(crate) fn queued(&self) -> impl Iterator<Item = u32> + '_ {
+        self.entities.iter().map(Entity::queued)
+    }
+
     /// Its entity of an engine.
     pub(super) fn entity(&self, engine: u32) -> Option<&Entity<Job>> {
         self.entities.get(engine as usize)

@@ -64,6 +64,9 @@ struct drm_device *rgt_drm_debugfs_device(struct seq_file *m);
 /* drm/file and drm/fdinfo */
 struct drm_gem_object *rgt_drm_file_next_object(struct drm_file *file,
 						int *handle);
+void rgt_drm_visit_files(struct drm_device *dev,
+			 void (*f)(struct drm_file *file, void *arg),
+			 void *arg);
 bool rgt_drm_gem_object_is_shared(struct drm_gem_object *obj);
 
 /* drm/gem and its list of objects */

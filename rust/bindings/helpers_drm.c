@@ -70,6 +70,18 @@ bool rgt_drm_gem_object_is_shared(struct drm_gem_object *obj)
 	return drm_gem_object_is_shared_for_memory_stats(obj);
 }
 
+void rgt_drm_visit_files(struct drm_device *dev,
+			 void (*f)(struct drm_file *file, void *arg),
+			 void *arg)
+{
+	struct drm_file *file;
+
+	mutex_lock(&dev->filelist_mutex);
+	list_for_each_entry(file, &dev->filelist, lhead)
+		f(file, arg);
+	mutex_unlock(&dev->filelist_mutex);
+}
+
 bool rgt_drm_gem_object_get_unless_zero(struct drm_gem_object *obj)
 {
 	return kref_get_unless_zero(&obj->refcount);

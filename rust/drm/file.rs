@@ -10,8 +10,10 @@ use kernel::{
     drm::{
         self,
         file::DriverFile,
-        gem::IntoGEMObject, //
+        gem::IntoGEMObject,
+        DeviceContext, //
     },
+    prelude::*,
     sync::aref::{
         ARef,
         AlwaysRefCounted, //
@@ -55,4 +57,47 @@ where
         f(unsafe { ARef::from_raw(obj) });
         handle += 1;
     }
+}
+
+/// Calls `f` with each open file of a device. No file can be opened or closed meanwhile.
+///
+/// C: `drm_device::filelist`.
+pub fn for_each<D, T, C>(dev: &drm::Device<D, C>, f: impl FnMut(&drm::File<T>))
+where
+    D: drm::Driver<File = T>,
+    T: DriverFile<Driver = D>,
+    C: DeviceContext,
+{
+    /// # Safety
+    ///
+    /// `file` must be a valid file of a driver with files of type `T`, and `arg` an `F` that nobody
+    /// else uses.
+    unsafe extern "C" fn call<T: DriverFile, F: FnMut(&drm::File<T>)>(
+        file: *mut bindings::drm_file,
+        arg: *mut c_void,
+    ) {
+        // SAFETY: By the safety requirements. `drm::File` is transparent over `drm_file`.
+        let (f, file) = unsafe { (&mut *arg.cast::<F>(), &*file.cast::<drm::File<T>>()) };
+
+        f(file);
+    }
+
+    /// Infers the function for a closure.
+    fn call_of<T: DriverFile, F: FnMut(&drm::File<T>)>(
+        _: &F,
+    ) -> unsafe extern "C" fn(*mut bindings::drm_file, *mut c_void) {
+        call::<T, F>
+    }
+
+    let mut f = f;
+    let call = call_of::<T, _>(&f);
+    // SAFETY: The device is valid. Files in its list are open, and of the device's driver.
+    // CAST: `drm::Device` is `repr(C)` and begins with its `drm_device`.
+    unsafe {
+        bindings::rgt_drm_visit_files(
+            core::ptr::from_ref(dev).cast_mut().cast(),
+            Some(call),
+            (&raw mut f).cast(),
+        )
+    };
 }

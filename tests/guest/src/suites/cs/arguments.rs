@@ -302,11 +302,7 @@ fn unknown_contexts_and_syncs() -> Outcome {
     refused(
         &scene.device,
         [
-            (
-                "context",
-                Errno::NOENT,
-                drm_rgt_cs { ctx_id: 1, ..good },
-            ),
+            ("context", Errno::NOENT, drm_rgt_cs { ctx_id: 1, ..good }),
             (
                 "in syncs",
                 Errno::NOENT,
