@@ -77,6 +77,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         overcommit::WORKER => overcommit::work(arguments),
         hunt::SETTLER => hunt::settle(arguments),
         submit::SUBMITTER => submit::work(arguments),
+        submit::PARTNER => submit::take_part(arguments),
         submit::STORMED => submit::weather(arguments),
         hunt::RUNNER => hunt::flee(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),

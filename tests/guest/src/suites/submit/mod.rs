@@ -9,12 +9,14 @@ mod fault;
 mod hang;
 mod load;
 mod priority;
+mod shared;
 mod storm;
 mod syncs;
 mod tally;
 mod usage;
 
 pub(super) use load::{SUBMITTER, work};
+pub(super) use shared::{PARTNER, take_part};
 pub(super) use storm::{STORMED, weather};
 
 use crate::harness::Suite;
@@ -25,6 +27,7 @@ pub(super) const SUITE: Suite = Suite {
         contexts::TESTS,
         syncs::TESTS,
         explicit::TESTS,
+        shared::TESTS,
         priority::TESTS,
         storm::TESTS,
         load::TESTS,
