@@ -11,7 +11,7 @@ mod qemu;
 mod rundir;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,15 @@ impl Guest {
     /// Builds what the guest needs: its kernel and the crates at once, then
     /// the module and the initramfs.
     pub(crate) fn prepare(paths: &Paths, flavour: Flavour) -> Result<Self> {
+        Self::prepare_with(paths, flavour, |_, _| Ok(()))
+    }
+
+    /// As [`prepare`](Self::prepare), with programs that `more` puts into a folder.
+    pub(crate) fn prepare_with(
+        paths: &Paths,
+        flavour: Flavour,
+        more: impl FnOnce(&Kernel, &Path) -> Result<()>,
+    ) -> Result<Self> {
         let run = RunDir::new(paths)?;
         let kernel = thread::scope(|scope| {
             let crates = scope.spawn(|| crates::build(paths, run.path()));
@@ -92,6 +101,7 @@ impl Guest {
             kernel
         })?;
         module::build(paths, &kernel, module::Variant::Driver, run.path())?;
+        more(&kernel, &run.path().join("bin"))?;
         initramfs::write(&kernel, &run)?;
         Ok(Self {
             kernel,

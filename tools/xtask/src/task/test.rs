@@ -23,6 +23,11 @@ pub(crate) fn test(paths: &Paths, only: Option<&str>) -> Result<ExitCode> {
         Some(suite::kunit::NAME) => settle(&mut report, suite::kunit::NAME, |report| {
             suite::kunit::run(paths, report, |_| ())
         })?,
+        Some(suite::kernel_tests::NAME) => {
+            settle(&mut report, suite::kernel_tests::NAME, |report| {
+                suite::kernel_tests::run(paths, report)
+            })?
+        }
         Some(guest) => settle(&mut report, guest, |report| {
             suite::guest::run(paths, report, Some(guest))
         })?,
@@ -53,6 +58,9 @@ fn all(paths: &Paths, report: &mut Report) -> Result<()> {
     }
     settle(report, suite::kunit::NAME, |report| {
         suite::kunit::run(paths, report, |_| ())
+    })?;
+    settle(report, suite::kernel_tests::NAME, |report| {
+        suite::kernel_tests::run(paths, report)
     })?;
     settle(report, "guest", |report| {
         suite::guest::run(paths, report, None)

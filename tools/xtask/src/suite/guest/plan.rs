@@ -185,7 +185,7 @@ pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignme
         })
         .collect();
     if chosen.is_empty() {
-        bail!("there is no suite {only}; there are cargo, kunit, {names}");
+        bail!("there is no suite {only}; there are cargo, kunit, kernel-tests, {names}");
     }
     if only != MEMORY {
         chosen.truncate(1);
