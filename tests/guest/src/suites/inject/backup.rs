@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use anyhow::Result;
 use rgt::{Bo, Mapping, Placement};
 
-use super::fail::{TtmFaults, each_allocation_checked};
+use super::fail::{TtmFaults, each_allocation_checked, some_failed};
 use super::faults::Sink;
 use crate::expect::{each, same};
 use crate::harness::{LONG, Outcome, Test, tests};
@@ -76,14 +76,14 @@ fn backing_up() -> Outcome {
         .write(true)
         .open("/proc/sys/vm/drop_caches")?;
     each(IN_PAGES, |make| {
-        each_allocation_checked(
+        some_failed(each_allocation_checked(
             || Content::new(&rig, SIZE, make),
             |_| shrink(&caches),
             |content| {
                 content.check_by_gpu(&rig)?;
                 content.check()
             },
-        )
+        ))
     })
 }
 
@@ -94,7 +94,7 @@ fn restoring_by_the_cpu() -> Outcome {
         return Ok(());
     }
     each(IN_PAGES, |make| {
-        each_allocation_checked(
+        some_failed(each_allocation_checked(
             || {
                 let content = Content::new(&rig, SIZE, make)?;
                 shrink_all()?;
@@ -102,7 +102,7 @@ fn restoring_by_the_cpu() -> Outcome {
             },
             |content| sink.touch(&content.map),
             |content| content.check(),
-        )
+        ))
     })
 }
 
@@ -114,7 +114,7 @@ fn restoring_by_jobs() -> Outcome {
     let result = rig.gtt(8)?;
     rig.fill(&result, 0)?;
     each(IN_PAGES.into_iter().take(2), |make| {
-        each_allocation_checked(
+        some_failed(each_allocation_checked(
             || {
                 let content = Content::new(&rig, SIZE, make)?;
                 let mut work = rig.work(rig.copy)?;
@@ -129,7 +129,7 @@ fn restoring_by_jobs() -> Outcome {
                 content.check_by_gpu(&rig)?;
                 content.check()
             },
-        )
+        ))
     })
 }
 

@@ -12,7 +12,7 @@ use rgt::{Bo, BoFlags, Mapping, Placement};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
 
-use super::fail::each_allocation_checked;
+use super::fail::{each_allocation_checked, some_failed};
 use crate::expect::{each, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM, noise};
@@ -110,11 +110,11 @@ fn on_new_memory() -> Outcome {
     let kinds = SHARED.into_iter().chain([("system pages", SYSTEM)]);
     each(kinds, |make| {
         for size in [PAGE, SIZE] {
-            each_allocation_checked(
+            some_failed(each_allocation_checked(
                 || Ok(rig.bo(size, make)?.map()?),
                 |map| sink.touch(map),
                 |map| same("sum", map.checksum(0..map.len()), 0),
-            )?;
+            ))?;
         }
         Ok(())
     })
@@ -124,12 +124,14 @@ fn on_content() -> Outcome {
     let rig = Rig::new()?;
     let sink = Sink::new(SIZE)?;
     let source = Source::new(&rig)?;
+    // Where there is a table for the addresses already, nothing is allocated.
     each(SHARED, |make| {
         each_allocation_checked(
             || Content::copied(&rig, &source, make),
             |content| sink.touch(&content.map),
             |content| content.check(),
-        )
+        )?;
+        Ok(())
     })?;
     let data = noise(12, SIZE as usize / 4);
     let sum = rgt::checksum::of_dwords(&data);
@@ -141,7 +143,8 @@ fn on_content() -> Outcome {
         },
         |map| sink.touch(map),
         |map| same("sum of system pages", map.checksum(0..map.len()), sum),
-    )
+    )?;
+    Ok(())
 }
 
 /// A BO that lies outside the window comes into it.
@@ -149,17 +152,22 @@ fn out_of_hidden_vram() -> Outcome {
     let rig = Rig::new()?;
     let sink = Sink::new(SIZE)?;
     let source = Source::new(&rig)?;
-    each_allocation_checked(
-        || Content::copied(&rig, &source, HIDDEN),
+    let mut full = fill_window(&rig)?;
+    drop(full.swap_remove(0));
+    some_failed(each_allocation_checked(
+        || {
+            // What takes its place until the BO is elsewhere.
+            let _block = filler(&rig, BLOCK)?;
+            Content::copied(&rig, &source, HIDDEN)
+        },
         |content| sink.touch(&content.map),
         |content| content.check(),
-    )
+    ))
 }
 
 /// With the window full, a BO leaves VRAM for pages that the GPU does not see, and comes back. TTM
 /// has both stop in GTT.
 fn through_gtt_and_back() -> Outcome {
-    const BLOCK: u64 = 8 * MIB;
     const MAKE: Make = |bo| {
         bo.placement(Placement::VRAM | Placement::SYSTEM)
             .flags(BoFlags::NO_CPU_ACCESS)
@@ -167,36 +175,24 @@ fn through_gtt_and_back() -> Outcome {
     let rig = Rig::new()?;
     let sink = Sink::new(SIZE)?;
     let source = Source::new(&rig)?;
-    let window = rig
-        .device
-        .region(rgt::RegionKind::Vram)?
-        .context("there is VRAM")?;
-    let mut full = Vec::new();
-    for size in [BLOCK, PAGE] {
-        let left = window.visible_size - visible_used(&rig)?;
-        for _ in 0..left / size {
-            let bo = rig.bo(size, SHARED[0].1)?;
-            bo.map()?.write(0, 1);
-            full.push(bo);
-        }
-    }
+    let _full = fill_window(&rig)?;
     let hidden = || {
         let content = Content::copied(&rig, &source, MAKE)?;
         same("place before", content.place()?, Placement::VRAM)?;
         Ok(content)
     };
 
-    each_allocation_checked(
+    some_failed(each_allocation_checked(
         hidden,
         |content| {
             sink.touch(&content.map)?;
             same("place", content.place()?, Placement::SYSTEM)
         },
         |content| content.check(),
-    )?;
+    ))?;
     let result = rig.gtt(8)?;
     rig.fill(&result, 0)?;
-    each_allocation_checked(
+    some_failed(each_allocation_checked(
         || {
             let content = hidden()?;
             content.check()?;
@@ -213,10 +209,28 @@ fn through_gtt_and_back() -> Outcome {
             same("place", content.place()?, Placement::VRAM)?;
             content.check()
         },
-    )
+    ))
 }
 
-fn visible_used(rig: &Rig) -> Result<u64> {
-    let vram = rig.device.region(rgt::RegionKind::Vram)?;
-    Ok(vram.context("there is VRAM")?.visible_used)
+/// What the window is filled with.
+const BLOCK: u64 = 8 * MIB;
+
+/// A BO in the window.
+fn filler(rig: &Rig, size: u64) -> Result<Bo> {
+    let bo = rig.bo(size, SHARED[0].1)?;
+    bo.map()?.write(0, 1);
+    Ok(bo)
+}
+
+/// BOs that fill the window, the largest first.
+fn fill_window(rig: &Rig) -> Result<Vec<Bo>> {
+    let mut full = Vec::new();
+    for size in [BLOCK, PAGE] {
+        let vram = rig.device.region(rgt::RegionKind::Vram)?;
+        let vram = vram.context("there is VRAM")?;
+        for _ in 0..(vram.visible_size - vram.visible_used) / size {
+            full.push(filler(rig, size)?);
+        }
+    }
+    Ok(full)
 }
