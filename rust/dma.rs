@@ -11,6 +11,16 @@ use kernel::device::{
     Device, //
 };
 
+/// Whether streaming mappings of a device are, or may be, bounce buffers.
+///
+/// # Safety
+///
+/// `dev` must be valid.
+pub(in crate::rust) unsafe fn is_bounced(dev: *mut bindings::device) -> bool {
+    // SAFETY: By the safety requirements.
+    unsafe { bindings::rgt_dma_is_bounced(dev) }
+}
+
 /// Whether a streaming mapping of a page is the page itself or a bounce buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Streaming {
@@ -29,7 +39,7 @@ impl Streaming {
         let dev = ptr::from_ref(dev).cast_mut().cast();
 
         // SAFETY: The device is valid and bound.
-        if unsafe { bindings::rgt_dma_is_bounced(dev) } {
+        if unsafe { is_bounced(dev) } {
             Self::Bounced
         // SAFETY: As above.
         } else if unsafe { bindings::dma_addressing_limited(dev) } {

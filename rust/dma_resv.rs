@@ -296,6 +296,14 @@ impl<'a> ResvGuard<'a> {
             locked: unsafe { LockedResv::new(resv) },
         }
     }
+
+    /// Returns a proof for what asks for one by value or by mutable reference.
+    // Not the guard's own: swapping those of two guards would release the wrong locks.
+    pub fn locked_resv(&mut self) -> LockedResv<'_> {
+        // SAFETY: The lock is held, and while `self` is borrowed the guard's own proof is not used;
+        // what it has promised has ended.
+        unsafe { LockedResv::new(self.locked.resv) }
+    }
 }
 
 impl<'a> Deref for ResvGuard<'a> {

@@ -10,6 +10,7 @@ pub(crate) mod capability;
 pub(crate) mod devcoredump;
 pub(crate) mod devres;
 pub(crate) mod dma;
+pub(crate) mod dma_buf;
 pub(crate) mod dma_fence;
 pub(crate) mod dma_resv;
 pub(crate) mod drm;

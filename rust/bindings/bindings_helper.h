@@ -21,6 +21,8 @@
 #include <linux/capability.h>
 #include <linux/cgroup_dmem.h>
 #include <linux/devcoredump.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-mapping.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>

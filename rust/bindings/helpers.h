@@ -16,6 +16,7 @@
 #include <drm/ttm/ttm_resource.h>
 #include <drm/ttm/ttm_tt.h>
 #include <linux/cgroup_dmem.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/gpu_buddy.h>
@@ -36,6 +37,16 @@ struct ww_acquire_ctx *rgt_dma_resv_locking_ctx(struct dma_resv *resv);
 void rgt_dma_resv_iter_begin(struct dma_resv_iter *cursor,
 			     struct dma_resv *resv, enum dma_resv_usage usage);
 void rgt_dma_resv_iter_end(struct dma_resv_iter *cursor);
+
+/* dma-buf */
+void rgt_get_dma_buf(struct dma_buf *buf);
+bool rgt_dma_buf_is_attached(struct dma_buf *buf);
+bool rgt_dma_buf_is_peer_to_peer(struct dma_buf *buf);
+struct sg_table *rgt_pages_to_sgt(struct device *dev, struct page **pages,
+				  unsigned int count);
+bool rgt_p2pdma_reaches(struct device *provider, struct device *client);
+struct p2pdma_provider *rgt_p2pdma_provider(struct device *dev, int bar);
+int rgt_p2pdma_init(struct device *dev);
 
 /* drm/exec */
 void rgt_drm_exec_init(struct drm_exec *exec, bool interruptible,
@@ -112,9 +123,11 @@ rgt_drm_dmem_register(struct drm_device *dev, const char *name,
 bool rgt_ttm_bo_is_protected(struct ttm_buffer_object *bo);
 void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region);
 void rgt_ttm_tt_set_own_backup(struct ttm_tt *tt);
+bool rgt_ttm_tt_is_imported(struct ttm_tt *tt);
 int rgt_ttm_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
 			struct ttm_operation_ctx *ctx);
 void rgt_ttm_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt);
+void rgt_ttm_bo_unmap_pinned(struct ttm_buffer_object *bo);
 bool rgt_ttm_bo_is_backed_up(struct ttm_buffer_object *bo);
 long rgt_ttm_bo_back_up(struct ttm_buffer_object *bo,
 			struct ttm_operation_ctx *ctx, bool writeback);

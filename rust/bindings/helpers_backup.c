@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
+#include <drm/ttm/ttm_allocation.h>
 #include <drm/ttm/ttm_backup.h>
 #include <drm/ttm/ttm_pool.h>
+#include <linux/dma-mapping.h>
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/shmem_fs.h>
 
@@ -21,7 +24,7 @@ void rgt_ttm_tt_set_own_backup(struct ttm_tt *tt)
 }
 
 /* Whether somebody else made the pages. */
-static bool rgt_ttm_tt_is_imported(struct ttm_tt *tt)
+bool rgt_ttm_tt_is_imported(struct ttm_tt *tt)
 {
 	return (tt->page_flags & TTM_TT_FLAG_EXTERNAL) &&
 	       !(tt->page_flags & TTM_TT_FLAG_EXTERNAL_MAPPABLE);
@@ -41,6 +44,34 @@ void rgt_ttm_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt)
 {
 	if (!rgt_ttm_tt_is_imported(tt))
 		ttm_pool_free(&bdev->pool, tt);
+}
+
+/*
+ * Unmaps the pages of a pinned BO from a device that does no DMA any more.
+ * They stay for those who pinned them, and the pool, which frees them, is told
+ * that there is nothing to unmap. Coherent memory cannot be parted from its
+ * device, but is not shared either.
+ */
+void rgt_ttm_bo_unmap_pinned(struct ttm_buffer_object *bo)
+{
+	struct ttm_pool *pool = &bo->bdev->pool;
+	struct ttm_tt *tt = bo->ttm;
+	pgoff_t i, nr;
+
+	dma_resv_assert_held(bo->base.resv);
+
+	if (!bo->pin_count || !tt || !ttm_tt_is_populated(tt) ||
+	    rgt_ttm_tt_is_imported(tt) || !tt->dma_address ||
+	    pool->alloc_flags & TTM_ALLOCATION_POOL_USE_DMA_ALLOC)
+		return;
+
+	for (i = 0; i < tt->num_pages; i += nr) {
+		/* The pool has the order there. */
+		nr = 1UL << page_private(tt->pages[i]);
+		dma_unmap_page(pool->dev, tt->dma_address[i],
+			       (size_t)nr << PAGE_SHIFT, DMA_BIDIRECTIONAL);
+	}
+	tt->dma_address = NULL;
 }
 
 bool rgt_ttm_bo_is_backed_up(struct ttm_buffer_object *bo)

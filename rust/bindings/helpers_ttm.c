@@ -35,9 +35,11 @@ void rgt_ttm_resource_manager_set_used(struct ttm_resource_manager *man,
 	ttm_resource_manager_set_used(man, used);
 }
 
+/* To TTM, pages of another device are there before they are mapped. */
 bool rgt_ttm_tt_is_populated(struct ttm_tt *tt)
 {
-	return ttm_tt_is_populated(tt);
+	return ttm_tt_is_populated(tt) &&
+	       (tt->sg || !rgt_ttm_tt_is_imported(tt));
 }
 
 /*

@@ -14,7 +14,10 @@ use super::{
     device,
     fdinfo::FdInfo, //
 };
-use crate::rust::bindings;
+use crate::rust::{
+    bindings,
+    dma_buf::DmaBuf, //
+};
 use core::{
     marker::PhantomData,
     ops::BitOr, //
@@ -22,12 +25,17 @@ use core::{
 use kernel::{
     drm::{
         self,
+        gem::IntoGEMObject,
         Registered,
         UnregisteredDevice, //
     },
     error::to_result,
     module::this_module,
-    prelude::*, //
+    prelude::*,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    }, //
 };
 
 /// Features of a driver; combine with `|`.
@@ -59,7 +67,9 @@ impl BitOr for Features {
 }
 
 /// What a driver has in its table beyond [`drm::Driver`].
-pub trait DriverTable: drm::Driver<File: 'static> + Sized + 'static {
+pub trait DriverTable:
+    drm::Driver<File: 'static, Object: IntoGEMObject + AlwaysRefCounted> + Sized + 'static
+{
     /// Features on top of those that [`drm::Driver`] asks for.
     const FEATURES: Features = Features::NONE;
 
@@ -72,7 +82,14 @@ pub trait DriverTable: drm::Driver<File: 'static> + Sized + 'static {
         file: &drm::File<Self::File>,
         out: &FdInfo<'_>,
     );
+
+    /// How a buffer becomes an object of the device. Without it, those of the device itself do
+    /// that were exported by DRM's own operations.
+    const PRIME_IMPORT: Option<PrimeImport<Self>> = None;
 }
+
+/// Makes an object of a buffer, or finds the one that the buffer was exported from.
+pub type PrimeImport<T> = fn(&drm::Device<T>, &DmaBuf) -> Result<ARef<<T as drm::Driver>::Object>>;
 
 /// The copy of a device's table, and what it is a copy of.
 struct Table {
@@ -91,6 +108,11 @@ pub fn extend<T: DriverTable>(dev: &UnregisteredDevice<T>) -> Result {
     let table = Table {
         table: bindings::drm_driver {
             show_fdinfo: Some(show_fdinfo::<T>),
+            gem_prime_import: match T::PRIME_IMPORT {
+                Some(_) => Some(gem_prime_import::<T>),
+                // SAFETY: A device always has a table, which does not change.
+                None => unsafe { (*base).gem_prime_import },
+            },
             fops: const { &Fops::<T>::FOPS },
             // SAFETY: A device always has a table, which does not change.
             driver_features: unsafe { (*base).driver_features } | T::FEATURES.0,
@@ -173,5 +195,28 @@ unsafe extern "C" fn show_fdinfo<T: DriverTable>(
 
     if let Some(guard) = dev.registration_guard() {
         T::show_fdinfo(&guard, file, &out);
+    }
+}
+
+/// Has the driver import a buffer.
+///
+/// # Safety
+///
+/// Only for DRM, as `drm_driver::gem_prime_import` of a device of `T`.
+unsafe extern "C" fn gem_prime_import<T: DriverTable>(
+    dev: *mut bindings::drm_device,
+    buf: *mut bindings::dma_buf,
+) -> *mut bindings::drm_gem_object {
+    // SAFETY: DRM calls this with a device of `T` and a buffer, both valid during the call.
+    let (dev, buf) = unsafe { (drm::Device::<T>::from_raw(dev), DmaBuf::from_raw(buf)) };
+
+    match T::PRIME_IMPORT.map_or(Err(EINVAL), |import| import(dev, buf)) {
+        // DRM gets the reference.
+        Ok(object) => {
+            let raw = object.as_raw();
+            core::mem::forget(object);
+            raw
+        }
+        Err(err) => err.to_ptr(),
     }
 }

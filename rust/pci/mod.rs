@@ -4,11 +4,13 @@
 
 mod aperture;
 mod irq;
+mod peer;
 
 pub(crate) use self::{
     aperture::{
         Aperture,
         ApertureMap, //
     },
-    irq::MsixHandlers, //
+    irq::MsixHandlers,
+    peer::init_peer_to_peer, //
 };

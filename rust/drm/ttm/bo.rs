@@ -14,6 +14,7 @@ use super::{
 };
 use crate::rust::{
     bindings,
+    dma_buf::DmaBuf,
     dma_fence::Fence,
     dma_resv::{
         LockedResv,
@@ -45,10 +46,7 @@ use kernel::{
             IntoGEMObject, //
         }, //
     },
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::to_result,
     prelude::*,
     sync::aref::{
         ARef,
@@ -91,7 +89,10 @@ pub struct Tail<T: DriverBo> {
     ttm: Opaque<[u64; TAIL_WORDS]>,
     /// Place in [`Bos`](super::bos::Bos).
     link: Opaque<bindings::list_head>,
+    /// The buffer that the BO is exported as, or NULL. The reservation protects it.
+    exported: Opaque<*mut bindings::dma_buf>,
     shared: Option<ARef<ResvObject>>,
+    imported: Option<ARef<DmaBuf>>,
     data: T,
 }
 
@@ -108,6 +109,15 @@ impl<T: DriverBo> Tail<T> {
 
         // SAFETY: As `bo` is valid, so is the layout.
         Opaque::cast_into(unsafe { &raw const (*layout).link })
+    }
+
+    /// Returns where a BO has the buffer that it is exported as.
+    pub(super) fn exported(bo: &Bo<T>) -> *mut *mut bindings::dma_buf {
+        // CAST: `Bo` is transparent over the object, which is laid out as `Layout`.
+        let layout = ptr::from_ref(bo).cast::<Layout<T>>();
+
+        // SAFETY: As `bo` is valid, so is the layout.
+        Opaque::cast_into(unsafe { &raw const (*layout).exported })
     }
 
     /// Returns the BO of a link.
@@ -150,7 +160,9 @@ pub type Object<T> = gem::Object<Tail<T>>;
 struct Layout<T: DriverBo> {
     bo: Opaque<bindings::ttm_buffer_object>,
     link: Opaque<bindings::list_head>,
+    exported: Opaque<*mut bindings::dma_buf>,
     shared: Option<ARef<ResvObject>>,
+    imported: Option<ARef<DmaBuf>>,
     #[pin]
     data: T,
 }
@@ -215,7 +227,9 @@ impl<T: DriverBo> Bo<T> {
         free: Some(Self::free_callback),
         export: Some(Self::export_callback),
         print_info: Some(bindings::drm_gem_ttm_print_info),
-        mmap: Some(bindings::drm_gem_ttm_mmap),
+        mmap: Some(Self::mmap_callback),
+        vmap: Some(Self::vmap_callback),
+        vunmap: Some(Self::vunmap_callback),
         vm_ops: const { &fault::vm_ops::<T>() },
         ..pin_init::zeroed()
     };
@@ -239,21 +253,49 @@ impl<T: DriverBo> Bo<T> {
         bo_type: bindings::ttm_bo_type,
         data: impl PinInit<T, Error>,
     ) -> Result<ARef<Self>> {
+        Self::init(dev, init, None, bo_type, data)
+    }
+
+    /// Makes a buffer object for the memory of a buffer whose reservation is locked, which becomes
+    /// that of the object.
+    pub(super) fn new_imported(
+        dev: &drm::Device<T::Driver>,
+        init: BoInit<'_>,
+        import: (&DmaBuf, &LockedResv<'_>),
+        data: impl PinInit<T, Error>,
+    ) -> Result<ARef<Self>> {
+        let bo_type = bindings::ttm_bo_type_ttm_bo_type_sg;
+
+        Self::init(dev, init, Some(import), bo_type, data)
+    }
+
+    fn init(
+        dev: &drm::Device<T::Driver>,
+        init: BoInit<'_>,
+        import: Option<(&DmaBuf, &LockedResv<'_>)>,
+        bo_type: bindings::ttm_bo_type,
+        data: impl PinInit<T, Error>,
+    ) -> Result<ARef<Self>> {
         let () = Layout::<T>::SAME_AS_OBJECT;
         let bdev = Device::of(dev).ready()?;
-        let (shared, resv) = match init.resv {
-            Some((object, locked)) if object.resv().as_raw() == locked.as_raw() => {
-                (Some(object.into()), locked.as_raw())
+        let (shared, imported, resv) = match (init.resv, import) {
+            (Some((object, locked)), None) if object.resv().as_raw() == locked.as_raw() => {
+                (Some(object.into()), None, locked.as_raw())
             }
-            Some(_) => return Err(EINVAL),
-            None => (None, ptr::null_mut()),
+            (None, Some((buf, locked))) if buf.resv().as_raw() == locked.as_raw() => {
+                (None, Some(buf.into()), locked.as_raw())
+            }
+            (None, None) => (None, None, ptr::null_mut()),
+            _ => return Err(EINVAL),
         };
 
         let object = KBox::try_pin_init(
             try_pin_init!(Layout::<T> {
                 bo: Opaque::zeroed(),
                 link: Opaque::zeroed(),
+                exported: Opaque::new(ptr::null_mut()),
                 shared,
+                imported,
                 data <- data,
             }? Error),
             GFP_KERNEL_ACCOUNT,
@@ -286,7 +328,7 @@ impl<T: DriverBo> Bo<T> {
                 Some(Self::destroy),
             )
         })?;
-        if init.resv.is_none() {
+        if resv.is_null() {
             // SAFETY: With its own reservation the BO comes back reserved.
             unsafe { bindings::rgt_ttm_bo_unreserve(bo) };
         }
@@ -311,6 +353,12 @@ impl<T: DriverBo> Bo<T> {
         // it.
         // SAFETY: `Bo` is transparent over `Object`; the reference moves.
         unsafe { ARef::from_raw(ARef::into_raw(object).cast()) }
+    }
+
+    /// Hands a reference to `kernel::drm`.
+    pub fn into_gem(this: ARef<Self>) -> ARef<Object<T>> {
+        // SAFETY: `Bo` is transparent over `Object`; the reference moves.
+        unsafe { ARef::from_raw(ARef::into_raw(this).cast()) }
     }
 
     pub(super) fn as_raw(&self) -> *mut bindings::ttm_buffer_object {
@@ -393,26 +441,6 @@ impl<T: DriverBo> Bo<T> {
         unsafe { bindings::ttm_bo_fini(obj.cast()) };
     }
 
-    /// Exports the BO if the driver lets it.
-    ///
-    /// # Safety
-    ///
-    /// Only for GEM, as `drm_gem_object_funcs::export` of a `Bo<T>`.
-    unsafe extern "C" fn export_callback(
-        obj: *mut bindings::drm_gem_object,
-        flags: c_int,
-    ) -> *mut bindings::dma_buf {
-        // SAFETY: GEM calls this with a valid object, which is never a ghost.
-        let this = unsafe { &*obj.cast::<Self>() };
-        if let Err(err) = this.may_export() {
-            return err.to_ptr();
-        }
-
-        // SAFETY: `obj` is valid.
-        let buf = unsafe { bindings::drm_gem_prime_export(obj, flags) };
-        from_err_ptr(buf).unwrap_or_else(|err| err.to_ptr())
-    }
-
     /// Frees the BO when TTM is done with it.
     ///
     /// # Safety
@@ -427,8 +455,10 @@ impl<T: DriverBo> Bo<T> {
                 .bos()
                 .remove((*bo.cast::<Layout<T>>()).link.get())
         };
-        // SAFETY: `Bo::new()` made it, and no references are left.
+        // SAFETY: `Bo::new()` made it, and no references are left. What it had mapped it lost with
+        // its memory.
         unsafe {
+            (*bo.cast::<Self>()).detach();
             bindings::drm_gem_object_release(&mut (*bo).base);
             drop(KBox::from_raw(bo.cast::<Layout<T>>()));
         }
@@ -472,6 +502,11 @@ impl OperationCtx {
     /// Whether waits may be interrupted.
     pub fn interruptible(&self) -> bool {
         self.0.interruptible
+    }
+
+    /// Whether operations may wait for devices.
+    pub fn may_wait(&self) -> bool {
+        !self.0.no_wait_gpu
     }
 
     /// Bytes that operations in this context moved.
@@ -577,14 +612,19 @@ impl<'a, T: DriverBo> Reserved<'a, T> {
     /// Moves the BO into the placement, unless it is there.
     ///
     /// Returns `ENOSPC` when no place has room, `ENOMEM` when the system has no memory,
-    /// `ERESTARTSYS` when interrupted, `EINVAL` for a pinned BO elsewhere.
+    /// `ERESTARTSYS` when interrupted, `EINVAL` for a pinned BO elsewhere; for an imported one
+    /// errors of its exporter, too.
     ///
     /// C: `ttm_bo_validate()`.
     pub fn validate(&mut self, placement: &Placement<'_>, ctx: &mut OperationCtx) -> Result {
         // SAFETY: The BO is valid and reserved; C copies what it needs of the placement.
         to_result(unsafe {
             bindings::ttm_bo_validate(self.bo.as_raw(), placement.as_raw(), ctx.as_raw())
-        })
+        })?;
+        if self.is_imported() {
+            self.map_import()?;
+        }
+        Ok(())
     }
 
     /// Makes sure that system pages are there and hold the content, also after a swap-out.

@@ -399,7 +399,18 @@ impl<T: Driver> DmaMappings<T> {
 
 impl<T: Driver> Drop for DmaMappings<T> {
     fn drop(&mut self) {
-        if let Ok(bdev) = Device::of(&*self.0).ready() {
+        let dev = Device::of(&*self.0);
+        // Importers have to unmap what is behind this device's BARs, and what is mapped for this
+        // device must not stay so.
+        let _ = dev.for_each_bo(|bo| {
+            // Without a ticket and without signals this does not fail.
+            if let Ok(mut guard) = bo.reserve(false) {
+                guard.reserved().leave_device();
+                guard.release_unused();
+            }
+            Ok(())
+        });
+        if let Ok(bdev) = dev.ready() {
             // SAFETY: The device is initialised. All of its fences have signalled, as the driver
             // stops the hardware first.
             unsafe { bindings::rgt_ttm_device_purge(bdev) };

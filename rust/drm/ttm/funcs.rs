@@ -5,6 +5,7 @@
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
 use super::{
+    import,
     pool,
     Bo,
     Caching,
@@ -17,6 +18,7 @@ use super::{
     Object,
     OperationCtx,
     Place,
+    Reach,
     Reserved,
     Resource, //
 };
@@ -79,6 +81,31 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     fn check_content(_bo: &Bo<Self::Bo>) -> Result {
         Ok(())
     }
+
+    /// The BAR behind which [`Self::io_mem_run()`] finds what other devices may access, if they
+    /// may. See [`init_peer_to_peer()`](crate::rust::pci::init_peer_to_peer).
+    const PEER_BAR: Option<u32> = None;
+
+    /// Whether a device that reaches so much can share a BO, wherever that is going to be. An
+    /// error, such as `EOPNOTSUPP`, refuses it.
+    fn may_share(_bo: &Bo<Self::Bo>, _reach: Reach) -> Result {
+        Ok(())
+    }
+
+    /// Brings a BO, whose move may be under way when this returns, to where a device reaches it
+    /// that shares it.
+    fn prepare_share(
+        _bo: &mut Reserved<'_, Self::Bo>,
+        _reach: Reach,
+        _ctx: &mut OperationCtx,
+    ) -> Result {
+        Err(EOPNOTSUPP)
+    }
+
+    /// The memory of an imported BO, which no job uses, goes away: the device must not see it any
+    /// more when this returns. May be called when memory is reclaimed, and for a device that is
+    /// gone.
+    fn invalidate_import(_bo: &mut Reserved<'_, Self::Bo>) {}
 }
 
 /// The table for C.
@@ -172,7 +199,7 @@ unsafe extern "C" fn move_bo<T: Driver>(
 
     // SAFETY: The arguments are those of this call; no other `Reserved` of the BO is in use during
     // the callback.
-    let mv = unsafe {
+    let mut mv = unsafe {
         Move::new(
             Reserved::new(bo),
             OperationCtx::from_raw(ctx),
@@ -180,6 +207,12 @@ unsafe extern "C" fn move_bo<T: Driver>(
             Resource::from_raw(new),
         )
     };
+    if bo.is_imported() {
+        return import::move_imported(mv).map_or_else(Error::to_errno, |()| 0);
+    }
+    if let Err(err) = mv.bo.invalidate_shared(Some(mv.ctx)) {
+        return err.to_errno();
+    }
     let outcome = T::move_bo(mv);
     // SAFETY: The BO is reserved.
     if unsafe { (*raw).resource } == new {
@@ -214,6 +247,8 @@ unsafe extern "C" fn move_bo<T: Driver>(
 unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer_object) {
     // SAFETY: TTM calls this with a valid BO of a device of `T`.
     if let Some(bo) = unsafe { Bo::<T::Bo>::from_raw(raw) } {
+        // SAFETY: TTM holds the reservation, and nobody else has the BO any more.
+        unsafe { Reserved::new(bo) }.unmap_import();
         T::delete_notify(bo);
     }
 }

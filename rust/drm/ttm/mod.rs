@@ -16,8 +16,10 @@ mod bo;
 mod bos;
 mod device;
 mod dmem;
+mod export;
 mod fault;
 mod funcs;
+mod import;
 mod kernel_bo;
 mod lru;
 mod manager;
@@ -45,6 +47,7 @@ pub use self::{
         Device,
         DmaMappings, //
     },
+    export::Reach,
     funcs::Driver,
     kernel_bo::KernelBo,
     lru::Priority,

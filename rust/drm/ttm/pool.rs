@@ -48,6 +48,12 @@ impl TtObject {
         unsafe { bindings::rgt_ttm_tt_is_populated(self.tt.get()) }
     }
 
+    /// Whether the pages are another device's.
+    fn is_imported(&self) -> bool {
+        // SAFETY: As above.
+        unsafe { bindings::rgt_ttm_tt_is_imported(self.tt.get()) }
+    }
+
     fn pages(&self) -> u64 {
         // SAFETY: As above; the field is constant.
         unsafe { (*self.tt.get()).num_pages }.into()
@@ -66,6 +72,9 @@ pub(super) unsafe fn count_pages<T: Driver>(
 ) {
     // SAFETY: By the safety requirements.
     let object = unsafe { TtObject::from_raw(tt) };
+    if object.is_imported() {
+        return;
+    }
     dev.pages
         .count(object.pages(), populated, object.purgeable.get());
 }

@@ -41,20 +41,34 @@ impl Tt {
         unsafe { &*ptr.cast() }
     }
 
+    /// Returns the pages, and their number. They must be populated and not another device's.
+    pub(super) fn pages(&self) -> (*mut *mut bindings::page, usize) {
+        let tt = self.0.get();
+
+        // SAFETY: Valid by the type invariants.
+        unsafe { ((*tt).pages, (*tt).num_pages as usize) }
+    }
+
     pub(super) fn as_raw(&self) -> *mut bindings::ttm_tt {
         self.0.get()
     }
 
-    /// Returns the DMA address of each page, or [`None`] while there are no pages.
+    /// Returns the DMA address of each page, or [`None`] while there are no pages, or the
+    /// device does not reach them.
     pub fn dma_addresses(&self) -> Option<&[DmaAddress]> {
         let tt = self.0.get();
         // SAFETY: Valid by the type invariants.
         if !unsafe { bindings::rgt_ttm_tt_is_populated(tt) } {
             return None;
         }
+        // Pages that others have pinned outlive the device's mappings of them.
+        // SAFETY: As above.
+        if unsafe { (*tt).dma_address }.is_null() {
+            return None;
+        }
 
         // SAFETY: `ttm_sg_tt_init()` allocates `num_pages` addresses, which the pool fills in when
-        // it populates the pages; they do not change while the reservation is held.
+        // it populates the pages, or the importer when the exporter maps them; they do not change while the reservation is held.
         Some(unsafe { slice::from_raw_parts((*tt).dma_address, (*tt).num_pages as usize) })
     }
 }

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Buffer objects that other devices use.
+//!
+//! A device that can access the BARs of the exporter gets memory of the exporter's own; others get
+//! system pages. Those that do not follow moves get a BO that is pinned there.
+//!
+//! C header: [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
+
+use super::{
+    bo::Tail,
+    Bo,
+    Driver,
+    DriverBo,
+    OperationCtx,
+    Reserved,
+    Resource, //
+};
+use crate::rust::{
+    bindings,
+    dma_buf::{
+        Attachment,
+        DmaBuf,
+        MappedSg, //
+    },
+    dma_resv::{
+        LockedResv,
+        Usage, //
+    },
+    drm::{
+        device,
+        prime::{
+            self,
+            Exporter, //
+        }, //
+    }, //
+};
+use core::{
+    ops::Range,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    dma::DataDirection,
+    error::to_result,
+    io::PhysAddr,
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
+    prelude::*,
+    sync::aref::ARef,
+    time::Jiffies, //
+};
+
+/// What a device that shares a BO reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// System pages.
+    Pages,
+    /// Those, and what the CPU sees of the exporter's own memory.
+    Peer,
+}
+
+impl Reach {
+    fn of(attachment: &Attachment) -> Self {
+        if attachment.is_peer_to_peer() {
+            Self::Peer
+        } else {
+            Self::Pages
+        }
+    }
+}
+
+impl<T: DriverBo> Bo<T> {
+    /// Calls `f` with the bound device of the BO; `ENODEV` if there is none any more.
+    fn with_bound<R>(&self, f: impl FnOnce(&Device<Bound>) -> Result<R>) -> Result<R> {
+        let _registered = device::enter(self.device()).ok_or(ENODEV)?;
+
+        // SAFETY: The parent of a registered device is bound, and the guard keeps it so. `Device`
+        // is transparent over `struct device`.
+        f(unsafe { &*(*device::raw(self.device())).dev.cast() })
+    }
+
+    /// Exports the BO if the driver lets it.
+    ///
+    /// # Safety
+    ///
+    /// Only for GEM, as `drm_gem_object_funcs::export` of a `Bo<T>`.
+    pub(super) unsafe extern "C" fn export_callback(
+        obj: *mut bindings::drm_gem_object,
+        flags: c_int,
+    ) -> *mut bindings::dma_buf {
+        // SAFETY: GEM calls this with a valid object, which is never a ghost.
+        let this = unsafe { &*obj.cast::<Self>() };
+
+        this.export(flags)
+            .map_or_else(|err| err.to_ptr(), NonNull::as_ptr)
+    }
+
+    /// Makes a buffer of the BO for other parts of the kernel, which user space may write, too,
+    /// when it gets a file of it. `EBUSY` while there is one.
+    ///
+    /// C: `drm_gem_prime_export()`.
+    pub fn export_dma_buf(&self) -> Result<ARef<DmaBuf>> {
+        let buf = self.export(bindings::O_RDWR as c_int)?;
+
+        // SAFETY: It was made above, with a reference for us; `DmaBuf` is transparent.
+        Ok(unsafe { ARef::from_raw(buf.cast()) })
+    }
+
+    /// Makes a buffer of the BO. `EBUSY` while there is one: DRM remembers it.
+    fn export(&self, flags: c_int) -> Result<NonNull<bindings::dma_buf>> {
+        let guard = self.reserve(true)?;
+        if guard.exported().is_some() || self.is_imported() {
+            return Err(EBUSY);
+        }
+        self.may_export()?;
+        // SAFETY: The BO is valid and begins with its GEM object.
+        let buf = unsafe { prime::export::<Self>(self.as_raw().cast(), flags) }?;
+        // SAFETY: The reservation is held.
+        unsafe { *Tail::exported(self) = buf.as_ptr() };
+        guard.release_unused();
+        Ok(buf)
+    }
+
+    /// Maps the BO into the kernel's address space, where it is pinned meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// Only for GEM, as `drm_gem_object_funcs::vmap` of a `Bo<T>`.
+    pub(super) unsafe extern "C" fn vmap_callback(
+        obj: *mut bindings::drm_gem_object,
+        map: *mut bindings::iosys_map,
+    ) -> c_int {
+        // SAFETY: GEM calls this with a valid object, whose reservation it holds; no other proof
+        // of that is in use.
+        let (this, mut bo) = unsafe {
+            let this = &*obj.cast::<Self>();
+            (this, Reserved::new(this))
+        };
+        if bo.is_imported() {
+            return EOPNOTSUPP.to_errno();
+        }
+        if let Err(err) = bo.pin_shared() {
+            return err.to_errno();
+        }
+
+        // SAFETY: The BO is reserved and has pages.
+        let ret = unsafe { bindings::ttm_bo_vmap(this.as_raw(), map) };
+        if ret != 0 {
+            // SAFETY: It was pinned above.
+            unsafe { bindings::ttm_bo_unpin(this.as_raw()) };
+        }
+        ret
+    }
+
+    /// Takes back [`Self::vmap_callback()`].
+    ///
+    /// # Safety
+    ///
+    /// Only for GEM, as `drm_gem_object_funcs::vunmap` of a `Bo<T>`.
+    pub(super) unsafe extern "C" fn vunmap_callback(
+        obj: *mut bindings::drm_gem_object,
+        map: *mut bindings::iosys_map,
+    ) {
+        // SAFETY: GEM calls this with the reservation held and what `vmap_callback()` returned.
+        unsafe {
+            bindings::ttm_bo_vunmap(obj.cast(), map);
+            bindings::ttm_bo_unpin(obj.cast());
+        }
+    }
+}
+
+impl<T: DriverBo> Reserved<'_, T> {
+    /// Returns the buffer that the BO was exported as, while there is one.
+    pub fn exported(&self) -> Option<&DmaBuf> {
+        // SAFETY: The reservation is held. `released()` clears the pointer before the buffer goes.
+        unsafe {
+            let buf = *Tail::exported(self.bo());
+            (!buf.is_null()).then(|| DmaBuf::from_raw(buf))
+        }
+    }
+
+    /// Whether other devices use the BO that reach system pages only.
+    pub fn is_shared_as_pages(&mut self) -> bool {
+        let bo = self.bo();
+        let locked = self.locked_resv();
+        // SAFETY: As in `exported()`; the reservation is held by `locked`.
+        let buf = unsafe { *Tail::exported(bo) };
+
+        // SAFETY: As above.
+        !buf.is_null() && !unsafe { DmaBuf::from_raw(buf) }.is_peer_to_peer(&locked)
+    }
+
+    /// Has those who share the BO do without it where it is, before it moves.
+    ///
+    /// What they have begun has its fence on the reservation. `EBUSY` if there is such work and
+    /// nobody may wait for it: importers may have to.
+    pub(super) fn invalidate_shared(&mut self, ctx: Option<&mut OperationCtx>) -> Result {
+        let bo = self.bo();
+        let mut locked = self.locked_resv();
+        // SAFETY: As in `exported()`; the reservation is held by `locked`.
+        let buf = unsafe { *Tail::exported(bo) };
+        if buf.is_null() {
+            return Ok(());
+        }
+        // SAFETY: As above.
+        let buf = unsafe { DmaBuf::from_raw(buf) };
+        if !buf.is_attached(&locked) {
+            return Ok(());
+        }
+
+        if ctx.is_some_and(|ctx| !ctx.may_wait()) && !bo.resv().test_signaled(Usage::Bookkeep) {
+            return Err(EBUSY);
+        }
+        buf.invalidate_mappings(&mut locked)
+    }
+
+    /// Unmaps all that others and this device have mapped of each other by the BO, for a device
+    /// that does no DMA any more. Pages that are pinned stay.
+    pub(super) fn leave_device(&mut self) {
+        // It is the BO's reservation, and may be waited for.
+        let _ = self.invalidate_shared(None);
+        self.unmap_import();
+        // SAFETY: The BO is reserved.
+        unsafe { bindings::rgt_ttm_bo_unmap_pinned(self.bo().as_raw()) };
+    }
+
+    /// Brings the BO to system pages, with its content, and keeps it there.
+    fn pin_shared(&mut self) -> Result {
+        let bo = self.bo();
+
+        if self.pin_count() == 0 {
+            let mut ctx = OperationCtx::new(true);
+            T::Driver::prepare_share(self, Reach::Pages, &mut ctx)?;
+        }
+        bo.resv().wait(Usage::Kernel, true, Jiffies::MAX)?;
+        T::Driver::check_content(bo)?;
+        if !self.resource().is_some_and(|res| res.uses_tt()) {
+            return Err(EINVAL);
+        }
+        // SAFETY: The BO is reserved and has pages.
+        unsafe { bindings::ttm_bo_pin(bo.as_raw()) };
+        Ok(())
+    }
+
+    /// Maps the BO where it is.
+    fn map_shared<'a>(
+        &self,
+        attachment: &'a Attachment,
+        exporter: &Device<Bound>,
+        dir: DataDirection,
+    ) -> Result<MappedSg<'a>> {
+        let res = self.resource().ok_or(EINVAL)?;
+        if res.uses_tt() {
+            let tt = self.tt().ok_or(EINVAL)?;
+            tt.dma_addresses().ok_or(EINVAL)?;
+            // SAFETY: The pages are populated. Before they go the BO moves, which tells importers
+            // and waits for their fences, unless it is pinned.
+            return unsafe {
+                let (pages, count) = tt.pages();
+                MappedSg::of_pages(attachment, pages, count, dir)
+            };
+        }
+
+        let bar = T::Driver::PEER_BAR
+            .filter(|_| attachment.is_peer_to_peer())
+            .ok_or(EOPNOTSUPP)?;
+        let ranges = io_ranges::<T::Driver>(res)?;
+        // SAFETY: As above; the reservation is held. `revoke_shared()` has dynamic importers unmap
+        // it before the device is unbound, and no others get it.
+        unsafe { MappedSg::of_peer(attachment, exporter, bar, &ranges, dir) }
+    }
+}
+
+/// Returns where the CPU sees the pieces of a resource. `EOPNOTSUPP` if it does not see all.
+fn io_ranges<D: Driver>(res: &Resource) -> Result<KVVec<Range<PhysAddr>>> {
+    let pages = res.size() >> PAGE_SHIFT;
+    let mut ranges = KVVec::<Range<PhysAddr>>::new();
+    let mut page = 0;
+
+    while page < pages {
+        let run = D::io_mem_run(res, page).ok_or(EOPNOTSUPP)?;
+        let count = run.pages.min(pages - page);
+        ranges.push(
+            run.addr..run.addr + (count * PAGE_SIZE) as PhysAddr,
+            GFP_KERNEL,
+        )?;
+        page += count;
+    }
+    Ok(ranges)
+}
+
+impl<T: DriverBo> Exporter for Bo<T> {
+    fn attach(&self, attachment: &mut Attachment) -> Result {
+        self.with_bound(|dev| {
+            if T::Driver::PEER_BAR.is_none() || !attachment.is_dynamic() {
+                attachment.refuse_peer_to_peer();
+            }
+            attachment.limit_to_peers_of(dev);
+            T::Driver::may_share(self, Reach::of(attachment))
+        })
+    }
+
+    fn pin(&self, _locked: LockedResv<'_>, _attachment: &Attachment) -> Result {
+        self.with_bound(|_| {
+            // SAFETY: The reservation is held, and the proof of it not used any more.
+            unsafe { Reserved::new(self) }.pin_shared()
+        })
+    }
+
+    fn unpin(&self, _locked: LockedResv<'_>) {
+        // SAFETY: The reservation is held and the BO pinned.
+        unsafe { bindings::ttm_bo_unpin(self.as_raw()) };
+    }
+
+    fn map<'a>(
+        &self,
+        _locked: LockedResv<'_>,
+        attachment: &'a Attachment,
+        dir: DataDirection,
+    ) -> Result<MappedSg<'a>> {
+        self.with_bound(|dev| {
+            // SAFETY: The reservation is held, and the proof of it not used any more.
+            let mut bo = unsafe { Reserved::new(self) };
+            if bo.pin_count() == 0 {
+                let mut ctx = OperationCtx::new(true);
+                T::Driver::prepare_share(&mut bo, Reach::of(attachment), &mut ctx)?;
+            }
+            bo.map_shared(attachment, dev, dir)
+        })
+    }
+
+    fn begin_cpu_access(&self, _dir: DataDirection) -> Result {
+        self.with_bound(|_| {
+            let mut guard = self.reserve(true)?;
+            let mut ctx = OperationCtx::new(true);
+            match T::Driver::prepare_fault(&mut guard.reserved(), &mut ctx) {
+                // There may be when the CPU comes.
+                Err(ENOSPC | ENOMEM) => Ok(()),
+                done => done,
+            }
+        })
+    }
+
+    fn released(&self) {
+        // Without a ticket and without signals this does not fail.
+        if let Ok(guard) = self.reserve(false) {
+            // SAFETY: The reservation is held.
+            unsafe { *Tail::exported(self) = ptr::null_mut() };
+            guard.release_unused();
+        }
+    }
+}
