@@ -12,7 +12,9 @@ use crate::{
         Shrinker,
         Windows, //
     },
-    debugfs, fdinfo,
+    debugfs,
+    dma_buf,
+    fdinfo,
     file::RgtFile,
     hw::{
         abi,
@@ -25,9 +27,10 @@ use crate::{
         gem,
         query,
         unimplemented::unimplemented,
-        vm, //
+        vm as vm_ioctl, //
     },
-    module_parameters, params,
+    module_parameters,
+    params,
     placement::Arbiter,
     resource_mgr::{
         Gtt,
@@ -68,7 +71,8 @@ use crate::{
         drm::{
             driver::{
                 self as driver_table,
-                DriverTable, //
+                DriverTable,
+                PrimeImport, //
             },
             fdinfo::FdInfo,
             ioctl::declare_ioctls,
@@ -85,18 +89,21 @@ use crate::{
                 MoveOutcome,
                 OperationCtx,
                 Place,
+                Reach,
                 Resource,
                 ResourceManager, //
             }, //
         },
         mm::total_ram,
         pci::{
+            init_peer_to_peer,
             Aperture,
             ApertureMap, //
         },
         shrinker, //
     },
     sched::Queues,
+    vm, //
 };
 use kernel::{
     device::{
@@ -212,9 +219,9 @@ impl drm::Driver for RgtDriver {
         (DRM_RGT_GEM_MADVISE, drm_rgt_gem_madvise, IOWR, RENDER_ALLOW, gem::madvise),
         (DRM_RGT_CTX_CREATE, drm_rgt_ctx_create, IOWR, RENDER_ALLOW, context::create),
         (DRM_RGT_CTX_DESTROY, drm_rgt_ctx_destroy, IOW, RENDER_ALLOW, context::destroy),
-        (DRM_RGT_VM_CREATE, drm_rgt_vm_create, IOWR, RENDER_ALLOW, vm::create),
-        (DRM_RGT_VM_DESTROY, drm_rgt_vm_destroy, IOW, RENDER_ALLOW, vm::destroy),
-        (DRM_RGT_VM_BIND, drm_rgt_vm_bind, IOWR, RENDER_ALLOW, vm::bind),
+        (DRM_RGT_VM_CREATE, drm_rgt_vm_create, IOWR, RENDER_ALLOW, vm_ioctl::create),
+        (DRM_RGT_VM_DESTROY, drm_rgt_vm_destroy, IOW, RENDER_ALLOW, vm_ioctl::destroy),
+        (DRM_RGT_VM_BIND, drm_rgt_vm_bind, IOWR, RENDER_ALLOW, vm_ioctl::bind),
         (DRM_RGT_CS, drm_rgt_cs, IOWR, RENDER_ALLOW, cs::cs),
     }
 }
@@ -223,6 +230,8 @@ impl DriverTable for RgtDriver {
     fn show_fdinfo(dev: &RgtDevice<drm::Registered>, file: &drm::File<RgtFile>, out: &FdInfo<'_>) {
         fdinfo::show(dev, file, out);
     }
+
+    const PRIME_IMPORT: Option<PrimeImport<Self>> = Some(dma_buf::import);
 }
 
 impl ttm::Driver for RgtDriver {
@@ -275,6 +284,20 @@ impl ttm::Driver for RgtDriver {
     fn check_content(bo: &Bo) -> Result {
         bo::check_content(bo)
     }
+
+    const PEER_BAR: Option<u32> = Some(abi::pci::BAR_VRAM);
+
+    fn may_share(bo: &Bo, reach: Reach) -> Result {
+        dma_buf::may_share(bo, reach)
+    }
+
+    fn prepare_share(bo: &mut Reserved<'_>, reach: Reach, ctx: &mut OperationCtx) -> Result {
+        dma_buf::prepare_share(bo, reach, ctx)
+    }
+
+    fn invalidate_import(bo: &mut Reserved<'_>) {
+        vm::zap(bo.bo());
+    }
 }
 
 /// The PCI driver.
@@ -317,6 +340,8 @@ impl pci::Driver for RgtPciDriver {
         let mask = params::dma_mask(pdev.as_ref())?;
         // SAFETY: The device is being probed: nobody else makes DMA allocations or mappings.
         unsafe { pdev.dma_set_mask_and_coherent(mask)? };
+        // SAFETY: As above. Page tables take segments of any length.
+        unsafe { pdev.dma_set_max_seg_size(u32::MAX) };
         let alloc_flags = params::alloc_flags(pdev.as_ref())?;
 
         let plain_lru = params::plain_lru(pdev.as_ref())?;
@@ -325,6 +350,8 @@ impl pci::Driver for RgtPciDriver {
         let gpu = Gpu::new(pdev)?;
         let interrupts = gpu.interrupts(pdev)?;
         let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
+        // Without it nobody else gets VRAM.
+        let _ = init_peer_to_peer(pdev)?;
         let managers = Managers::new(&gpu, &aperture)?;
 
         let vram_map = aperture.map(managers.vram.inner().visible_size())?;

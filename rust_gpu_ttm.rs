@@ -6,6 +6,7 @@
 
 mod bo;
 mod debugfs;
+mod dma_buf;
 #[allow(unsafe_code)]
 mod driver;
 mod fdinfo;
@@ -32,6 +33,7 @@ kernel::module_pci_driver! {
     authors: ["The rust_gpu_ttm authors"],
     description: "DRM driver of the softgpu virtual GPU",
     license: "GPL v2",
+    imports_ns: ["DMA_BUF"],
     params: {
         lru: u32 {
             default: 0,

@@ -56,11 +56,14 @@ use crate::{
         Room,
         User, //
     },
-    rust::drm::ttm::{
-        self,
-        BoInit,
-        Caching,
-        Manager, //
+    rust::{
+        bindings::DRM_RGT_PLACEMENT_GTT,
+        drm::ttm::{
+            self,
+            BoInit,
+            Caching,
+            Manager, //
+        }, //
     },
     vm::Vm, //
 };
@@ -99,6 +102,20 @@ pub(crate) struct BoData {
 }
 
 impl BoData {
+    /// The data of a BO whose memory is another device's.
+    pub(crate) fn of_import() -> Result<Self> {
+        Ok(Self {
+            request: Request::new(DRM_RGT_PLACEMENT_GTT, 0)?,
+            caching: Caching::Cached,
+            alignment: 0,
+            private: None,
+            history: History::new(),
+            record: BoRecord::of_import(),
+            lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
+            advice: AdviceCell::new(),
+        })
+    }
+
     /// The data of a BO of the kernel's own, which stays where it is made.
     fn of_kernel(mem_type: ttm::MemType) -> Result<Self> {
         Ok(Self {
@@ -174,6 +191,13 @@ pub(crate) fn create(
         Ok::<_, Error>(data),
     )
     .inspect(|bo| trace::created(bo))
+}
+
+/// Whether there is any place where a user can reach a BO.
+pub(crate) fn can_be_reached(bo: &Bo, user: User) -> bool {
+    !places(bo.device(), bo, bo.size(), user)
+        .as_slice()
+        .is_empty()
 }
 
 /// Returns the places where a user can reach a BO of this size.

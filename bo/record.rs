@@ -52,6 +52,11 @@ impl BoRecord {
         Self::new(client_id(file), kernel::current!().tgid())
     }
 
+    /// The record of a BO whose memory is another device's, imported by the process that runs now.
+    pub(crate) fn of_import() -> Self {
+        Self::new(0, kernel::current!().tgid())
+    }
+
     /// The record of a BO of the kernel's own.
     pub(crate) fn of_kernel() -> Self {
         let record = Self::new(0, 0);

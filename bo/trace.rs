@@ -66,6 +66,8 @@ pub(super) fn validated(bo: &Reserved<'_>, user: User, done: Result) {
             match user {
                 User::Gpu => c"gpu",
                 User::Cpu => c"cpu",
+                User::Peer => c"peer",
+                User::Other => c"other",
             },
             place(bo.resource().map(Resource::mem_type)),
             done.map_or_else(Error::to_errno, |()| 0),

@@ -47,13 +47,22 @@ const HOT: Priority = Priority::new::<1>();
 /// the system has no memory, `EIO` when its content was lost, `EFAULT` when that is not needed.
 pub(crate) fn validate(bo: &mut Reserved<'_>, user: User, ctx: &mut OperationCtx) -> Result {
     check_content(bo)?;
+    // It stays where somebody else needs it.
+    if bo.pin_count() != 0 {
+        bo.touch();
+        return Ok(());
+    }
+    let user = match user {
+        User::Gpu if bo.request.allows_gtt() && bo.is_shared_as_pages() => User::Other,
+        user => user,
+    };
     let places = places(bo.device(), bo.bo(), bo.size(), user);
     let places = places.as_slice();
     let best = places.first().ok_or(EINVAL)?;
 
     let moving = bo.bo().record.moving(match user {
         User::Cpu => MoveReason::Fault,
-        User::Gpu => MoveReason::Validate,
+        User::Gpu | User::Peer | User::Other => MoveReason::Validate,
     });
     let done = if best.mem_type() == MemType::VRAM {
         validate_in_vram(bo, places, ctx)

@@ -175,6 +175,10 @@ pub(crate) fn madvise(
     }
 
     let mut guard = bo.reserve(true)?;
+    // It may have been exported just now, which takes the reservation, too.
+    if !needed && guard.exported().is_some() {
+        return Err(EBUSY);
+    }
     let mut ctx = OperationCtx::new(true);
     let retained = if needed {
         bo::will_need(&mut guard.reserved(), &mut ctx)?

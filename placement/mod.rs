@@ -76,6 +76,10 @@ pub(crate) enum User {
     Gpu,
     /// A page fault: the places that the CPU sees.
     Cpu,
+    /// Another device that can access the GPU's BARs.
+    Peer,
+    /// Another device that reaches system pages only.
+    Other,
 }
 
 /// The managers of all places.
@@ -185,6 +189,11 @@ impl Request {
         self.mask.ilog2()
     }
 
+    /// Whether the BO may be in system pages that the GPU sees.
+    pub(crate) fn allows_gtt(&self) -> bool {
+        self.mask & DRM_RGT_PLACEMENT_GTT != 0
+    }
+
     fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
     }
@@ -205,7 +214,8 @@ impl Request {
     ) -> Places {
         let visible = pages(room.vram.visible_size());
         // A range that ends at page 0 would be no limit at all.
-        let sees_vram = visible != 0 || (user == User::Gpu && !self.needs_visible());
+        let sees_vram =
+            user != User::Other && (visible != 0 || (user == User::Gpu && !self.needs_visible()));
         let all = [
             (
                 DRM_RGT_PLACEMENT_SCRATCHPAD,

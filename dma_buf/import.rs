@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! BOs whose memory is another device's.
+
+use crate::{
+    bo::{
+        Bo,
+        BoData, //
+    },
+    driver::RgtDevice,
+    rust::{
+        dma_buf::DmaBuf,
+        drm::ttm::Object, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// Makes a BO of a buffer, or finds the one that it was exported from.
+pub(crate) fn import(dev: &RgtDevice, buf: &DmaBuf) -> Result<ARef<Object<BoData>>> {
+    let bo = match Bo::of_dma_buf(dev, buf) {
+        Some(bo) => bo,
+        None => Bo::import(dev, buf, Ok::<_, Error>(BoData::of_import()?))?,
+    };
+    Ok(Bo::into_gem(bo))
+}
