@@ -33,6 +33,7 @@ use crate::{
             Place,
             PlaceFlags,
             Placement,
+            Reach,
             Resource, //
         }, //
     }, //
@@ -145,12 +146,26 @@ pub(in crate::tests) struct TtmBo {
     pub(in crate::tests) broken: AtomicFlag,
     /// Nobody needs its content.
     pub(in crate::tests) worthless: AtomicFlag,
+    /// How often it lost what it imports.
+    pub(in crate::tests) invalidated: Atomic<i32>,
     fate: Arc<Fate>,
 }
 
 impl Drop for TtmBo {
     fn drop(&mut self) {
         self.fate.gone.fetch_add(1, Relaxed);
+    }
+}
+
+impl TtmBo {
+    fn new(fate: &Arc<Fate>) -> Self {
+        Self {
+            keep: AtomicFlag::new(false),
+            broken: AtomicFlag::new(false),
+            worthless: AtomicFlag::new(false),
+            invalidated: Atomic::new(0),
+            fate: fate.clone(),
+        }
     }
 }
 
@@ -262,6 +277,21 @@ impl ttm::Driver for TtmDriver {
     fn prepare_fault(_bo: &mut Reserved<'_>, _ctx: &mut OperationCtx) -> Result {
         Err(ENOTSUPP)
     }
+
+    fn may_share(bo: &Bo, _reach: Reach) -> Result {
+        if bo.broken.load(Relaxed) {
+            return Err(EOPNOTSUPP);
+        }
+        Ok(())
+    }
+
+    fn prepare_share(bo: &mut Reserved<'_>, _reach: Reach, ctx: &mut OperationCtx) -> Result {
+        bo.validate(&Placement::new(&[TT]), ctx)
+    }
+
+    fn invalidate_import(bo: &mut Reserved<'_>) {
+        bo.invalidated.fetch_add(1, Relaxed);
+    }
 }
 
 /// A device, its memory and what keeps it there, in the order in which they have to go.
@@ -344,12 +374,17 @@ impl Fixture {
 
     /// Data for a buffer object.
     pub(in crate::tests) fn data(&self) -> TtmBo {
-        TtmBo {
-            keep: AtomicFlag::new(false),
-            broken: AtomicFlag::new(false),
-            worthless: AtomicFlag::new(false),
-            fate: self.fate.clone(),
-        }
+        TtmBo::new(&self.fate)
+    }
+
+    /// Takes the device out, to be registered.
+    pub(in crate::tests) fn split(self) -> (drm::UnregisteredDevice<TtmDriver>, Backing) {
+        let backing = Backing {
+            fate: self.fate,
+            _memory: self.memory,
+            parent: self.parent,
+        };
+        (self.drm, backing)
     }
 
     /// A buffer object without backing.
@@ -407,6 +442,45 @@ impl Fixture {
     /// Returns the moves since the last call.
     pub(in crate::tests) fn take_moves(&self) -> KVec<Moved> {
         core::mem::take(&mut *self.drm.moves.lock())
+    }
+}
+
+/// What keeps a device there that is registered.
+pub(in crate::tests) struct Backing {
+    fate: Arc<Fate>,
+    _memory: Coherent<[u64]>,
+    parent: faux::Registration,
+}
+
+impl Backing {
+    /// The device on the bus.
+    pub(in crate::tests) fn bound(&self) -> &device::Device<device::Bound> {
+        let bound: &faux::Device<device::Bound> = self.parent.as_ref();
+
+        bound.as_ref()
+    }
+
+    /// Data for a buffer object.
+    pub(in crate::tests) fn data(&self) -> TtmBo {
+        TtmBo::new(&self.fate)
+    }
+
+    /// A buffer object with backing.
+    pub(in crate::tests) fn bo_in(
+        &self,
+        dev: &Device,
+        place: Place,
+        pages: usize,
+    ) -> Result<ARef<Bo>> {
+        let init = BoInit {
+            size: pages * PAGE_SIZE,
+            alignment_pages: 0,
+            resv: None,
+        };
+        let bo = Bo::new(dev, init, Ok::<_, Error>(self.data()))?;
+
+        validate(&bo, &[place])?;
+        Ok(bo)
     }
 }
 

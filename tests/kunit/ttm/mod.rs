@@ -11,5 +11,6 @@ pub(super) mod fake;
 mod kernel;
 mod moves;
 mod purge;
+mod share;
 mod shared;
 mod shrink;

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Exporter and importer: the one against an importer that moves, pins and refuses, the other
+//! against an exporter that does.
+
+use super::fake::{
+    make_busy,
+    mem_type,
+    validate,
+    Backing,
+    Bo,
+    Fixture,
+    TtmDriver,
+    SYSTEM,
+    TT,
+    VRAM, //
+};
+use crate::rust::{
+    dma_buf::{
+        DmaBuf,
+        DynamicAttachment,
+        Importer, //
+    },
+    dma_resv::LockedResv,
+    drm::ttm::{
+        MemType,
+        OperationCtx,
+        Placement, //
+    }, //
+};
+use kernel::{
+    dma::DmaAddress,
+    drm,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
+
+const PAGES: usize = 4;
+
+/// An importer that counts how often it is told that the memory moves.
+struct Mock {
+    told: Atomic<i32>,
+}
+
+impl Importer for Mock {
+    fn invalidate(&self, _: LockedResv<'_>) {
+        self.told.fetch_add(1, Relaxed);
+    }
+}
+
+impl Mock {
+    fn new() -> Result<Arc<Self>> {
+        Ok(Arc::new(
+            Self {
+                told: Atomic::new(0),
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    fn told(&self) -> i32 {
+        self.told.load(Relaxed)
+    }
+}
+
+/// Registers a device: only such a one shares.
+fn register(
+    drm: drm::UnregisteredDevice<TtmDriver>,
+    backing: &Backing,
+) -> Result<drm::Registration<'_, TtmDriver>> {
+    // SAFETY: Nobody forgets it.
+    unsafe { drm::Registration::new(backing.bound(), drm, Ok::<_, Error>(()), 0) }
+}
+
+/// Maps a buffer, and returns the address of each page.
+fn map(attachment: &mut DynamicAttachment<'_, Mock>, bo: &Bo) -> Result<KVec<DmaAddress>> {
+    let mut pages = KVec::from_elem(0, PAGES, GFP_KERNEL)?;
+    let mut guard = bo.resv().lock()?;
+    let mut locked = guard.locked_resv();
+
+    attachment.map(&mut locked)?.pages(&mut pages)?;
+    Ok(pages)
+}
+
+/// The addresses of a BO's pages, if it has any.
+fn addresses(bo: &Bo) -> Result<Option<KVec<DmaAddress>>> {
+    let guard = bo.reserve(false)?;
+    let Some(pages) = guard.tt().and_then(|tt| tt.dma_addresses()) else {
+        return Ok(None);
+    };
+    let mut copy = KVec::new();
+
+    copy.extend_from_slice(pages, GFP_KERNEL)?;
+    Ok(Some(copy))
+}
+
+#[kunit_tests(rgt_bo_dma_buf)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_importer_gets_pages() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (_, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let bo = backing.bo_in(registration.device(), VRAM, PAGES)?;
+        let buf = bo.export_dma_buf()?;
+        assert_eq!(buf.size(), PAGES * PAGE_SIZE);
+
+        let mut attachment = DynamicAttachment::new(&buf, other.bound(), Mock::new()?)?;
+        assert!(!attachment.is_peer_to_peer());
+        let theirs = map(&mut attachment, &bo)?;
+        assert_eq!(mem_type(&bo)?, Some(MemType::TT));
+        // Without an IOMMU all devices have the same addresses.
+        assert!(addresses(&bo)?.is_some_and(|ours| ours[..] == theirs[..]));
+        Ok(())
+    }
+
+    #[test]
+    fn an_importer_is_told_before_a_move() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (_, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let bo = backing.bo_in(registration.device(), TT, PAGES)?;
+        let buf = bo.export_dma_buf()?;
+        let mut attachment = DynamicAttachment::new(&buf, other.bound(), Mock::new()?)?;
+
+        map(&mut attachment, &bo)?;
+        assert_eq!(attachment.importer().told(), 0);
+        validate(&bo, &[TT])?;
+        assert_eq!(attachment.importer().told(), 0);
+        validate(&bo, &[VRAM])?;
+        assert_eq!(attachment.importer().told(), 1);
+        map(&mut attachment, &bo)?;
+        assert_eq!(mem_type(&bo)?, Some(MemType::TT));
+        Ok(())
+    }
+
+    #[test]
+    fn nobody_waits_who_must_not() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (_, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let bo = backing.bo_in(registration.device(), TT, PAGES)?;
+        let buf = bo.export_dma_buf()?;
+        let attachment = DynamicAttachment::new(&buf, other.bound(), Mock::new()?)?;
+        let (_, pending) = make_busy(buf.resv())?;
+
+        {
+            let mut guard = bo.reserve(false)?;
+            let mut reserved = guard.reserved();
+            let done = reserved.validate(&Placement::new(&[VRAM]), &mut OperationCtx::no_wait());
+            assert_eq!(done, Err(EBUSY));
+        }
+        assert_eq!(attachment.importer().told(), 0);
+        pending.signal();
+        Ok(())
+    }
+
+    #[test]
+    fn a_pinned_bo_stays() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (_, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let bo = backing.bo_in(registration.device(), VRAM, PAGES)?;
+        let buf = bo.export_dma_buf()?;
+        let mut attachment = DynamicAttachment::new(&buf, other.bound(), Mock::new()?)?;
+
+        {
+            let mut guard = buf.resv().lock()?;
+            let mut locked = guard.locked_resv();
+            attachment.pin(&mut locked)?;
+            attachment.pin(&mut locked)?;
+            attachment.unpin(&mut locked)?;
+        }
+        assert_eq!(mem_type(&bo)?, Some(MemType::TT));
+        assert_eq!(validate(&bo, &[VRAM]), Err(EINVAL));
+        map(&mut attachment, &bo)?;
+        {
+            let mut guard = buf.resv().lock()?;
+            let mut locked = guard.locked_resv();
+            attachment.unpin(&mut locked)?;
+            assert_eq!(attachment.unpin(&mut locked), Err(EINVAL));
+        }
+        validate(&bo, &[VRAM])
+    }
+
+    #[test]
+    fn an_importer_can_be_refused() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (_, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let bo = backing.bo_in(registration.device(), TT, PAGES)?;
+        let buf = bo.export_dma_buf()?;
+        bo.broken.store(true, Relaxed);
+        let refused = DynamicAttachment::new(&buf, other.bound(), Mock::new()?);
+        assert!(matches!(refused, Err(EOPNOTSUPP)));
+        assert!(matches!(bo.export_dma_buf(), Err(EBUSY)));
+
+        bo.broken.store(false, Relaxed);
+        // Nobody shares a device that is gone.
+        drop(registration);
+        let refused = DynamicAttachment::new(&buf, other.bound(), Mock::new()?);
+        assert!(matches!(refused, Err(ENODEV)));
+        Ok(())
+    }
+
+    #[test]
+    fn a_foreign_lock_is_none() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (_, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let bo = backing.bo_in(registration.device(), TT, PAGES)?;
+        let stranger = backing.bo_in(registration.device(), TT, PAGES)?;
+        let buf = bo.export_dma_buf()?;
+        let mut attachment = DynamicAttachment::new(&buf, other.bound(), Mock::new()?)?;
+
+        let mut guard = stranger.resv().lock()?;
+        let mut locked = guard.locked_resv();
+        assert!(matches!(attachment.map(&mut locked), Err(EINVAL)));
+        assert_eq!(attachment.pin(&mut locked), Err(EINVAL));
+        assert_eq!(buf.invalidate_mappings(&mut locked), Err(EINVAL));
+        assert!(!buf.is_attached(&locked));
+        Ok(())
+    }
+
+    #[test]
+    fn an_import_follows_its_exporter() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (other_drm, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let other_registration = register(other_drm, &other)?;
+        let bo = backing.bo_in(registration.device(), VRAM, PAGES)?;
+        let buf: ARef<DmaBuf> = bo.export_dma_buf()?;
+        let import = Bo::import(
+            other_registration.device(),
+            &buf,
+            Ok::<_, Error>(other.data()),
+        )?;
+        assert_eq!(import.resv().as_raw(), bo.resv().as_raw());
+        assert!(addresses(&import)?.is_none());
+
+        validate(&import, &[TT])?;
+        assert_eq!(mem_type(&bo)?, Some(MemType::TT));
+        let ours = addresses(&bo)?.ok_or(EINVAL)?;
+        assert!(addresses(&import)?.is_some_and(|theirs| theirs[..] == ours[..]));
+        assert_eq!(import.invalidated.load(Relaxed), 0);
+
+        // It is mapped anew after a move of the other, and not where its device does not see it.
+        validate(&bo, &[VRAM])?;
+        assert_eq!(import.invalidated.load(Relaxed), 1);
+        assert!(addresses(&import)?.is_none());
+        validate(&import, &[TT])?;
+        assert!(addresses(&import)?.is_some());
+        validate(&import, &[SYSTEM])?;
+        assert_eq!(import.invalidated.load(Relaxed), 2);
+        assert!(addresses(&import)?.is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn its_own_buffer_is_no_import() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (other_drm, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let other_registration = register(other_drm, &other)?;
+        let bo = backing.bo_in(registration.device(), TT, PAGES)?;
+        let buf = bo.export_dma_buf()?;
+
+        let found = Bo::of_dma_buf(registration.device(), &buf);
+        assert!(found.is_some_and(|found| core::ptr::eq(&*found, &*bo)));
+        assert!(Bo::of_dma_buf(other_registration.device(), &buf).is_none());
+        Ok(())
+    }
+}
