@@ -9,14 +9,16 @@ use crate::abi::pci;
 pub const SIZE: usize = 4096;
 
 const COMMAND: usize = 0x04;
+const COMMAND_MEMORY: u16 = 1 << 1;
 const COMMAND_BUS_MASTER: u16 = 1 << 2;
 /// Memory space, bus master, parity error response, SERR, INTx disable.
-const COMMAND_WRITABLE: u16 = 1 << 1 | COMMAND_BUS_MASTER | 1 << 6 | 1 << 8 | 1 << 10;
+const COMMAND_WRITABLE: u16 = COMMAND_MEMORY | COMMAND_BUS_MASTER | 1 << 6 | 1 << 8 | 1 << 10;
 const STATUS: usize = 0x06;
 const STATUS_CAPABILITIES: u16 = 1 << 4;
 const REVISION: usize = 0x08;
 const CACHE_LINE_SIZE: usize = 0x0c;
 const BARS: usize = 0x10;
+const BAR_ADDRESS: u64 = !0xf;
 const BAR_64_BIT: u32 = 2 << 1;
 const BAR_PREFETCHABLE: u32 = 1 << 3;
 const SUBSYSTEM: usize = 0x2c;
@@ -193,7 +195,22 @@ impl ConfigSpace {
 
     /// Whether the function may use the bus.
     pub fn bus_master(&self) -> bool {
-        u16::from(self.bytes[COMMAND]) & COMMAND_BUS_MASTER != 0
+        self.command() & COMMAND_BUS_MASTER != 0
+    }
+
+    /// The bus address at which the function shows VRAM, if it answers there.
+    pub fn vram_window(&self) -> Option<u64> {
+        let at = BARS + 4 * pci::BAR_VRAM as usize;
+        let bar = self.bytes[at..]
+            .first_chunk()
+            .copied()
+            .map(u64::from_le_bytes);
+        bar.map(|bar| bar & BAR_ADDRESS)
+            .filter(|_| self.powered() && self.command() & COMMAND_MEMORY != 0)
+    }
+
+    fn command(&self) -> u16 {
+        self.bytes[COMMAND].into()
     }
 
     /// Whether the function is in D0.

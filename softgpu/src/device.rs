@@ -12,6 +12,7 @@ use crate::engine::{Class, Engine, Shared};
 use crate::fault::FaultQueue;
 use crate::irq::Irqs;
 use crate::memory::Memory;
+use crate::peers::Window;
 use crate::registers::Latches;
 use crate::scratchpad::Scratchpad;
 use crate::vram::Vram;
@@ -81,6 +82,7 @@ pub struct Device {
     pub(crate) config: Config,
     pub(crate) shared: Arc<Shared>,
     pub(crate) engines: Vec<Arc<Engine>>,
+    window: Arc<Window>,
     /// Accesses to registers, resets and the removal come one after the other.
     state: Mutex<State>,
     threads: Vec<JoinHandle<()>>,
@@ -89,8 +91,10 @@ pub struct Device {
 impl Device {
     /// Powers a GPU on.
     pub fn new(config: Config) -> anyhow::Result<Self> {
+        let vram = Arc::new(Vram::new(config.vram)?);
+        let window = Arc::new(Window::new(Arc::clone(&vram), config.visible));
         let shared = Arc::new(Shared {
-            memory: Memory::new(Vram::new(config.vram)?, Scratchpad::new(config.scratchpad)?),
+            memory: Memory::new(vram, Scratchpad::new(config.scratchpad)?),
             irqs: Irqs::default(),
             faults: FaultQueue::default(),
         });
@@ -98,6 +102,7 @@ impl Device {
             config,
             shared,
             engines: Vec::new(),
+            window,
             state: Mutex::default(),
             threads: Vec::new(),
         };
@@ -156,6 +161,17 @@ impl Device {
         state.resets = state.resets.wrapping_add(1);
     }
 
+    /// What it shows to other GPUs.
+    pub fn window(&self) -> &Arc<Window> {
+        &self.window
+    }
+
+    /// Follows BAR 2 and the memory space bit of the PCI command register.
+    pub fn set_window(&self, start: Option<u64>) {
+        let state = self.lock();
+        self.window.set(start.filter(|_| !state.removed));
+    }
+
     /// Takes the GPU off the bus, for good: its registers read as ones, and it does nothing more.
     pub fn remove(&self) {
         let mut state = self.lock();
@@ -164,6 +180,7 @@ impl Device {
         let mut view = self.shared.memory.write();
         view.dma.unmap_all();
         view.dma.set_bus_master(false);
+        self.window.set(None);
         self.shared.irqs.set_bus_master(false);
     }
 

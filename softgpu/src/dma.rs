@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Guest memory that the device may reach by DMA.
+//! Memory that the device may reach by DMA: the guest's, and other GPUs'.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 use vm_memory::{FileOffset, MmapRegion, VolatileMemory, VolatileSlice};
 
 use crate::abi::limits::PAGE_SIZE;
 use crate::abi::pci::DMA_BITS;
+use crate::peers::Window;
 
 /// A range of DMA addresses backed by guest memory.
 struct Range {
@@ -37,6 +39,8 @@ pub enum Permission {
 pub struct Dma {
     /// Sorted by address, without overlaps.
     ranges: Vec<Range>,
+    /// What other GPUs show.
+    peers: Vec<Arc<Window>>,
     bus_master: bool,
 }
 
@@ -101,6 +105,11 @@ impl Dma {
         self.ranges.clear();
     }
 
+    /// Says what other GPUs show. Guest memory at the same address comes first.
+    pub fn set_peers(&mut self, peers: Vec<Arc<Window>>) {
+        self.peers = peers;
+    }
+
     /// Allows or forbids all DMA, as the bus master bit of the PCI command register does.
     pub fn set_bus_master(&mut self, allowed: bool) {
         self.bus_master = allowed;
@@ -113,6 +122,13 @@ impl Dma {
             return None;
         }
         let length = length.min((1 << DMA_BITS) - address);
+        self.guest(address, length, write).or_else(|| {
+            let mut found = self.peers.iter().map(|peer| peer.slice(address, length));
+            found.find_map(|slice| slice)
+        })
+    }
+
+    fn guest(&self, address: u64, length: u64, write: bool) -> Option<VolatileSlice<'_>> {
         let after = self.ranges.partition_point(|range| range.start <= address);
         let range = &self.ranges[after.checked_sub(1)?];
         let length = length.min(range.end().checked_sub(address)?);

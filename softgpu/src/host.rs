@@ -29,6 +29,7 @@ impl Host {
             .iter()
             .map(|endpoint| Arc::clone(endpoint.device()))
             .collect();
+        connect(&devices);
         let control = control
             .map(|path| Control::start(path, devices))
             .transpose()?;
@@ -47,6 +48,19 @@ impl Host {
         let results: Vec<anyhow::Result<()>> = threads.into_iter().map(finish).collect();
         drop(self.control);
         results.into_iter().collect()
+    }
+}
+
+/// Has each GPU see what the others show.
+fn connect(devices: &[Arc<Device>]) {
+    for (number, device) in devices.iter().enumerate() {
+        let others = devices
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != number)
+            .map(|(_, other)| Arc::clone(other.window()))
+            .collect();
+        device.shared().memory.write().dma.set_peers(others);
     }
 }
 

@@ -21,6 +21,7 @@ pub mod memory;
 pub mod mmu;
 mod msix_table;
 mod noise;
+pub mod peers;
 mod registers;
 pub mod scratchpad;
 pub mod server;

@@ -6,7 +6,7 @@
 //! whoever changes what memory there is, or what the MMU remembers, holds it exclusively. So when
 //! an invalidation or an unmapping is done, no access that began before it is still under way.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use vm_memory::VolatileSlice;
 
@@ -24,10 +24,10 @@ const PIECE: u64 = 1 << 20;
 /// What the lock protects.
 pub struct View {
     /// The GPU's own memory.
-    pub vram: Vram,
+    pub vram: Arc<Vram>,
     /// The memory on its chip.
     pub scratchpad: Scratchpad,
-    /// Guest memory.
+    /// Guest memory, and that of other GPUs.
     pub dma: Dma,
     /// Address spaces.
     pub mmu: Mmu,
@@ -132,7 +132,7 @@ pub struct Memory(RwLock<View>);
 
 impl Memory {
     /// Memory of which nothing but the GPU's own is there yet.
-    pub fn new(vram: Vram, scratchpad: Scratchpad) -> Self {
+    pub fn new(vram: Arc<Vram>, scratchpad: Scratchpad) -> Self {
         Self(RwLock::new(View {
             vram,
             scratchpad,

@@ -175,6 +175,7 @@ impl Backend {
         }
         self.device
             .set_bus_master(self.config.bus_master() && self.config.powered());
+        self.device.set_window(self.config.vram_window());
     }
 
     /// Calls `access` with the visible VRAM of an access to BAR 2, if there is any.
@@ -301,6 +302,7 @@ impl ServerBackend for Backend {
         self.device.reset();
         self.msix = MsixTable::new();
         self.device.set_bus_master(false);
+        self.device.set_window(None);
         Ok(())
     }
 
