@@ -28,7 +28,7 @@ fn generate(wrapper: &Path, uapi_dir: &Path, output: &Path) {
         .arg(output)
         .args([
             "--allowlist-type",
-            "drm_rgt_.*|drm_gem_close|drm_syncobj_handle|sync_file_info",
+            "drm_rgt_.*|drm_gem_close|drm_prime_handle|drm_syncobj_handle|sync_file_info",
         ])
         .args(["--allowlist-var", "DRM_RGT_.*|RGT_.*"])
         .args(["--with-derive-default", "--with-derive-eq", "--use-core"])

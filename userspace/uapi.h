@@ -3,7 +3,9 @@
  * What bindgen reads: the driver's header, and its ioctl numbers as constants,
  * because bindgen does not evaluate macros that contain sizeof.
  */
+#include <fcntl.h>
 #include <linux/sync_file.h>
+
 #include "drm.h"
 #include "rust_gpu_ttm_drm.h"
 
@@ -29,3 +31,9 @@ static const unsigned int RGT_IOCTL_SYNC_FILE_INFO = SYNC_IOC_FILE_INFO;
 
 static const unsigned int RGT_SYNCOBJ_IMPORT_SYNC_FILE =
 	DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE;
+static const unsigned int RGT_IOCTL_PRIME_HANDLE_TO_FD = DRM_IOCTL_PRIME_HANDLE_TO_FD;
+static const unsigned int RGT_IOCTL_PRIME_FD_TO_HANDLE = DRM_IOCTL_PRIME_FD_TO_HANDLE;
+
+/* As the header defines them by O_CLOEXEC and O_RDWR. */
+static const unsigned int RGT_PRIME_CLOEXEC = DRM_CLOEXEC;
+static const unsigned int RGT_PRIME_RDWR = DRM_RDWR;

@@ -2,6 +2,7 @@
 
 //! Buffer objects.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bitflags::bitflags;
@@ -10,6 +11,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::handle::Handle;
 use crate::ioctl;
 use crate::mapping::Mapping;
 use crate::uapi;
@@ -117,7 +119,7 @@ impl BoBuilder {
         device.call(&mut request)?;
         Ok(Bo {
             device: device.clone(),
-            handle: request.handle,
+            handle: Handle::new(device, request.handle),
             size: request.size,
             made_as: self,
         })
@@ -128,7 +130,7 @@ impl BoBuilder {
 #[derive(Debug)]
 pub struct Bo {
     device: Device,
-    handle: u32,
+    handle: Arc<Handle>,
     size: u64,
     made_as: BoBuilder,
 }
@@ -148,7 +150,7 @@ impl Bo {
 
     /// Its handle among the device's.
     pub fn handle(&self) -> u32 {
-        self.handle
+        self.handle.id()
     }
 
     /// Its size in bytes, whole pages.
@@ -159,6 +161,31 @@ impl Bo {
     /// The device it is of.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// The BO of a handle.
+    pub(crate) fn of_handle(
+        device: &Device,
+        handle: Arc<Handle>,
+        size: u64,
+        made_as: BoBuilder,
+    ) -> Self {
+        Self {
+            device: device.clone(),
+            handle,
+            size,
+            made_as,
+        }
+    }
+
+    /// Notes that others may have it, too.
+    pub(crate) fn share(&self) {
+        self.handle.share();
+    }
+
+    /// Whether it was exported or imported.
+    pub fn is_shared(&self) -> bool {
+        self.handle.is_shared()
     }
 
     /// Whether it is private to a VM.
@@ -183,7 +210,7 @@ impl Bo {
     /// The offset of its first byte in the device file.
     pub fn mmap_offset(&self) -> Result<u64> {
         let mut request = uapi::drm_rgt_gem_mmap_offset {
-            handle: self.handle,
+            handle: self.handle(),
             ..Default::default()
         };
         self.device.call(&mut request)?;
@@ -193,7 +220,7 @@ impl Bo {
     /// What the kernel says it is, and where it is now.
     pub fn info(&self) -> Result<BoInfo> {
         let mut request = uapi::drm_rgt_gem_info {
-            handle: self.handle,
+            handle: self.handle(),
             ..Default::default()
         };
         self.device.call(&mut request)?;
@@ -221,7 +248,7 @@ impl Bo {
 
     fn advise(&self, advice: u32) -> Result<bool> {
         let mut request = uapi::drm_rgt_gem_madvise {
-            handle: self.handle,
+            handle: self.handle(),
             advice,
             ..Default::default()
         };
@@ -249,7 +276,7 @@ impl Bo {
             WaitFor::All => uapi::DRM_RGT_GEM_WAIT_READERS,
         };
         let mut request = uapi::drm_rgt_gem_wait {
-            handle: self.handle,
+            handle: self.handle(),
             flags,
             timeout_ns,
             ..Default::default()
@@ -261,18 +288,6 @@ impl Bo {
                 errno,
             },
         })
-    }
-}
-
-impl Drop for Bo {
-    fn drop(&mut self) {
-        let mut request = uapi::drm_gem_close {
-            handle: self.handle,
-            pad: 0,
-        };
-        // The handle is ours, so this fails only with a device that is gone, and then there is
-        // nothing left to close.
-        let _ = self.device.call(&mut request);
     }
 }
 

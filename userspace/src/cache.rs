@@ -192,7 +192,10 @@ impl Deref for CachedBo {
 
 impl Drop for CachedBo {
     fn drop(&mut self) {
-        if let (Some(bo), Some(shelf)) = (self.bo.take(), self.shelf.upgrade()) {
+        if let (Some(bo), Some(shelf)) = (self.bo.take(), self.shelf.upgrade())
+            // Others may still use it.
+            && !bo.is_shared()
+        {
             let key = Key::new(bo.made_as());
             lock(&shelf).put(key, bo, Instant::now());
         }

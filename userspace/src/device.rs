@@ -11,6 +11,7 @@ use drm::Device as _;
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
+use crate::handle::Shared;
 use crate::ioctl::{self, Contained, Request};
 use crate::query::{DeviceInfo, Engine, EngineClass};
 
@@ -29,6 +30,7 @@ struct Inner {
     path: PathBuf,
     info: DeviceInfo,
     engines: Vec<Engine>,
+    shared: Shared,
 }
 
 impl AsFd for Device {
@@ -74,6 +76,7 @@ impl Device {
             path: path.to_path_buf(),
             info,
             engines,
+            shared: Shared::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -109,6 +112,10 @@ impl Device {
             .iter()
             .map(|number| PathBuf::from(format!("/dev/dri/renderD{number}")));
         Ok(paths.filter(ours).collect())
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.inner.shared
     }
 
     /// The node's path.

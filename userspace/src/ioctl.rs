@@ -69,6 +69,34 @@ requests! {
     sync_file_info = RGT_IOCTL_SYNC_FILE_INFO;
 }
 
+/// A handle to make a file of.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct HandleToFd(pub uapi::drm_prime_handle);
+
+/// A file to make a handle of.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct FdToHandle(pub uapi::drm_prime_handle);
+
+// SAFETY: The header pairs this structure, which is all integers, with this number.
+unsafe impl Request for HandleToFd {
+    const OPCODE: u32 = uapi::RGT_IOCTL_PRIME_HANDLE_TO_FD;
+    const NAME: &'static str = "PRIME_HANDLE_TO_FD";
+}
+
+// SAFETY: It has no addresses.
+unsafe impl Contained for HandleToFd {}
+
+// SAFETY: As above.
+unsafe impl Request for FdToHandle {
+    const OPCODE: u32 = uapi::RGT_IOCTL_PRIME_FD_TO_HANDLE;
+    const NAME: &'static str = "PRIME_FD_TO_HANDLE";
+}
+
+// SAFETY: It has no addresses.
+unsafe impl Contained for FdToHandle {}
+
 struct Call<'a, T>(&'a mut T);
 
 // SAFETY: `Request` promises that the number and the structure belong together and that the
