@@ -26,13 +26,13 @@ NUMBER(VM_BIND);
 NUMBER(CS);
 
 static const unsigned int RGT_IOCTL_GEM_CLOSE = DRM_IOCTL_GEM_CLOSE;
+static const unsigned int RGT_IOCTL_PRIME_HANDLE_TO_FD = DRM_IOCTL_PRIME_HANDLE_TO_FD;
+static const unsigned int RGT_IOCTL_PRIME_FD_TO_HANDLE = DRM_IOCTL_PRIME_FD_TO_HANDLE;
 static const unsigned int RGT_IOCTL_SYNCOBJ_FD_TO_HANDLE = DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE;
 static const unsigned int RGT_IOCTL_SYNC_FILE_INFO = SYNC_IOC_FILE_INFO;
 
 static const unsigned int RGT_SYNCOBJ_IMPORT_SYNC_FILE =
 	DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE;
-static const unsigned int RGT_IOCTL_PRIME_HANDLE_TO_FD = DRM_IOCTL_PRIME_HANDLE_TO_FD;
-static const unsigned int RGT_IOCTL_PRIME_FD_TO_HANDLE = DRM_IOCTL_PRIME_FD_TO_HANDLE;
 
 /* As the header defines them by O_CLOEXEC and O_RDWR. */
 static const unsigned int RGT_PRIME_CLOEXEC = DRM_CLOEXEC;

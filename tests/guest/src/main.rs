@@ -8,6 +8,7 @@
 
 mod expect;
 mod harness;
+mod peer;
 mod rig;
 mod suites;
 

@@ -5,6 +5,7 @@
 mod cgroup;
 mod clients;
 mod cs;
+mod dmabuf;
 mod evict;
 mod faults;
 mod gem;
@@ -54,6 +55,10 @@ pub(crate) const ALL: &[Suite] = &[
     hunt::SUITE,
     submit::SUITE,
     gpus::SUITE,
+    dmabuf::SUITE,
+    dmabuf::PEERS,
+    dmabuf::STRANGERS,
+    dmabuf::BOUNCED,
     lost::SUITE,
     policy::SUITE,
     cgroup::SUITE,

@@ -9,14 +9,17 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::io::Errno;
 
-use super::clients;
+use super::{clients, dmabuf};
 use crate::expect::{fails, same};
 use crate::harness::{Outcome, Suite, tests};
 use crate::rig::{MIB, PAGE, Rig, SHARED};
 
 pub(super) const SUITE: Suite = Suite {
     name: "unbind",
-    tests: &[tests![idle, while_mapped, while_a_job_runs, under_load]],
+    tests: &[
+        tests![idle, while_mapped, while_a_job_runs, under_load],
+        dmabuf::LIFETIMES,
+    ],
 };
 
 const DRIVER: &str = "/sys/bus/pci/drivers/rust_gpu_ttm";
@@ -51,7 +54,7 @@ impl Drop for Unbound {
 }
 
 /// The device does what it should.
-fn works() -> Outcome {
+pub(super) fn works() -> Outcome {
     let rig = Rig::new()?;
     let (source, target) = (rig.vram(MIB)?, rig.gtt(MIB)?);
     rig.fill(&source, 0x600d_600d)?;

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Other devices and drivers that share buffers.
+
+mod card;
+mod dma_buf;
+mod heap;
+mod module;
+mod sync_file;
+mod udmabuf;
+mod vgem;
+mod vkms;
+
+pub(crate) use card::{Card, Dumb};
+pub(crate) use dma_buf::{Cpu, DmaBuf};
+pub(crate) use heap::Heap;
+pub(crate) use module::load;
+pub(crate) use sync_file::SyncFile;
+pub(crate) use udmabuf::udmabuf;
+pub(crate) use vgem::Vgem;
+pub(crate) use vkms::{Picture, Vkms};

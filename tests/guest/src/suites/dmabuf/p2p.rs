@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Two GPUs that share BOs: VRAM where the machine lets them access each other, or else pages.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, ensure};
+use rgt::{Bo, BoFlags, Device, Placement};
+use rustix::io::Errno;
+
+use crate::expect::{fails, same};
+use crate::harness::{Outcome, Suite, Test, tests};
+use crate::peer::DmaBuf;
+use crate::rig::{HIDDEN, MIB, Pressure, Rig, noise};
+
+pub(crate) const PEERS: Suite = Suite {
+    name: "dmabuf-peers",
+    tests: &[COMMON, tests![vram_stays_where_it_is, hidden_vram_is_shown]],
+};
+
+pub(crate) const STRANGERS: Suite = Suite {
+    name: "dmabuf-strangers",
+    tests: &[COMMON, tests![vram_goes_to_pages, hidden_vram_is_refused]],
+};
+
+const COMMON: &[Test] = tests![
+    one_reads_what_the_other_wrote,
+    one_writes_what_the_other_reads,
+    a_job_waits_for_the_other_gpu,
+    a_mapping_is_renewed_after_a_move,
+    they_share_in_a_circle,
+    both_are_overcommitted,
+];
+
+/// The two GPUs.
+fn both() -> Result<[Rig; 2]> {
+    let rigs = Device::list()?
+        .into_iter()
+        .map(|path| Rig::on(&Device::open_path(path)?))
+        .collect::<Result<Vec<_>>>()?;
+    let count = rigs.len();
+    rigs.try_into()
+        .map_err(|_| anyhow!("expected two GPUs, found {count}"))
+}
+
+/// A BO of one GPU as the other one's.
+fn share(bo: &Bo, other: &Rig) -> Result<Bo> {
+    Ok(Bo::import(&other.device, bo.export()?)?)
+}
+
+fn one_reads_what_the_other_wrote() -> Outcome {
+    let [one, other] = both()?;
+    for (from, to) in [(&one, &other), (&other, &one)] {
+        let bo = from.bo(4 * MIB, |bo| bo)?;
+        from.fill(&bo, 0x1357_9bdf)?;
+        let theirs = share(&bo, to)?;
+        let sum = rgt::checksum::of_fill(0x1357_9bdf, MIB);
+        same("sum by the other", to.checksum(&theirs)?, sum)?;
+        let own = to.vram(4 * MIB)?;
+        to.copy(&theirs, &own)?;
+        same("sum of a copy", to.checksum(&own)?, sum)?;
+    }
+    Ok(())
+}
+
+fn one_writes_what_the_other_reads() -> Outcome {
+    let [one, other] = both()?;
+    let words = noise(3, MIB as usize / 4);
+    let bo = one.bo(MIB, |bo| bo)?;
+    one.fill(&bo, 0)?;
+    let theirs = share(&bo, &other)?;
+    let source = other.gtt(MIB)?;
+    source.map()?.write_slice(0, &words);
+    other.copy(&source, &theirs)?;
+    let sum = rgt::checksum::of_dwords(&words);
+    same("sum", one.checksum(&bo)?, sum)?;
+    let buf: DmaBuf = bo.export()?.into();
+    same("by the CPU", buf.map()?.checksum(0..MIB as usize), sum)
+}
+
+fn a_job_waits_for_the_other_gpu() -> Outcome {
+    let [one, other] = both()?;
+    let bo = one.bo(MIB, |bo| bo)?;
+    one.fill(&bo, 0)?;
+    let theirs = share(&bo, &other)?;
+    other.checksum(&theirs)?;
+    let busy = one.busy(one.copy, Duration::from_secs(1), |work| {
+        let to = work.writes(&bo)?;
+        work.commands.fill(to, MIB, 0x66)?;
+        Ok(())
+    })?;
+    let sum = other.checksum(&theirs)?;
+    ensure!(!busy.runs()?, "it did not wait");
+    same("sum", sum, rgt::checksum::of_fill(0x66, MIB / 4))
+}
+
+fn a_mapping_is_renewed_after_a_move() -> Outcome {
+    let [one, other] = both()?;
+    let bo = Bo::builder(MIB).create(&one.device)?;
+    let theirs = share(&bo, &other)?;
+    for round in 1..4 {
+        one.fill(&bo, round)?;
+        let sum = rgt::checksum::of_fill(round, MIB / 4);
+        same("sum", other.checksum(&theirs)?, sum)?;
+        let pressure = Pressure::on(&one.device)?;
+        pressure.round()?;
+        same("sum after an eviction", other.checksum(&theirs)?, sum)?;
+        other.fill(&theirs, !round)?;
+        let sum = rgt::checksum::of_fill(!round, MIB / 4);
+        same("sum of the way back", one.checksum(&bo)?, sum)?;
+    }
+    Ok(())
+}
+
+fn they_share_in_a_circle() -> Outcome {
+    let [one, other] = both()?;
+    let (mine, yours) = (one.bo(MIB, |bo| bo)?, other.bo(MIB, |bo| bo)?);
+    let (lent, borrowed) = (share(&mine, &other)?, share(&yours, &one)?);
+    one.fill(&mine, 1)?;
+    for _ in 0..8 {
+        one.copy(&mine, &borrowed)?;
+        other.copy(&yours, &lent)?;
+        let sum = rgt::checksum::of_fill(1, MIB / 4);
+        same("sum", one.checksum(&mine)?, sum)?;
+    }
+    // What was lent is at home again as the BO that it was.
+    let home = Bo::import(&one.device, lent.export()?)?;
+    same("handle", home.handle(), mine.handle())
+}
+
+fn both_are_overcommitted() -> Outcome {
+    let rigs = both()?;
+    let bos = rigs
+        .iter()
+        .map(|rig| rig.bo(2 * MIB, |bo| bo))
+        .collect::<Result<Vec<_>>>()?;
+    let lent = [share(&bos[0], &rigs[1])?, share(&bos[1], &rigs[0])?];
+    let work = |rig: &Rig, own: &Bo, theirs: &Bo| -> Outcome {
+        let pressure = Pressure::on(&rig.device)?;
+        for _ in 0..3 {
+            rig.fill(own, 5)?;
+            rig.checksum(theirs)?;
+            pressure.round()?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let threads = [
+            scope.spawn(|| work(&rigs[0], &bos[0], &lent[1])),
+            scope.spawn(|| work(&rigs[1], &bos[1], &lent[0])),
+        ];
+        threads.into_iter().try_for_each(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(anyhow!("a thread panicked")))
+        })
+    })?;
+    let sum = rgt::checksum::of_fill(5, MIB / 2);
+    for (rig, bo) in rigs.iter().zip(&bos) {
+        same("sum", rig.checksum(bo)?, sum)?;
+    }
+    Ok(())
+}
+
+fn vram_stays_where_it_is() -> Outcome {
+    let [one, other] = both()?;
+    let bo = one.bo(MIB, |bo| bo.flags(BoFlags::CPU_ACCESS))?;
+    one.fill(&bo, 1)?;
+    let theirs = share(&bo, &other)?;
+    let sum = rgt::checksum::of_fill(1, MIB / 4);
+    same("sum", other.checksum(&theirs)?, sum)?;
+    same("place", bo.info()?.current_placement, Placement::VRAM)?;
+    one.fill(&bo, 2)?;
+    same("place", bo.info()?.current_placement, Placement::VRAM)
+}
+
+fn hidden_vram_is_shown() -> Outcome {
+    let [one, other] = both()?;
+    let bo = one.bo(MIB, HIDDEN)?;
+    one.fill(&bo, 3)?;
+    let theirs = share(&bo, &other)?;
+    let sum = rgt::checksum::of_fill(3, MIB / 4);
+    same("sum", other.checksum(&theirs)?, sum)
+}
+
+fn vram_goes_to_pages() -> Outcome {
+    let [one, other] = both()?;
+    let bo = one.bo(MIB, |bo| bo)?;
+    one.fill(&bo, 1)?;
+    same("place", bo.info()?.current_placement, Placement::VRAM)?;
+    let theirs = share(&bo, &other)?;
+    other.checksum(&theirs)?;
+    same("place", bo.info()?.current_placement, Placement::GTT)?;
+    // It does not go to and fro.
+    one.fill(&bo, 2)?;
+    same("place", bo.info()?.current_placement, Placement::GTT)?;
+    drop(theirs);
+    Ok(())
+}
+
+fn hidden_vram_is_refused() -> Outcome {
+    let [one, other] = both()?;
+    let bo = one.bo(MIB, HIDDEN)?;
+    let fd = bo.export()?;
+    fails("import", Errno::OPNOTSUPP, Bo::import(&other.device, fd))
+}
