@@ -17,6 +17,8 @@ pub(crate) struct Machine {
     pub(crate) parameters: &'static [&'static str],
     /// The GPUs, in the order of their slots.
     pub(crate) gpus: &'static [Gpu],
+    /// What the GPUs sit on.
+    pub(crate) bus: Bus,
     /// A disk to swap to, in MiB. It takes host storage as the guest fills it.
     pub(crate) swap: Option<u32>,
     /// More devices, as QEMU's `-device` takes them.
@@ -34,6 +36,15 @@ pub(crate) struct Gpu {
     pub(crate) vram: &'static str,
     /// Size of the part that the CPU sees.
     pub(crate) visible: &'static str,
+}
+
+/// What GPUs sit on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bus {
+    /// A root port each. The kernel does not let them access each other through this host bridge.
+    RootPorts,
+    /// One switch, through which they access each other.
+    Switch,
 }
 
 /// What a machine's clock counts.
@@ -58,6 +69,7 @@ impl Machine {
             vram: "256M",
             visible: "64M",
         }],
+        bus: Bus::RootPorts,
         swap: None,
         devices: &[],
         clock: Clock::Time,

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use self::boot::Boot;
-pub(crate) use self::machine::{Clock, Gpu, Machine};
+pub(crate) use self::machine::{Bus, Clock, Gpu, Machine};
 pub(crate) use self::modules::stage as stage_modules;
 pub(crate) use self::qemu::{CPU, Terminal};
 pub(crate) use self::rundir::RunDir;

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::boot::{Boot, SWAP};
 use super::gpu::{CONTROL, socket};
-use super::machine::{Clock, Machine};
+use super::machine::{Bus, Clock, Machine};
 use crate::child::{Child, Group};
 use crate::kernel::Kernel;
 
@@ -113,11 +113,19 @@ fn gpus(qemu: &mut Command, machine: &Machine) {
         "-global",
         "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
     ]);
+    let (port, parent) = match machine.bus {
+        Bus::RootPorts => ("pcie-root-port", ""),
+        Bus::Switch => {
+            qemu.args(["-device", "pcie-root-port,id=root"]);
+            qemu.args(["-device", "x3130-upstream,id=switch,bus=root"]);
+            ("xio3130-downstream", ",bus=switch")
+        }
+    };
     for index in 0..machine.gpus.len() {
         let slot = index + 1;
         qemu.args([
             "-device",
-            &format!("pcie-root-port,id=port{index},chassis={slot},slot={slot}"),
+            &format!("{port},id=port{index},chassis={slot},slot={slot}{parent}"),
         ]);
         let socket = socket(index);
         qemu.arg("-device").arg(format!(

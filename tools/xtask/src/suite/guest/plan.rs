@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 
 use super::RELOAD;
-use crate::guest::{Gpu, Machine};
+use crate::guest::{Bus, Gpu, Machine};
 
 /// The name of the group of suites about the memory manager.
 const MEMORY: &str = "memory";
@@ -38,12 +38,27 @@ const DATA: &[&str] = &["gem", "mmap", "cs", "zero", "evict"];
 /// time.
 const ELSEWHERE: &[&str] = &[
     "gpus",
+    "dmabuf-bounced",
+    "dmabuf-peers",
+    "dmabuf-strangers",
     "hunt",
     "inject-backup",
     "lost",
     "overcommit",
     "racing",
     "submit",
+];
+
+/// Two GPUs that can be told apart.
+const TWO: &[Gpu] = &[
+    Gpu {
+        vram: "256M",
+        visible: "64M",
+    },
+    Gpu {
+        vram: "128M",
+        visible: "32M",
+    },
 ];
 
 /// The guests besides the default one, which runs all that is not
@@ -55,7 +70,7 @@ const GUESTS: &[(Machine, &[&str])] = &[
             append: &["swiotlb=force"],
             ..Machine::DEFAULT
         },
-        DATA,
+        &["gem", "mmap", "cs", "zero", "evict", "dmabuf-bounced"],
     ),
     (
         // RAM that the device cannot reach.
@@ -100,20 +115,20 @@ const GUESTS: &[(Machine, &[&str])] = &[
     (
         Machine {
             name: "two-gpus",
-            gpus: &[
-                Gpu {
-                    vram: "256M",
-                    visible: "64M",
-                },
-                Gpu {
-                    vram: "128M",
-                    visible: "32M",
-                },
-            ],
+            gpus: TWO,
             ..Machine::DEFAULT
         },
-        // One of them does not survive the second.
-        &["gpus", "lost"],
+        // One of them does not survive the last.
+        &["gpus", "dmabuf-strangers", "lost"],
+    ),
+    (
+        Machine {
+            name: "peers",
+            gpus: TWO,
+            bus: Bus::Switch,
+            ..Machine::DEFAULT
+        },
+        &["dmabuf-peers"],
     ),
     (
         // Most of the time it waits for engines that hang.
