@@ -72,6 +72,7 @@ use crate::{
             driver::{
                 self as driver_table,
                 DriverTable,
+                Features,
                 PrimeImport, //
             },
             fdinfo::FdInfo,
@@ -231,6 +232,7 @@ impl DriverTable for RgtDriver {
         fdinfo::show(dev, file, out);
     }
 
+    const FEATURES: Features = Features::SYNCOBJ.union(Features::SYNCOBJ_TIMELINE);
     const PRIME_IMPORT: Option<PrimeImport<Self>> = Some(dma_buf::import);
 }
 

@@ -44,6 +44,9 @@ pub(crate) fn create(
         DRM_RGT_CTX_PRIORITY_HIGH => return Err(EACCES),
         _ => return Err(EINVAL),
     };
+    if dev.queues.iter().all(|queue| queue.engine().is_dead()) {
+        return Err(ENODEV);
+    }
     args.ctx_id = file.inner().create_context(dev, priority)?;
     Ok(0)
 }

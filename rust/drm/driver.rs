@@ -18,10 +18,7 @@ use crate::rust::{
     bindings,
     dma_buf::DmaBuf, //
 };
-use core::{
-    marker::PhantomData,
-    ops::BitOr, //
-};
+use core::marker::PhantomData;
 use kernel::{
     drm::{
         self,
@@ -52,17 +49,14 @@ impl Features {
     /// Those with a timeline.
     pub const SYNCOBJ_TIMELINE: Self = Self(bindings::drm_driver_feature_DRIVER_SYNCOBJ_TIMELINE);
 
+    /// These and others.
+    pub const fn union(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
     /// Returns the bits of `drm_driver::driver_features`.
     pub const fn bits(self) -> u32 {
         self.0
-    }
-}
-
-impl BitOr for Features {
-    type Output = Self;
-
-    fn bitor(self, rhs: Self) -> Self {
-        Self(self.0 | rhs.0)
     }
 }
 
