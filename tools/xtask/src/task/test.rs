@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `make test`: every suite, or one.
+//! `make test`: every suite of ours, or one of all.
 
 use std::process::ExitCode;
 use std::thread;
@@ -58,9 +58,6 @@ fn all(paths: &Paths, report: &mut Report) -> Result<()> {
     }
     settle(report, suite::kunit::NAME, |report| {
         suite::kunit::run(paths, report, |_| ())
-    })?;
-    settle(report, suite::kernel_tests::NAME, |report| {
-        suite::kernel_tests::run(paths, report)
     })?;
     settle(report, "guest", |report| {
         suite::guest::run(paths, report, None)

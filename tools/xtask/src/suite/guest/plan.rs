@@ -9,10 +9,14 @@ use anyhow::{Result, bail, ensure};
 use super::RELOAD;
 use crate::guest::{Bus, Gpu, Machine};
 
-/// The name of the group of suites about the memory manager.
+/// The group of suites about the memory manager.
 const MEMORY: &str = "memory";
 
-/// What that group runs in the default guest, besides all that runs in others.
+/// The group of suites about sharing.
+const DMABUF: &str = "dmabuf";
+
+/// What the first group runs in the default guest, besides all that runs in
+/// others and is not about something else.
 const MEMORY_SUITES: &[&str] = &[
     "gem",
     "mmap",
@@ -29,6 +33,16 @@ const MEMORY_SUITES: &[&str] = &[
     "inject",
     "observe",
 ];
+
+/// Whether a suite is about sharing.
+fn is_dmabuf(suite: &str) -> bool {
+    suite.starts_with(DMABUF)
+}
+
+/// Whether a suite is about jobs and not about memory.
+fn is_about_jobs(suite: &str) -> bool {
+    ["submit", "lost"].contains(&suite)
+}
 
 /// Suites that see to it that data arrives wherever DMA goes. Machines on which
 /// it goes another way run them again.
@@ -187,9 +201,13 @@ pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignme
         .into_iter()
         .filter_map(|guest| {
             let machine = guest.machine;
-            let in_group = |suite: &str| !machine.is_default() || MEMORY_SUITES.contains(&suite);
+            let in_memory = |suite: &str| match machine.is_default() {
+                true => MEMORY_SUITES.contains(&suite),
+                false => !is_dmabuf(suite) && !is_about_jobs(suite),
+            };
             match only {
-                MEMORY => guest.retain(in_group),
+                MEMORY => guest.retain(in_memory),
+                DMABUF => guest.retain(is_dmabuf),
                 _ if only == machine.name => Some(guest),
                 _ => match only.split_once('/') {
                     Some((name, suite)) if name == machine.name => guest.retain(|it| it == suite),
@@ -202,7 +220,7 @@ pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignme
     if chosen.is_empty() {
         bail!("there is no suite {only}; there are cargo, kunit, kernel-tests, {names}");
     }
-    if only != MEMORY {
+    if ![MEMORY, DMABUF].contains(&only) {
         chosen.truncate(1);
     }
     Ok(chosen)
