@@ -44,6 +44,8 @@ const PAGE: u64 = PAGE_SIZE as u64;
 /// A heap of pages.
 pub(super) struct Heap {
     buddy: Buddy,
+    /// Where those find their memory first who want it from the end.
+    end: Range<u64>,
     /// What tells that the content was lost, for memory to which that may happen.
     generation: Option<VramGeneration>,
     /// What it told last.
@@ -75,9 +77,17 @@ impl Heap {
     pub(super) fn new(size: u64) -> Result<Self> {
         Ok(Self {
             buddy: Buddy::new(size, Alignment::new::<PAGE_SIZE>())?,
+            end: 0..0,
             generation: None,
             known: Atomic::new(0),
         })
+    }
+
+    /// Has those who want memory from the end find it in `end` first. The allocator itself would
+    /// rather give them some that is known to be zero, wherever that is.
+    pub(super) fn with_end(mut self, end: Range<u64>) -> Self {
+        self.end = end;
+        self
     }
 
     /// Has it take nothing for known any more when `generation` has changed.
@@ -174,11 +184,13 @@ impl Heap {
             return Err(ENOSPC);
         }
 
+        let top_down = everywhere && flags.contains(PlaceFlags::TOPDOWN);
         Ok(Request {
             size,
             min_block: alignment,
             range: (!everywhere).then_some(range),
-            top_down: everywhere && flags.contains(PlaceFlags::TOPDOWN),
+            preferred: (top_down && !self.end.is_empty()).then_some(self.end.clone()),
+            top_down,
             contiguous,
             zeroed: request.zeroed,
         })

@@ -46,10 +46,11 @@ pub(crate) struct Vram {
 impl Vram {
     /// Makes a manager of `size` bytes, of which the CPU sees the first `visible` at `bar`.
     pub(crate) fn new(size: u64, visible: u64, bar: PhysAddr) -> Result<Self> {
+        let visible = visible.min(size);
         Ok(Self {
-            heap: Heap::new(size)?,
+            heap: Heap::new(size)?.with_end(visible..size),
             bar,
-            visible: visible.min(size),
+            visible,
             visible_used: Arc::new(Atomic::new(0), GFP_KERNEL)?,
         })
     }

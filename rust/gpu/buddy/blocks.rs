@@ -175,7 +175,7 @@ unsafe fn take(buddy: &Inner, request: &Request, list: *mut bindings::list_head)
             return Ok(());
         }
     }
-    let alloc = || {
+    let alloc = |range: &Range<u64>, flags| {
         // SAFETY: Initialised by the type invariants, and locked; `list` is an empty list, and
         // stays one when this fails.
         to_result(unsafe {
@@ -186,15 +186,21 @@ unsafe fn take(buddy: &Inner, request: &Request, list: *mut bindings::list_head)
                 request.size,
                 request.min_block.as_usize() as u64,
                 list,
-                request.flags(),
+                flags,
             )
         })
     };
-    match alloc() {
+    if let Some(preferred) = &request.preferred {
+        let flags = request.flags() | bindings::GPU_BUDDY_RANGE_ALLOCATION;
+        if alloc(preferred, flags).is_ok() {
+            return Ok(());
+        }
+    }
+    match alloc(&range, request.flags()) {
         Err(ENOSPC) if !spares.is_empty() => {
             // SAFETY: As above.
             unsafe { spares.flush(raw) };
-            alloc()
+            alloc(&range, request.flags())
         }
         done => done,
     }

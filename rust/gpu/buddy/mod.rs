@@ -44,6 +44,8 @@ pub struct Request {
     pub min_block: Alignment,
     /// Where; anywhere if [`None`].
     pub range: Option<Range<u64>>,
+    /// Where it would best be, as far as it fits in there as a whole.
+    pub preferred: Option<Range<u64>>,
     /// From the end, unless there is a range.
     pub top_down: bool,
     /// In one piece, which may be several blocks.

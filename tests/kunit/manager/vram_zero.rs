@@ -89,6 +89,23 @@ mod tests {
     }
 
     #[test]
+    fn what_the_cpu_does_not_see_comes_before_zeros() -> Result {
+        let vram = Vram::new(PAGES * PAGE, PAGES / 2 * PAGE, 0)?;
+        let window = vram_place(PlaceFlags::NONE).within(0, PAGES / 2);
+
+        cleared(&*alloc_zeroed(&vram, window, PAGES as usize / 2)?)?;
+        let hidden = vram_place(PlaceFlags::TOPDOWN);
+        let resource = alloc_zeroed(&vram, hidden, PAGES as usize / 2)?;
+        assert!(resource
+            .extents()
+            .iter()
+            .all(|extent| extent.offset >= vram.visible_size()));
+        // The rest is in the window.
+        drop(alloc_zeroed(&vram, hidden, PAGES as usize / 2)?);
+        Ok(())
+    }
+
+    #[test]
     fn what_was_lost_is_not_zero() -> Result {
         let generation = VramGeneration::new()?;
         let vram = vram()?.with_generation(&generation);

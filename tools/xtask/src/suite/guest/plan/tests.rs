@@ -11,7 +11,7 @@ fn listed() -> Vec<String> {
         .collect();
     names.extend(MEMORY_SUITES);
     names.extend(ELSEWHERE);
-    names.push("unbind");
+    names.extend(["unbind", DMABUF]);
     names.sort_unstable();
     names.dedup();
     names.iter().map(|name| (*name).to_owned()).collect()
