@@ -148,6 +148,9 @@ impl Rig {
     ) -> Result<Busy> {
         let scratch = self.vram(STEP_SIZE)?;
         let result = self.gtt(8)?;
+        // Their backing must not count, nor must the job have to wait for it.
+        self.fill(&scratch, 1)?;
+        self.fill(&result, 1)?;
         let count = length
             .as_nanos()
             .div_ceil(self.step_time(&scratch, &result)?.as_nanos());
@@ -171,9 +174,6 @@ impl Rig {
         if let Some(time) = TIME.get() {
             return Ok(*time);
         }
-        // Their backing must not count.
-        self.fill(scratch, 1)?;
-        self.fill(result, 1)?;
         let mut probe = self.work_of(self.copy, STEPS as usize * 7 + 64)?;
         let (from, to) = (probe.reads(scratch)?, probe.writes(result)?);
         for _ in 0..STEPS {

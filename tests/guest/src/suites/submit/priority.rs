@@ -47,7 +47,7 @@ fn high_needs_a_capability() -> Outcome {
 
 /// A job of high priority goes before those of low priority that are in the queue.
 fn high_overtakes_low() -> Outcome {
-    const LOW: u64 = 400;
+    const LOW: u64 = 200;
     let rig = Rig::new()?;
     let tally = Tally::new(&rig, LOW + 1)?;
     let [low, high] = [Priority::Low, Priority::High].map(|it| Context::create(&rig.device, it));
