@@ -24,7 +24,7 @@ pub(super) const WORKER: &str = "overcommit";
 
 const PROCESSES: u32 = 4;
 /// How much longer than its time a worker may take: to fill its share, and to check all in the end.
-const SLACK: Duration = Duration::from_secs(180);
+const SLACK: Duration = Duration::from_secs(400);
 
 /// Starts workers that together overcommit VRAM four times, and GTT a little.
 fn start(seed: u32, time: Duration) -> Result<Vec<Helper>> {
