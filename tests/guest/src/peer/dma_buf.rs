@@ -6,13 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rgt::Mapping;
+use rgt::{Mapping, SyncFile};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 use rustix::ioctl::{Setter, Updater, ioctl, opcode};
-
-use super::SyncFile;
 
 const SYNC_READ: u64 = 1;
 const SYNC_WRITE: u64 = 2;

@@ -16,9 +16,9 @@ use drm::control::{
     property,
 };
 use drm::{ClientCapability, Device as _};
-use rgt::Mapping;
+use rgt::{Mapping, SyncFile};
 
-use super::{Card, DmaBuf, Dumb, SyncFile};
+use super::{Card, DmaBuf, Dumb};
 
 /// Bytes of a pixel.
 const PIXEL: u32 = 4;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use rgt::{Bo, WaitFor};
 
 use crate::expect::same;
@@ -57,12 +57,12 @@ fn a_picture_is_shown() -> Outcome {
         let buf: DmaBuf = bo.export()?.into();
         let picture = vkms.import(&buf)?;
         let shown = vkms.show(&picture, None, &back)?;
-        ensure!(shown.read_back.wait(PATIENCE)?, "nothing is read back");
+        shown.read_back.wait(PATIENCE)?;
         all_are(&vkms, &back, colour)?;
         // Jobs draw into what is on the screen.
         rig.fill(&bo, colour + 1)?;
         let shown = vkms.show(&picture, None, &back)?;
-        ensure!(shown.read_back.wait(PATIENCE)?, "nothing is read back");
+        shown.read_back.wait(PATIENCE)?;
         all_are(&vkms, &back, colour + 1)?;
     }
     Ok(())
@@ -79,7 +79,7 @@ fn a_slow_picture_is_never_shown_half_drawn() -> Outcome {
     let busy = draw_slowly(&rig, &bo, 0xab_cdef)?;
     let shown = vkms.show(&picture, None, &back)?;
     ensure!(busy.runs()?, "the commit waited");
-    ensure!(shown.read_back.wait(PATIENCE)?, "nothing is read back");
+    shown.read_back.wait(PATIENCE)?;
     ensure!(!busy.runs()?, "shown before it was drawn");
     all_are(&vkms, &back, 0xab_cdef)
 }
@@ -96,7 +96,7 @@ fn it_is_shown_after_its_fence() -> Outcome {
     let drawn = buf.export_sync_file(Cpu::Reads)?;
     let shown = vkms.show(&picture, Some(&drawn), &back)?;
     ensure!(busy.runs()?, "the commit waited");
-    ensure!(shown.read_back.wait(PATIENCE)?, "nothing is read back");
+    shown.read_back.wait(PATIENCE)?;
     ensure!(!busy.runs()?, "shown before it was drawn");
     all_are(&vkms, &back, 0x10_2030)
 }
@@ -115,8 +115,9 @@ fn the_next_picture_waits_for_the_display() -> Outcome {
         // The other one was on the screen until this one was.
         bufs[1 - at].import_sync_file(Cpu::Reads, &shown.flipped)?;
         bos[1 - at].wait(PATIENCE, WaitFor::All)?;
-        ensure!(shown.flipped.wait(Duration::ZERO)?, "it did not wait");
-        ensure!(shown.read_back.wait(PATIENCE)?, "nothing is read back");
+        let flipped = shown.flipped.wait(Duration::ZERO);
+        flipped.context("it did not wait")?;
+        shown.read_back.wait(PATIENCE)?;
         all_are(&vkms, &back, frame)?;
     }
     Ok(())

