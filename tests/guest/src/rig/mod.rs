@@ -18,7 +18,7 @@ pub(crate) use frames::count_write_combined;
 pub(crate) use memory::{meminfo, shrink_all};
 pub(crate) use noise::{Dice, noise};
 pub(crate) use pressure::Pressure;
-pub(crate) use work::{Busy, Work};
+pub(crate) use work::{Busy, Held, Work};
 
 /// How long any job may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -164,6 +164,19 @@ impl Rig {
         uses(&mut work)?;
         work.submit()?;
         Ok(Busy::new(work, [scratch, result]))
+    }
+
+    /// Submits a job that does what `uses` adds once the test lets it: something to wait for that
+    /// does not end too early.
+    pub(crate) fn held(
+        &self,
+        engine: Engine,
+        uses: impl FnOnce(&mut Work) -> Result<()>,
+    ) -> Result<Held> {
+        let mut work = self.work(engine)?;
+        work.commands.nop()?;
+        uses(&mut work)?;
+        Held::new(work, &self.device)
     }
 
     /// How long the GPU takes for one step of a long job. Measured once, over so many steps that

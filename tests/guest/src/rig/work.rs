@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Jobs: written, running, and running for long.
+//! Jobs: written, running, running for long, and held back.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rgt::{Binding, Bo, CommandBuffer, Context as GpuContext, Engine, Job, Sync, Vm};
+use rgt::{
+    Binding, Bo, CommandBuffer, Context as GpuContext, Device, Engine, Job, Sync, Syncobj, Vm,
+};
 
 use super::PATIENCE;
+use crate::peer::SwFence;
 
 /// A job that is being written or runs. Dropping it waits for it.
 pub(crate) struct Work {
@@ -91,6 +94,15 @@ impl Work {
         Ok(())
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn is_pending(&self) -> Result<bool> {
+        match self.commands.wait(Duration::ZERO) {
+            Ok(()) => Ok(false),
+            Err(rgt::Error::TimedOut) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Submits the job and waits for it.
     pub(crate) fn run(mut self) -> Result<()> {
         self.submit()?;
@@ -134,10 +146,42 @@ impl Busy {
 
     /// Whether it still runs.
     pub(crate) fn runs(&self) -> Result<bool> {
-        match self.work.commands.wait(Duration::ZERO) {
-            Ok(()) => Ok(false),
-            Err(rgt::Error::TimedOut) => Ok(true),
-            Err(error) => Err(error.into()),
-        }
+        self.work.is_pending()
+    }
+}
+
+/// A job that does not begin before it is told to. Dropping it lets it go.
+pub(crate) struct Held {
+    // Goes first: the job waits for it.
+    fence: Option<SwFence>,
+    work: Work,
+}
+
+impl Held {
+    pub(super) fn new(mut work: Work, device: &Device) -> Result<Self> {
+        let fence = SwFence::new()?;
+        let begin = Syncobj::of_sync_file(device, fence.file())?;
+        work.wait_for(begin.sync());
+        work.submit()?;
+        Ok(Self {
+            fence: Some(fence),
+            work,
+        })
+    }
+
+    /// Lets it go.
+    pub(crate) fn release(&mut self) -> Result<()> {
+        self.fence.take().map_or(Ok(()), SwFence::signal)
+    }
+
+    /// Lets it go, and waits for its end.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.release()?;
+        self.work.wait()
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_pending(&self) -> Result<bool> {
+        self.work.is_pending()
     }
 }

@@ -3,14 +3,14 @@
 //! Moves of BOs that jobs still use, and of BOs in pieces.
 
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use rgt::{BindOp, Bo, EngineClass, Placement, RegionKind};
 
 use crate::expect::same;
 use crate::harness::{Outcome, Suite, tests};
-use crate::rig::{Busy, HIDDEN, MIB, PAGE, Rig, Work, noise};
+use crate::rig::{HIDDEN, Held, MIB, PAGE, PATIENCE, Rig, Work, noise};
 
 pub(super) const SUITE: Suite = Suite {
     name: "moves",
@@ -24,8 +24,6 @@ pub(super) const SUITE: Suite = Suite {
 };
 
 const CHUNK: u64 = 4 * MIB;
-/// How long a job uses a BO.
-const LENGTH: Duration = Duration::from_secs(2);
 const PATTERN: u32 = 0x0b5e_55ed;
 
 fn vram_size(rig: &Rig) -> Result<u64> {
@@ -48,59 +46,42 @@ fn take_all_of_vram() -> Result<()> {
     work.run()
 }
 
-/// Jobs that use a BO, which another client has evicted.
+/// A job that uses a BO, which another client has evicted.
 struct Evicted {
-    jobs: Vec<Busy>,
+    // Goes first: the other client waits for it.
+    job: Held,
     taker: JoinHandle<Result<()>>,
 }
 
 impl Evicted {
-    /// Has a BO evicted while jobs use it, the last of which does what `last` adds.
-    fn new(rig: &Rig, bo: &Bo, last: impl Fn(&mut Work, u64) -> Result<()>) -> Result<Self> {
-        // A slow guest needs more time than one job has.
-        for count in [1, 8] {
-            let jobs = (1..=count)
-                .map(|job| {
-                    rig.busy(rig.render, LENGTH, |work| {
-                        let to = work.writes(bo)?;
-                        if job == count {
-                            last(work, to)?;
-                        }
-                        Ok(())
-                    })
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let this = Self {
-                jobs,
-                taker: thread::spawn(take_all_of_vram),
-            };
-            while this.runs()? {
-                if bo.info()?.current_placement != Placement::VRAM && this.runs()? {
-                    return Ok(this);
-                }
-                thread::sleep(Duration::from_millis(20));
-            }
-            this.settle()?;
+    /// Has a BO evicted while a job uses it, which does what `does` adds.
+    fn new(rig: &Rig, bo: &Bo, does: impl FnOnce(&mut Work, u64) -> Result<()>) -> Result<Self> {
+        let this = Self {
+            job: rig.held(rig.render, |work| {
+                let to = work.writes(bo)?;
+                does(work, to)
+            })?,
+            taker: thread::spawn(take_all_of_vram),
+        };
+        let start = Instant::now();
+        while bo.info()?.current_placement == Placement::VRAM {
+            ensure!(start.elapsed() < PATIENCE, "the BO is not evicted");
+            thread::sleep(Duration::from_millis(20));
         }
-        bail!("the BO was not moved while its jobs ran")
+        ensure!(this.job.is_pending()?, "the job was not held back");
+        Ok(this)
     }
 
-    fn runs(&self) -> Result<bool> {
-        self.jobs.last().map_or(Ok(false), Busy::runs)
-    }
-
-    /// Waits for the jobs and for the other client.
-    fn settle(mut self) -> Result<()> {
-        for job in &mut self.jobs {
-            job.settle()?;
-        }
+    /// Lets the job go, and waits for it and for the other client.
+    fn settle(self) -> Result<()> {
+        self.job.finish()?;
         let taken = self.taker.join();
         taken.map_err(|_| anyhow!("the taker panicked"))?
     }
 }
 
-/// A BO that a long job writes at its end is evicted meanwhile: the job writes where the BO was,
-/// and what it wrote is where the BO is then.
+/// A BO that a job is to write is evicted meanwhile: the job writes where the BO was, and what it
+/// wrote is where the BO is then.
 fn behind_the_job_that_uses_it() -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.vram(CHUNK)?;
@@ -136,7 +117,6 @@ fn addresses_given_to_others_meanwhile() -> Outcome {
     work.job = work.job.clone().write(&other);
     work.commands.fill(at, CHUNK, PATTERN)?;
     work.submit()?;
-    ensure!(evicted.runs()?, "the move was over too early");
     evicted.settle()?;
     work.wait()?;
 

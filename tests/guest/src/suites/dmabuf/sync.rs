@@ -22,7 +22,8 @@ pub(super) const TESTS: &[Test] = tests![
 ];
 
 const LONG: Duration = Duration::from_secs(2);
-const SHORT: Duration = Duration::from_millis(1);
+/// Time enough for what must not happen.
+const SHORT: Duration = Duration::from_millis(100);
 
 fn a_dma_buf_is_polled_for_our_jobs() -> Outcome {
     let rig = Rig::new()?;
@@ -30,7 +31,7 @@ fn a_dma_buf_is_polled_for_our_jobs() -> Outcome {
     let buf: DmaBuf = bo.export()?.into();
     ensure!(buf.poll(Cpu::Writes, SHORT)?, "busy before any job");
 
-    let writer = rig.busy(rig.copy, LONG, |work| work.writes(&bo).map(drop))?;
+    let mut writer = rig.held(rig.copy, |work| work.writes(&bo).map(drop))?;
     ensure!(
         !buf.poll(Cpu::Reads, SHORT)?,
         "readable while it is written"
@@ -39,17 +40,19 @@ fn a_dma_buf_is_polled_for_our_jobs() -> Outcome {
         !buf.poll(Cpu::Writes, SHORT)?,
         "writable while it is written"
     );
+    writer.release()?;
     ensure!(buf.poll(Cpu::Reads, PATIENCE)?, "not readable in time");
-    ensure!(!writer.runs()?, "readable before the job ended");
+    ensure!(!writer.is_pending()?, "readable before the job ended");
 
-    let reader = rig.busy(rig.copy, LONG, |work| work.reads(&bo).map(drop))?;
+    let mut reader = rig.held(rig.copy, |work| work.reads(&bo).map(drop))?;
     ensure!(
         buf.poll(Cpu::Reads, SHORT)?,
         "not readable while it is read"
     );
     ensure!(!buf.poll(Cpu::Writes, SHORT)?, "writable while it is read");
+    reader.release()?;
     ensure!(buf.poll(Cpu::Writes, PATIENCE)?, "not writable in time");
-    ensure!(!reader.runs()?, "writable before the job ended");
+    ensure!(!reader.is_pending()?, "writable before the job ended");
     Ok(())
 }
 
@@ -57,7 +60,7 @@ fn a_sync_file_has_our_jobs() -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.gtt(MIB)?;
     let buf: DmaBuf = bo.export()?.into();
-    let reader = rig.busy(rig.copy, LONG, |work| work.reads(&bo).map(drop))?;
+    let mut reader = rig.held(rig.copy, |work| work.reads(&bo).map(drop))?;
     let before_reading = buf.export_sync_file(Cpu::Reads)?;
     let before_writing = buf.export_sync_file(Cpu::Writes)?;
     before_reading.wait(SHORT).context("a reader waits")?;
@@ -65,8 +68,9 @@ fn a_sync_file_has_our_jobs() -> Outcome {
         matches!(before_writing.wait(SHORT), Err(rgt::Error::TimedOut)),
         "a writer does not wait"
     );
+    reader.release()?;
     before_writing.wait(PATIENCE)?;
-    ensure!(!reader.runs()?, "signalled before the job ended");
+    ensure!(!reader.is_pending()?, "signalled before the job ended");
     Ok(())
 }
 
@@ -114,14 +118,16 @@ fn our_jobs_wait_for_imported_fences() -> Outcome {
     let (slow, fast) = (rig.gtt(MIB)?, rig.gtt(MIB)?);
     let (from, to): (DmaBuf, DmaBuf) = (slow.export()?.into(), fast.export()?.into());
     rig.fill(&fast, 0)?;
-    let busy = rig.busy(rig.copy, LONG, |work| work.writes(&slow).map(drop))?;
+    let first = rig.held(rig.copy, |work| work.writes(&slow).map(drop))?;
     to.import_sync_file(Cpu::Writes, &from.export_sync_file(Cpu::Reads)?)?;
     ensure!(!fast.is_idle(WaitFor::Writers)?, "the fence is not there");
     // The other engine.
     let mut work = rig.work(rig.render)?;
     let at = work.writes(&fast)?;
     work.commands.fill(at, MIB, 1)?;
-    work.run()?;
-    ensure!(!busy.runs()?, "the job did not wait for the fence");
-    Ok(())
+    work.submit()?;
+    thread::sleep(SHORT);
+    ensure!(work.is_pending()?, "the job did not wait for the fence");
+    first.finish()?;
+    work.wait()
 }

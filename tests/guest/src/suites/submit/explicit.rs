@@ -249,8 +249,7 @@ fn sync_files() -> Outcome {
     let (bo, target) = (rig.gtt(SIZE)?, rig.gtt(SIZE)?);
     let done = Syncobj::new(&rig.device)?;
     fails("without a fence", Errno::INVAL, done.sync_file())?;
-    let length = Duration::from_millis(700);
-    let busy = rig.busy(rig.render, length, |work| {
+    let mut first = rig.held(rig.render, |work| {
         let at = work.uses(&bo, DRM_RGT_CS_BO_WRITE | DRM_RGT_CS_BO_NO_IMPLICIT)?;
         work.commands.fill(at, SIZE, 0xf11e)?;
         work.signal(done.sync());
@@ -267,11 +266,12 @@ fn sync_files() -> Outcome {
     reader.commands.copy(from, to, SIZE)?;
     reader.wait_for(imported.sync());
     reader.submit()?;
+    first.release()?;
     file.wait(PATIENCE)?;
     same("status", file.status()?, FenceStatus::Done)?;
     reader.wait()?;
     same("what was read", last_word(&target)?, 0xf11e)?;
-    busy.wait()
+    first.finish()
 }
 
 /// A syncobj that two clients share.
@@ -279,7 +279,7 @@ fn between_clients() -> Outcome {
     let (rig, other) = (Rig::new()?, Rig::on(&Device::open()?)?);
     let ours = Syncobj::new(&rig.device)?;
     let theirs = Syncobj::open(&other.device, std::os::fd::AsFd::as_fd(&ours.share()?))?;
-    let busy = rig.busy(rig.render, Duration::from_millis(500), |work| {
+    let mut first = rig.held(rig.render, |work| {
         work.signal(ours.sync());
         Ok(())
     })?;
@@ -296,11 +296,15 @@ fn between_clients() -> Outcome {
         ),
         "the other client's job did not wait"
     );
+    first.release()?;
     after.wait(PATIENCE, WaitFrom::Now)?;
-    ensure!(!busy.runs()?, "the job that it waited for still runs");
+    ensure!(
+        !first.is_pending()?,
+        "the job that it waited for still runs"
+    );
     // What one moves on, the other sees.
     ours.reset()?;
     fails("none any more", Errno::INVAL, theirs.sync_file())?;
     waiter.wait()?;
-    busy.wait()
+    first.finish()
 }
