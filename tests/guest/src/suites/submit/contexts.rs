@@ -110,7 +110,7 @@ fn good_when_new() -> Outcome {
 
 /// Jobs of a context on one engine run one after the other, whatever others do meanwhile.
 fn jobs_run_in_order() -> Outcome {
-    const JOBS: u64 = 60;
+    const JOBS: u64 = 30;
     const CONTEXTS: u64 = 3;
     let rig = Rig::new()?;
     for engine in rig.device.engines() {

@@ -2,17 +2,16 @@
 
 //! Priorities: who may have them, and what they do.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use rgt::uapi::drm_rgt_ctx_create;
-use rgt::{Context, Device, Priority, ioctl};
+use rgt::{Context, Device, Priority, Syncobj, ioctl};
 use rustix::io::Errno;
 
 use super::tally::Tally;
 use crate::expect::same;
 use crate::harness::{End, Outcome, Test, in_child, tests};
-use crate::rig::Rig;
+use crate::peer::SwFence;
+use crate::rig::{PAGE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![high_needs_a_capability, high_overtakes_low];
 
@@ -47,6 +46,7 @@ fn high_needs_a_capability() -> Outcome {
 
 /// A job of high priority goes before those of low priority that are in the queue.
 fn high_overtakes_low() -> Outcome {
+    /// More than a ring has room for.
     const LOW: u64 = 200;
     let rig = Rig::new()?;
     let tally = Tally::new(&rig, LOW + 1)?;
@@ -58,17 +58,27 @@ fn high_overtakes_low() -> Outcome {
         tally.count(&mut work, number)?;
         Ok(work)
     };
+    // Both queues wait for the same.
+    let begin = SwFence::new()?;
+    let held = Syncobj::of_sync_file(&rig.device, begin.file())?;
     let mut works: Vec<_> = (0..LOW)
-        .map(|number| job(&low, number))
+        .map(|number| {
+            let mut work = job(&low, number)?;
+            work.wait_for(held.sync());
+            work.submit()?;
+            Ok(work)
+        })
         .collect::<Result<_>>()?;
     let mut urgent = job(&high, LOW)?;
-    let busy = rig.busy(rig.render, Duration::from_secs(3), |_| Ok(()))?;
-    works.iter_mut().try_for_each(|work| work.submit())?;
+    urgent.wait_for(held.sync());
     urgent.submit()?;
-    ensure!(busy.runs()?, "the engine was not busy for long enough");
+    // The VM is changed after the jobs' own page-table entries are there: now nothing else holds
+    // them.
+    let spare = rig.gtt(PAGE)?;
+    let _change = rig.vm.map(&spare)?;
+    begin.signal()?;
     urgent.wait()?;
     works.iter_mut().try_for_each(|work| work.wait())?;
-    busy.wait()?;
     let (urgent, last) = (tally.number(LOW), tally.number(LOW - 1));
     ensure!(
         urgent < last,
