@@ -106,13 +106,19 @@ fn eviction_of_busy_bos() -> Outcome {
     let all = Patterns::new(&rig, vram_size(&rig)? - SIZE, SIZE, FIRST)?;
     let newcomers = Patterns::new(&rig, 4 * SIZE, SIZE, LATE)?;
     let mut turns = (LATE..).zip(&newcomers.bos).cycle();
+    // Where they are in the VM has to be written again after each move.
+    let _bindings: Vec<_> = all
+        .bos
+        .iter()
+        .map(|bo| rig.vm.map(bo))
+        .collect::<rgt::Result<_>>()?;
     some_failed(each_allocation_checked(
         || {
             let (pattern, bo) = turns.next().context("it never ends")?;
             let work = filling(&rig, bo, pattern)?;
             let busy = rig.busy(rig.render, LENGTH, |work| {
                 for bo in &all.bos {
-                    work.reads(bo)?;
+                    work.job = work.job.clone().read(bo);
                 }
                 Ok(())
             })?;
