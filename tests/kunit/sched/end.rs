@@ -3,7 +3,6 @@
 //! What remains when jobs, entities and schedulers go.
 
 use super::mock::{
-    fence,
     outcome,
     settle,
     soon,
@@ -30,10 +29,8 @@ mod tests {
     fn dropped_job_leaves_nothing() -> Result {
         let test = Fixture::new(8, None)?;
         let entity = test.entity(Priority::Normal)?;
-        let (dependency, pending) = fence()?;
-        let mut job = test.job(&entity, 1, Task::Long)?;
+        let (job, pending) = test.held_job(&entity, 1, Task::Long)?;
 
-        job.add_dependency(dependency)?;
         assert_eq!(test.jobs(), 1);
         drop(job);
         assert_eq!(test.jobs(), 0);
@@ -51,11 +48,8 @@ mod tests {
     fn killed_entity_ends_its_jobs() -> Result {
         let test = Fixture::new(8, None)?;
         let entity = test.entity(Priority::Normal)?;
-        let (dependency, pending) = fence()?;
         let running = test.submit(&entity, 1)?;
-        let mut job = test.job(&entity, 2, Task::Long)?;
-
-        job.add_dependency(dependency)?;
+        let (job, pending) = test.held_job(&entity, 2, Task::Long)?;
         let queued = job.submit(|_| ());
         let behind = test.submit(&entity, 3)?;
 
@@ -78,11 +72,9 @@ mod tests {
     fn dropped_entity_waits_for_its_queue() -> Result {
         let test = Fixture::new(8, None)?;
         let entity = test.entity(Priority::Normal)?;
-        let (dependency, pending) = fence()?;
-        let mut job = test.job(&entity, 1, Task::Long)?;
-
-        job.add_dependency(dependency)?;
+        let (job, pending) = test.held_job(&entity, 1, Task::Long)?;
         let fence = job.submit(|_| ());
+
         workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
             settle();
             pending.signal();
@@ -118,13 +110,11 @@ mod tests {
     fn scheduler_waits_for_killed_jobs() -> Result {
         let test = Fixture::new(8, None)?;
         let entity = test.entity(Priority::Normal)?;
-        let (dependency, pending) = fence()?;
         let running = test.submit(&entity, 1)?;
-        let mut job = test.job(&entity, 2, Task::Long)?;
+        let (job, pending) = test.held_job(&entity, 2, Task::Long)?;
+        let queued = job.submit(|_| ());
         let (hw, jobs) = (test.hw.clone(), test.counter());
 
-        job.add_dependency(dependency)?;
-        let queued = job.submit(|_| ());
         assert!(test.has_started(1));
         entity.kill();
         workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {

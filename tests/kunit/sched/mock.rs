@@ -288,6 +288,20 @@ impl Fixture {
         self.make(entity, id, 1, true, Task::Long)
     }
 
+    /// Makes a job that must wait for a fence.
+    pub(super) fn held_job<'a>(
+        &self,
+        entity: &'a Entity<MockJob>,
+        id: u32,
+        task: Task,
+    ) -> Result<(UnarmedJob<'a, MockJob>, PendingFence)> {
+        let (dependency, pending) = fence()?;
+        let mut job = self.job(entity, id, task)?;
+
+        job.add_dependency(dependency)?;
+        Ok((job, pending))
+    }
+
     /// Queues a long job.
     pub(super) fn submit(&self, entity: &Entity<MockJob>, id: u32) -> Result<ARef<Fence>> {
         Ok(self.job(entity, id, Task::Long)?.submit(|_| ()))

@@ -65,10 +65,7 @@ mod tests {
         let test = Fixture::new(8, None)?;
         let entity = test.entity(Priority::Normal)?;
         let other = test.entity(Priority::Normal)?;
-        let (dependency, pending) = fence()?;
-        let mut job = test.job(&entity, 1, Task::Nothing)?;
-
-        job.add_dependency(dependency)?;
+        let (job, pending) = test.held_job(&entity, 1, Task::Nothing)?;
         let first = job.submit(|_| ());
         let second = test.job(&entity, 2, Task::Nothing)?.submit(|_| ());
         let third = test.job(&other, 3, Task::Nothing)?.submit(|_| ());
