@@ -22,8 +22,28 @@ const DIR: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
 const PLAIN: u32 = 0o100_644;
 /// Folders that have to be there before anything is mounted.
-const DIRS: [&str; 11] = [
-    "bin", "dev", "etc", "lib", "mnt", "proc", "root", "run", "sbin", "sys", "tmp",
+const DIRS: [&str; 15] = [
+    "bin",
+    "dev",
+    "etc",
+    "lib",
+    "lib/x86_64-linux-gnu",
+    "lib64",
+    "mnt",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "sys",
+    "tmp",
+    "usr",
+    "usr/bin",
+];
+/// gputop, which shows the clients of any DRM driver, and all that it needs.
+const TOOLS: [&str; 3] = [
+    "lib/x86_64-linux-gnu/libc.so.6",
+    "lib64/ld-linux-x86-64.so.2",
+    "usr/bin/gputop",
 ];
 
 /// Writes the archive. The same inputs make the same bytes; it is not packed,
@@ -51,6 +71,12 @@ pub(super) fn write(kernel: &Kernel, run: &RunDir) -> Result<()> {
         PROGRAM,
         include_bytes!("../../../guest/reload-test"),
     )?;
+    for tool in TOOLS {
+        let path = Path::new("/").join(tool);
+        let content = fs::read(&path);
+        let content = content.with_context(|| format!("cannot read {}", path.display()))?;
+        archive.add(tool, PROGRAM, &content)?;
+    }
     archive.tree(&run.path().join("bin"), "bin", PROGRAM)?;
     archive.tree(&root.join("lib"), "lib", PLAIN)?;
     newc::trailer(archive.out)?.flush()?;

@@ -5,6 +5,7 @@
 mod clients;
 mod events;
 mod files;
+mod jobs;
 mod memory;
 mod moves;
 mod removal;
@@ -22,6 +23,7 @@ pub(super) const SUITE: Suite = Suite {
         clients::TESTS,
         moves::TESTS,
         events::TESTS,
+        jobs::TESTS,
         removal::TESTS,
     ],
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver's trace events, recorded for a while.
+//! Trace events, recorded for a while.
 
 use std::fs;
 use std::ops::Deref;
@@ -11,9 +11,10 @@ use anyhow::{Context, Result, ensure};
 use super::files::{Line, mounted};
 
 const TRACEFS: &str = "/sys/kernel/tracing";
-const SYSTEM: &str = "rust_gpu_ttm";
+const DRIVER: &str = "rust_gpu_ttm";
+const SCHEDULER: &str = "gpu_scheduler";
 
-/// An event: its name and its pairs.
+/// An event of the driver: its name and its pairs.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) name: String,
@@ -41,38 +42,57 @@ impl Deref for Event {
 }
 
 /// Events are recorded into an instance of their own while this exists.
-pub(super) struct Recording(PathBuf);
+pub(super) struct Recording {
+    path: PathBuf,
+    system: &'static str,
+}
 
 impl Recording {
+    /// Records events of the driver.
     pub(super) fn start(name: &str) -> Result<Self> {
+        Self::of(DRIVER, name)
+    }
+
+    /// Records events of the GPU scheduler.
+    pub(super) fn of_scheduler(name: &str) -> Result<Self> {
+        Self::of(SCHEDULER, name)
+    }
+
+    fn of(system: &'static str, name: &str) -> Result<Self> {
         mounted("tracefs", TRACEFS, "events")?;
         let path = PathBuf::from(TRACEFS).join("instances").join(name);
         fs::create_dir(&path).context("making a trace instance")?;
-        let this = Self(path);
-        fs::write(this.0.join("buffer_size_kb"), "8192")?;
+        let this = Self { path, system };
+        fs::write(this.path.join("buffer_size_kb"), "8192")?;
         this.switch("1")?;
         Ok(this)
     }
 
     fn switch(&self, on: &str) -> Result<()> {
-        let file = self.0.join("events").join(SYSTEM).join("enable");
+        let file = self.path.join("events").join(self.system).join("enable");
         fs::write(file, on).context("switching the events")
     }
 
     /// Ends it. Gives the events in their order.
     pub(super) fn stop(self) -> Result<Vec<Event>> {
+        let lines = self.stop_with_lines()?;
+        Ok(lines.iter().filter_map(|line| Event::parse(line)).collect())
+    }
+
+    /// As above, as the lines of the trace.
+    pub(super) fn stop_with_lines(self) -> Result<Vec<String>> {
         self.switch("0")?;
-        let text = fs::read_to_string(self.0.join("trace"))?;
+        let text = fs::read_to_string(self.path.join("trace"))?;
         for line in text.lines().filter(|line| line.contains("LOST")) {
             ensure!(!line.contains("EVENTS"), "events were lost: {line}");
         }
-        Ok(text.lines().filter_map(Event::parse).collect())
+        Ok(text.lines().map(str::to_owned).collect())
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
         let _ = self.switch("0");
-        let _ = fs::remove_dir(&self.0);
+        let _ = fs::remove_dir(&self.path);
     }
 }
