@@ -30,7 +30,6 @@ const MEMORY_SUITES: &[&str] = &[
     "cgroup",
     "madvise",
     "pressure",
-    "inject",
     "observe",
 ];
 
@@ -39,8 +38,8 @@ fn is_dmabuf(suite: &str) -> bool {
     suite.starts_with(DMABUF)
 }
 
-/// Suites that run only when they are named: on the debug kernel they take long.
-const BY_NAME: &[&str] = &["lost", "submit"];
+/// Suites about jobs, and none of the first group wherever they run.
+const JOBS: &[&str] = &["lost", "submit"];
 
 /// Suites that see to it that data arrives wherever DMA goes. Machines on which
 /// it goes another way run them again.
@@ -54,6 +53,7 @@ const ELSEWHERE: &[&str] = &[
     "dmabuf-peers",
     "dmabuf-strangers",
     "hunt",
+    "inject",
     "inject-backup",
     "lost",
     "overcommit",
@@ -76,6 +76,14 @@ const TWO: &[Gpu] = &[
 /// The guests besides the default one, which runs all that is not
 /// [`ELSEWHERE`].
 const GUESTS: &[(Machine, &[&str])] = &[
+    (
+        // As long as the default one, beside it.
+        Machine {
+            name: "more",
+            ..Machine::DEFAULT
+        },
+        &["inject", "submit"],
+    ),
     (
         Machine {
             name: "swiotlb",
@@ -142,14 +150,6 @@ const GUESTS: &[(Machine, &[&str])] = &[
         },
         &["dmabuf-peers"],
     ),
-    (
-        // Most of the time it waits for engines that hang.
-        Machine {
-            name: "jobs",
-            ..Machine::DEFAULT
-        },
-        &["submit"],
-    ),
 ];
 
 /// Suites that have a long form.
@@ -192,11 +192,7 @@ impl Assignment {
 pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignment>> {
     let all = everything(listed)?;
     let Some(only) = only else {
-        let by_default = |suite: &str| !BY_NAME.contains(&suite);
-        return Ok(all
-            .into_iter()
-            .filter_map(|guest| guest.retain(by_default))
-            .collect());
+        return Ok(all);
     };
     let names = names(&all);
     let mut chosen: Vec<_> = all
@@ -205,7 +201,7 @@ pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignme
             let machine = guest.machine;
             let in_memory = |suite: &str| match machine.is_default() {
                 true => MEMORY_SUITES.contains(&suite),
-                false => !is_dmabuf(suite) && !BY_NAME.contains(&suite),
+                false => !is_dmabuf(suite) && !JOBS.contains(&suite),
             };
             match only {
                 MEMORY => guest.retain(in_memory),
