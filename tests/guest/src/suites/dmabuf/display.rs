@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rgt::{Bo, WaitFor};
+use rgt::{Bo, SyncFile, WaitFor};
 
 use crate::expect::same;
 use crate::harness::{Outcome, Test, tests};
@@ -16,6 +16,8 @@ pub(super) const TESTS: &[Test] = tests![
     a_picture_is_shown,
     a_slow_picture_is_never_shown_half_drawn,
     it_is_shown_after_its_fence,
+    it_is_shown_before_what_is_not_its_fence,
+    a_late_picture_holds_up_no_other,
     the_next_picture_waits_for_the_display,
 ];
 
@@ -94,6 +96,93 @@ fn a_slow_picture_is_never_shown_half_drawn() -> Outcome {
 
 fn it_is_shown_after_its_fence() -> Outcome {
     shown_early(0x10_2030, true)
+}
+
+fn it_is_shown_before_what_is_not_its_fence() -> Outcome {
+    let rig = Rig::new()?;
+    let vkms = Vkms::open()?;
+    let back = vkms.own()?;
+    let bo = rig.gtt(vkms.bytes())?;
+    rig.fill(&bo, 0x77_8899)?;
+    let buf: DmaBuf = bo.export()?.into();
+    let picture = vkms.import(&buf)?;
+    let drawn = buf.export_sync_file(Cpu::Reads)?;
+    let next = rig.held(rig.copy, |work| work.writes(&bo).map(drop))?;
+    let shown = vkms.show(&picture, Some(&drawn), &back)?;
+    let read_back = shown.read_back.wait(PATIENCE);
+    read_back.context("it waits for more than its fence")?;
+    ensure!(next.is_pending()?, "the next picture was not late");
+    all_are(&vkms, &back, 0x77_8899)?;
+    next.finish()
+}
+
+/// A picture of a client, its buffer, and when it is drawn.
+struct Window<'a> {
+    picture: Picture<'a>,
+    drawn: SyncFile,
+    colour: u32,
+    _bo: Bo,
+}
+
+impl<'a> Window<'a> {
+    fn new(vkms: &'a Vkms, bo: Bo, colour: u32) -> Result<Self> {
+        let buf: DmaBuf = bo.export()?.into();
+        Ok(Self {
+            picture: vkms.import(&buf)?,
+            drawn: buf.export_sync_file(Cpu::Reads)?,
+            colour,
+            _bo: bo,
+        })
+    }
+
+    fn is_drawn(&self) -> bool {
+        self.drawn.wait(Duration::ZERO).is_ok()
+    }
+}
+
+/// What a compositor does that shows each client's picture when it is there.
+fn a_late_picture_holds_up_no_other() -> Outcome {
+    let (rig, late) = (Rig::new()?, Rig::new()?);
+    let vkms = Vkms::open()?;
+    let back = vkms.own()?;
+    let bos = [
+        rig.gtt(vkms.bytes())?,
+        late.gtt(vkms.bytes())?,
+        rig.gtt(vkms.bytes())?,
+    ];
+    let drawing = late.held(late.copy, |work| {
+        let to = work.writes(&bos[1])?;
+        work.commands.fill(to, vkms.bytes(), 2)?;
+        Ok(())
+    })?;
+    rig.fill(&bos[0], 1)?;
+    rig.fill(&bos[2], 3)?;
+    let mut windows = Vec::new();
+    for (bo, colour) in bos.into_iter().zip(1..) {
+        windows.push(Window::new(&vkms, bo, colour)?);
+    }
+
+    let (ready, waiting): (Vec<_>, Vec<_>) = windows.iter().partition(|window| window.is_drawn());
+    let show = |window: &Window<'_>| -> Outcome {
+        let shown = vkms.show(&window.picture, Some(&window.drawn), &back)?;
+        let read_back = shown.read_back.wait(PATIENCE);
+        read_back.with_context(|| format!("picture {} is not shown", window.colour))?;
+        all_are(&vkms, &back, window.colour)
+    };
+    let colours = |windows: &[&Window<'_>]| windows.iter().map(|it| it.colour).collect::<Vec<_>>();
+    same("drawn", colours(&ready), vec![1, 3])?;
+    for window in ready {
+        show(window)?;
+    }
+    ensure!(drawing.is_pending()?, "the late picture was not late");
+
+    drawing.finish()?;
+    same("late", colours(&waiting), vec![2])?;
+    for window in waiting {
+        window.drawn.wait(PATIENCE).context("it is never drawn")?;
+        show(window)?;
+    }
+    Ok(())
 }
 
 fn the_next_picture_waits_for_the_display() -> Outcome {
