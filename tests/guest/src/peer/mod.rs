@@ -4,6 +4,7 @@
 
 mod card;
 mod dma_buf;
+mod fd;
 mod heap;
 mod module;
 mod sw_sync;
@@ -13,6 +14,7 @@ mod vkms;
 
 pub(crate) use card::{Card, Dumb};
 pub(crate) use dma_buf::{Cpu, DmaBuf};
+pub(crate) use fd::{receive_fd, send_fd};
 pub(crate) use heap::Heap;
 pub(crate) use module::load;
 pub(crate) use sw_sync::SwFence;

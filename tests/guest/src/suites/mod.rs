@@ -58,6 +58,8 @@ pub(crate) const ALL: &[Suite] = &[
     dmabuf::SUITE,
     dmabuf::PEERS,
     dmabuf::STRANGERS,
+    dmabuf::THREE,
+    dmabuf::QXL,
     dmabuf::BOUNCED,
     lost::SUITE,
     policy::SUITE,
@@ -84,6 +86,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         submit::SUBMITTER => submit::work(arguments),
         submit::PARTNER => submit::take_part(arguments),
         submit::STORMED => submit::weather(arguments),
+        dmabuf::GIVER => dmabuf::give(arguments),
         hunt::RUNNER => hunt::flee(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),
     };

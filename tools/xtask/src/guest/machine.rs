@@ -45,6 +45,8 @@ pub(crate) enum Bus {
     RootPorts,
     /// One switch, through which they access each other.
     Switch,
+    /// One switch for all but the last, which has a root port of its own.
+    SwitchAndPort,
 }
 
 /// What a machine's clock counts.

@@ -113,16 +113,21 @@ fn gpus(qemu: &mut Command, machine: &Machine) {
         "-global",
         "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
     ]);
-    let (port, parent) = match machine.bus {
-        Bus::RootPorts => ("pcie-root-port", ""),
-        Bus::Switch => {
-            qemu.args(["-device", "pcie-root-port,id=root"]);
-            qemu.args(["-device", "x3130-upstream,id=switch,bus=root"]);
-            ("xio3130-downstream", ",bus=switch")
-        }
+    let below_switch = match machine.bus {
+        Bus::RootPorts => 0,
+        Bus::Switch => machine.gpus.len(),
+        Bus::SwitchAndPort => machine.gpus.len() - 1,
     };
+    if below_switch != 0 {
+        qemu.args(["-device", "pcie-root-port,id=root"]);
+        qemu.args(["-device", "x3130-upstream,id=switch,bus=root"]);
+    }
     for index in 0..machine.gpus.len() {
         let slot = index + 1;
+        let (port, parent) = match index < below_switch {
+            true => ("xio3130-downstream", ",bus=switch"),
+            false => ("pcie-root-port", ""),
+        };
         qemu.args([
             "-device",
             &format!("{port},id=port{index},chassis={slot},slot={slot}{parent}"),

@@ -2,7 +2,8 @@
 
 //! Our BOs, used by others.
 
-use rgt::{Bo, Placement};
+use anyhow::{Context, Result, ensure};
+use rgt::{Bo, Placement, RegionKind};
 use rustix::io::Errno;
 
 use crate::expect::{each, same};
@@ -16,6 +17,7 @@ pub(super) const TESTS: &[Test] = tests![
     what_a_peer_has_goes_to_pages,
     what_cannot_leave_vram_is_refused,
     the_cpu_reaches_hidden_vram,
+    cpu_access_brings_it_into_the_window,
     a_mapping_follows_moves,
 ];
 
@@ -92,6 +94,25 @@ fn the_cpu_reaches_hidden_vram() -> Outcome {
     buf.access(Cpu::Writes, |map| map.fill(0..map.len(), 0x4321))?;
     let sum = rgt::checksum::of_fill(0x4321, MIB / 4);
     same("sum", rig.checksum(&bo)?, sum)
+}
+
+fn cpu_access_brings_it_into_the_window() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = rig.bo(MIB, HIDDEN)?;
+    rig.fill(&bo, 1)?;
+    let visible = || -> Result<u64> {
+        let vram = rig.device.region(RegionKind::Vram)?.context("VRAM")?;
+        Ok(vram.visible_used)
+    };
+    let before = visible()?;
+    let buf: DmaBuf = bo.export()?.into();
+    // Before anything touches it.
+    let during = buf.access(Cpu::Reads, |_| visible())??;
+    ensure!(
+        during >= before + MIB,
+        "visible VRAM in use: {before} before, {during} during CPU access"
+    );
+    Ok(())
 }
 
 fn a_mapping_follows_moves() -> Outcome {

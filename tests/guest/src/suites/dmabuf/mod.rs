@@ -5,15 +5,21 @@
 mod bounced;
 mod display;
 mod export;
+mod handover;
 mod identity;
 mod import;
 mod lifetime;
 mod p2p;
+mod qxl;
 mod sync;
+mod three;
 
 pub(super) use bounced::SUITE as BOUNCED;
+pub(super) use handover::{GIVER, give};
 pub(super) use lifetime::TESTS as LIFETIMES;
 pub(super) use p2p::{PEERS, STRANGERS};
+pub(super) use qxl::SUITE as QXL;
+pub(super) use three::SUITE as THREE;
 
 use crate::harness::Suite;
 
@@ -25,5 +31,6 @@ pub(super) const SUITE: Suite = Suite {
         import::TESTS,
         sync::TESTS,
         display::TESTS,
+        handover::TESTS,
     ],
 };

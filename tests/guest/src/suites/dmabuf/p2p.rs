@@ -11,12 +11,20 @@ use rustix::io::Errno;
 
 use crate::expect::{fails, same};
 use crate::harness::{Outcome, Suite, Test, tests};
-use crate::peer::DmaBuf;
+use crate::peer::{DmaBuf, Vgem};
 use crate::rig::{HIDDEN, MIB, Pressure, Rig, noise};
 
 pub(crate) const PEERS: Suite = Suite {
     name: "dmabuf-peers",
-    tests: &[COMMON, tests![vram_stays_where_it_is, hidden_vram_is_shown]],
+    tests: &[
+        COMMON,
+        tests![
+            vram_stays_where_it_is,
+            hidden_vram_is_shown,
+            what_has_moved_is_out_of_the_page_tables,
+            a_move_waits_for_the_other_gpus_job,
+        ],
+    ],
 };
 
 pub(crate) const STRANGERS: Suite = Suite {
@@ -33,19 +41,25 @@ const COMMON: &[Test] = tests![
     both_are_overcommitted,
 ];
 
-/// The two GPUs.
-fn both() -> Result<[Rig; 2]> {
-    let rigs = Device::list()?
+/// The GPUs, in the order of their slots.
+pub(super) fn all() -> Result<Vec<Rig>> {
+    Device::list()?
         .into_iter()
         .map(|path| Rig::on(&Device::open_path(path)?))
-        .collect::<Result<Vec<_>>>()?;
+        .collect()
+}
+
+/// The first two GPUs.
+fn both() -> Result<[Rig; 2]> {
+    let mut rigs = all()?;
     let count = rigs.len();
+    rigs.truncate(2);
     rigs.try_into()
         .map_err(|_| anyhow!("expected two GPUs, found {count}"))
 }
 
 /// A BO of one GPU as the other one's.
-fn share(bo: &Bo, other: &Rig) -> Result<Bo> {
+pub(super) fn share(bo: &Bo, other: &Rig) -> Result<Bo> {
     Ok(Bo::import(&other.device, bo.export()?)?)
 }
 
@@ -182,6 +196,61 @@ fn hidden_vram_is_shown() -> Outcome {
     let theirs = share(&bo, &other)?;
     let sum = rgt::checksum::of_fill(3, MIB / 4);
     same("sum", other.checksum(&theirs)?, sum)
+}
+
+fn what_has_moved_is_out_of_the_page_tables() -> Outcome {
+    let [one, other] = both()?;
+    let vgem = Vgem::open()?;
+    let bo = one.bo(MIB, |bo| bo)?;
+    one.fill(&bo, 4)?;
+    let theirs = share(&bo, &other)?;
+    let result = other.gtt(8)?;
+    let mut work = other.work(other.copy)?;
+    let (from, to) = (work.reads(&theirs)?, work.writes(&result)?);
+    work.commands.checksum(from, MIB, to)?;
+    work.submit()?;
+    work.wait()?;
+    let sum = rgt::checksum::of_fill(4, MIB / 4);
+    same("sum", result.map()?.read_u64(0), sum)?;
+
+    // For one who does not reach VRAM, the next job takes it from there.
+    let buf: DmaBuf = bo.export()?.into();
+    let _at_vgem = vgem.import(&buf)?;
+    one.checksum(&bo)?;
+    same("place", bo.info()?.current_placement, Placement::GTT)?;
+    result.map()?.fill(0..8, 0);
+    // This job does not say that it uses the BO, so nothing brings it back for it.
+    let mut late = other.work(other.copy)?;
+    let to = late.writes(&result)?;
+    late.commands.checksum(from, MIB, to)?;
+    late.run()?;
+    same("what it found", result.map()?.read_u64(0), 0)
+}
+
+fn a_move_waits_for_the_other_gpus_job() -> Outcome {
+    let [one, other] = both()?;
+    let vgem = Vgem::open()?;
+    let bo = one.bo(MIB, |bo| bo)?;
+    one.fill(&bo, 5)?;
+    let theirs = share(&bo, &other)?;
+    let result = other.gtt(8)?;
+    let reader = other.held(other.copy, |work| {
+        let (from, to) = (work.reads(&theirs)?, work.writes(&result)?);
+        work.commands.checksum(from, MIB, to)?;
+        Ok(())
+    })?;
+    let buf: DmaBuf = bo.export()?.into();
+    let _at_vgem = vgem.import(&buf)?;
+    thread::scope(|scope| {
+        let mover = scope.spawn(|| one.checksum(&bo));
+        thread::sleep(Duration::from_millis(300));
+        ensure!(!mover.is_finished(), "it moved while a job was to use it");
+        reader.finish()?;
+        mover.join().map_err(|_| anyhow!("a thread panicked"))?
+    })?;
+    same("place", bo.info()?.current_placement, Placement::GTT)?;
+    let sum = rgt::checksum::of_fill(5, MIB / 4);
+    same("sum", result.map()?.read_u64(0), sum)
 }
 
 fn vram_goes_to_pages() -> Outcome {

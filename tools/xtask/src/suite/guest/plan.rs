@@ -51,7 +51,9 @@ const ELSEWHERE: &[&str] = &[
     "gpus",
     "dmabuf-bounced",
     "dmabuf-peers",
+    "dmabuf-qxl",
     "dmabuf-strangers",
+    "dmabuf-three",
     "hunt",
     "inject",
     "inject-backup",
@@ -70,6 +72,16 @@ const TWO: &[Gpu] = &[
     Gpu {
         vram: "128M",
         visible: "32M",
+    },
+];
+
+/// Those, and a third one.
+const THREE: &[Gpu] = &[
+    TWO[0],
+    TWO[1],
+    Gpu {
+        vram: "64M",
+        visible: "64M",
     },
 ];
 
@@ -144,11 +156,12 @@ const GUESTS: &[(Machine, &[&str])] = &[
     (
         Machine {
             name: "peers",
-            gpus: TWO,
-            bus: Bus::Switch,
+            gpus: THREE,
+            bus: Bus::SwitchAndPort,
+            devices: &["qxl"],
             ..Machine::DEFAULT
         },
-        &["dmabuf-peers"],
+        &["dmabuf-peers", "dmabuf-three", "dmabuf-qxl"],
     ),
 ];
 
