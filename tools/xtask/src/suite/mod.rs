@@ -4,7 +4,6 @@
 
 pub(crate) mod cargo;
 pub(crate) mod guest;
-pub(crate) mod kernel_tests;
 pub(crate) mod kunit;
 
 use crate::ktap::{self, Verdict};

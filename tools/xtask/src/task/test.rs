@@ -23,11 +23,6 @@ pub(crate) fn test(paths: &Paths, only: Option<&str>) -> Result<ExitCode> {
         Some(suite::kunit::NAME) => settle(&mut report, suite::kunit::NAME, |report| {
             suite::kunit::run(paths, report, |_| ())
         })?,
-        Some(suite::kernel_tests::NAME) => {
-            settle(&mut report, suite::kernel_tests::NAME, |report| {
-                suite::kernel_tests::run(paths, report)
-            })?
-        }
         Some(guest) => settle(&mut report, guest, |report| {
             suite::guest::run(paths, report, Some(guest))
         })?,

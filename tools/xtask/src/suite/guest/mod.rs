@@ -2,6 +2,7 @@
 
 //! The suites that run in guests, on the debug kernel.
 
+mod kernel_tests;
 mod plan;
 mod stream;
 
@@ -34,9 +35,22 @@ pub(crate) enum Form {
 
 /// Runs every suite in its guests, or those that `only` names.
 pub(crate) fn run(paths: &Paths, report: &mut Report, only: Option<&str>) -> Result<()> {
-    let guest = Guest::prepare(paths, Flavour::Debug)?;
+    let prepare = |flavour| {
+        Guest::prepare_with(paths, flavour, |kernel, bin| {
+            match only.is_none_or(|only| only.starts_with(kernel_tests::NAME)) {
+                true => kernel_tests::stage(paths, kernel, bin),
+                false => Ok(()),
+            }
+        })
+    };
+    let guest = prepare(Flavour::Debug)?;
     let plan = plan(&list(&guest)?, only)?;
-    all(&guest, plan, Form::Short, report)
+    all(&guest, plan, Form::Short, report)?;
+    let plain = plan::plain(only);
+    if plain.is_empty() {
+        return Ok(());
+    }
+    all(&prepare(Flavour::Plain)?, plain, Form::Short, report)
 }
 
 /// Runs the suites that have a long form in that, or the one that `only` names.

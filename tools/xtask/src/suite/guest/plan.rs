@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
-use super::RELOAD;
+use super::{RELOAD, kernel_tests};
 use crate::guest::{Bus, Gpu, Machine};
 
 /// The group of suites about the memory manager.
@@ -163,6 +163,14 @@ const GUESTS: &[(Machine, &[&str])] = &[
         },
         &["dmabuf-peers", "dmabuf-three", "dmabuf-qxl"],
     ),
+    (
+        Machine {
+            name: kernel_tests::NAME,
+            append: kernel_tests::APPEND,
+            ..Machine::DEFAULT
+        },
+        kernel_tests::SUITES,
+    ),
 ];
 
 /// Suites that have a long form.
@@ -214,7 +222,11 @@ pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignme
             let machine = guest.machine;
             let in_memory = |suite: &str| match machine.is_default() {
                 true => MEMORY_SUITES.contains(&suite),
-                false => !is_dmabuf(suite) && !JOBS.contains(&suite),
+                false => {
+                    !is_dmabuf(suite)
+                        && !JOBS.contains(&suite)
+                        && !kernel_tests::SUITES.contains(&suite)
+                }
             };
             match only {
                 MEMORY => guest.retain(in_memory),
@@ -229,12 +241,28 @@ pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignme
         })
         .collect();
     if chosen.is_empty() {
-        bail!("there is no suite {only}; there are cargo, kunit, kernel-tests, {names}");
+        bail!("there is no suite {only}; there are cargo, kunit, {names}");
     }
     if ![MEMORY, DMABUF].contains(&only) {
         chosen.truncate(1);
     }
     Ok(chosen)
+}
+
+/// The guests of the plain kernel, which all run when the kernel's own tests are chosen.
+pub(super) fn plain(only: Option<&str>) -> Vec<Assignment> {
+    if only != Some(kernel_tests::NAME) {
+        return Vec::new();
+    }
+    let guests = [
+        (kernel_tests::TIMED, kernel_tests::TIMED_SUITES),
+        (kernel_tests::PLAIN, kernel_tests::PLAIN_SUITES),
+    ];
+    let assign = |(machine, suites): (Machine, &[&str])| Assignment {
+        machine,
+        suites: suites.iter().map(|&suite| suite.to_owned()).collect(),
+    };
+    guests.into_iter().map(assign).collect()
 }
 
 /// Assigns the suites that have a long form, or the one of them named.
@@ -270,7 +298,7 @@ fn everything(listed: &[String]) -> Result<Vec<Assignment>> {
     for (machine, suites) in GUESTS {
         for suite in *suites {
             ensure!(
-                listed.iter().any(|listed| listed == suite),
+                kernel_tests::command(suite).is_some() || listed.iter().any(|it| it == suite),
                 "the guest {} is to run {suite}, which the test program does not have",
                 machine.name
             );

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Result;
 
 use super::plan::Assignment;
-use super::{Form, RELOAD};
+use super::{Form, RELOAD, kernel_tests};
 use crate::klog;
 use crate::ktap::{self, Parser, Verdict};
 use crate::report::Report;
@@ -29,7 +29,8 @@ pub(super) fn script(guest: &Assignment, form: Form) -> Result<String> {
     for suite in &guest.suites {
         let command = match suite.as_str() {
             RELOAD => "reload-test".to_owned(),
-            suite => format!("guest-tests {options}{suite}"),
+            suite => kernel_tests::command(suite)
+                .unwrap_or_else(|| format!("guest-tests {options}{suite}")),
         };
         writeln!(script, "echo '{BEGIN}{suite}' >/dev/kmsg")?;
         writeln!(script, "echo '{BEGIN}{suite}'")?;

@@ -71,6 +71,7 @@ fn a_group_has_suites_of_many_guests() {
     let names: Vec<_> = memory.iter().map(|(name, _)| *name).collect();
     assert!(names.contains(&"default") && names.contains(&"lowmem"));
     assert!(names.contains(&"more") && !names.contains(&"peers"));
+    assert!(!names.contains(&kernel_tests::NAME));
     assert!(
         !memory
             .iter()
@@ -86,6 +87,24 @@ fn a_group_has_suites_of_many_guests() {
     let dmabuf = planned(Some(DMABUF));
     let suites: Vec<_> = dmabuf.iter().flat_map(|(_, suites)| suites).collect();
     assert!(suites.len() >= 4 && suites.iter().all(|suite| suite.starts_with(DMABUF)));
+}
+
+#[test]
+fn the_kernels_own_tests_run_on_the_plain_kernel_too_when_named() {
+    let only = Some(kernel_tests::NAME);
+    let suites: Vec<_> = kernel_tests::SUITES
+        .iter()
+        .map(|it| it.to_string())
+        .collect();
+    assert_eq!(planned(only), [(kernel_tests::NAME, suites)]);
+    let plain: Vec<_> = plain(only).into_iter().flat_map(|it| it.suites).collect();
+    assert!(!plain.is_empty());
+    assert!(
+        plain
+            .iter()
+            .all(|suite| kernel_tests::command(suite).is_some())
+    );
+    assert!(super::plain(None).is_empty() && super::plain(Some("gem")).is_empty());
 }
 
 #[test]
