@@ -410,6 +410,9 @@ pub mod cost {
     pub const SCRATCHPAD_BANDWIDTH: u64 = 1_600_000;
     /// Bandwidth of system memory: what 16 lanes of 16 GT/s leave after the packets' headers.
     pub const SYSTEM_BANDWIDTH: u64 = 25_600;
+    /// Bandwidth of other GPUs' VRAM: what such a link leaves with the smaller packets that go from
+    /// one endpoint to another.
+    pub const PEER_BANDWIDTH: u64 = 22_400;
 
     /// Latency of VRAM.
     pub const VRAM_LATENCY: u64 = 200;
@@ -417,6 +420,8 @@ pub mod cost {
     pub const SCRATCHPAD_LATENCY: u64 = 20;
     /// Latency of system memory.
     pub const SYSTEM_LATENCY: u64 = 800;
+    /// Latency of other GPUs' VRAM: two links and the switch between them.
+    pub const PEER_LATENCY: u64 = 1_100;
 
     /// Bytes that memory is accessed in: every line that a packet touches counts as a whole.
     pub const LINE: u64 = 64;

@@ -14,17 +14,20 @@ pub enum Path {
     Scratchpad,
     /// To system memory.
     System,
+    /// To another GPU's VRAM.
+    Peer,
 }
 
 impl Path {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Vram, Self::Scratchpad, Self::System];
+    pub const ALL: [Self; 4] = [Self::Vram, Self::Scratchpad, Self::System, Self::Peer];
 
     fn bandwidth(self) -> u64 {
         match self {
             Self::Vram => cost::VRAM_BANDWIDTH,
             Self::Scratchpad => cost::SCRATCHPAD_BANDWIDTH,
             Self::System => cost::SYSTEM_BANDWIDTH,
+            Self::Peer => cost::PEER_BANDWIDTH,
         }
     }
 
@@ -33,6 +36,7 @@ impl Path {
             Self::Vram => cost::VRAM_LATENCY,
             Self::Scratchpad => cost::SCRATCHPAD_LATENCY,
             Self::System => cost::SYSTEM_LATENCY,
+            Self::Peer => cost::PEER_LATENCY,
         }
     }
 }
@@ -193,8 +197,8 @@ mod tests {
         meter.pay(&mut totals, 7);
         let wanted = 7 + cost::SYSTEM_LATENCY + 2 * cost::WALK_SYSTEM + mib * 1000 / 25_600;
         assert_eq!(totals.busy(), wanted);
-        assert_eq!(totals.read, [mib, 0, 0]);
-        assert_eq!(totals.written, [0, 0, mib]);
+        assert_eq!(totals.read, [mib, 0, 0, 0]);
+        assert_eq!(totals.written, [0, 0, mib, 0]);
         assert_eq!(totals.tlb_misses, 3);
         // It is paid for.
         meter.pay(&mut totals, 0);
@@ -242,7 +246,7 @@ mod tests {
         meter.note(Access::Read, None, 0, 1 << 20, walks(1, 0));
         meter.pay(&mut totals, 0);
         assert_eq!(totals.busy(), cost::WALK_VRAM);
-        assert_eq!(totals.read, [0; 3]);
+        assert_eq!(totals.read, [0; Path::ALL.len()]);
     }
 
     #[test]

@@ -238,7 +238,7 @@ mod tests {
             file.set_len(4096).unwrap();
             let dma = &mut device.shared().memory.write().dma;
             dma.map(0, 4096, file, 0, Permission::ReadWrite).unwrap();
-            dma.slice(0, 1, false).is_some()
+            dma.reach(0, 1, false).is_some()
         };
         assert!(reaches(true));
         assert!(!reaches(false));

@@ -10,6 +10,7 @@ use vm_memory::{FileOffset, MmapRegion, VolatileMemory, VolatileSlice};
 
 use crate::abi::limits::PAGE_SIZE;
 use crate::abi::pci::DMA_BITS;
+use crate::cost::Path;
 use crate::peers::Window;
 
 /// A range of DMA addresses backed by guest memory.
@@ -115,17 +116,24 @@ impl Dma {
         self.bus_master = allowed;
     }
 
-    /// The memory from DMA address `address`: `length` bytes or as many as its range has; none
-    /// where the device may not go.
-    pub fn slice(&self, address: u64, length: u64, write: bool) -> Option<VolatileSlice<'_>> {
+    /// The memory from DMA address `address`, and the way to it: `length` bytes or as many as its
+    /// range has; none where the device may not go.
+    pub fn reach(
+        &self,
+        address: u64,
+        length: u64,
+        write: bool,
+    ) -> Option<(Path, VolatileSlice<'_>)> {
         if !self.bus_master || address >> DMA_BITS != 0 {
             return None;
         }
         let length = length.min((1 << DMA_BITS) - address);
-        self.guest(address, length, write).or_else(|| {
-            let mut found = self.peers.iter().map(|peer| peer.slice(address, length));
-            found.find_map(|slice| slice)
-        })
+        if let Some(memory) = self.guest(address, length, write) {
+            return Some((Path::System, memory));
+        }
+        let mut peers = self.peers.iter();
+        let memory = peers.find_map(|peer| peer.slice(address, length))?;
+        Some((Path::Peer, memory))
     }
 
     fn guest(&self, address: u64, length: u64, write: bool) -> Option<VolatileSlice<'_>> {
@@ -143,6 +151,7 @@ impl Dma {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vram::Vram;
     use rustix::fs::MemfdFlags;
 
     const PAGE: u64 = PAGE_SIZE;
@@ -154,8 +163,8 @@ mod tests {
     }
 
     fn length(dma: &Dma, address: u64, length: u64, write: bool) -> usize {
-        dma.slice(address, length, write)
-            .map_or(0, |slice| slice.len())
+        dma.reach(address, length, write)
+            .map_or(0, |(_, memory)| memory.len())
     }
 
     #[test]
@@ -191,6 +200,25 @@ mod tests {
             .unwrap();
         assert_eq!(length(&dma, top - PAGE, 2 * PAGE, true), 4096);
         assert_eq!(length(&dma, top, 1, true), 0);
+    }
+
+    #[test]
+    fn peers_are_another_way() {
+        let window = Arc::new(Window::new(Arc::new(Vram::new(4 << 20).unwrap()), 1 << 20));
+        let mut dma = Dma::default();
+        dma.set_bus_master(true);
+        dma.set_peers(vec![Arc::clone(&window)]);
+        let path = |dma: &Dma, address| dma.reach(address, 4, true).map(|(path, _)| path);
+        assert_eq!(path(&dma, 1 << 30), None);
+        window.set(Some(1 << 30));
+        assert_eq!(path(&dma, 1 << 30), Some(Path::Peer));
+        // Guest memory comes first.
+        dma.map(1 << 30, PAGE, file(1), 0, Permission::ReadWrite)
+            .unwrap();
+        assert_eq!(path(&dma, 1 << 30), Some(Path::System));
+        assert_eq!(path(&dma, (1 << 30) + PAGE), Some(Path::Peer));
+        dma.set_bus_master(false);
+        assert_eq!(path(&dma, 1 << 30), None);
     }
 
     #[test]

@@ -90,14 +90,18 @@ impl View {
             }
         }
         let length = found.min(wanted);
-        let (path, memory) = match target {
+        let by = |path| move |memory| (path, memory);
+        let reached = match target {
             Target::Sparse => return Ok(Piece::Sparse(length)),
-            Target::Vram(offset) => (Path::Vram, self.vram.slice(offset, length)),
-            Target::Scratchpad(offset) => (Path::Scratchpad, self.scratchpad.slice(offset, length)),
-            Target::System(address) => (Path::System, self.dma.slice(address, length, write)),
+            Target::Vram(offset) => self.vram.slice(offset, length).map(by(Path::Vram)),
+            Target::Scratchpad(offset) => {
+                let memory = self.scratchpad.slice(offset, length);
+                memory.map(by(Path::Scratchpad))
+            }
+            Target::System(address) => self.dma.reach(address, length, write),
         };
-        memory
-            .map(|memory| Piece::Memory(path, memory))
+        reached
+            .map(|(path, memory)| Piece::Memory(path, memory))
             .ok_or_else(|| fail(Reason::BadAddress))
     }
 

@@ -32,6 +32,7 @@ struct Bytes {
     vram: u64,
     scratchpad: u64,
     system: u64,
+    peer: u64,
 }
 
 impl From<cost::Bytes> for Bytes {
@@ -40,6 +41,7 @@ impl From<cost::Bytes> for Bytes {
             vram: bytes[Path::Vram as usize],
             scratchpad: bytes[Path::Scratchpad as usize],
             system: bytes[Path::System as usize],
+            peer: bytes[Path::Peer as usize],
         }
     }
 }

@@ -108,7 +108,8 @@ fn check(entry: u64) -> Result<(), Reason> {
 fn load(vram: &Vram, dma: &Dma, parent: u64, index: u64) -> Result<u64, Reason> {
     let at = (parent & pte::ADDRESS) + index * ENTRY_SIZE;
     let slice = if parent & pte::SYSTEM != 0 {
-        dma.slice(at, ENTRY_SIZE, false)
+        let reached = dma.reach(at, ENTRY_SIZE, false);
+        reached.map(|(_, memory)| memory)
     } else {
         vram.slice(at, ENTRY_SIZE)
     };

@@ -2,8 +2,12 @@
 
 //! Device time.
 
+use std::sync::Arc;
+
 use softgpu::abi::cost::{self, picoseconds};
 use softgpu::abi::{fault, pte, regs};
+use softgpu::peers::Window;
+use softgpu::vram::Vram;
 
 use crate::gpu::{COPY, COPY2, DATA, Gpu, KERNEL_RAM, PageSize, RAM, RENDER, wait_for};
 use crate::stream::Stream;
@@ -13,6 +17,7 @@ const SPACE: u32 = 3;
 const SYSTEM: u64 = 0x10_0000_0000;
 const VRAM: u64 = 0x20_0000_0000;
 const SCRATCHPAD: u64 = 0x30_0000_0000;
+const PEER: u64 = 0x40_0000_0000;
 const MIB: u64 = 1 << 20;
 
 fn busy(gpu: &mut Gpu, engine: usize) -> u64 {
@@ -91,6 +96,34 @@ fn the_scratchpad_is_fastest() {
     assert_about(scratchpad, wanted);
     let vram = cost_of_packet(PageSize::M2, &Stream::new().fill(VRAM, bytes, 1));
     assert!(scratchpad < vram);
+}
+
+#[test]
+fn a_peer_is_farther_than_system_memory() {
+    const BUS: u64 = 1 << 40;
+    let cost_of_packet = |stream: &Stream| {
+        let mut gpu = Gpu::direct();
+        let window = Arc::new(Window::new(Arc::new(Vram::new(4 * MIB).unwrap()), 4 * MIB));
+        window.set(Some(BUS));
+        let shared = gpu.backend().device().shared();
+        shared.memory.write().dma.set_peers(vec![window]);
+        gpu.new_space(SPACE);
+        let system = pte::WRITABLE | pte::SYSTEM;
+        gpu.map(SPACE, PEER, BUS, 4 * MIB, system, PageSize::M2);
+        gpu.map(SPACE, VRAM, 0, 4 * MIB, pte::WRITABLE, PageSize::M2);
+        gpu.run_ib(COPY, SPACE, stream, 1);
+        gpu.wait_idle(COPY);
+        gpu.assert_no_fault();
+        busy(&mut gpu, COPY)
+    };
+    let nothing = cost_of_packet(&Stream::new().copy(0, 0, 0));
+    for (from, to) in [(PEER, VRAM), (VRAM, PEER)] {
+        let copy = cost_of_packet(&Stream::new().copy(from, to, 4 * MIB)) - nothing;
+        let stream = picoseconds(4 * MIB, cost::PEER_BANDWIDTH) / 1000;
+        assert_about(copy, cost::PEER_LATENCY + stream + 2 * cost::WALK_SYSTEM);
+        // Through system memory it takes two copies.
+        assert!(copy < 2 * picoseconds(4 * MIB, cost::SYSTEM_BANDWIDTH) / 1000);
+    }
 }
 
 /// Share of the link's bandwidth, in percent, that copies of 4 MiB in packets of some bytes have.
