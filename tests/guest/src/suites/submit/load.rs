@@ -11,7 +11,7 @@ use rgt::{Context, Engine, Ib, Job, Priority, Syncobj, WaitFrom};
 use super::tally::Tally;
 use crate::expect::same;
 use crate::harness::{Control, Helper, LONG, Outcome, Test, tests};
-use crate::rig::{Dice, PATIENCE, Rig, Work};
+use crate::rig::{Dice, Rig, Work};
 
 pub(super) const TESTS: &[Test] = tests![LONG; ten_thousand_jobs, full_ring, lost_interrupts];
 
@@ -126,6 +126,8 @@ fn full_ring() -> Outcome {
 /// Jobs whose interrupts are lost end in bounded time, and those behind them too.
 fn lost_interrupts() -> Outcome {
     const JOBS: usize = 6;
+    /// Before the scheduler would look at a job.
+    const BOUND: Duration = Duration::from_secs(8);
     let rig = Rig::new()?;
     let mut control = Control::open()?;
     for engine in rig.device.engines() {
@@ -138,7 +140,7 @@ fn lost_interrupts() -> Outcome {
             tally.count(&mut work, job as u64)?;
             work.signal(done.sync());
             work.submit()?;
-            done.wait(PATIENCE, WaitFrom::Now)
+            done.wait(BOUND, WaitFrom::Now)
                 .with_context(|| format!("job {job} of engine {}", engine.id))?;
             work.wait()?;
         }

@@ -4,6 +4,7 @@
 //! hangs the GPU or faults.
 
 mod contexts;
+mod dump;
 mod explicit;
 mod fault;
 mod hang;
@@ -34,5 +35,6 @@ pub(super) const SUITE: Suite = Suite {
         usage::TESTS,
         fault::TESTS,
         hang::TESTS,
+        dump::TESTS,
     ],
 };
