@@ -6,6 +6,8 @@
 
 mod figures;
 mod memory;
+mod share;
+mod submit;
 mod table;
 
 use std::fs;
@@ -26,6 +28,9 @@ struct Benchmark {
     machine: Machine,
     /// What the guest runs.
     script: &'static str,
+    /// Last parts of the names of figures that are costs of one thing: columns
+    /// of the table.
+    columns: &'static [&'static str],
     goals: &'static [Goal],
 }
 
@@ -53,7 +58,11 @@ impl Goal {
     }
 }
 
-const ALL: &[Benchmark] = &[memory::BENCHMARK];
+/// Words for the kernel of every benchmark: at random addresses, the same mapping
+/// has one page table in one boot and two in another.
+const APPEND: &[&str] = &["norandmaps"];
+
+const ALL: &[Benchmark] = &[memory::BENCHMARK, submit::BENCHMARK, share::BENCHMARK];
 
 /// Runs every benchmark, or the one named. A goal that is not met is no
 /// failure; it is shown.

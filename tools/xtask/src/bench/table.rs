@@ -7,9 +7,6 @@ use std::fmt::Write as _;
 use super::figures::{Figure, Figures};
 use super::{Benchmark, Bound};
 
-/// The stages of a BO's life, in columns.
-const STAGES: [&str; 6] = ["create", "map", "touch", "unmap", "close", "sum"];
-
 /// The table of a benchmark: figures that belong in one row share all of their
 /// names but the last part.
 pub(super) fn of(benchmark: &Benchmark, figures: &Figures) -> String {
@@ -18,7 +15,7 @@ pub(super) fn of(benchmark: &Benchmark, figures: &Figures) -> String {
     let mut others: Vec<&Figure> = vec![];
     for figure in figures.iter() {
         match figure.name.rsplit_once('.') {
-            Some((row, stage)) if STAGES.contains(&stage) => {
+            Some((row, column)) if benchmark.columns.contains(&column) => {
                 if !rows.contains(&row) {
                     rows.push(row);
                 }
@@ -28,14 +25,14 @@ pub(super) fn of(benchmark: &Benchmark, figures: &Figures) -> String {
     }
 
     let _ = write!(text, "{:<20}", "instructions");
-    for stage in STAGES {
-        let _ = write!(text, "{stage:>12}");
+    for column in benchmark.columns {
+        let _ = write!(text, "{column:>12}");
     }
     text.push('\n');
     for row in rows {
         let _ = write!(text, "{row:<20}");
-        for stage in STAGES {
-            let value = figures.get(&format!("{row}.{stage}"));
+        for column in benchmark.columns {
+            let value = figures.get(&format!("{row}.{column}"));
             let _ = write!(text, "{:>12}", value.map_or("-".to_owned(), number));
         }
         text.push('\n');
@@ -88,7 +85,36 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::*;
+    use crate::guest::Machine;
+
+    const BENCHMARK: Benchmark = Benchmark {
+        name: "test",
+        machine: Machine::DEFAULT,
+        script: "",
+        columns: &["call", "sum"],
+        goals: &[],
+    };
+
+    #[test]
+    fn figures_of_one_thing_share_a_row() {
+        let mut figures = Figures::default();
+        for line in ["a.b.call\t7\tx", "rate\t5\ty", "a.b.sum\t1234\tx"] {
+            assert!(figures.line(line));
+        }
+        let text = of(&BENCHMARK, &figures);
+        let rows: Vec<Vec<_>> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .filter(|words: &Vec<_>| !words.is_empty())
+            .collect();
+        let wanted: [&[_]; 3] = [
+            &["instructions", "call", "sum"],
+            &["a.b", "7", "1", "234"],
+            &["rate", "5", "y"],
+        ];
+        assert_eq!(rows, wanted);
+    }
 
     #[test]
     fn numbers_are_easy_to_read() {

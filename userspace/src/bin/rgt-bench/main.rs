@@ -4,16 +4,20 @@
 //! tabs.
 //!
 //! Costs are what a thread's CPU clock counts. In a guest whose clock counts instructions, a
-//! nanosecond is an instruction, and the figures are the same in every run.
+//! nanosecond is an instruction, and the figures are the same in every run. The CPU's own counter
+//! counts them for the whole machine.
 
 mod calls;
 mod clock;
+mod driver;
 mod footprint;
 mod lifecycle;
 mod places;
 mod row;
+mod share;
+mod submit;
 mod trace;
-mod validate;
+mod wake;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,8 +46,14 @@ enum Measure {
     Lifecycle,
     /// Single calls and a page fault
     Calls,
-    /// Submissions that move nothing
-    Validate,
+    /// Jobs that do nothing, on a machine of one CPU
+    Submit,
+    /// From a job's interrupt to the thread that waits, by the kernel's trace events
+    Wake,
+    /// Export, import and mapping, of this driver and of others
+    Share,
+    /// Bandwidth of copies between two GPUs, in device time
+    Copies,
     /// Bytes moved by cyclic use of more than VRAM
     Trace,
     /// Bandwidth of evictions, in device time
@@ -71,7 +81,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         match measure {
             Measure::Lifecycle => lifecycle::run(&device)?,
             Measure::Calls => calls::run(&device)?,
-            Measure::Validate => validate::run(&device)?,
+            Measure::Submit => submit::run(&device)?,
+            Measure::Wake => wake::run(&device)?,
+            Measure::Share => share::run()?,
+            Measure::Copies => share::copies()?,
             Measure::Trace => trace::cyclic(&device, &arguments.label)?,
             Measure::Evict => trace::bandwidth(&device)?,
             Measure::Footprint => footprint::run(&device)?,

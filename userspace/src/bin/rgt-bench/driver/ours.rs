@@ -10,31 +10,27 @@ use rgt::{Device, Placement, uapi};
 use super::Driver;
 
 /// BOs of one kind of memory.
-pub(super) struct Ours<'a> {
-    device: &'a Device,
-    name: &'static str,
+pub(crate) struct Ours {
+    device: Device,
     placement: Placement,
 }
 
-impl<'a> Ours<'a> {
-    pub(super) fn new(device: &'a Device, name: &'static str, placement: Placement) -> Self {
+impl Ours {
+    pub(crate) fn new(device: &Device, placement: Placement) -> Self {
         Self {
-            device,
-            name,
+            device: device.clone(),
             placement,
         }
     }
 }
 
-impl Driver for Ours<'_> {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
+impl AsFd for Ours {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.device.as_fd()
     }
+}
 
+impl Driver for Ours {
     fn create(&self, size: usize) -> Result<u32> {
         let mut request = uapi::drm_rgt_gem_create {
             size: size as u64,
@@ -52,10 +48,5 @@ impl Driver for Ours<'_> {
         };
         self.device.call(&mut request)?;
         Ok(request.offset)
-    }
-
-    fn close(&self, handle: u32) -> Result<()> {
-        let mut request = uapi::drm_gem_close { handle, pad: 0 };
-        Ok(self.device.call(&mut request)?)
     }
 }

@@ -2,14 +2,13 @@
 
 //! The calls of the driver qxl.
 
-use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use anyhow::{Context, Result};
-use drm::Device as _;
+use anyhow::Result;
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 
 use super::Driver;
+use super::card::Card;
 
 /// `struct drm_qxl_alloc`
 #[repr(C)]
@@ -26,19 +25,11 @@ struct Map {
     pad: u32,
 }
 
-/// `struct drm_gem_close`
-#[repr(C)]
-struct Close {
-    handle: u32,
-    pad: u32,
-}
-
 const ALLOC: Opcode = opcode::read_write::<Alloc>(b'd', 0x40);
 const MAP: Opcode = opcode::read_write::<Map>(b'd', 0x41);
-const CLOSE: Opcode = opcode::write::<Close>(b'd', 0x09);
 
 /// A device of qxl.
-pub(super) struct Qxl(File);
+pub(crate) struct Qxl(Card);
 
 impl AsFd for Qxl {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -46,36 +37,14 @@ impl AsFd for Qxl {
     }
 }
 
-impl drm::Device for Qxl {}
-
 impl Qxl {
     /// Opens the first one, if there is one.
-    pub(super) fn open() -> Result<Option<Self>> {
-        for entry in fs::read_dir("/dev/dri")? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default();
-            if !name.to_string_lossy().starts_with("card") {
-                continue;
-            }
-            let file = OpenOptions::new().read(true).write(true).open(&path);
-            let node = Self(file.with_context(|| path.display().to_string())?);
-            if node.get_driver()?.name() == "qxl" {
-                return Ok(Some(node));
-            }
-        }
-        Ok(None)
+    pub(crate) fn open() -> Result<Option<Self>> {
+        Ok(Card::of_driver("qxl")?.map(Self))
     }
 }
 
 impl Driver for Qxl {
-    fn name(&self) -> &'static str {
-        "qxl"
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.as_fd()
-    }
-
     fn create(&self, size: usize) -> Result<u32> {
         let mut request = Alloc {
             size: u32::try_from(size)?,
@@ -96,12 +65,5 @@ impl Driver for Qxl {
         // SAFETY: As above.
         unsafe { ioctl(self, Updater::<MAP, _>::new(&mut request)) }?;
         Ok(request.offset)
-    }
-
-    fn close(&self, handle: u32) -> Result<()> {
-        let mut request = Close { handle, pad: 0 };
-        // SAFETY: As above.
-        unsafe { ioctl(self, Updater::<CLOSE, _>::new(&mut request)) }?;
-        Ok(())
     }
 }

@@ -3,18 +3,12 @@
 //! A buffer object's life as the CPU sees it: create, map, touch every page, unmap, close; in this
 //! driver and in qxl, the kernel's smallest TTM driver in C.
 
-mod ours;
-mod qxl;
-
-use std::os::fd::BorrowedFd;
-
 use anyhow::Result;
 use rgt::{Device, Mapping, Placement};
 
 use crate::clock::Samples;
+use crate::driver::{Driver, Ours, Qxl};
 use crate::row::cost;
-use ours::Ours;
-use qxl::Qxl;
 
 const PAGE: usize = 4096;
 
@@ -26,31 +20,17 @@ const SIZES: [(usize, &str, usize); 4] = [
     (4 << 20, "4M", 15),
 ];
 
-/// A driver's calls.
-trait Driver {
-    /// Its name and the kind of memory.
-    fn name(&self) -> &'static str;
-
-    /// The device file.
-    fn fd(&self) -> BorrowedFd<'_>;
-
-    /// Makes a BO; gives its handle.
-    fn create(&self, size: usize) -> Result<u32>;
-
-    /// The offset to map a BO at.
-    fn map_offset(&self, handle: u32) -> Result<u64>;
-
-    /// Closes a BO's handle.
-    fn close(&self, handle: u32) -> Result<()>;
-}
-
 /// Measures all drivers that are there.
 pub(crate) fn run(device: &Device) -> Result<()> {
-    measure(&Ours::new(device, "rgt.vram", Placement::VRAM))?;
-    measure(&Ours::new(device, "rgt.gtt", Placement::GTT))?;
-    measure(&Ours::new(device, "rgt.system", Placement::SYSTEM))?;
+    for (name, placement) in [
+        ("rgt.vram", Placement::VRAM),
+        ("rgt.gtt", Placement::GTT),
+        ("rgt.system", Placement::SYSTEM),
+    ] {
+        measure(name, &Ours::new(device, placement))?;
+    }
     match Qxl::open()? {
-        Some(qxl) => measure(&qxl),
+        Some(qxl) => measure("qxl", &qxl),
         None => {
             eprintln!("rgt-bench: no device of qxl, to compare with");
             Ok(())
@@ -58,7 +38,7 @@ pub(crate) fn run(device: &Device) -> Result<()> {
     }
 }
 
-fn measure(driver: &impl Driver) -> Result<()> {
+fn measure(driver_name: &str, driver: &impl Driver) -> Result<()> {
     for (size, name, times) in SIZES {
         // What only the first one costs is not counted.
         Stages::default().add(driver, size)?;
@@ -66,7 +46,7 @@ fn measure(driver: &impl Driver) -> Result<()> {
         for _ in 0..times {
             stages.add(driver, size)?;
         }
-        stages.print(&format!("{}.{name}", driver.name()));
+        stages.print(&format!("{driver_name}.{name}"));
     }
     Ok(())
 }
@@ -85,7 +65,7 @@ impl Stages {
         let handle = self.create.time(|| driver.create(size))?;
         let map = self.map.time(|| {
             let offset = driver.map_offset(handle)?;
-            anyhow::Ok(Mapping::new(driver.fd(), offset, size)?)
+            anyhow::Ok(Mapping::new(driver, offset, size)?)
         })?;
         self.touch.time(|| {
             for offset in (0..size).step_by(PAGE) {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Submission: what a job that does nothing costs the thread that submits it
+//! and the whole machine, and how far it is from its interrupt to the waiter.
+
+use std::time::Duration;
+
+use super::{APPEND, Benchmark};
+use crate::guest::{Clock, Machine};
+
+pub(super) const BENCHMARK: Benchmark = Benchmark {
+    name: "submit",
+    machine: Machine {
+        name: "bench",
+        append: APPEND,
+        clock: Clock::Instructions,
+        limit: Duration::from_secs(1200),
+        ..Machine::DEFAULT
+    },
+    script: "\
+mount -t tracefs tracing /sys/kernel/tracing
+rgt-bench submit wake
+",
+    columns: &["call", "queued", "alone"],
+    goals: &[],
+};
