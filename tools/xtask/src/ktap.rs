@@ -124,6 +124,13 @@ impl Parser {
     fn result(&mut self, depth: usize, ok: bool, text: &str) -> Vec<Result> {
         let nested = self.levels.len() > depth + 1;
         let below_failed = self.levels.get(depth + 1).is_some_and(|level| level.failed);
+        // KUnit does not plan how often it repeats a test with other parameters; that it tells of
+        // the test itself is the end of them.
+        if let Some(level) = self.levels.get_mut(depth + 1)
+            && level.seen != 0
+        {
+            level.plan.get_or_insert(level.seen);
+        }
         let mut results = self.close(depth + 1);
         let below_failed = below_failed || !results.is_empty();
         self.open(depth);

@@ -126,3 +126,13 @@ fn a_suite_that_fails_by_itself_is_named() {
         [named("s.a", Verdict::Pass), named("s", Verdict::Fail)]
     );
 }
+
+#[test]
+fn a_test_with_parameters_needs_no_plan() {
+    let begin =
+        "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: t\n    ok 1 a\n    ok 2 b\n";
+    let leaves = [named("t.a", Verdict::Pass), named("t.b", Verdict::Pass)];
+    assert_eq!(parse(&format!("{begin}ok 1 t\n")), leaves);
+    // Unless it ends in the middle.
+    assert!(parse(begin).contains(&named("t.plan", Verdict::Fail)));
+}
