@@ -6,7 +6,6 @@ use super::fake::{
     eventually,
     make_busy,
     signal_later,
-    validate,
     Fixture,
     PAGE,
     SYSTEM,
@@ -14,7 +13,6 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
-use crate::rust::drm::ttm;
 use kernel::prelude::*;
 
 #[kunit_tests(rgt_bo_delayed)]
@@ -76,7 +74,7 @@ mod tests {
 
         drop(bo);
         signal_later(pending)?;
-        let new = fixture.bo_in(VRAM, VRAM_PAGES)?;
+        let new = fixture.bo_in_place_of_others(VRAM, VRAM_PAGES)?;
 
         assert!(fence.is_signaled());
         assert!(fixture.holds(&new, 0)?);
@@ -97,15 +95,7 @@ mod tests {
         for fence in pending {
             signal_later(fence)?;
         }
-        // TTM does not find the room of one that is just being destroyed.
-        let all = fixture.bo(VRAM_PAGES)?;
-        match validate(&all, &[VRAM]) {
-            Err(ENOSPC) => {
-                ttm::Device::of(&fixture.drm).flush_deletes();
-                validate(&all, &[VRAM])?;
-            }
-            result => result?,
-        }
+        let all = fixture.bo_in_place_of_others(VRAM, VRAM_PAGES)?;
         drop(all);
         assert!(eventually(|| fixture.fate.gone() == VRAM_PAGES as i32 + 1));
         assert_eq!(fixture.vram.usage(), 0);

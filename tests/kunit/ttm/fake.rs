@@ -408,6 +408,25 @@ impl Fixture {
         Ok(bo)
     }
 
+    /// Makes a buffer object in the room of others that are about to go. TTM does not find that of
+    /// one which is just being destroyed.
+    pub(in crate::tests) fn bo_in_place_of_others(
+        &self,
+        place: Place,
+        pages: usize,
+    ) -> Result<ARef<Bo>> {
+        let bo = self.bo(pages)?;
+
+        match validate(&bo, &[place]) {
+            Err(ENOSPC) => {
+                ttm::Device::of(&self.drm).flush_deletes();
+                validate(&bo, &[place])?;
+            }
+            result => result?,
+        }
+        Ok(bo)
+    }
+
     /// Writes a number to all words of a buffer object in VRAM, or of all VRAM.
     pub(in crate::tests) fn fill(&self, bo: Option<&Bo>, value: u64) -> Result {
         let (first, words) = self.words(bo)?;

@@ -99,7 +99,7 @@ mod tests {
 
         validate(&bo, &[])?;
         signal_later(pending)?;
-        let new = fixture.bo_in(VRAM, VRAM_PAGES)?;
+        let new = fixture.bo_in_place_of_others(VRAM, VRAM_PAGES)?;
         assert!(fence.is_signaled());
         assert!(fixture.holds(&new, 0)?);
         assert_eq!(mem_type(&bo)?, None);
