@@ -87,6 +87,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         submit::PARTNER => submit::take_part(arguments),
         submit::STORMED => submit::weather(arguments),
         dmabuf::GIVER => dmabuf::give(arguments),
+        dmabuf::IMPORTER => dmabuf::import(arguments),
         hunt::RUNNER => hunt::flee(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),
     };

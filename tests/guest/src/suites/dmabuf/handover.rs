@@ -34,7 +34,8 @@ fn kinds() -> impl Iterator<Item = (&'static str, Make)> {
     SHARED.into_iter().chain([("hidden VRAM", HIDDEN)])
 }
 
-fn address(name: &str) -> Result<SocketAddr> {
+/// The socket of a name, which goes with its last user.
+pub(super) fn address(name: &str) -> Result<SocketAddr> {
     Ok(SocketAddr::from_abstract_name(name)?)
 }
 
@@ -67,7 +68,8 @@ fn given(kind: &str) -> Result<UnixStream> {
     Ok(socket)
 }
 
-fn arrives(socket: impl AsFd) -> Outcome {
+/// Waits for something to come out of a socket.
+pub(super) fn arrives(socket: impl AsFd) -> Outcome {
     let mut files = [PollFd::new(&socket, PollFlags::IN)];
     let timeout = Timespec::try_from(PATIENCE)?;
     ensure!(poll(&mut files, Some(&timeout))? == 1, "nothing in time");

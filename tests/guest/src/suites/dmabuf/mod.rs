@@ -8,6 +8,7 @@ mod export;
 mod handover;
 mod identity;
 mod import;
+mod importer;
 mod lifetime;
 mod p2p;
 mod qxl;
@@ -16,6 +17,7 @@ mod three;
 
 pub(super) use bounced::SUITE as BOUNCED;
 pub(super) use handover::{GIVER, give};
+pub(super) use importer::{IMPORTER, import};
 pub(super) use lifetime::TESTS as LIFETIMES;
 pub(super) use p2p::{PEERS, STRANGERS};
 pub(super) use qxl::SUITE as QXL;

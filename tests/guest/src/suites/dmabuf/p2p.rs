@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow, ensure};
 use rgt::{Bo, BoFlags, Device, Placement};
 use rustix::io::Errno;
 
+use super::importer::an_importer_dies_at_each_step;
 use crate::expect::{fails, same};
 use crate::harness::{Outcome, Suite, Test, tests};
 use crate::peer::{DmaBuf, Vgem};
@@ -39,6 +40,7 @@ const COMMON: &[Test] = tests![
     a_mapping_is_renewed_after_a_move,
     they_share_in_a_circle,
     both_are_overcommitted,
+    an_importer_dies_at_each_step,
 ];
 
 /// The GPUs, in the order of their slots.
@@ -50,7 +52,7 @@ pub(super) fn all() -> Result<Vec<Rig>> {
 }
 
 /// The first two GPUs.
-fn both() -> Result<[Rig; 2]> {
+pub(super) fn both() -> Result<[Rig; 2]> {
     let mut rigs = all()?;
     let count = rigs.len();
     rigs.truncate(2);
