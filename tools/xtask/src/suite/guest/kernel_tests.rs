@@ -78,6 +78,11 @@ pub(super) fn command(suite: &str) -> Option<String> {
     known.then(|| format!("{RUNNER} {suite}"))
 }
 
+/// Whether they are chosen, all or one of them.
+pub(super) fn are_chosen(only: Option<&str>) -> bool {
+    only.is_none_or(|only| only.starts_with(NAME) || command(only).is_some())
+}
+
 /// Puts what runs the tests into the folder `bin`, with the programs, which need no C library in
 /// the guest.
 pub(super) fn stage(paths: &Paths, kernel: &Kernel, bin: &Path) -> Result<()> {

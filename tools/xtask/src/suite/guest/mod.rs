@@ -36,12 +36,14 @@ pub(crate) enum Form {
 /// Runs every suite in its guests, or those that `only` names.
 pub(crate) fn run(paths: &Paths, report: &mut Report, only: Option<&str>) -> Result<()> {
     let prepare = |flavour| {
-        Guest::prepare_with(paths, flavour, |kernel, bin| {
-            match only.is_none_or(|only| only.starts_with(kernel_tests::NAME)) {
+        Guest::prepare_with(
+            paths,
+            flavour,
+            |kernel, bin| match kernel_tests::are_chosen(only) {
                 true => kernel_tests::stage(paths, kernel, bin),
                 false => Ok(()),
-            }
-        })
+            },
+        )
     };
     let guest = prepare(Flavour::Debug)?;
     let plan = plan(&list(&guest)?, only)?;

@@ -108,6 +108,20 @@ fn the_kernels_own_tests_run_on_the_plain_kernel_too_when_named() {
 }
 
 #[test]
+fn the_kernels_own_tests_are_there_wherever_they_are_chosen() {
+    for only in [
+        kernel_tests::NAME,
+        "kernel-tests/kunit-dma-buf",
+        "selftest-heaps",
+    ] {
+        assert!(kernel_tests::are_chosen(Some(only)), "{only}");
+        assert!(plan(&listed(), Some(only)).is_ok(), "{only}");
+    }
+    assert!(kernel_tests::are_chosen(None));
+    assert!(!kernel_tests::are_chosen(Some("gem")));
+}
+
+#[test]
 fn what_is_not_there_is_an_error() {
     let error = plan(&listed(), Some("nothing")).unwrap_err().to_string();
     assert!(error.contains("there is no suite nothing"), "{error}");
