@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, WaitOptions, waitpid};
 
 /// First argument of a run of this program that is a helper.
 pub(crate) const HELPER: &str = "--helper";
@@ -34,16 +35,12 @@ pub(crate) fn in_child(work: impl FnOnce() -> u8) -> Result<End> {
             unsafe { libc::_exit(status.into()) }
         }
         pid => {
-            let mut status = 0;
-            // SAFETY: `status` lives through the call, and the child is ours to wait for.
-            if unsafe { libc::waitpid(pid, &mut status, 0) } != pid {
-                return Err(io::Error::last_os_error()).context("waitpid");
-            }
-            let status = ExitStatus::from_raw(status);
-            match (status.code(), status.signal()) {
+            let waited = waitpid(Pid::from_raw(pid), WaitOptions::empty()).context("waitpid")?;
+            let (_, status) = waited.context("the child has not ended")?;
+            match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => Ok(End::Exit(code)),
                 (_, Some(signal)) => Ok(End::Signal(signal)),
-                _ => bail!("the child neither exited nor was killed: {status}"),
+                _ => bail!("the child neither exited nor was killed: {status:?}"),
             }
         }
     }
