@@ -3,17 +3,16 @@
 //! BOs given to other processes, whose givers die.
 
 use std::os::fd::AsFd;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
+use std::thread;
 use std::time::Duration;
-use std::{process, thread};
 
 use anyhow::{Context, Result, bail, ensure};
 use rgt::{Bo, Device, RegionKind};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::meeting;
 use crate::expect::{each, same};
-use crate::harness::{Helper, Outcome, Test, Used, tests};
+use crate::harness::{Outcome, Test, Used, tests};
 use crate::peer::{Cpu, DmaBuf, receive_fd, send_fd};
 use crate::rig::{HIDDEN, MIB, Make, PATIENCE, Rig, SHARED};
 
@@ -34,11 +33,6 @@ fn kinds() -> impl Iterator<Item = (&'static str, Make)> {
     SHARED.into_iter().chain([("hidden VRAM", HIDDEN)])
 }
 
-/// The socket of a name, which goes with its last user.
-pub(super) fn address(name: &str) -> Result<SocketAddr> {
-    Ok(SocketAddr::from_abstract_name(name)?)
-}
-
 /// Makes a BO of a kind, sends it to the socket of a name, and waits to be killed.
 pub(crate) fn give(arguments: &[&str]) -> Outcome {
     let [name, kind] = arguments else {
@@ -50,7 +44,7 @@ pub(crate) fn give(arguments: &[&str]) -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.bo(SIZE, make)?;
     rig.fill(&bo, PATTERN)?;
-    let socket = UnixStream::connect_addr(&address(name)?)?;
+    let socket = meeting::connect(name)?;
     send_fd(&socket, bo.export()?.as_fd())?;
     thread::sleep(2 * PATIENCE);
     bail!("nobody killed it");
@@ -58,22 +52,10 @@ pub(crate) fn give(arguments: &[&str]) -> Outcome {
 
 /// The socket with a BO of a kind in it, whose giver is dead.
 fn given(kind: &str) -> Result<UnixStream> {
-    let name = format!("guest-tests-{}-{kind}", process::id());
-    let listener = UnixListener::bind_addr(&address(&name)?)?;
-    let giver = Helper::start(GIVER, &[name, kind.to_owned()])?;
-    arrives(&listener).context("it does not connect")?;
-    let (socket, _) = listener.accept()?;
-    arrives(&socket).context("it does not send")?;
+    let (giver, socket) = meeting::start(GIVER, kind)?;
+    meeting::arrives(&socket).context("it does not send")?;
     giver.kill()?;
     Ok(socket)
-}
-
-/// Waits for something to come out of a socket.
-pub(super) fn arrives(socket: impl AsFd) -> Outcome {
-    let mut files = [PollFd::new(&socket, PollFlags::IN)];
-    let timeout = Timespec::try_from(PATIENCE)?;
-    ensure!(poll(&mut files, Some(&timeout))? == 1, "nothing in time");
-    Ok(())
 }
 
 fn receive(socket: UnixStream) -> Result<DmaBuf> {

@@ -4,17 +4,16 @@
 
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
 use std::time::Duration;
-use std::{process, thread};
 
 use anyhow::{Context, bail};
 use rgt::Bo;
 
-use super::handover::{address, arrives};
-use super::p2p::both;
+use super::meeting;
+use super::p2p::{both, sum_of};
 use crate::expect::{each, same};
-use crate::harness::{Helper, Outcome, Used};
+use crate::harness::{Outcome, Used};
 use crate::peer::{receive_fd, send_fd};
 use crate::rig::{MIB, PATIENCE, Pressure};
 
@@ -28,16 +27,12 @@ const STEPS: [&str; 7] = [
 
 const PATTERN: u32 = 0x1a9_0123;
 
-fn sum_of(pattern: u32) -> u64 {
-    rgt::checksum::of_fill(pattern, MIB / 4)
-}
-
 /// The helper: its arguments are the name of a socket and where to stop.
 pub(crate) fn import(arguments: &[&str]) -> Outcome {
     let [name, last] = arguments else {
         bail!("expected a socket and a step, got {arguments:?}");
     };
-    let mut socket = UnixStream::connect_addr(&address(name)?)?;
+    let mut socket = meeting::connect(name)?;
     let fd = receive_fd(&socket)?;
     let mut reached = |step: &str| -> Outcome {
         if step == *last {
@@ -72,13 +67,9 @@ pub(crate) fn import(arguments: &[&str]) -> Outcome {
 
 /// Has an importer of a BO come to a step, and die there.
 fn die(bo: &Bo, step: &str) -> Outcome {
-    let name = format!("guest-tests-{}-{step}", process::id());
-    let listener = UnixListener::bind_addr(&address(&name)?)?;
-    let importer = Helper::start(IMPORTER, &[name, step.to_owned()])?;
-    arrives(&listener).context("it does not connect")?;
-    let (socket, _) = listener.accept()?;
+    let (importer, socket) = meeting::start(IMPORTER, step)?;
     send_fd(&socket, bo.export()?.as_fd())?;
-    arrives(&socket).context("it does not come so far")?;
+    meeting::arrives(&socket).context("it does not come so far")?;
     importer.kill()
 }
 

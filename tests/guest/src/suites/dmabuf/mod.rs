@@ -10,6 +10,7 @@ mod identity;
 mod import;
 mod importer;
 mod lifetime;
+mod meeting;
 mod p2p;
 mod qxl;
 mod sync;

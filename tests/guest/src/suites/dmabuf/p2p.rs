@@ -65,6 +65,11 @@ pub(super) fn share(bo: &Bo, other: &Rig) -> Result<Bo> {
     Ok(Bo::import(&other.device, bo.export()?)?)
 }
 
+/// The checksum of a BO of 1 MiB that is filled with a pattern.
+pub(super) fn sum_of(pattern: u32) -> u64 {
+    rgt::checksum::of_fill(pattern, MIB / 4)
+}
+
 fn one_reads_what_the_other_wrote() -> Outcome {
     let [one, other] = both()?;
     for (from, to) in [(&one, &other), (&other, &one)] {
@@ -108,7 +113,7 @@ fn a_job_waits_for_the_other_gpu() -> Outcome {
     })?;
     let sum = other.checksum(&theirs)?;
     ensure!(!busy.runs()?, "it did not wait");
-    same("sum", sum, rgt::checksum::of_fill(0x66, MIB / 4))
+    same("sum", sum, sum_of(0x66))
 }
 
 fn a_mapping_is_renewed_after_a_move() -> Outcome {
@@ -117,13 +122,13 @@ fn a_mapping_is_renewed_after_a_move() -> Outcome {
     let theirs = share(&bo, &other)?;
     for round in 1..4 {
         one.fill(&bo, round)?;
-        let sum = rgt::checksum::of_fill(round, MIB / 4);
+        let sum = sum_of(round);
         same("sum", other.checksum(&theirs)?, sum)?;
         let pressure = Pressure::on(&one.device)?;
         pressure.round()?;
         same("sum after an eviction", other.checksum(&theirs)?, sum)?;
         other.fill(&theirs, !round)?;
-        let sum = rgt::checksum::of_fill(!round, MIB / 4);
+        let sum = sum_of(!round);
         same("sum of the way back", one.checksum(&bo)?, sum)?;
     }
     Ok(())
@@ -137,7 +142,7 @@ fn they_share_in_a_circle() -> Outcome {
     for _ in 0..8 {
         one.copy(&mine, &borrowed)?;
         other.copy(&yours, &lent)?;
-        let sum = rgt::checksum::of_fill(1, MIB / 4);
+        let sum = sum_of(1);
         same("sum", one.checksum(&mine)?, sum)?;
     }
     // What was lent is at home again as the BO that it was.
@@ -184,7 +189,7 @@ fn vram_stays_where_it_is() -> Outcome {
     let bo = one.bo(MIB, |bo| bo.flags(BoFlags::CPU_ACCESS))?;
     one.fill(&bo, 1)?;
     let theirs = share(&bo, &other)?;
-    let sum = rgt::checksum::of_fill(1, MIB / 4);
+    let sum = sum_of(1);
     same("sum", other.checksum(&theirs)?, sum)?;
     same("place", bo.info()?.current_placement, Placement::VRAM)?;
     one.fill(&bo, 2)?;
@@ -196,7 +201,7 @@ fn hidden_vram_is_shown() -> Outcome {
     let bo = one.bo(MIB, HIDDEN)?;
     one.fill(&bo, 3)?;
     let theirs = share(&bo, &other)?;
-    let sum = rgt::checksum::of_fill(3, MIB / 4);
+    let sum = sum_of(3);
     same("sum", other.checksum(&theirs)?, sum)
 }
 
@@ -212,7 +217,7 @@ fn what_has_moved_is_out_of_the_page_tables() -> Outcome {
     work.commands.checksum(from, MIB, to)?;
     work.submit()?;
     work.wait()?;
-    let sum = rgt::checksum::of_fill(4, MIB / 4);
+    let sum = sum_of(4);
     same("sum", result.map()?.read_u64(0), sum)?;
 
     // For one who does not reach VRAM, the next job takes it from there.
@@ -251,7 +256,7 @@ fn a_move_waits_for_the_other_gpus_job() -> Outcome {
         mover.join().map_err(|_| anyhow!("a thread panicked"))?
     })?;
     same("place", bo.info()?.current_placement, Placement::GTT)?;
-    let sum = rgt::checksum::of_fill(5, MIB / 4);
+    let sum = sum_of(5);
     same("sum", result.map()?.read_u64(0), sum)
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use rgt::{Bo, Placement};
 use rustix::io::Errno;
 
-use super::p2p::{all, share};
+use super::p2p::{all, share, sum_of};
 use crate::expect::{fails, same};
 use crate::harness::{Outcome, Suite, tests};
 use crate::peer::{Cpu, DmaBuf};
@@ -58,10 +58,6 @@ fn root_port(rig: &Rig) -> Result<PathBuf> {
 
 fn are_peers(one: usize, other: usize) -> bool {
     one + other == 1
-}
-
-fn sum_of(pattern: u32) -> u64 {
-    rgt::checksum::of_fill(pattern, MIB / 4)
 }
 
 fn each_pair_is_decided_by_itself() -> Outcome {
