@@ -103,13 +103,18 @@ impl Drop for MockJob {
     }
 }
 
+/// The jobs that the hardware knows.
+struct Jobs {
+    /// In the order in which they were started.
+    started: KVec<u32>,
+    running: KVec<(u32, PendingFence)>,
+}
+
 /// The hardware.
 #[pin_data]
 pub(super) struct Hw {
     #[pin]
-    started: Mutex<KVec<u32>>,
-    #[pin]
-    running: Mutex<KVec<(u32, PendingFence)>>,
+    jobs: Mutex<Jobs>,
     looks: Atomic<u32>,
     resets: Atomic<u32>,
 }
@@ -117,7 +122,9 @@ pub(super) struct Hw {
 impl Hw {
     /// Returns the jobs in the order in which they were started, as the digits of a number.
     pub(super) fn started(&self) -> u32 {
-        self.started.lock().iter().fold(0, |all, id| all * 10 + id)
+        let jobs = self.jobs.lock();
+
+        jobs.started.iter().fold(0, |all, id| all * 10 + id)
     }
 
     /// Returns how often it was asked whether it hangs.
@@ -131,10 +138,13 @@ impl Hw {
     }
 
     fn take(&self, id: u32) -> Option<PendingFence> {
-        let mut running = self.running.lock();
-        let index = running.iter().position(|(running, _)| *running == id)?;
+        let mut jobs = self.jobs.lock();
+        let index = jobs
+            .running
+            .iter()
+            .position(|(running, _)| *running == id)?;
 
-        running.remove(index).ok().map(|(_, pending)| pending)
+        jobs.running.remove(index).ok().map(|(_, pending)| pending)
     }
 
     /// Is done with a job.
@@ -153,13 +163,15 @@ impl Job for MockJob {
     type Data = Arc<Hw>;
 
     fn run(&self, hw: &Arc<Hw>, work: Work) -> Result<Option<ARef<Fence>>> {
-        hw.started.lock().push(self.id, GFP_NOWAIT)?;
+        // Whoever sees that a job was started may finish it: both happens in one step.
+        let mut jobs = hw.jobs.lock();
 
+        jobs.started.push(self.id, GFP_NOWAIT)?;
         match work {
             Work::Long(fence) => {
                 let (fence, pending) = fence.publish(1);
 
-                hw.running.lock().push((self.id, pending), GFP_NOWAIT)?;
+                jobs.running.push((self.id, pending), GFP_NOWAIT)?;
                 Ok(Some(fence))
             }
             Work::Nothing => Ok(None),
@@ -206,8 +218,7 @@ impl Fixture {
         let running = KVec::with_capacity(JOBS, GFP_KERNEL)?;
         let hw = Arc::pin_init(
             pin_init!(Hw {
-                started <- new_mutex!(started),
-                running <- new_mutex!(running),
+                jobs <- new_mutex!(Jobs { started, running }),
                 looks: Atomic::new(0),
                 resets: Atomic::new(0),
             }),
