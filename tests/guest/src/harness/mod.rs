@@ -5,6 +5,7 @@
 mod child;
 mod control;
 mod length;
+pub(crate) mod meeting;
 mod used;
 mod watchdog;
 

@@ -10,9 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use rgt::{Bo, Device, RegionKind};
 
-use super::meeting;
 use crate::expect::{each, same};
-use crate::harness::{Outcome, Test, Used, tests};
+use crate::harness::{Outcome, Test, Used, meeting, tests};
 use crate::peer::{Cpu, DmaBuf, receive_fd, send_fd};
 use crate::rig::{HIDDEN, MIB, Make, PATIENCE, Rig, SHARED};
 

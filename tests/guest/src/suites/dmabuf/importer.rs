@@ -10,10 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rgt::Bo;
 
-use super::meeting;
 use super::p2p::{both, sum_of};
 use crate::expect::{each, same};
-use crate::harness::{Outcome, Used};
+use crate::harness::{Outcome, Used, meeting};
 use crate::peer::{receive_fd, send_fd};
 use crate::rig::{MIB, PATIENCE, Pressure};
 

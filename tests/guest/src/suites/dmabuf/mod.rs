@@ -10,7 +10,6 @@ mod identity;
 mod import;
 mod importer;
 mod lifetime;
-mod meeting;
 mod p2p;
 mod qxl;
 mod sync;

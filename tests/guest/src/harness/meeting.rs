@@ -10,7 +10,7 @@ use std::process;
 use anyhow::{Context, Result, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::harness::{Helper, Outcome};
+use super::{Helper, Outcome};
 use crate::rig::PATIENCE;
 
 fn address(name: &str) -> Result<SocketAddr> {
@@ -19,7 +19,7 @@ fn address(name: &str) -> Result<SocketAddr> {
 
 /// Starts a helper, which gets the name of a socket and another argument, and waits for it to
 /// connect.
-pub(super) fn start(helper: &str, argument: &str) -> Result<(Helper, UnixStream)> {
+pub(crate) fn start(helper: &str, argument: &str) -> Result<(Helper, UnixStream)> {
     let name = format!("guest-tests-{}-{argument}", process::id());
     let listener = UnixListener::bind_addr(&address(&name)?)?;
     let helper = Helper::start(helper, &[name, argument.to_owned()])?;
@@ -29,12 +29,12 @@ pub(super) fn start(helper: &str, argument: &str) -> Result<(Helper, UnixStream)
 }
 
 /// The helper's end of the socket of a name.
-pub(super) fn connect(name: &str) -> Result<UnixStream> {
+pub(crate) fn connect(name: &str) -> Result<UnixStream> {
     Ok(UnixStream::connect_addr(&address(name)?)?)
 }
 
 /// Waits for something to come out of a socket.
-pub(super) fn arrives(socket: impl AsFd) -> Outcome {
+pub(crate) fn arrives(socket: impl AsFd) -> Outcome {
     let mut files = [PollFd::new(&socket, PollFlags::IN)];
     let timeout = Timespec::try_from(PATIENCE)?;
     ensure!(poll(&mut files, Some(&timeout))? == 1, "nothing in time");
