@@ -104,7 +104,11 @@ use crate::{
         shrinker, //
     },
     sched::Queues,
-    vm, //
+    vm::{
+        self,
+        Closing,
+        ClosingGuard, //
+    }, //
 };
 use kernel::{
     device::{
@@ -157,6 +161,8 @@ pub(crate) struct RgtData {
     pub(crate) windows: Windows,
     /// What moved.
     pub(crate) moves: MoveStats,
+    /// VMs that clients have given up while there were jobs in them.
+    pub(crate) closing: Closing,
     /// What goes to the engines goes through them; last, as everything else may have jobs.
     pub(crate) queues: Queues,
 }
@@ -187,6 +193,7 @@ impl RgtData {
             scratchpad,
             validation <- new_mutex!((), "RgtData::validation"),
             moves: MoveStats::new(),
+            closing: Closing::new()?,
             windows <- Windows::new(),
             queues,
         })
@@ -308,10 +315,11 @@ pub(crate) struct RgtPciDriver;
 /// What lives as long as the PCI device is bound.
 ///
 /// The fields are dropped in this order: first no client gets in any more and the hardware stops,
-/// then the shrinker, then system pages are unmapped from the device, then its interrupts and its
-/// memory are freed.
+/// then VMs that were given up are waited for, then the shrinker goes, then system pages are unmapped
+/// from the device, then its interrupts and its memory are freed.
 pub(crate) struct RgtPciData<'bound> {
     _registration: drm::Registration<'bound, RgtDriver>,
+    _closing: ClosingGuard,
     _shrinker: shrinker::Registration<Shrinker>,
     _mappings: DmaMappings<RgtDriver>,
     _interrupts: Interrupts<'bound>,
@@ -364,6 +372,7 @@ impl pci::Driver for RgtPciDriver {
         debugfs::add_files(&drm);
         ttm::Device::init(&drm, alloc_flags, managers.attach())?;
         let mappings = DmaMappings::new(&drm);
+        let closing = Closing::guard(&drm);
         bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
         let shrinker = Shrinker::register(&drm)?;
 
@@ -372,6 +381,7 @@ impl pci::Driver for RgtPciDriver {
             unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(gpu), 0)? };
         Ok(RgtPciData {
             _registration: registration,
+            _closing: closing,
             _shrinker: shrinker,
             _mappings: mappings,
             _interrupts: interrupts,

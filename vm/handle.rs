@@ -3,6 +3,10 @@
 //! A client's hold on a VM.
 
 use super::{
+    closing::{
+        ClosedVm,
+        Closing, //
+    },
     Vm,
     VmData,
     VA_RANGE, //
@@ -10,22 +14,15 @@ use super::{
 use crate::{
     driver::RgtDevice,
     hw::Gpu,
-    rust::{
-        dma_resv::Usage,
-        drm::{
-            device,
-            gpuvm::UnmapAlloc, //
-        }, //
-    },
+    rust::drm::gpuvm::UnmapAlloc,
     sched::BindQueue, //
 };
 use kernel::{
     prelude::*,
-    sync::aref::ARef,
-    time::Jiffies, //
+    sync::aref::ARef, //
 };
 
-/// A VM that a client has. Dropping it waits for the VM's jobs and gives up its address space.
+/// A VM that a client has. Dropping it gives up its address space when the VM's jobs have ended.
 pub(crate) struct VmHandle {
     vm: ARef<Vm>,
     dev: ARef<RgtDevice>,
@@ -62,17 +59,12 @@ impl Drop for VmHandle {
         let space = self.vm.close();
         // One that was being submitted has its fence on the reservation when that is free again.
         drop(self.vm.resv().lock());
-        // All fences signal: the schedulers see to that. An error would be one of the arguments.
-        let _ = self.vm.resv().wait(Usage::Bookkeep, false, Jiffies::MAX);
 
-        if let Some(alloc) = self.unmap_alloc.take() {
-            // The range is valid, and without an end in the middle of a mapping nothing is cut.
-            let _ = self.vm.lock().unmap(alloc, VA_RANGE, &mut |_| {});
-        }
-        self.vm.cleanup();
-
-        if let (Some(space), Some(device)) = (space, device::enter(&*self.dev)) {
-            device.registration_data_with(|gpu| gpu.free_space(space));
-        }
+        Closing::close(ClosedVm {
+            vm: self.vm.clone(),
+            dev: self.dev.clone(),
+            space,
+            unmap_alloc: self.unmap_alloc.take(),
+        });
     }
 }

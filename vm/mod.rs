@@ -11,6 +11,7 @@
 //! own lock is inside of all these, as a move that ends takes it.
 
 mod bind;
+mod closing;
 mod handle;
 mod pieces;
 mod rebind;
@@ -21,6 +22,10 @@ pub(crate) use self::{
     bind::{
         map,
         unmap, //
+    },
+    closing::{
+        Closing,
+        ClosingGuard, //
     },
     handle::VmHandle,
     rebind::{

@@ -411,6 +411,9 @@ impl<D: DriverGpuVm> Mapping<D> {
 /// Memory for one mapping.
 struct MappingAlloc<D: DriverGpuVm>(KBox<MaybeUninit<Mapping<D>>>);
 
+// SAFETY: It is memory in which nothing is yet.
+unsafe impl<D: DriverGpuVm> Send for MappingAlloc<D> {}
+
 impl<D: DriverGpuVm> MappingAlloc<D> {
     fn new() -> Result<Self> {
         Ok(Self(KBox::new_uninit(GFP_KERNEL_ACCOUNT)?))

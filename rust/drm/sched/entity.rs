@@ -56,8 +56,8 @@ impl Priority {
 /// A queue of jobs that are run in order.
 ///
 /// Dropping it waits until all jobs in it have been given to the hardware, however long what they
-/// depend on takes; if the task is killed, they end with [`ESRCH`] instead, as they do at once with
-/// [`Entity::kill()`]. What the hardware already has goes on in both cases. Like the scheduler, it
+/// depend on takes; if the task is killed, or takes longer than a second while it exits, they end
+/// with [`ESRCH`] instead, as they do at once with [`Entity::kill()`]. What the hardware already has goes on in both cases. Like the scheduler, it
 /// must be dropped in process context and not in a call by the scheduler itself.
 ///
 /// # Invariants

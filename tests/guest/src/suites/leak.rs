@@ -2,16 +2,20 @@
 
 //! What clients leave behind: nothing, however they go.
 
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use rgt::uapi::*;
-use rgt::{BindOp, Bo, BoCache, Device, Mapping, Placement, Vm};
+use rgt::{BindOp, Bo, BoCache, Device, Mapping, Placement, SyncFile, Syncobj, Vm};
+use rustix::process::{Signal, getpid, kill_process};
 
 use crate::expect::{raw, same};
-use crate::harness::{Helper, Outcome, Suite, Used, tests};
-use crate::rig::{HIDDEN, MIB, PAGE, Rig, SHARED, SYSTEM};
+use crate::harness::{Outcome, Suite, Used, meeting, tests};
+use crate::peer::{SwFence, receive_fd, send_fd};
+use crate::rig::{HIDDEN, MIB, PAGE, PATIENCE, Rig, SHARED, SYSTEM};
 
 pub(super) const SUITE: Suite = Suite {
     name: "leak",
@@ -21,6 +25,8 @@ pub(super) const SUITE: Suite = Suite {
         refused_calls,
         file_closed_with_everything,
         file_closed_while_a_job_runs,
+        file_closed_while_a_job_waits,
+        vm_destroyed_while_a_job_waits,
         mapping_outlives_the_file,
         cache_of_the_winsys,
     ]],
@@ -28,6 +34,11 @@ pub(super) const SUITE: Suite = Suite {
 
 /// The helper that ends in the middle of its work.
 pub(super) const QUITTER: &str = "quit";
+
+/// Its ends: it leaves while its job runs, or while that waits, or it is killed then.
+const RUNS: &str = "runs";
+const LEAVES: &str = "leaves";
+const DIES: &str = "dies";
 
 /// Runs a test several times and sees that it leaves nothing in use.
 fn leaves_nothing(times: u32, test: impl Fn() -> Outcome) -> Outcome {
@@ -147,20 +158,92 @@ fn file_closed_with_everything() -> Outcome {
     leaves_nothing(10, || litter(&Device::open()?).map(drop))
 }
 
-/// The helper that ends while its job runs, without closing anything.
-pub(super) fn quit() -> Outcome {
+/// The helper that ends without closing anything, while its job runs or waits for a fence that it
+/// is given. Its arguments are the name of a socket and how it ends.
+pub(super) fn quit(arguments: &[&str]) -> Outcome {
+    let [name, end] = arguments else {
+        bail!("expected a socket and an end, got {arguments:?}")
+    };
+    let socket = meeting::connect(name)?;
     let rig = Rig::new()?;
-    let _busy = rig.busy(rig.copy, Duration::from_millis(500), |_| Ok(()))?;
+    if *end == RUNS {
+        let _busy = rig.busy(rig.copy, Duration::from_millis(500), |_| Ok(()))?;
+        std::process::exit(0);
+    }
+
+    let begin = SyncFile::from(receive_fd(&socket)?);
+    let begin = Syncobj::of_sync_file(&rig.device, &begin)?;
+    let bo = rig.vram(MIB)?;
+    let mut work = rig.work(rig.copy)?;
+    let to = work.writes(&bo)?;
+    work.commands.fill(to, bo.size(), 1)?;
+    work.wait_for(begin.sync());
+    work.submit()?;
+    if *end == DIES {
+        kill_process(getpid(), Signal::KILL)?;
+    }
     std::process::exit(0)
+}
+
+/// Waits until there are as many address spaces as there were.
+fn all_address_spaces_are_back() -> Outcome {
+    let device = Device::open()?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let vms = (0..device.info().max_vms).map(|_| Vm::create(&device));
+        match vms.collect::<rgt::Result<Vec<_>>>() {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error.into()),
+            Err(_) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
 }
 
 fn file_closed_while_a_job_runs() -> Outcome {
     leaves_nothing(3, || {
-        Helper::start(QUITTER, &[])?.finish(Duration::from_secs(20))?;
+        let (helper, _socket) = meeting::start(QUITTER, RUNS)?;
+        helper.finish(PATIENCE)?;
         let rig = Rig::new()?;
         let bo = rig.gtt(PAGE)?;
         rig.fill(&bo, 8)?;
         same("what the next client's job wrote", bo.map()?.read(0), 8)
+    })
+}
+
+/// The fence is another process's, which may take its time with it.
+fn file_closed_while_a_job_waits() -> Outcome {
+    for end in [LEAVES, DIES] {
+        leaves_nothing(1, || {
+            let begin = SwFence::new()?;
+            let (helper, socket) = meeting::start(QUITTER, end)?;
+            send_fd(&socket, begin.file().as_fd())?;
+            let status = helper.end(PATIENCE)?;
+            let signal = (end == DIES).then_some(Signal::KILL.as_raw());
+            same("signal that ended it", status.signal(), signal)?;
+            ensure!(signal.is_some() || status.success(), "it failed: {status}");
+            begin.signal()?;
+            all_address_spaces_are_back()
+        })?;
+    }
+    Ok(())
+}
+
+/// The job goes on when it may, and still has what it needs.
+fn vm_destroyed_while_a_job_waits() -> Outcome {
+    leaves_nothing(1, || {
+        let rig = Rig::new()?;
+        let bo = rig.vram(MIB)?;
+        let held = rig.held(rig.copy, |work| {
+            let to = work.writes(&bo)?;
+            work.commands.fill(to, MIB, 0x1a7e)?;
+            Ok(())
+        })?;
+        let vm_id = rig.vm.id();
+        raw(&rig.device, drm_rgt_vm_destroy { vm_id, pad: 0 })?;
+        ensure!(held.is_pending()?, "the job did not wait");
+        held.finish()?;
+        same("what the job wrote", bo.map()?.read(0), 0x1a7e)?;
+        all_address_spaces_are_back()
     })
 }
 
@@ -194,7 +277,7 @@ fn cache_of_the_winsys() -> Outcome {
         same("handle of the BO that came back", again.handle(), handle)?;
         same("what its last user left", again.map()?.read(0), 0x01d)?;
         let other = cache.get(builder().private(&Vm::create(&device)?))?;
-        anyhow::ensure!(
+        ensure!(
             other.handle() != handle,
             "a private BO came from the shared ones"
         );
@@ -204,7 +287,7 @@ fn cache_of_the_winsys() -> Outcome {
                 .map(|_| cache.get(builder()))
                 .collect::<rgt::Result<Vec<_>>>()?;
             drop(many);
-            anyhow::ensure!(
+            ensure!(
                 cache.bytes() <= 4 * MIB,
                 "the cache holds {}",
                 cache.bytes()

@@ -77,7 +77,7 @@ pub(crate) const ALL: &[Suite] = &[
 /// Runs a helper: what a test starts as another process.
 pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
     let outcome: Outcome = match name {
-        leak::QUITTER => leak::quit(),
+        leak::QUITTER => leak::quit(arguments),
         clients::WORKER => clients::work(arguments),
         observe::HOLDER => observe::hold(),
         zero::SOILER => zero::soil(),
