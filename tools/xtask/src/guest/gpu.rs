@@ -16,7 +16,7 @@ use crate::paths::tail;
 /// The socket for commands to the device process, next to those of the GPUs.
 pub(super) const CONTROL: &str = "control.sock";
 const LOG: &str = "softgpu.log";
-const START: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(60);
 const FINISH: Duration = Duration::from_secs(5);
 const SHOWN: usize = 20;
 

@@ -75,7 +75,7 @@ impl Machine {
         swap: None,
         devices: &[],
         clock: Clock::Time,
-        limit: Duration::from_secs(1200),
+        limit: Duration::from_secs(3600),
     };
 
     /// Whether it is [`DEFAULT`](Self::DEFAULT).

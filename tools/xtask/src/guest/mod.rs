@@ -32,9 +32,9 @@ use crate::progress::{self, Progress};
 use crate::{crates, module};
 
 /// How long a boot may take.
-const BOOT: Duration = Duration::from_secs(300);
+const BOOT: Duration = Duration::from_secs(1200);
 /// How long a guest may take to power off.
-const POWER_OFF: Duration = Duration::from_secs(30);
+const POWER_OFF: Duration = Duration::from_secs(120);
 /// How much of a console is shown when a guest fails.
 const SHOWN: usize = 25;
 

@@ -127,7 +127,6 @@ const GUESTS: &[(Machine, &[&str])] = &[
             name: "lowmem",
             memory: 384,
             swap: Some(1024),
-            limit: Duration::from_secs(1800),
             ..Machine::DEFAULT
         },
         &["gem", "madvise", "pressure", "inject-backup"],
