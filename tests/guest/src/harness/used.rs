@@ -10,26 +10,39 @@ use rgt::{Device, RegionKind};
 
 /// The kernel gives memory back behind the scenes when jobs still used it, so what is in use may
 /// take a moment to go down.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Bytes in use of each region.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Used(Vec<(RegionKind, u64, u64)>);
+#[derive(Debug)]
+pub(crate) struct Used(Vec<InUse>);
+
+/// Bytes in use of a region.
+#[derive(Debug)]
+struct InUse {
+    kind: RegionKind,
+    all: u64,
+    visible: u64,
+}
 
 impl Used {
     /// What is in use now.
     pub(crate) fn now() -> Result<Self> {
         let regions = Device::open()?.regions()?;
-        let used = |region: rgt::Region| (region.kind, region.used, region.visible_used);
+        let used = |region: rgt::Region| InUse {
+            kind: region.kind,
+            all: region.used,
+            visible: region.visible_used,
+        };
         Ok(Self(regions.into_iter().map(used).collect()))
     }
 
-    /// Waits until exactly this much is in use again.
+    /// Waits until no more than this is in use again. It may be less: what was given up before this
+    /// was made may have gone after it.
     pub(crate) fn wait_until_back(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let now = Self::now()?;
-            if now == *self {
+            if now.0.iter().zip(&self.0).all(within) {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -38,4 +51,8 @@ impl Used {
             thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+fn within((now, before): (&InUse, &InUse)) -> bool {
+    now.kind == before.kind && now.all <= before.all && now.visible <= before.visible
 }
