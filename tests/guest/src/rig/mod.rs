@@ -21,7 +21,7 @@ pub(crate) use pressure::Pressure;
 pub(crate) use work::{Busy, Held, Work};
 
 /// How long any job may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// A page.
 pub(crate) const PAGE: u64 = 4096;
 /// 1 MiB.
@@ -166,6 +166,31 @@ impl Rig {
         Ok(Busy::new(work, [scratch, result]))
     }
 
+    /// Submits a job that takes longer than the driver lets any job take, on any machine.
+    pub(crate) fn endless(
+        &self,
+        engine: Engine,
+        uses: impl FnOnce(&mut Work) -> Result<()>,
+    ) -> Result<Busy> {
+        const STEPS: usize = 4096;
+        const TIMES: usize = 60;
+        let scratch = self.vram(STEP_SIZE)?;
+        let result = self.gtt(8)?;
+        self.fill(&scratch, 1)?;
+        self.fill(&result, 1)?;
+
+        let mut work = self.work_of(engine, STEPS * 7 + 256)?;
+        let (from, to) = (work.reads(&scratch)?, work.writes(&result)?);
+        for _ in 0..STEPS {
+            work.commands.checksum(from, STEP_SIZE, to)?;
+        }
+        work.cut_times(TIMES);
+        work.commands.nop()?;
+        uses(&mut work)?;
+        work.submit()?;
+        Ok(Busy::new(work, [scratch, result]))
+    }
+
     /// Submits a job that does what `uses` adds once the test lets it: something to wait for that
     /// does not end too early.
     pub(crate) fn held(
@@ -179,22 +204,27 @@ impl Rig {
         Held::new(work, &self.device)
     }
 
-    /// How long the GPU takes for one step of a long job. Measured once, over so many steps that
-    /// the time of the submission and of the wait does not count.
+    /// How long the GPU takes for one step of a long job, measured over so many steps that the time
+    /// of the submission and of the wait does not count. The least of a few counts: when something
+    /// holds the GPU or the program up, later jobs would be too short.
     fn step_time(&self, scratch: &Bo, result: &Bo) -> Result<Duration> {
-        const STEPS: u32 = 256;
+        const STEPS: u32 = 64;
+        const TIMES: usize = 4;
         static TIME: OnceLock<Duration> = OnceLock::new();
         if let Some(time) = TIME.get() {
             return Ok(*time);
         }
-        let mut probe = self.work_of(self.copy, STEPS as usize * 7 + 64)?;
-        let (from, to) = (probe.reads(scratch)?, probe.writes(result)?);
-        for _ in 0..STEPS {
-            probe.commands.checksum(from, STEP_SIZE, to)?;
+        let mut time = Duration::MAX;
+        for _ in 0..TIMES {
+            let mut probe = self.work_of(self.copy, STEPS as usize * 7 + 64)?;
+            let (from, to) = (probe.reads(scratch)?, probe.writes(result)?);
+            for _ in 0..STEPS {
+                probe.commands.checksum(from, STEP_SIZE, to)?;
+            }
+            let start = Instant::now();
+            probe.run()?;
+            time = time.min(start.elapsed() / STEPS);
         }
-        let start = Instant::now();
-        probe.run()?;
-        let time = (start.elapsed() / STEPS).max(Duration::from_micros(100));
-        Ok(*TIME.get_or_init(|| time))
+        Ok(*TIME.get_or_init(|| time.max(Duration::from_micros(100))))
     }
 }

@@ -73,8 +73,15 @@ impl Work {
 
     /// Ends an indirect buffer; what follows is in another one.
     pub(crate) fn cut(&mut self) {
+        self.cut_times(1);
+    }
+
+    /// Ends an indirect buffer, and has the job do it so many times.
+    pub(super) fn cut_times(&mut self, times: usize) {
         let ib = self.commands.take();
-        self.job = self.job.clone().ib(ib);
+        for _ in 0..times {
+            self.job = self.job.clone().ib(ib);
+        }
     }
 
     /// Submits the job.
