@@ -58,7 +58,7 @@ pub(super) fn soil() -> Outcome {
 /// Has another process leave its pattern everywhere, and waits until its memory is back.
 fn soil_all() -> Outcome {
     let before = Used::now()?;
-    Helper::start(SOILER, &[])?.finish(Duration::from_secs(45))?;
+    Helper::start(SOILER, &[])?.finish(Duration::from_secs(300))?;
     before.wait_until_back()
 }
 

@@ -18,7 +18,7 @@ const ROOT: &str = "/sys/fs/cgroup";
 const PARENT: &str = "/sys/fs/cgroup/rgt";
 
 /// How long a group that was left may be busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A group with the dmem controller, removed when dropped.
 pub(super) struct Group {

@@ -32,7 +32,7 @@ pub(super) const RUNNER: &str = "flee";
 
 /// What the prey leaves. Its low half differs from word to word.
 const PATTERN: u32 = 0x9a77_0000;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// Whether a word is of the prey.
 fn is_prey(word: u32) -> bool {

@@ -66,6 +66,9 @@ pub(crate) fn settle(arguments: &[&str]) -> Outcome {
     }
 }
 
+/// Longer than it is waited for.
+const OUTLIVES: Duration = Duration::from_secs(1000);
+
 /// Submits jobs that write the pattern again, and sleeps in the middle of them.
 fn stay(rig: &Rig, all: &[Bo]) -> Outcome {
     let mut busy = rig.busy(rig.render, Duration::from_millis(800), |work| {
@@ -76,7 +79,7 @@ fn stay(rig: &Rig, all: &[Bo]) -> Outcome {
         Ok(())
     })?;
     fs::write(SETTLED, "")?;
-    thread::sleep(Duration::from_secs(60));
+    thread::sleep(OUTLIVES);
     busy.settle()
 }
 
