@@ -146,6 +146,13 @@ impl Busy {
         self.work.wait()
     }
 
+    /// Submits it once more.
+    pub(crate) fn again(&mut self) -> Result<()> {
+        self.work.job.submit()?;
+        self.work.pending = true;
+        Ok(())
+    }
+
     /// Does not wait for it when dropped.
     pub(crate) fn forget(&mut self) {
         self.work.pending = false;

@@ -21,7 +21,8 @@ pub(super) const TESTS: &[Test] = tests![
     on_new_memory,
     on_content,
     out_of_hidden_vram,
-    through_gtt_and_back
+    through_gtt_to_pages,
+    through_gtt_from_pages,
 ];
 
 /// Not a power of two, so that it is in several pieces.
@@ -165,36 +166,43 @@ fn out_of_hidden_vram() -> Outcome {
     ))
 }
 
-/// With the window full, a BO leaves VRAM for pages that the GPU does not see, and comes back. TTM
-/// has both stop in GTT.
-fn through_gtt_and_back() -> Outcome {
-    const MAKE: Make = |bo| {
+/// A BO in VRAM that the CPU does not see. With the window full, a fault has it leave for pages that
+/// the GPU does not see.
+fn hidden(rig: &Rig, source: &Source) -> Result<Content> {
+    let content = Content::copied(rig, source, |bo| {
         bo.placement(Placement::VRAM | Placement::SYSTEM)
             .flags(BoFlags::NO_CPU_ACCESS)
-    };
+    })?;
+    same("place before", content.place()?, Placement::VRAM)?;
+    Ok(content)
+}
+
+/// TTM has it stop in GTT.
+fn through_gtt_to_pages() -> Outcome {
     let rig = Rig::new()?;
     let sink = Sink::new(SIZE)?;
     let source = Source::new(&rig)?;
     let _full = fill_window(&rig)?;
-    let hidden = || {
-        let content = Content::copied(&rig, &source, MAKE)?;
-        same("place before", content.place()?, Placement::VRAM)?;
-        Ok(content)
-    };
-
     some_failed(each_allocation_checked(
-        hidden,
+        || hidden(&rig, &source),
         |content| {
             sink.touch(&content.map)?;
             same("place", content.place()?, Placement::SYSTEM)
         },
         |content| content.check(),
-    ))?;
+    ))
+}
+
+/// And on its way back.
+fn through_gtt_from_pages() -> Outcome {
+    let rig = Rig::new()?;
+    let source = Source::new(&rig)?;
+    let _full = fill_window(&rig)?;
     let result = rig.gtt(8)?;
     rig.fill(&result, 0)?;
     some_failed(each_allocation_checked(
         || {
-            let content = hidden()?;
+            let content = hidden(&rig, &source)?;
             content.check()?;
             same("place before", content.place()?, Placement::SYSTEM)?;
             let mut work = rig.work(rig.copy)?;
