@@ -19,12 +19,12 @@ pub(super) const SUITE: Suite = Suite {
 /// Bytes that the CPU can map by one entry above the page tables.
 const BLOCK: usize = 2 << 20;
 
-/// Page faults of this process so far.
+/// Page faults of this thread so far.
 fn faults() -> i64 {
     // SAFETY: All zeros is a valid `rusage`.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: `usage` is there to be written.
-    let result = unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
+    let result = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &mut usage) };
     assert_eq!(result, 0, "getrusage");
     usage.ru_minflt + usage.ru_majflt
 }
