@@ -37,7 +37,7 @@ pub(super) const QUITTER: &str = "quit";
 
 /// Its ends: it leaves while its job runs, or while that waits, or it is killed then.
 const RUNS: &str = "runs";
-const LEAVES: &str = "leaves";
+pub(super) const LEAVES: &str = "leaves";
 const DIES: &str = "dies";
 
 /// Runs a test several times and sees that it leaves nothing in use.
@@ -210,17 +210,23 @@ fn file_closed_while_a_job_runs() -> Outcome {
     })
 }
 
+/// Has a client end whose job waits for a fence.
+pub(super) fn leave_a_job_that_waits(begin: &SwFence, end: &str) -> Outcome {
+    let (helper, socket) = meeting::start(QUITTER, end)?;
+    send_fd(&socket, begin.file().as_fd())?;
+    let status = helper.end(PATIENCE)?;
+    let signal = (end == DIES).then_some(Signal::KILL.as_raw());
+    same("signal that ended it", status.signal(), signal)?;
+    ensure!(signal.is_some() || status.success(), "it failed: {status}");
+    Ok(())
+}
+
 /// The fence is another process's, which may take its time with it.
 fn file_closed_while_a_job_waits() -> Outcome {
     for end in [LEAVES, DIES] {
         leaves_nothing(1, || {
             let begin = SwFence::new()?;
-            let (helper, socket) = meeting::start(QUITTER, end)?;
-            send_fd(&socket, begin.file().as_fd())?;
-            let status = helper.end(PATIENCE)?;
-            let signal = (end == DIES).then_some(Signal::KILL.as_raw());
-            same("signal that ended it", status.signal(), signal)?;
-            ensure!(signal.is_some() || status.success(), "it failed: {status}");
+            leave_a_job_that_waits(&begin, end)?;
             begin.signal()?;
             all_address_spaces_are_back()
         })?;

@@ -6,18 +6,25 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use rustix::io::Errno;
 
-use super::{clients, dmabuf};
+use super::{clients, dmabuf, leak};
 use crate::expect::{fails, same};
 use crate::harness::{Outcome, Suite, tests};
+use crate::peer::SwFence;
 use crate::rig::{MIB, PAGE, Rig, SHARED};
 
 pub(super) const SUITE: Suite = Suite {
     name: "unbind",
     tests: &[
-        tests![idle, while_mapped, while_a_job_runs, under_load],
+        tests![
+            idle,
+            while_mapped,
+            while_a_job_runs,
+            while_a_vm_is_given_up,
+            under_load
+        ],
         dmabuf::LIFETIMES,
     ],
 };
@@ -119,6 +126,19 @@ fn while_a_job_runs() -> Outcome {
     queued.forget();
     drop((busy, queued, rig));
     unbound.bind()?;
+    works()
+}
+
+/// A client has gone, but its job waits for a fence: what it uses is the device's until then.
+fn while_a_vm_is_given_up() -> Outcome {
+    let begin = SwFence::new()?;
+    leak::leave_a_job_that_waits(&begin, leak::LEAVES)?;
+    let unbinding = thread::spawn(Unbound::now);
+    thread::sleep(Duration::from_secs(1));
+    ensure!(!unbinding.is_finished(), "the job still waits");
+    begin.signal()?;
+    let unbound = unbinding.join();
+    unbound.map_err(|_| anyhow!("a thread panicked"))??.bind()?;
     works()
 }
 
