@@ -298,13 +298,8 @@ fn timestamps_fault_as_fences_do() {
     ] {
         let mut gpu = Gpu::new();
         gpu.submit(COPY, &Stream::new().timestamp(address));
-        wait_for("a halt", || gpu.halted(COPY));
-        let mut found = None;
-        wait_for("a fault", || {
-            found = gpu.fault();
-            found.is_some()
-        });
-        let found = found.unwrap();
+        gpu.wait_halted(COPY);
+        let found = gpu.fault().unwrap();
         assert_eq!((found.address, found.reason), (address, reason));
         assert_eq!((found.space, found.access), (0, fault::ACCESS_WRITE));
     }

@@ -214,7 +214,7 @@ fn a_corner_too_far_or_a_surface_too_large() {
         Stream::new().packet(op::TRIANGLE, 0, &[0; 15]),
     ] {
         gpu.submit(RENDER, &stream);
-        wait_for("a halt", || gpu.halted(RENDER));
+        gpu.wait_halted(RENDER);
         assert_eq!(
             gpu.fault().map(|fault| fault.reason),
             Some(fault::BAD_PACKET)
@@ -223,7 +223,7 @@ fn a_corner_too_far_or_a_surface_too_large() {
     }
     // Copy engines do not draw.
     gpu.submit(COPY, &Stream::new().triangle(surface, [1, 1], near, 0));
-    wait_for("a halt", || gpu.halted(COPY));
+    gpu.wait_halted(COPY);
 }
 
 #[test]

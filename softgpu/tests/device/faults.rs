@@ -506,8 +506,7 @@ fn ring_faults_halt_until_reset() {
         ),
     ] {
         gpu.submit(COPY, &stream);
-        wait_for("a halt", || gpu.halted(COPY));
-        gpu.wait_idle(COPY);
+        gpu.wait_halted(COPY);
         let wanted = Fault {
             engine: COPY as u32,
             space: 0,
@@ -538,7 +537,7 @@ fn ring_faults_halt_until_reset() {
 fn a_misaligned_buffer_is_the_rings_fault() {
     let mut gpu = user();
     gpu.submit(COPY, &Stream::new().indirect(SPACE, 1, USER_IB + 2, TAG));
-    wait_for("a halt", || gpu.halted(COPY));
+    gpu.wait_halted(COPY);
     let fault = gpu.fault().unwrap();
     assert_eq!((fault.space, fault.tag), (SPACE, 0));
     assert_eq!(
@@ -555,7 +554,7 @@ fn a_writeback_that_faults_halts() {
     gpu.write_pair(writeback, PAGE);
     gpu.write_engine(COPY, regs::ENGINE_CONTROL, regs::CONTROL_ENABLE);
     gpu.start_after_reset(COPY, &Stream::new().nop(1));
-    wait_for("a halt", || gpu.halted(COPY));
+    gpu.wait_halted(COPY);
     let fault = gpu.fault().unwrap();
     assert_eq!((fault.address, fault.access), (PAGE, fault::ACCESS_WRITE));
 }

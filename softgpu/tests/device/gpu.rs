@@ -528,6 +528,13 @@ impl Gpu {
         wait_for("an idle engine", || !self.busy(engine));
     }
 
+    /// Waits until a fault of the ring has stopped an engine, and its record is in the queue: the
+    /// halt shows first, and the engine is busy until the record is there too.
+    pub(crate) fn wait_halted(&mut self, engine: usize) {
+        wait_for("a halt", || self.halted(engine));
+        self.wait_idle(engine);
+    }
+
     // Faults.
 
     pub(crate) fn fault(&mut self) -> Option<Fault> {

@@ -97,6 +97,6 @@ fn translations_do_not_survive() {
     gpu.write(regs::RESET, regs::RESET_MAGIC);
     gpu.start_engine(COPY, 4096);
     gpu.submit(COPY, &Stream::new().nop(1));
-    wait_for("a halt", || gpu.halted(COPY));
+    gpu.wait_halted(COPY);
     assert_eq!(gpu.fault().map(|fault| fault.space), Some(0));
 }
