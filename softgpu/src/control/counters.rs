@@ -18,6 +18,7 @@ pub(super) struct Counters {
 #[derive(Serialize)]
 struct EngineCounters {
     class: &'static str,
+    hung: bool,
     busy_ns: u64,
     packets: u64,
     fetched: Bytes,
@@ -55,6 +56,7 @@ impl Counters {
                     Class::Render => "render",
                     Class::Copy => "copy",
                 },
+                hung: engine.hung(),
                 busy_ns: totals.busy(),
                 packets: totals.packets,
                 fetched: totals.fetched.into(),

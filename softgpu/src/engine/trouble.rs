@@ -40,6 +40,11 @@ impl Engine {
         self.trouble().next = Some(until);
     }
 
+    /// Whether it hangs.
+    pub fn hung(&self) -> bool {
+        self.trouble().now.is_some()
+    }
+
     /// Makes packets take `factor` times as long. Device time stays the same.
     pub fn slow_down(&self, factor: u32) {
         self.trouble().factor = factor;

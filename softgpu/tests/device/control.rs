@@ -28,10 +28,19 @@ fn demand(gpu: &Gpu, command: &str) {
     assert_eq!(gpu.control(command), "ok", "{command}");
 }
 
+/// The counters of GPU 0.
+fn counters_of(gpu: &Gpu) -> Value {
+    serde_json::from_str(&gpu.control("counters 0")).unwrap()
+}
+
+fn hung(gpu: &Gpu, engine: usize) -> bool {
+    counters_of(gpu)["engines"][engine]["hung"] == true
+}
+
 /// Starts a packet that does not end.
 fn start_hung(gpu: &mut Gpu, engine: usize) {
     let value = gpu.start(engine, Stream::new().write(RAM_DATA, &[1]));
-    thread::sleep(SHORT);
+    wait_for("a hang", || hung(gpu, engine));
     assert!(gpu.busy(engine));
     assert_eq!(gpu.fence(engine), value - 1);
     assert_eq!(gpu.ram64(DATA), 0, "it hangs before the packet");
@@ -53,7 +62,7 @@ fn an_engine_hangs_once() {
     gpu.write_engine(COPY, regs::ENGINE_CONTROL, 0);
     assert!(gpu.busy(COPY));
     reset_engine(&mut gpu, COPY);
-    assert!(!gpu.busy(COPY));
+    assert!(!gpu.busy(COPY) && !hung(&gpu, COPY));
     gpu.start_engine(COPY, RING_SIZE);
     gpu.run(COPY, Stream::new().write(RAM_DATA, &[1]));
     assert_eq!(gpu.ram64(DATA), 1);
@@ -64,24 +73,24 @@ fn an_engine_hangs_once() {
 fn an_engine_hangs_in_a_buffer() {
     let mut gpu = Gpu::new();
     gpu.new_space(1);
-    gpu.map(
-        1,
-        0x1000,
-        RAM + DATA,
-        4096,
-        pte::SYSTEM | pte::WRITABLE,
-        PageSize::K4,
-    );
-    let flag = RAM_DATA + 4088;
-    gpu.submit(COPY, &Stream::new().wait(flag, 1));
-    wait_for("a busy engine", || gpu.busy(COPY));
-    // The engine is at its WAIT; what hangs is the next packet, whatever stands there.
+    let (va, bytes) = (2 << 20, 2 << 20);
+    let flags = pte::SYSTEM | pte::WRITABLE;
+    gpu.map(1, va, RAM + DATA, bytes, flags, PageSize::M2);
+    let mut buffer = Stream::new();
+    for _ in 0..40_000 {
+        buffer = buffer.fill(va, bytes, 1);
+    }
+    let value = gpu.start_ib(COPY, 1, &buffer, 3);
+    // Behind the INDIRECT packet, all that is next for a long time is the buffer's.
+    wait_for("a packet of the buffer", || {
+        counters_of(&gpu)["engines"][COPY]["packets"].as_u64() > Some(1)
+    });
     demand(&gpu, "hang 0 1");
-    let value = gpu.start_ib(COPY, 1, &Stream::new().write(0x1000, &[1]), 3);
-    gpu.set_ram64(DATA + 4088, 1);
+    wait_for("a hang", || hung(&gpu, COPY));
+    gpu.set_ram64(DATA, 7);
     thread::sleep(SHORT);
+    assert_eq!(gpu.ram64(DATA), 7);
     assert_eq!(gpu.fence(COPY), value - 1);
-    assert_eq!(gpu.ram64(DATA), 0);
     reset_engine(&mut gpu, COPY);
     assert!(!gpu.busy(COPY));
 }
@@ -92,7 +101,7 @@ fn a_fatal_hang_needs_a_reset_of_the_device() {
     demand(&gpu, "hang 0 0 fatal");
     start_hung(&mut gpu, RENDER);
     reset_engine(&mut gpu, RENDER);
-    assert!(gpu.busy(RENDER));
+    assert!(gpu.busy(RENDER) && hung(&gpu, RENDER));
     gpu.write(regs::RESET, regs::RESET_MAGIC);
     assert!(!gpu.busy(RENDER));
     gpu.prepare();
@@ -230,7 +239,7 @@ fn counters() {
     gpu.run(COPY2, Stream::new().copy(KERNEL_VRAM, RAM_DATA, 10_000));
     gpu.wait_idle(COPY2);
     let busy = gpu.read_engine(COPY2, regs::BUSY_LO);
-    let counters: Value = serde_json::from_str(&gpu.control("counters 0")).unwrap();
+    let counters = counters_of(&gpu);
     assert_eq!(counters["removed"], false);
     assert_eq!(counters["resets"], 0);
     let engines = counters["engines"].as_array().unwrap();
@@ -240,6 +249,7 @@ fn counters() {
     assert_eq!(engines[RENDER]["packets"], 0);
 
     let engine = &engines[COPY2];
+    assert_eq!(engine["hung"], false);
     assert_eq!(engine["busy_ns"], busy);
     assert_eq!(engine["packets"], 2, "and the fence");
     assert_eq!(engine["fetched"]["system"], (7 + 5) * 4);
@@ -250,6 +260,6 @@ fn counters() {
     assert_eq!(engine["tlb_misses"], 6);
     assert!(engine["tlb_hits"].as_u64().unwrap() >= 1);
     reset_engine(&mut gpu, COPY2);
-    let counters: Value = serde_json::from_str(&gpu.control("counters 0")).unwrap();
+    let counters = counters_of(&gpu);
     assert_eq!(counters["engines"][COPY2]["packets"], 0);
 }
