@@ -15,7 +15,7 @@ use vfio_bindings::bindings::vfio::{VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DA
 use vm_memory::Bytes;
 
 use crate::gpu::{
-    CONFIG, COPY, COPY2, DATA, Gpu, KERNEL_RAM, KERNEL_VRAM, MSIX, PageSize, RAM, RENDER,
+    CONFIG, COPY, COPY2, DATA, Gpu, KERNEL_RAM, KERNEL_VRAM, MSIX, PROMPT, PageSize, RAM, RENDER,
     RING_SIZE, VISIBLE_SIZE, content, wait_for,
 };
 use crate::stream::Stream;
@@ -115,17 +115,18 @@ fn a_client_can_leave_a_hung_gpu() {
     start_hung(&mut gpu, COPY);
     let start = Instant::now();
     drop(gpu);
-    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(start.elapsed() < PROMPT);
 }
 
 #[test]
 fn a_slow_engine_takes_longer() {
     let mut gpu = Gpu::new();
     let bytes = 4 << 20;
-    let fill = Stream::new().fill(RAM_DATA, bytes, 3);
+    // Enough that wake-ups and accesses to registers, which are no slower, matter little.
+    let fills = (0..8).fold(Stream::new(), |stream, _| stream.fill(RAM_DATA, bytes, 3));
     let time = |gpu: &mut Gpu| {
         let start = Instant::now();
-        gpu.run(COPY, fill.clone());
+        gpu.run(COPY, fills.clone());
         start.elapsed()
     };
     let normal = (0..5).map(|_| time(&mut gpu)).min().unwrap();
@@ -133,20 +134,20 @@ fn a_slow_engine_takes_longer() {
     demand(&gpu, "slow 0 1 50");
     let before = gpu.read_engine(COPY, regs::BUSY_LO);
     let slow = time(&mut gpu);
-    assert!(slow > normal * 10, "{slow:?} {normal:?}");
+    assert!(slow > normal * 2, "{slow:?} {normal:?}");
     let spent = gpu.read_engine(COPY, regs::BUSY_LO) - before;
     assert!(spent.abs_diff(busy) < busy / 10, "the same in device time");
 
     // A reset does not wait for it.
     demand(&gpu, "slow 0 1 1000000");
-    gpu.start(COPY, fill.clone());
+    gpu.start(COPY, fills.clone());
     wait_for("a busy engine", || gpu.busy(COPY));
     let start = Instant::now();
     reset_engine(&mut gpu, COPY);
-    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(start.elapsed() < PROMPT);
     demand(&gpu, "slow 0 1 1");
     gpu.start_engine(COPY, RING_SIZE);
-    assert!(time(&mut gpu) < slow);
+    wait_for("normal speed", || time(&mut gpu) < slow);
 }
 
 #[test]
