@@ -300,7 +300,7 @@ fn random_guests_cannot_break_out() {
     let mut guarded = Guarded::new();
     let start = Instant::now();
     let mut rounds = 0;
-    while start.elapsed() < TIME {
+    while start.elapsed() < TIME || rounds <= 10 {
         guarded.recover();
         let steps = steps.new_tree(&mut runner).unwrap().current();
         let history = History(&steps);
@@ -319,5 +319,4 @@ fn random_guests_cannot_break_out() {
     gpu.run(0, Stream::new().write(KERNEL_RAM + (8 << 20), &[rounds]));
     let seen: u32 = gpu.ram_at(8 << 20, 4).read_obj(0).unwrap();
     assert_eq!(seen, rounds);
-    assert!(rounds > 10, "only {rounds} rounds");
 }

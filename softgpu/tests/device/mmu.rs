@@ -276,6 +276,8 @@ fn no_old_translation_is_used_after_an_invalidation() {
         stream = stream.fill(VA, bytes, 0xaaaa_aaaa);
     }
     let value = gpu.start_ib(COPY, SPACE, &stream, 1);
+    let is_done = |gpu: &Gpu| gpu.fence(COPY) == value;
+    let mut shown = 0;
     for round in 0..20 {
         let (old, new) = match round % 2 {
             0 => (DATA, DATA + bytes),
@@ -288,15 +290,16 @@ fn no_old_translation_is_used_after_an_invalidation() {
         memory.copy_from(&untouched);
         std::thread::sleep(std::time::Duration::from_millis(2));
         assert!(content(memory) == untouched, "round {round}");
+        // Nothing had filled it before the engine saw the new entry.
+        wait_for("fill of the new memory", || {
+            content(gpu.ram_at(new, 4)) == [0xaa; 4] || is_done(&gpu)
+        });
+        if is_done(&gpu) {
+            break;
+        }
+        shown += 1;
     }
-    assert_eq!(
-        gpu.fence(COPY),
-        value - 1,
-        "the engine was at it all the time"
-    );
-    wait_for("fill of the new memory", || {
-        content(gpu.ram_at(DATA, 4)) == [0xaa; 4]
-    });
+    assert!(shown > 0, "the engine was at it");
     gpu.write_engine(COPY, regs::ENGINE_CONTROL, regs::CONTROL_RESET);
     gpu.assert_no_fault();
 }
