@@ -2,6 +2,7 @@
 
 //! Dumps of devices that failed.
 
+use super::fake::faux_device;
 use crate::rust::{
     bindings,
     devcoredump::{
@@ -18,17 +19,15 @@ use kernel::{
     error::from_err_ptr,
     faux,
     fmt::Write,
-    prelude::*, //
+    prelude::*,
+    str::CString, //
 };
-
-/// Where user space finds the dump of the device below.
-const PATH: &CStr = c"/sys/devices/faux/rgt-kunit-dump/devcoredump/data";
 
 struct Failing(faux::Registration);
 
 impl Failing {
     fn new() -> Result<Self> {
-        faux::Registration::new(c"rgt-kunit-dump", None).map(Self)
+        faux_device("rgt-kunit-dump").map(Self)
     }
 
     fn dev(&self) -> &device::Device {
@@ -63,26 +62,29 @@ impl Failing {
             true
         })
     }
+
+    /// Reads the dump as user space would, if sysfs is where user space has it.
+    fn read_dump(&self, buffer: &mut [u8]) -> Result<usize> {
+        let name = self.dev().name();
+        let path = CString::try_from_fmt(fmt!("/sys/devices/faux/{name}/devcoredump/data"))?;
+        // SAFETY: The path is a valid C string.
+        let file = from_err_ptr(unsafe { bindings::filp_open(path.as_char_ptr(), 0, 0) })?;
+        let mut pos = 0;
+        // SAFETY: The file is open, and the buffer as long as this says.
+        let len = unsafe {
+            bindings::kernel_read(file, buffer.as_mut_ptr().cast(), buffer.len(), &mut pos)
+        };
+        // SAFETY: It was opened above.
+        unsafe { bindings::filp_close(file, ptr::null_mut()) };
+
+        usize::try_from(len).map_err(|_| EIO)
+    }
 }
 
 impl Drop for Failing {
     fn drop(&mut self) {
         remove(self.dev());
     }
-}
-
-/// Reads the dump as user space would, if sysfs is where user space has it.
-fn read(buffer: &mut [u8]) -> Result<usize> {
-    // SAFETY: The path is a valid C string.
-    let file = from_err_ptr(unsafe { bindings::filp_open(PATH.as_char_ptr(), 0, 0) })?;
-    let mut pos = 0;
-    // SAFETY: The file is open, and the buffer as long as this says.
-    let len =
-        unsafe { bindings::kernel_read(file, buffer.as_mut_ptr().cast(), buffer.len(), &mut pos) };
-    // SAFETY: It was opened above.
-    unsafe { bindings::filp_close(file, ptr::null_mut()) };
-
-    usize::try_from(len).map_err(|_| EIO)
 }
 
 #[kunit_tests(rgt_devcoredump)]
@@ -125,7 +127,7 @@ mod tests {
 
         failing.dump("first failure")?;
         failing.dump("second one")?;
-        match read(&mut buffer) {
+        match failing.read_dump(&mut buffer) {
             // There is no sysfs when the module is part of the kernel.
             Err(error) => assert_eq!(error, ENOENT),
             Ok(len) => assert_eq!(&buffer[..len], b"first failure"),

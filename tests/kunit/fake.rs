@@ -12,9 +12,28 @@ use kernel::{
     },
     faux,
     prelude::*,
-    sync::aref::ARef,
+    str::CString,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        }, //
+    },
     transmute::FromBytes, //
 };
+
+/// How many devices were made on the faux bus.
+static DEVICES: Atomic<i32> = Atomic::new(0);
+
+/// Makes a device on the faux bus, with a number after its name.
+pub(super) fn faux_device(name: &str) -> Result<faux::Registration> {
+    // A test that fails leaves its devices behind: the next ones need other names.
+    let number = DEVICES.fetch_add(1, Relaxed);
+    let name = CString::try_from_fmt(fmt!("{name}-{number}"))?;
+
+    faux::Registration::new(&name, None)
+}
 
 /// The argument of the driver's ioctl.
 #[repr(C)]
@@ -99,7 +118,7 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new() -> Result<Self> {
-        let parent = faux::Registration::new(c"rgt-kunit", None)?;
+        let parent = faux_device("rgt-kunit")?;
 
         Ok(Self {
             drm: drm::UnregisteredDevice::new(parent.as_ref(), Ok(()))?,

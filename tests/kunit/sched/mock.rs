@@ -2,6 +2,7 @@
 
 //! Hardware that finishes a job when it is told to.
 
+use super::super::fake::faux_device;
 use crate::rust::{
     dma_fence::{
         Fence,
@@ -202,9 +203,9 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new(credits: u32, timeout: Option<Jiffies>) -> Result<Self> {
-        let parent = faux::Registration::new(c"rgt-kunit-sched", None)?;
+        let parent = Arc::new(faux_device("rgt-kunit-sched")?, GFP_KERNEL)?;
 
-        Self::of(Arc::new(parent, GFP_KERNEL)?, credits, timeout)
+        Self::of(parent, credits, timeout)
     }
 
     /// Makes a scheduler for another engine of the same device.

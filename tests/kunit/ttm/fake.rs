@@ -2,6 +2,7 @@
 
 //! A TTM driver for a device of the faux bus whose VRAM is system memory.
 
+use super::super::fake::faux_device;
 use crate::{
     resource_mgr::{
         Gtt,
@@ -55,7 +56,6 @@ use kernel::{
     new_mutex,
     page::PAGE_SIZE,
     prelude::*,
-    str::CString,
     sync::{
         aref::ARef,
         atomic::{
@@ -75,9 +75,6 @@ use kernel::{
 
 pub(in crate::tests) const PAGE: u64 = PAGE_SIZE as u64;
 const WORDS: usize = PAGE_SIZE / size_of::<u64>();
-
-/// How many devices were made.
-static DEVICES: Atomic<i32> = Atomic::new(0);
 
 /// Pages of VRAM.
 pub(in crate::tests) const VRAM_PAGES: usize = 16;
@@ -319,10 +316,7 @@ impl Fixture {
 
     /// A device whose TTM device is yet to be brought up.
     pub(in crate::tests) fn uninitialised(gtt_pages: usize) -> Result<Self> {
-        // A test that fails leaves its devices behind.
-        let number = DEVICES.fetch_add(1, Relaxed);
-        let name = CString::try_from_fmt(fmt!("rgt-kunit-ttm-{number}"))?;
-        let parent = faux::Registration::new(&name, None)?;
+        let parent = faux_device("rgt-kunit-ttm")?;
         let bound: &faux::Device<device::Bound> = parent.as_ref();
         enable_dma(bound.as_ref());
 
