@@ -183,9 +183,9 @@ mod tests {
         assert_eq!(entity.queued(), 1);
         // One credit is not enough.
         test.finish(2);
+        assert!(soon(|| test.sched.credits_in_use() == 2));
         settle();
         assert_eq!(test.started(), 12);
-        assert_eq!(test.sched.credits_in_use(), 2);
         test.finish(1);
         assert!(test.has_started(123));
         assert_eq!(entity.queued(), 0);

@@ -24,6 +24,8 @@ mod tests {
         let entity = test.entity(Priority::Normal)?;
         let slow = test.submit(&entity, 1)?;
 
+        // Its time runs before the hardware has it.
+        assert!(test.has_started(1));
         assert!(soon(|| test.looks() >= 3));
         assert!(!slow.is_signaled());
         test.finish(1);
@@ -48,12 +50,16 @@ mod tests {
 
     #[test]
     fn hang_costs_only_the_guilty_job() -> Result {
-        let test = Fixture::new(8, Some(msecs_to_jiffies(50)))?;
+        // Looked at when the test says so: if the time were up again before the job is freed, it
+        // would be reset again.
+        let test = Fixture::new(8, Some(msecs_to_jiffies(60_000)))?;
         let entity = test.entity(Priority::Normal)?;
         let other = test.entity(Priority::Normal)?;
         let guilty = test.hanging_job(&entity, 1)?.submit(|_| ());
         let innocent = test.submit(&other, 2)?;
 
+        assert!(test.has_started(12));
+        test.sched.fault();
         assert_eq!(outcome(&guilty), Err(EIO));
         assert!(soon(|| test.jobs() == 1));
         assert_eq!(test.resets(), 1);
