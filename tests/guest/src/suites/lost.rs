@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use crate::expect::{fails, same};
 use crate::harness::{Control, Outcome, Suite, tests};
+use crate::peer::SwFence;
 use crate::rig::{MIB, PAGE, Rig};
 
 pub(super) const SUITE: Suite = Suite {
@@ -55,13 +56,17 @@ fn in_the_middle_of_work() -> Outcome {
     }
     let map = bos[1].map()?;
     let done = Syncobj::new(&rig.device)?;
-    let mut busy = rig.busy(rig.render, Duration::from_secs(5), |work| {
+    let mut busy = rig.endless(rig.render, |work| {
         work.context(&context);
         work.signal(done.sync());
         Ok(())
     })?;
     let mut behind = rig.work(rig.copy)?;
     behind.wait_for(done.sync());
+    // So that it does not run, even if the driver has ended the other one before the GPU goes.
+    let gone = SwFence::new()?;
+    let begin = Syncobj::of_sync_file(&rig.device, gone.file())?;
+    behind.wait_for(begin.sync());
     let after = Syncobj::new(&rig.device)?;
     behind.signal(after.sync());
     behind.commands.nop()?;
@@ -69,6 +74,7 @@ fn in_the_middle_of_work() -> Outcome {
     let files = [done.sync_file()?, after.sync_file()?];
 
     control.send("remove 1")?;
+    gone.signal()?;
     for (name, syncobj, file) in [
         ("running", &done, &files[0]),
         ("waiting", &after, &files[1]),

@@ -2,8 +2,6 @@
 
 //! Jobs that fault: alone, and without harm to others.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use rgt::packet::{self, Rect, Surface};
 use rgt::{BindOp, Ib, Job};
@@ -263,7 +261,7 @@ fn many_in_a_row() -> Outcome {
 fn too_long() -> Outcome {
     let (rig, other) = (Rig::new()?, Rig::new()?);
     let (mine, theirs) = (rig.gtt(PAGE)?, other.gtt(PAGE)?);
-    let mut long = rig.busy(rig.copy, Duration::from_secs(60), |work| {
+    let mut long = rig.endless(rig.copy, |work| {
         let to = work.writes(&mine)?;
         work.commands.write(to, &[1])?;
         Ok(())
