@@ -35,6 +35,18 @@ fn all_are(vkms: &Vkms, back: &Picture<'_>, colour: u32) -> Outcome {
     Ok(())
 }
 
+/// Shows a picture, and waits until it was read back and the display takes the next one.
+fn show(
+    vkms: &Vkms,
+    picture: &Picture<'_>,
+    after: Option<&SyncFile>,
+    back: &Picture<'_>,
+) -> Outcome {
+    let shown = vkms.show(picture, after, back)?;
+    shown.read_back.wait(PATIENCE).context("it is not shown")?;
+    shown.flipped.wait(PATIENCE).context("it is not flipped")
+}
+
 fn a_picture_is_shown() -> Outcome {
     let rig = Rig::new()?;
     let vkms = Vkms::open()?;
@@ -50,13 +62,11 @@ fn a_picture_is_shown() -> Outcome {
         rig.fill(&bo, colour)?;
         let buf: DmaBuf = bo.export()?.into();
         let picture = vkms.import(&buf)?;
-        let shown = vkms.show(&picture, None, &back)?;
-        shown.read_back.wait(PATIENCE)?;
+        show(&vkms, &picture, None, &back)?;
         all_are(&vkms, &back, colour)?;
         // Jobs draw into what is on the screen.
         rig.fill(&bo, colour + 1)?;
-        let shown = vkms.show(&picture, None, &back)?;
-        shown.read_back.wait(PATIENCE)?;
+        show(&vkms, &picture, None, &back)?;
         all_are(&vkms, &back, colour + 1)?;
     }
     Ok(())
@@ -164,9 +174,8 @@ fn a_late_picture_holds_up_no_other() -> Outcome {
 
     let (ready, waiting): (Vec<_>, Vec<_>) = windows.iter().partition(|window| window.is_drawn());
     let show = |window: &Window<'_>| -> Outcome {
-        let shown = vkms.show(&window.picture, Some(&window.drawn), &back)?;
-        let read_back = shown.read_back.wait(PATIENCE);
-        read_back.with_context(|| format!("picture {} is not shown", window.colour))?;
+        show(&vkms, &window.picture, Some(&window.drawn), &back)
+            .with_context(|| format!("picture {}", window.colour))?;
         all_are(&vkms, &back, window.colour)
     };
     let colours = |windows: &[&Window<'_>]| windows.iter().map(|it| it.colour).collect::<Vec<_>>();

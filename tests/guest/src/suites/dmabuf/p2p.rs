@@ -106,7 +106,7 @@ fn a_job_waits_for_the_other_gpu() -> Outcome {
     one.fill(&bo, 0)?;
     let theirs = share(&bo, &other)?;
     other.checksum(&theirs)?;
-    let busy = one.busy(one.copy, Duration::from_secs(1), |work| {
+    let busy = one.busy(one.copy, Duration::from_millis(300), |work| {
         let to = work.writes(&bo)?;
         work.commands.fill(to, MIB, 0x66)?;
         Ok(())

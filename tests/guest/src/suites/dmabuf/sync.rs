@@ -21,7 +21,8 @@ pub(super) const TESTS: &[Test] = tests![
     our_jobs_wait_for_imported_fences,
 ];
 
-const LONG: Duration = Duration::from_secs(2);
+/// Longer than a look at the content takes, and far from what the driver takes for a hang.
+const LONG: Duration = Duration::from_millis(300);
 /// Time enough for what must not happen.
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -121,8 +122,9 @@ fn our_jobs_wait_for_imported_fences() -> Outcome {
     let first = rig.held(rig.copy, |work| work.writes(&slow).map(drop))?;
     to.import_sync_file(Cpu::Writes, &from.export_sync_file(Cpu::Reads)?)?;
     ensure!(!fast.is_idle(WaitFor::Writers)?, "the fence is not there");
-    // The other engine.
-    let mut work = rig.work(rig.render)?;
+    // On the other engine, and of another VM, whose jobs are told apart from those of the first.
+    let sibling = rig.sibling()?;
+    let mut work = sibling.work(sibling.render)?;
     let at = work.writes(&fast)?;
     work.commands.fill(at, MIB, 1)?;
     work.submit()?;
