@@ -273,7 +273,7 @@ fn mapping_outlives_the_file() -> Outcome {
 fn cache_of_the_winsys() -> Outcome {
     leaves_nothing(1, || {
         let device = Device::open()?;
-        let cache = BoCache::new(&device, 4 * MIB, Duration::from_millis(300));
+        let cache = BoCache::new(&device, 4 * MIB, Duration::from_secs(3600));
         let builder = || Bo::builder(MIB).placement(Placement::VRAM);
         let first = cache.get(builder())?;
         let handle = first.handle();
@@ -299,6 +299,9 @@ fn cache_of_the_winsys() -> Outcome {
                 cache.bytes()
             );
         }
+
+        let cache = BoCache::new(&device, 4 * MIB, Duration::from_millis(300));
+        drop(cache.get(builder())?);
         thread::sleep(Duration::from_millis(400));
         drop(cache.get(Bo::builder(PAGE))?);
         same("bytes after their time", cache.bytes(), PAGE)

@@ -53,10 +53,7 @@ fn idle_returns_at_once() -> Outcome {
                     ..request(bo, timeout_ns)
                 },
             )?;
-            ensure!(
-                start.elapsed() < Duration::from_secs(5),
-                "an idle BO kept us waiting"
-            );
+            ensure!(start.elapsed() < PATIENCE / 2, "an idle BO kept us waiting");
         }
     }
     Ok(())
@@ -131,14 +128,14 @@ fn deadline_is_kept() -> Outcome {
     let result = bo.wait(Duration::from_millis(200), WaitFor::Writers);
     let took = start.elapsed();
     ensure!(matches!(result, Err(Error::TimedOut)), "{result:?}");
-    ensure!(took >= Duration::from_millis(195), "gave up after {took:?}");
+    ensure!(took >= Duration::from_millis(100), "gave up after {took:?}");
     job.finish()
 }
 
 fn waits_for_the_end() -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.gtt(PAGE)?;
-    for timeout_ns in [i64::MAX, deadline_after(PATIENCE)] {
+    for timeout in [None, Some(PATIENCE)] {
         let map = bo.map()?;
         map.write(0, 0);
         let busy = rig.busy(rig.copy, LENGTH, |work| {
@@ -146,6 +143,7 @@ fn waits_for_the_end() -> Outcome {
             work.commands.fill(to, PAGE, 0x00d0_0d1e)?;
             Ok(())
         })?;
+        let timeout_ns = timeout.map_or(i64::MAX, deadline_after);
         raw(&rig.device, request(&bo, timeout_ns))?;
         same("what the job wrote", map.read(0), 0x00d0_0d1e)?;
         busy.wait()?;
