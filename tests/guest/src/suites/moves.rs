@@ -46,6 +46,16 @@ fn take_all_of_vram() -> Result<()> {
     work.run()
 }
 
+/// Waits until a BO is out of VRAM, or about to be.
+fn until_evicted(bo: &Bo) -> Outcome {
+    let start = Instant::now();
+    while bo.info()?.current_placement == Placement::VRAM {
+        ensure!(start.elapsed() < PATIENCE, "the BO is not evicted");
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
 /// A job that uses a BO, which another client has evicted.
 struct Evicted {
     // Goes first: the other client waits for it.
@@ -63,11 +73,7 @@ impl Evicted {
             })?,
             taker: thread::spawn(take_all_of_vram),
         };
-        let start = Instant::now();
-        while bo.info()?.current_placement == Placement::VRAM {
-            ensure!(start.elapsed() < PATIENCE, "the BO is not evicted");
-            thread::sleep(Duration::from_millis(20));
-        }
+        until_evicted(bo)?;
         ensure!(this.job.is_pending()?, "the job was not held back");
         Ok(this)
     }
@@ -203,7 +209,8 @@ fn within_vram() -> Outcome {
     same("sum by the CPU", bo.map()?.checksum(all), sum)
 }
 
-/// Moves are spread over the copy engines.
+/// Moves are spread over the copy engines: here moves that all wait for the same job, so that none
+/// ends before the last one has got its engine.
 fn all_copy_engines() -> Outcome {
     let rig = Rig::new()?;
     let engines: Vec<_> = rig
@@ -220,8 +227,17 @@ fn all_copy_engines() -> Outcome {
             .map(|engine| rig.device.busy(*engine))
             .collect::<Result<Vec<_>, _>>()
     };
+    // More than there may still be jobs of the kernel at one of the engines.
+    let bos = (0..4 * engines.len())
+        .map(|_| rig.vram(CHUNK))
+        .collect::<Result<Vec<_>>>()?;
+    bos.iter().try_for_each(|bo| rig.fill(bo, 1))?;
     let before = busy(&rig)?;
-    take_all_of_vram()?;
+    let evicted = Evicted::new(&rig, &bos[0], |work, _| {
+        bos[1..].iter().try_for_each(|bo| work.writes(bo).map(drop))
+    })?;
+    bos.iter().try_for_each(until_evicted)?;
+    evicted.settle()?;
     for (engine, (before, after)) in engines.iter().zip(before.iter().zip(busy(&rig)?)) {
         ensure!(after > *before, "engine {} has done nothing", engine.id);
     }
