@@ -101,8 +101,9 @@ fn gputop_shows_clients_and_load() -> Outcome {
     idle.fill(&small, 0)?;
 
     let (_terminal, input) = terminal()?;
+    // Load is counted when a job ends, which on a slow machine none may do between two looks.
     let mut tool = Command::new("gputop")
-        .args(["--iterations=3", "--delay=2"])
+        .args(["--iterations=8", "--delay=2"])
         .stdin(input)
         .stdout(Stdio::piped())
         .spawn()

@@ -63,6 +63,8 @@ impl Recording {
         let path = PathBuf::from(TRACEFS).join("instances").join(name);
         fs::create_dir(&path).context("making a trace instance")?;
         let this = Self { path, system };
+        // Events are sorted by this clock; that of each CPU may differ from the others'.
+        fs::write(this.path.join("trace_clock"), "mono")?;
         fs::write(this.path.join("buffer_size_kb"), "8192")?;
         this.switch("1")?;
         Ok(this)
