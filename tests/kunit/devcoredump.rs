@@ -16,11 +16,9 @@ use core::ptr::{
 };
 use kernel::{
     device,
-    error::from_err_ptr,
     faux,
     fmt::Write,
-    prelude::*,
-    str::CString, //
+    prelude::*, //
 };
 
 struct Failing(faux::Registration);
@@ -43,8 +41,8 @@ impl Failing {
         Ok(())
     }
 
-    /// Returns whether the device has a dump.
-    fn has_dump(&self) -> bool {
+    /// Returns the number of the link to the device's dump, of which no two have the same.
+    fn dump_link(&self) -> Option<u64> {
         // CAST: `Device` is transparent over `device`.
         let raw: *mut bindings::device = ptr::from_ref(self.dev()).cast_mut().cast();
 
@@ -55,29 +53,13 @@ impl Failing {
                 c"devcoredump".as_char_ptr(),
                 ptr::null(),
             )
-        });
-        link.is_some_and(|link| {
-            // SAFETY: This gives up the reference that was just taken.
-            unsafe { bindings::kernfs_put(link.as_ptr()) };
-            true
-        })
-    }
+        })?;
+        // SAFETY: The reference that was just taken keeps it.
+        let id = unsafe { (*link.as_ptr()).id };
 
-    /// Reads the dump as user space would, if sysfs is where user space has it.
-    fn read_dump(&self, buffer: &mut [u8]) -> Result<usize> {
-        let name = self.dev().name();
-        let path = CString::try_from_fmt(fmt!("/sys/devices/faux/{name}/devcoredump/data"))?;
-        // SAFETY: The path is a valid C string.
-        let file = from_err_ptr(unsafe { bindings::filp_open(path.as_char_ptr(), 0, 0) })?;
-        let mut pos = 0;
-        // SAFETY: The file is open, and the buffer as long as this says.
-        let len = unsafe {
-            bindings::kernel_read(file, buffer.as_mut_ptr().cast(), buffer.len(), &mut pos)
-        };
-        // SAFETY: It was opened above.
-        unsafe { bindings::filp_close(file, ptr::null_mut()) };
-
-        usize::try_from(len).map_err(|_| EIO)
+        // SAFETY: This gives up the reference.
+        unsafe { bindings::kernfs_put(link.as_ptr()) };
+        Some(id)
     }
 }
 
@@ -110,11 +92,11 @@ mod tests {
     fn dump_is_there_until_it_is_removed() -> Result {
         let failing = Failing::new()?;
 
-        assert!(!failing.has_dump());
+        assert_eq!(failing.dump_link(), None);
         failing.dump("first failure")?;
-        assert!(failing.has_dump());
+        assert!(failing.dump_link().is_some());
         remove(failing.dev());
-        assert!(!failing.has_dump());
+        assert_eq!(failing.dump_link(), None);
         // Nothing to be removed.
         remove(failing.dev());
         Ok(())
@@ -123,15 +105,12 @@ mod tests {
     #[test]
     fn first_failure_is_kept() -> Result {
         let failing = Failing::new()?;
-        let mut buffer = [0; 32];
 
         failing.dump("first failure")?;
+        let first = failing.dump_link();
+        assert!(first.is_some());
         failing.dump("second one")?;
-        match failing.read_dump(&mut buffer) {
-            // There is no sysfs when the module is part of the kernel.
-            Err(error) => assert_eq!(error, ENOENT),
-            Ok(len) => assert_eq!(&buffer[..len], b"first failure"),
-        }
+        assert_eq!(failing.dump_link(), first);
         Ok(())
     }
 
@@ -140,7 +119,7 @@ mod tests {
         let failing = Failing::new()?;
 
         failing.dump("")?;
-        assert!(!failing.has_dump());
+        assert_eq!(failing.dump_link(), None);
         Ok(())
     }
 }
