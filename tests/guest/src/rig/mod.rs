@@ -146,24 +146,12 @@ impl Rig {
         length: Duration,
         uses: impl FnOnce(&mut Work) -> Result<()>,
     ) -> Result<Busy> {
-        let scratch = self.vram(STEP_SIZE)?;
-        let result = self.gtt(8)?;
-        // Their backing must not count, nor must the job have to wait for it.
-        self.fill(&scratch, 1)?;
-        self.fill(&result, 1)?;
-        let count = length
-            .as_nanos()
-            .div_ceil(self.step_time(&scratch, &result)?.as_nanos());
-        let count = usize::try_from(count)?;
-
-        let mut work = self.work_of(engine, count * 7 + 64)?;
-        let (from, to) = (work.reads(&scratch)?, work.writes(&result)?);
-        for _ in 0..count {
-            work.commands.checksum(from, STEP_SIZE, to)?;
-        }
+        let bos = self.bos_of_steps()?;
+        let count = length.as_nanos().div_ceil(self.step_time(&bos)?.as_nanos());
+        let mut work = self.steps(engine, usize::try_from(count)?, &bos)?;
         uses(&mut work)?;
         work.submit()?;
-        Ok(Busy::new(work, [scratch, result]))
+        Ok(Busy::new(work, bos))
     }
 
     /// Submits a job that takes longer than the driver lets any job take, on any machine.
@@ -174,21 +162,31 @@ impl Rig {
     ) -> Result<Busy> {
         const STEPS: usize = 4096;
         const TIMES: usize = 60;
-        let scratch = self.vram(STEP_SIZE)?;
-        let result = self.gtt(8)?;
-        self.fill(&scratch, 1)?;
-        self.fill(&result, 1)?;
-
-        let mut work = self.work_of(engine, STEPS * 7 + 256)?;
-        let (from, to) = (work.reads(&scratch)?, work.writes(&result)?);
-        for _ in 0..STEPS {
-            work.commands.checksum(from, STEP_SIZE, to)?;
-        }
+        let bos = self.bos_of_steps()?;
+        let mut work = self.steps(engine, STEPS, &bos)?;
         work.cut_times(TIMES);
         work.commands.nop()?;
         uses(&mut work)?;
         work.submit()?;
-        Ok(Busy::new(work, [scratch, result]))
+        Ok(Busy::new(work, bos))
+    }
+
+    /// What the steps of a long job read and write. Its backing is there already, so that it does
+    /// not count, and the job need not wait for it.
+    fn bos_of_steps(&self) -> Result<[Bo; 2]> {
+        let bos = [self.vram(STEP_SIZE)?, self.gtt(8)?];
+        bos.iter().try_for_each(|bo| self.fill(bo, 1))?;
+        Ok(bos)
+    }
+
+    /// A job of so many steps, with room for some more.
+    fn steps(&self, engine: Engine, count: usize, [scratch, result]: &[Bo; 2]) -> Result<Work> {
+        let mut work = self.work_of(engine, count * 7 + 64)?;
+        let (from, to) = (work.reads(scratch)?, work.writes(result)?);
+        for _ in 0..count {
+            work.commands.checksum(from, STEP_SIZE, to)?;
+        }
+        Ok(work)
     }
 
     /// Submits a job that does what `uses` adds once the test lets it: something to wait for that
@@ -207,7 +205,7 @@ impl Rig {
     /// How long the GPU takes for one step of a long job, measured over so many steps that the time
     /// of the submission and of the wait does not count. The least of a few counts: when something
     /// holds the GPU or the program up, later jobs would be too short.
-    fn step_time(&self, scratch: &Bo, result: &Bo) -> Result<Duration> {
+    fn step_time(&self, bos: &[Bo; 2]) -> Result<Duration> {
         const STEPS: u32 = 64;
         const TIMES: usize = 4;
         static TIME: OnceLock<Duration> = OnceLock::new();
@@ -216,11 +214,7 @@ impl Rig {
         }
         let mut time = Duration::MAX;
         for _ in 0..TIMES {
-            let mut probe = self.work_of(self.copy, STEPS as usize * 7 + 64)?;
-            let (from, to) = (probe.reads(scratch)?, probe.writes(result)?);
-            for _ in 0..STEPS {
-                probe.commands.checksum(from, STEP_SIZE, to)?;
-            }
+            let probe = self.steps(self.copy, STEPS as usize, bos)?;
             let start = Instant::now();
             probe.run()?;
             time = time.min(start.elapsed() / STEPS);
