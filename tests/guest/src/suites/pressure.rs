@@ -171,7 +171,6 @@ fn closed_while_backed_up() -> Outcome {
 struct Content {
     bo: Bo,
     pattern: u32,
-    sum: u64,
 }
 
 impl Content {
@@ -181,7 +180,6 @@ impl Content {
         let mut content = Self {
             bo: rig.bo(CHUNK, make)?,
             pattern: 0,
-            sum: 0,
         };
         content.write(rig, number + 1)?;
         Ok(content)
@@ -197,7 +195,6 @@ impl Content {
             }
             return Ok(());
         }
-        self.sum = rgt::checksum::of_fill(pattern, CHUNK / 4);
         rig.fill(&self.bo, pattern)
     }
 
@@ -210,7 +207,8 @@ impl Content {
                 .find(|at| map.read(*at) != self.pattern);
             return same("offset of the first wrong word", wrong, None);
         }
-        same("sum", rig.checksum(&self.bo)?, self.sum)?;
+        let sum = rgt::checksum::of_fill(self.pattern, CHUNK / 4);
+        same("sum", rig.checksum(&self.bo)?, sum)?;
         same("last word", map.read(map.len() - 4), self.pattern)
     }
 }
