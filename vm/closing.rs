@@ -86,7 +86,7 @@ impl ClosedVm {
 
 impl Drop for ClosedVm {
     fn drop(&mut self) {
-        // All fences signal: the schedulers see to that.
+        // All fences signal: the schedulers see to that. An error would be one of the arguments.
         let _ = self.is_idle_within(Jiffies::MAX);
 
         if let Some(alloc) = self.unmap_alloc.take() {

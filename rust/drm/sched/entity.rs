@@ -57,8 +57,9 @@ impl Priority {
 ///
 /// Dropping it waits until all jobs in it have been given to the hardware, however long what they
 /// depend on takes; if the task is killed, or takes longer than a second while it exits, they end
-/// with [`ESRCH`] instead, as they do at once with [`Entity::kill()`]. What the hardware already has goes on in both cases. Like the scheduler, it
-/// must be dropped in process context and not in a call by the scheduler itself.
+/// with [`ESRCH`] instead, as they do at once with [`Entity::kill()`]. What the hardware already has
+/// goes on in both cases. Like the scheduler, it must be dropped in process context and not in a
+/// call by the scheduler itself.
 ///
 /// # Invariants
 ///

@@ -56,8 +56,8 @@ pub(crate) const DATA: u64 = 8 << 20;
 
 const CONTROL: &str = "control.sock";
 
-/// How long to wait for what must happen. Nothing takes that long, but other work on the machine can
-/// hold a thread up for seconds.
+/// How long to wait for what must happen. Nothing takes that long, but other work on the machine
+/// can hold a thread up for seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long something may take that must not wait for work which takes far longer.
 pub(crate) const PROMPT: Duration = Duration::from_secs(20);

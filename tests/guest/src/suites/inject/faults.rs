@@ -166,8 +166,8 @@ fn out_of_hidden_vram() -> Outcome {
     ))
 }
 
-/// A BO in VRAM that the CPU does not see. With the window full, a fault has it leave for pages that
-/// the GPU does not see.
+/// A BO in VRAM that the CPU does not see. With the window full, a fault has it leave for pages
+/// that the GPU does not see.
 fn hidden(rig: &Rig, source: &Source) -> Result<Content> {
     let content = Content::copied(rig, source, |bo| {
         bo.placement(Placement::VRAM | Placement::SYSTEM)
