@@ -123,10 +123,7 @@ impl Guest {
         let mut machine = qemu::start(&self.kernel, &initramfs, job.machine, &boot, job.terminal)?;
         let status = self.watch(job, &boot, &mut machine, &mut line);
         drop(machine);
-        let status = match status {
-            Ok(status) => status.and_then(|status| gpus.finish().map(|()| status)),
-            Err(error) => return Err(error),
-        };
+        let status = status?.and_then(|status| gpus.finish().map(|()| status));
         let log = self.log.join(format!("guest-{}.log", job.name));
         fs::copy(boot.console(), &log)?;
         let console = String::from_utf8_lossy(&fs::read(boot.console())?).into_owned();
