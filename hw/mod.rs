@@ -5,8 +5,9 @@
 //! This knows nothing of DRM. What it has on offer is in [`Gpu`]: address spaces, the GART and
 //! engines that do jobs and signal fences.
 
-// Softgpu, to which this file is a public module, needs all of it.
-#[allow(dead_code, unreachable_pub)]
+// A crate of its own to all others: they need all of it, and its attributes are a crate's.
+#[allow(dead_code, unreachable_pub, unused_attributes)]
+#[path = "abi/src/lib.rs"]
 pub(crate) mod abi;
 mod engine;
 mod fault;

@@ -6,8 +6,6 @@
 //! its registers, [`memory`] as its engines reach it through the [`mmu`], the [`engine`]s, what
 //! they [`cost`], their [`fault`]s and interrupts ([`irq`]). `docs/hardware.md` is the programmer's manual.
 
-#[path = "../../hw/abi.rs"]
-pub mod abi;
 pub mod config_space;
 mod control;
 pub mod cost;
@@ -28,3 +26,5 @@ pub mod server;
 pub mod size;
 mod socket;
 pub mod vram;
+
+pub use softgpu_abi as abi;

@@ -26,8 +26,6 @@
 //! # }
 //! ```
 
-#[path = "../../hw/abi.rs"]
-pub mod abi;
 mod bo;
 mod cache;
 pub mod checksum;
@@ -47,6 +45,8 @@ mod syncobj;
 pub mod uapi;
 mod va;
 mod vm;
+
+pub use softgpu_abi as abi;
 
 pub use bo::{Bo, BoBuilder, BoFlags, BoInfo, Caching, Placement, WaitFor, deadline_after};
 pub use cache::{BoCache, CachedBo};

@@ -14,7 +14,7 @@ use crate::step::Step;
 /// place: the uAPI header has its own.
 const OTHERS: [&str; 11] = [
     "/.*",
-    "/Cargo.*",
+    "Cargo.*",
     "/LICENSE*",
     "/Makefile",
     "/docs",
