@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
+pub(crate) use self::source::Tree;
 use crate::lock::Lock;
 use crate::paths::Paths;
 
@@ -70,6 +71,19 @@ impl Kernel {
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         Ok(release.trim().to_owned())
     }
+}
+
+/// Gives the source of what [`ensure`] builds, unpacked if it is not there: much sooner than the
+/// kernel is.
+pub(crate) fn tree(paths: &Paths) -> Result<Tree> {
+    if paths.kdir.is_none() {
+        return source::tree(paths);
+    }
+    let kernel = ensure(paths, Flavour::Debug)?;
+    Ok(Tree {
+        version: kernel.release()?,
+        dir: kernel.source()?,
+    })
 }
 
 /// Gives the kernel, built if it is not there or its inputs have changed; or
