@@ -6,6 +6,7 @@
 //! its registers, [`memory`] as its engines reach it through the [`mmu`], the [`engine`]s, what
 //! they [`cost`], their [`fault`]s and interrupts ([`irq`]). `docs/hardware.md` is the programmer's manual.
 
+pub mod command_line;
 pub mod config_space;
 mod control;
 pub mod cost;

@@ -49,3 +49,22 @@ fn number(word: &str) -> Result<u32, String> {
 fn no(what: &str, word: &str) -> String {
     format!("no {what}: {word}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::answer;
+    use crate::command_line::help::COMMANDS;
+
+    #[test]
+    fn the_help_names_commands_that_there_are() {
+        for (usage, _) in COMMANDS {
+            let words = usage.split(' ').map(|word| match word {
+                "GPU" | "ENGINE" | "VECTOR" | "FACTOR" | "COUNT" => "0",
+                word => word,
+            });
+            let line = words.collect::<Vec<_>>().join(" ");
+            assert_eq!(answer(&[], &line).unwrap_err(), "no GPU: 0", "{line}");
+        }
+        assert_eq!(answer(&[], "help 0").unwrap_err(), "no such command: help");
+    }
+}

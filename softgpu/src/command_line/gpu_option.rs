@@ -4,19 +4,23 @@
 
 use std::path::PathBuf;
 
-use softgpu::size;
+use crate::size;
 
-/// What `--gpu` says: pairs of a key and a value, separated by commas.
+/// What `--gpu` says: pairs of a key and a value, separated by commas. What it does not say is as the options do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct GpuOption {
-    pub(crate) socket: PathBuf,
-    pub(crate) vram: Option<u64>,
-    pub(crate) visible: Option<u64>,
-    pub(crate) scratchpad: Option<u64>,
+pub struct GpuOption {
+    /// Where to listen for the client.
+    pub socket: PathBuf,
+    /// Bytes of VRAM.
+    pub vram: Option<u64>,
+    /// Bytes of it that the CPU sees.
+    pub visible: Option<u64>,
+    /// Bytes of the scratchpad.
+    pub scratchpad: Option<u64>,
 }
 
 /// Reads the option's value.
-pub(crate) fn parse(text: &str) -> Result<GpuOption, String> {
+pub(super) fn parse(text: &str) -> Result<GpuOption, String> {
     let mut option = GpuOption::default();
     for pair in text.split(',') {
         let (key, value) = pair
