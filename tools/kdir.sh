@@ -39,10 +39,16 @@ value() {
 [ -z "$clean" ] || exit 0
 
 release=$(cat "$kdir/include/config/kernel.release" 2>/dev/null || :)
-case $release in
-7.3 | 7.3[.-]*) ;;
-*) die "$kdir is Linux ${release:-of unknown version}; the driver is for 7.3" ;;
-esac
+supported=$(sed -n 's/^\([0-9][0-9.]*\) .*/\1/p' "$(dirname "$0")/kernel/versions")
+newest=$(printf '%s\n' "$supported" | head -n 1)
+series=$(printf '%s\n' "$release" | sed -n 's/^\([0-9]*\.[0-9]*\).*/\1/p')
+if ! printf '%s\n' "$supported" | grep -qxF "${series:-none}"; then
+	last=$(printf '%s\n' "$newest" "${series:-0}" | sort -V | tail -n 1)
+	[ "$last" != "$newest" ] ||
+		die "$kdir is Linux ${release:-of unknown version}; the driver is for $(printf '%s\n' "$supported" | paste -sd , -)"
+	printf 'rust_gpu_ttm: warning: %s is Linux %s, newer than the %s that the driver is known to work with; trying it\n' \
+		"$kdir" "$release" "$newest" >&2
+fi
 has CONFIG_RUST=y ||
 	die "$kdir is built without CONFIG_RUST=y"
 has CONFIG_DRM=y ||

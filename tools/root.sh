@@ -202,12 +202,18 @@ interrupted() {
 # file inside and outside.
 # shellcheck disable=SC2016
 enter='
-root=$1 src=$2 cache=$3
-shift 3
+root=$1 src=$2 cache=$3 ksrc=$4
+shift 4
 for dir in /proc /sys /dev /tmp; do
 	mount --rbind "$dir" "$root$dir"
 done
-for dir in "$src" "$cache" ${KDIR:-} ${KDIR:+$(readlink -f "$KDIR/source" || :)} ${KSRC:-}; do
+# A source tree comes first, as the checkout or the cache may lie in it.
+if [ -n "${KSRC:-}" ]; then
+	mkdir -p "$root$KSRC"
+	mount --bind "$KSRC" "$root$KSRC"
+	[ "$ksrc" = rw ] || mount -o remount,bind,ro "$root$KSRC"
+fi
+for dir in ${KDIR:-} ${KDIR:+$(readlink -f "$KDIR/source" || :)} "$src" "$cache"; do
 	[ -d "$dir" ] || continue
 	mkdir -p "$root$dir"
 	mount --bind "$dir" "$root$dir"
@@ -221,6 +227,7 @@ exec chroot "$root" /usr/bin/env -i -C "$src" \
 	TERM="${TERM:-dumb}" RGT_CACHE="$cache" RGT_SRC="$src" \
 	CARGO_HOME="$cache/cargo" CARGO_TARGET_DIR="$cache/target" \
 	${KDIR:+KDIR="$KDIR"} ${KSRC:+KSRC="$KSRC"} ${CI:+CI="$CI"} \
+	${KERNEL:+KERNEL="$KERNEL"} ${APPEND:+APPEND="$APPEND"} \
 	${http_proxy:+http_proxy="$http_proxy"} \
 	${https_proxy:+https_proxy="$https_proxy"} \
 	"$@"
@@ -251,11 +258,14 @@ case $src$cache in
 esac
 [ -w "$cache/lock" ] || die "cannot write $cache; set XDG_CACHE_HOME to a folder of yours"
 if [ -n "${KDIR:-}" ]; then
-	KDIR=$(CDPATH='' cd -- "$KDIR" 2>/dev/null && pwd -P) || die "KDIR is no folder"
+	KDIR=$(CDPATH='' cd -- "$KDIR" 2>/dev/null && pwd -P) || die "KDIR: there is no such folder"
 fi
 if [ -n "${KSRC:-}" ]; then
-	KSRC=$(CDPATH='' cd -- "$KSRC" 2>/dev/null && pwd -P) || die "KSRC is no folder"
+	KSRC=$(CDPATH='' cd -- "$KSRC" 2>/dev/null && pwd -P) || die "KSRC: there is no such folder"
 fi
+case ${KDIR:-}${KSRC:-} in
+*[[:space:]:%]*) die "the kernel's build takes no blank, colon or percent sign in a path: ${KSRC:-$KDIR}" ;;
+esac
 key=$(recipe | sha256sum | cut -c1-12)
 root=$cache/root-$key
 
@@ -275,9 +285,12 @@ remove_old_roots
 exec 9>&-
 
 [ $# -gt 0 ] || exit 0
+# What puts the driver into a kernel source tree writes to it, and nothing else does.
+ksrc=ro
+[ "$1" != intree ] || ksrc=rw
 if [ "$1" = exec ]; then
 	shift
 else
 	set -- sh -euc "$xtask" xtask "$@"
 fi
-become sh -euc "$enter" enter "$root" "$src" "$cache" "$@"
+become sh -euc "$enter" enter "$root" "$src" "$cache" "$ksrc" "$@"

@@ -15,6 +15,7 @@ mod klog;
 mod ktap;
 mod lock;
 mod module;
+mod options;
 mod paths;
 mod progress;
 mod report;
@@ -27,7 +28,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 
 use crate::kernel::Flavour;
@@ -93,7 +94,13 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         Task::Shell => task::shell::shell(&paths),
         Task::Test { suite } => task::test::test(&paths, suite.as_deref()),
         Task::Stress { suite } => task::stress::stress(&paths, suite.as_deref()),
-        Task::Bench { benchmark } => bench::run(&paths, benchmark.as_deref()),
+        Task::Bench { benchmark } => {
+            ensure!(
+                paths.options.flavour(Flavour::Plain) == Flavour::Plain,
+                "benchmarks measure the plain kernel; KERNEL=debug is not for them"
+            );
+            bench::run(&paths, benchmark.as_deref())
+        }
         Task::Kunit => task::kunit::kunit(&paths),
         Task::Lint => task::lint::lint(&paths),
         Task::Intree { ksrc } => task::intree::intree(&paths, &ksrc),

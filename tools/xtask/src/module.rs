@@ -69,16 +69,17 @@ pub(crate) struct Build<'a> {
 impl<'a> Build<'a> {
     /// Prepares a build.
     pub(crate) fn new(paths: &'a Paths, kernel: &'a Kernel, variant: Variant) -> Result<Self> {
-        let name = format!("module-{}{}", kernel.name(), variant.suffix());
-        let dir = paths.cache.join(&name);
-        let lock = Lock::exclusive(&paths.cache.join("lock").join(&name))?;
+        let named = |kernel| format!("module-{kernel}{}", variant.suffix());
+        let (title, key) = (named(kernel.title()), named(kernel.key()));
+        let dir = kernel.home().join(&title);
+        let lock = Lock::exclusive(&paths.cache.join("lock").join(&key))?;
         fs::create_dir_all(&dir)?;
         Ok(Self {
             kernel,
             variant,
             src: &paths.src,
             dir,
-            step: Step::new(paths, &name.replacen('-', " for ", 1), &name),
+            step: Step::new(paths, &title.replacen('-', " for ", 1), &key),
             _lock: lock,
         })
     }

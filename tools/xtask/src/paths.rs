@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where things are: the checkout and the cache.
+//! Where things are: the checkout, the cache, and a kernel of the caller's.
 
 use std::env;
 use std::fs;
@@ -8,14 +8,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::options::Options;
+
 /// The checkout and the cache, as tools/root.sh names them.
+#[derive(Clone)]
 pub(crate) struct Paths {
     /// The checkout.
     pub(crate) src: PathBuf,
     /// What the tasks made and keep.
     pub(crate) cache: PathBuf,
-    /// A kernel build tree given by the caller, in place of our own kernels.
+    /// A finished kernel build given by the caller, in place of our own kernels.
     pub(crate) kdir: Option<PathBuf>,
+    /// A kernel source given by the caller, to build our kernels from. It is only read.
+    pub(crate) ksrc: Option<PathBuf>,
+    /// What else the caller asked for.
+    pub(crate) options: Options,
 }
 
 impl Paths {
@@ -26,12 +33,17 @@ impl Paths {
                 .map(PathBuf::from)
                 .with_context(|| format!("{name} is not set; start this by tools/root.sh"))
         };
+        let given = |name| {
+            env::var_os(name)
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+        };
         let paths = Self {
             src: var("RGT_SRC")?,
             cache: var("RGT_CACHE")?,
-            kdir: env::var_os("KDIR")
-                .filter(|kdir| !kdir.is_empty())
-                .map(Into::into),
+            kdir: given("KDIR"),
+            ksrc: given("KSRC"),
+            options: Options::from_env()?,
         };
         for dir in ["log", "lock", "run"] {
             fs::create_dir_all(paths.cache.join(dir))?;

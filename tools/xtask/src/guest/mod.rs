@@ -41,7 +41,10 @@ const SHOWN: usize = 25;
 /// Everything that guests boot, ready. Several may run at once, one on each
 /// machine.
 pub(crate) struct Guest {
-    kernel: Kernel,
+    /// What its kernel is called in messages.
+    title: &'static str,
+    /// Words of the caller's for the kernel's command line.
+    append: Vec<String>,
     /// This run's own folder.
     pub(crate) run: RunDir,
     log: PathBuf,
@@ -103,8 +106,12 @@ impl Guest {
         module::build(paths, &kernel, module::Variant::Driver, run.path())?;
         more(&kernel, &run.path().join("bin"))?;
         initramfs::write(&kernel, &run)?;
+        // Another run may build the kernel anew while this one's guests are up.
+        fs::copy(kernel.image(), run.path().join(qemu::KERNEL))
+            .context("cannot copy the kernel's image")?;
         Ok(Self {
-            kernel,
+            title: kernel.title(),
+            append: paths.options.append.clone(),
             run,
             log: paths.cache.join("log"),
         })
@@ -119,8 +126,12 @@ impl Guest {
     ) -> Result<Outcome> {
         let boot = Boot::new(&self.run, job.machine, job.script)?;
         let gpus = gpu::Gpus::start(&self.run.path().join(SOFTGPU), job.machine, boot.path())?;
-        let initramfs = self.run.path().join(initramfs::FILE);
-        let mut machine = qemu::start(&self.kernel, &initramfs, job.machine, &boot, job.terminal)?;
+        let software = qemu::Software {
+            kernel: &self.run.path().join(qemu::KERNEL),
+            initramfs: &self.run.path().join(initramfs::FILE),
+            append: &self.append,
+        };
+        let mut machine = qemu::start(&software, job.machine, &boot, job.terminal)?;
         let status = self.watch(job, &boot, &mut machine, &mut line);
         drop(machine);
         let status = status?.and_then(|status| gpus.finish().map(|()| status));
@@ -202,8 +213,8 @@ impl Guest {
     /// What the guest is called in messages.
     fn title(&self, machine: &Machine) -> String {
         match machine.is_default() {
-            true => format!("{} guest", self.kernel.name()),
-            false => format!("{} guest {}", self.kernel.name(), machine.name),
+            true => format!("{} guest", self.title),
+            false => format!("{} guest {}", self.title, machine.name),
         }
     }
 }

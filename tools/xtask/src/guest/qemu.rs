@@ -12,7 +12,17 @@ use super::boot::{Boot, SWAP};
 use super::gpu::{CONTROL, socket};
 use super::machine::{Bus, Clock, Machine};
 use crate::child::{Child, Group};
-use crate::kernel::Kernel;
+
+/// The kernel's image, in the folder of the run.
+pub(super) const KERNEL: &str = "bzImage";
+
+/// What a machine boots.
+pub(super) struct Software<'a> {
+    pub(super) kernel: &'a Path,
+    pub(super) initramfs: &'a Path,
+    /// Words for the kernel's command line, after those of the machine.
+    pub(super) append: &'a [String],
+}
 
 /// Where the guest's terminal, hvc0, goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,8 +44,7 @@ const APPEND: &str = "console=ttyS0 rdinit=/init panic=-1 oops=panic";
 
 /// Starts the machine, with the device processes listening.
 pub(super) fn start(
-    kernel: &Kernel,
-    initramfs: &Path,
+    software: &Software<'_>,
     machine: &Machine,
     boot: &Boot,
     terminal: Terminal,
@@ -52,9 +61,9 @@ pub(super) fn start(
         "memory-backend-memfd,id=memory,size={}M,share=on",
         machine.memory
     ));
-    qemu.arg("-kernel").arg(kernel.image());
-    qemu.arg("-initrd").arg(initramfs);
-    qemu.args(["-append", &append(machine)]);
+    qemu.arg("-kernel").arg(software.kernel);
+    qemu.arg("-initrd").arg(software.initramfs);
+    qemu.args(["-append", &append(machine, software.append)]);
     qemu.args(["-serial", "file:console.log"]);
     qemu.args(["-fsdev", "local,id=share,path=share,security_model=none"]);
     qemu.args(["-device", "virtio-9p-pci,fsdev=share,mount_tag=share"]);
@@ -139,8 +148,9 @@ fn gpus(qemu: &mut Command, machine: &Machine) {
     }
 }
 
-/// The kernel's command line; modprobe finds the driver's parameters there.
-fn append(machine: &Machine) -> String {
+/// The kernel's command line, the caller's words last, so that they prevail; modprobe finds the
+/// driver's parameters there.
+fn append(machine: &Machine, more: &[String]) -> String {
     let mut line = APPEND.to_owned();
     for word in machine.append {
         line.push(' ');
@@ -149,6 +159,10 @@ fn append(machine: &Machine) -> String {
     for parameter in machine.parameters {
         line.push_str(" rust_gpu_ttm.");
         line.push_str(parameter);
+    }
+    for word in more {
+        line.push(' ');
+        line.push_str(word);
     }
     line
 }
@@ -159,15 +173,17 @@ mod tests {
     use crate::guest::Machine;
 
     #[test]
-    fn the_command_line_has_the_machines_words_and_the_drivers_parameters() {
+    fn the_command_line_has_the_machines_words_and_the_drivers_parameters_and_the_callers() {
         let machine = Machine {
             append: &["swiotlb=force"],
             parameters: &["dma_bits=32", "lru=1"],
             ..Machine::DEFAULT
         };
         assert_eq!(
-            append(&machine),
-            format!("{APPEND} swiotlb=force rust_gpu_ttm.dma_bits=32 rust_gpu_ttm.lru=1")
+            append(&machine, &["loglevel=8".to_owned()]),
+            format!(
+                "{APPEND} swiotlb=force rust_gpu_ttm.dma_bits=32 rust_gpu_ttm.lru=1 loglevel=8"
+            )
         );
     }
 }

@@ -2,63 +2,83 @@
 
 //! Configuring and building a kernel beside its source.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
-use super::source::{self, Tree};
-use super::{Flavour, Kernel};
-use crate::lock::Lock;
+use super::Flavour;
 use crate::paths::Paths;
-use crate::progress;
 use crate::step::Step;
-
-/// The programs whose versions a build depends on.
-const TOOLS: [&str; 4] = ["clang", "ld.lld", "rustc", "bindgen"];
 
 /// How many lines the build writes, roughly.
 const LINES: u64 = 2400;
 
-/// Gives the kernel, built if its inputs have changed.
-pub(super) fn ensure(paths: &Paths, flavour: Flavour) -> Result<Kernel> {
-    let tree = source::tree(paths)?;
-    let name = flavour.name();
-    let dir = paths.cache.join(format!("kernel-{name}"));
-    let stamp = dir.join("stamp");
-    let lock = paths.cache.join(format!("lock/kernel-{name}"));
-    let fragment = fragment(paths, flavour)?;
-    let inputs = inputs(&tree, &fragment)?;
-    let kernel = |shared| Kernel {
-        dir: dir.clone(),
-        name,
-        _lock: Some(shared),
-    };
-    let current = || fs::read_to_string(&stamp).is_ok_and(|stamp| stamp == inputs);
-    loop {
-        let shared = Lock::shared(&lock)?;
-        if current() {
-            return Ok(kernel(shared));
-        }
-        drop(shared);
-        let _alone = Lock::exclusive(&lock)?;
-        if !current() {
-            build(paths, flavour, &tree, &dir, &fragment)?;
-            fs::write(&stamp, &inputs)?;
-        }
+/// A build of one kernel.
+pub(super) struct Build<'a> {
+    pub(super) paths: &'a Paths,
+    /// The source, which is not written to.
+    pub(super) source: &'a Path,
+    /// Where it is built.
+    pub(super) dir: &'a Path,
+    /// Names it in messages.
+    pub(super) title: &'a str,
+    /// Names its logs.
+    pub(super) key: &'a str,
+}
+
+impl Build<'_> {
+    /// Configures it by allnoconfig and `fragment`, and returns the wanted options that it does not
+    /// have. A configuration that stays as it was is not written again.
+    pub(super) fn configure(&self, fragment: &str) -> Result<Vec<String>> {
+        fs::write(self.dir.join("fragment"), fragment)?;
+        Step::new(
+            self.paths,
+            &format!("{} kernel: configure", self.title),
+            &format!("config-{}", self.key),
+        )
+        .run(
+            self.make()
+                .arg("allnoconfig")
+                .env("KCONFIG_ALLCONFIG", self.dir.join("fragment")),
+        )?;
+        let config = fs::read_to_string(self.dir.join(".config"))?;
+        let refused = refused(fragment, &config);
+        Ok(refused.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Builds what is not up to date.
+    pub(super) fn run(&self) -> Result<()> {
+        let jobs = available_parallelism().map_or(1, |cpus| cpus.get()) + 1;
+        Step::new(
+            self.paths,
+            &format!("{} kernel: build", self.title),
+            &format!("kernel-{}", self.key),
+        )
+        .expect(LINES)
+        .run(
+            self.make()
+                .arg(format!("-j{jobs}"))
+                .args(["bzImage", "modules"]),
+        )
+    }
+
+    fn make(&self) -> Command {
+        let mut make = Command::new("make");
+        make.arg("-C").arg(self.source);
+        make.arg(format!("O={}", self.dir.display()));
+        // A commit in a tree under git is no other release.
+        make.args(["LLVM=1", "LOCALVERSION="]);
+        make
     }
 }
 
-fn fragment(paths: &Paths, flavour: Flavour) -> Result<String> {
-    let files: &[&str] = match flavour {
-        Flavour::Plain => &["common.config"],
-        Flavour::Debug => &["common.config", "debug.config"],
-    };
+/// Returns the options that a flavour's configuration is made from.
+pub(super) fn fragment(paths: &Paths, flavour: Flavour) -> Result<String> {
     let mut fragment = String::new();
-    for file in files {
+    for file in flavour.fragments() {
         let file = paths.src.join("tools/kernel").join(file);
         fragment += &fs::read_to_string(&file)
             .with_context(|| format!("cannot read {}", file.display()))?;
@@ -66,65 +86,14 @@ fn fragment(paths: &Paths, flavour: Flavour) -> Result<String> {
     Ok(fragment)
 }
 
-/// Everything that a build depends on, as text.
-fn inputs(tree: &Tree, fragment: &str) -> Result<String> {
-    let mut inputs = format!("linux {}\n", tree.version);
-    for tool in TOOLS {
-        let output = Command::new(tool)
-            .arg("--version")
-            .output()
-            .with_context(|| format!("cannot run {tool}"))?;
-        let version = String::from_utf8_lossy(&output.stdout);
-        writeln!(inputs, "{}", version.lines().next().unwrap_or_default())?;
-    }
-    Ok(inputs + fragment)
-}
-
-fn build(paths: &Paths, flavour: Flavour, tree: &Tree, dir: &Path, fragment: &str) -> Result<()> {
-    let name = flavour.name();
-    progress::say(&format!("  {name} kernel: linux {}", tree.version));
-    // What was built from another source is of no use.
-    if dir.join("source").exists()
-        && fs::canonicalize(dir.join("source"))? != fs::canonicalize(&tree.dir)?
-    {
-        fs::remove_dir_all(dir)?;
-    }
-    fs::create_dir_all(dir)?;
-    let _ = fs::remove_file(dir.join("stamp"));
-    fs::write(dir.join("fragment"), fragment)?;
-
-    let make = || {
-        let mut make = Command::new("make");
-        make.arg("-C").arg(&tree.dir);
-        make.arg(format!("O={}", dir.display())).arg("LLVM=1");
-        make
-    };
-    Step::new(
-        paths,
-        &format!("{name} kernel: configure"),
-        &format!("config-{name}"),
-    )
-    .run(
-        make()
-            .arg("allnoconfig")
-            .env("KCONFIG_ALLCONFIG", dir.join("fragment")),
-    )?;
-    let config = fs::read_to_string(dir.join(".config"))?;
-    let refused = refused(fragment, &config);
-    if !refused.is_empty() {
-        bail!(
-            "the {name} kernel's configuration does not take {}",
-            refused.join(", ")
-        );
-    }
-    let jobs = available_parallelism().map_or(1, |cpus| cpus.get()) + 1;
-    Step::new(
-        paths,
-        &format!("{name} kernel: build"),
-        &format!("kernel-{name}"),
-    )
-    .expect(LINES)
-    .run(make().arg(format!("-j{jobs}")).args(["bzImage", "modules"]))
+/// Gives an error unless the configuration has all that was wanted.
+pub(super) fn all_taken(title: &str, refused: &[String]) -> Result<()> {
+    ensure!(
+        refused.is_empty(),
+        "the {title} kernel's configuration does not take {}",
+        refused.join(", ")
+    );
+    Ok(())
 }
 
 /// The wanted options that the configuration does not have.

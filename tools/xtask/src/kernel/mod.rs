@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guests' kernels.
+//! The guests' kernels: of the distribution's source, of a source of the caller's, or a finished
+//! build.
 
 mod build;
+mod ksrc;
+mod packaged;
 mod source;
+mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
+use self::ksrc::Home;
 pub(crate) use self::source::Tree;
 use crate::lock::Lock;
 use crate::paths::Paths;
 
 /// Which of the two kernels.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Flavour {
     /// Fast: for the demo, the shell and measurements.
     Plain,
@@ -32,12 +37,22 @@ impl Flavour {
             Self::Debug => "debug",
         }
     }
+
+    /// The files in tools/kernel that make its configuration.
+    fn fragments(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &["common.config"],
+            Self::Debug => &["common.config", "debug.config"],
+        }
+    }
 }
 
 /// A built kernel. It does not change while this lives.
 pub(crate) struct Kernel {
     dir: PathBuf,
-    name: &'static str,
+    home: PathBuf,
+    title: &'static str,
+    key: String,
     _lock: Option<Lock>,
 }
 
@@ -47,9 +62,19 @@ impl Kernel {
         &self.dir
     }
 
-    /// The name in paths and messages.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
+    /// The folder, in the cache, of what is built for kernels of the same source.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The name in messages, and below [`home`](Self::home).
+    pub(crate) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// The name that no other kernel has, for logs and locks.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// The image to boot.
@@ -76,25 +101,43 @@ impl Kernel {
 /// Gives the source of what [`ensure`] builds, unpacked if it is not there: much sooner than the
 /// kernel is.
 pub(crate) fn tree(paths: &Paths) -> Result<Tree> {
-    if paths.kdir.is_none() {
-        return source::tree(paths);
+    match (&paths.kdir, &paths.ksrc) {
+        (None, None) => source::tree(paths),
+        (None, Some(ksrc)) => ksrc::tree(ksrc),
+        (Some(_), _) => {
+            let kernel = ensure(paths, Flavour::Debug)?;
+            Ok(Tree {
+                version: kernel.release()?,
+                dir: kernel.source()?,
+            })
+        }
     }
-    let kernel = ensure(paths, Flavour::Debug)?;
-    Ok(Tree {
-        version: kernel.release()?,
-        dir: kernel.source()?,
-    })
 }
 
-/// Gives the kernel, built if it is not there or its inputs have changed; or
-/// the caller's own in place of it.
+/// Returns the kernel that `paths` chooses, in the given flavour:
+///
+/// - with `kdir`, that finished build, whatever its flavour;
+/// - with `ksrc`, that source's, where `make` says what there is to build, once in a run;
+/// - else the distribution's, built if it is not there or its inputs have changed.
 pub(crate) fn ensure(paths: &Paths, flavour: Flavour) -> Result<Kernel> {
-    let Some(dir) = &paths.kdir else {
-        return build::ensure(paths, flavour);
-    };
+    match (&paths.kdir, &paths.ksrc) {
+        (None, None) => packaged::ensure(paths, flavour),
+        (None, Some(ksrc)) => ksrc::ensure(paths, ksrc, flavour),
+        (Some(kdir), None) => finished(paths, kdir),
+        (Some(_), Some(_)) => {
+            bail!("KDIR= names a finished build and KSRC= a source to build: name one of them")
+        }
+    }
+}
+
+/// Returns a build of the caller's.
+fn finished(paths: &Paths, dir: &Path) -> Result<Kernel> {
+    let home = Home::of(paths, dir);
     let kernel = Kernel {
-        dir: dir.clone(),
-        name: "kdir",
+        dir: dir.to_owned(),
+        home: home.dir,
+        title: "kdir",
+        key: format!("kdir-{}", home.hash),
         _lock: None,
     };
     ensure!(
@@ -102,5 +145,6 @@ pub(crate) fn ensure(paths: &Paths, flavour: Flavour) -> Result<Kernel> {
         "KDIR: {} is not there; guests need a build tree with a kernel in it",
         kernel.image().display()
     );
+    ksrc::record(&kernel.home, dir)?;
     Ok(kernel)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's source: the newest that the distribution's package offers when
-//! none is cached, what is cached from then on.
+//! The kernel's source: of the supported releases, the newest that the
+//! distribution offers when none is cached, what is cached from then on.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 
+use super::versions::{self, Release};
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::progress;
 use crate::step::Step;
 
-const PACKAGE: &str = "linux-source-7.3";
 /// Where apt keeps the lists of packages.
 const LISTS: &str = "/var/lib/apt/lists";
 /// Tells when they were fetched last. It is the root's, as they are.
@@ -37,21 +37,27 @@ pub(crate) fn tree(paths: &Paths) -> Result<Tree> {
     let home = paths.cache.join("linux");
     fs::create_dir_all(&home)?;
     let _lock = Lock::exclusive(&paths.cache.join("lock/linux"))?;
-    let cached = cached(&home)?;
-    refresh(paths, cached.is_some())?;
-    let offered = offered()?;
-    match (cached, offered) {
+    let supported = versions::supported()?;
+    let cached = cached(&home, |release| {
+        supported.iter().any(|entry| entry.release == release)
+    })?;
+    let packages: Vec<_> = supported.iter().map(|entry| entry.package).collect();
+    refresh(paths, &packages, cached.is_some())?;
+    match (cached, offered(&packages)?) {
         (Some(tree), None) => {
             progress::say(&format!(
-                "  {PACKAGE} is offered no more; going on with the cached {}",
+                "  {} is offered no more; going on with the cached {}",
+                packages.join(", "),
                 tree.version
             ));
             Ok(tree)
         }
         (Some(tree), Some(offered)) => {
-            if offered != tree.version {
+            if offered.version != tree.version {
                 progress::say(&format!(
-                    "  {PACKAGE} is at {offered} now; going on with the cached {} (remove {} to change)",
+                    "  {} is at {} now; going on with the cached {} (remove {} to change)",
+                    offered.package,
+                    offered.version,
                     tree.version,
                     tree.dir.display()
                 ));
@@ -61,30 +67,48 @@ pub(crate) fn tree(paths: &Paths) -> Result<Tree> {
         (None, Some(offered)) => unpack(paths, &home, offered),
         (None, None) => {
             bail!(
-                "no repository offers {PACKAGE}, and none is cached; name a kernel build tree by KDIR="
+                "no repository offers {}, and none is cached; go on with a tree of your own: \
+                 KSRC=/path/to/linux builds a source of a supported release, KDIR=/path/to/build \
+                 takes a finished build",
+                packages.join(", ")
             )
         }
     }
 }
 
-fn cached(home: &Path) -> Result<Option<Tree>> {
-    let mut versions = vec![];
+/// Returns the newest of the cached trees whose release is `supported`.
+fn cached(home: &Path, supported: impl Fn(Release) -> bool) -> Result<Option<Tree>> {
+    let mut newest: Option<String> = None;
     for entry in fs::read_dir(home)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
+        let version = entry?.file_name().to_string_lossy().into_owned();
         // Names with a dot in front are unfinished.
-        if name.starts_with(|first: char| first.is_ascii_digit()) {
-            versions.push(name);
+        let Ok(release) = version.parse() else {
+            continue;
+        };
+        if !supported(release) {
+            progress::say(&format!(
+                "  linux {version}, which is cached, is supported no more"
+            ));
+        } else if newest.as_ref().is_none_or(|it| is_newer(&version, it)) {
+            newest = Some(version);
         }
     }
-    versions.sort();
-    Ok(versions.pop().map(|version| Tree {
+    Ok(newest.map(|version| Tree {
         dir: home.join(&version),
         version,
     }))
 }
 
+/// Whether a package's version comes after another one.
+fn is_newer(version: &str, than: &str) -> bool {
+    Command::new("dpkg")
+        .args(["--compare-versions", version, "gt", than])
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
 /// Fetches the package lists, at most once a day.
-fn refresh(paths: &Paths, cached: bool) -> Result<()> {
+fn refresh(paths: &Paths, packages: &[&str], cached: bool) -> Result<()> {
     let stamp = Path::new(STAMP);
     let recent = |path: &Path| {
         fs::metadata(path)
@@ -94,7 +118,7 @@ fn refresh(paths: &Paths, cached: bool) -> Result<()> {
             .is_some_and(|age| age < DAY)
     };
     // A new root comes with new lists.
-    if recent(stamp) || (recent(Path::new(LISTS)) && offered()?.is_some()) {
+    if recent(stamp) || (recent(Path::new(LISTS)) && offered(packages)?.is_some()) {
         return Ok(());
     }
     let step = Step::new(paths, "package lists", "apt-update");
@@ -113,19 +137,33 @@ fn refresh(paths: &Paths, cached: bool) -> Result<()> {
     } else if cached {
         progress::say("  the package lists cannot be fetched; going on with what is cached");
         File::create(stamp)?;
-    } else if offered()?.is_none() {
+    } else if offered(packages)?.is_none() {
         bail!("{}", step.failure());
     }
     Ok(())
 }
 
-/// The version that the repositories offer.
-fn offered() -> Result<Option<String>> {
-    let output = Command::new("apt-cache")
-        .args(["policy", PACKAGE])
-        .output()
-        .context("cannot ask apt-cache")?;
-    Ok(candidate(&String::from_utf8_lossy(&output.stdout)))
+/// A package that the repositories have.
+struct Offer {
+    package: String,
+    version: String,
+}
+
+/// Returns the first of the packages that the repositories have.
+fn offered(packages: &[&str]) -> Result<Option<Offer>> {
+    for package in packages {
+        let output = Command::new("apt-cache")
+            .args(["policy", package])
+            .output()
+            .context("cannot ask apt-cache")?;
+        if let Some(version) = candidate(&String::from_utf8_lossy(&output.stdout)) {
+            return Ok(Some(Offer {
+                package: (*package).to_owned(),
+                version,
+            }));
+        }
+    }
+    Ok(None)
 }
 
 fn candidate(policy: &str) -> Option<String> {
@@ -136,8 +174,9 @@ fn candidate(policy: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn unpack(paths: &Paths, home: &Path, version: String) -> Result<Tree> {
-    progress::say(&format!("  kernel source: {PACKAGE} {version}"));
+fn unpack(paths: &Paths, home: &Path, offer: Offer) -> Result<Tree> {
+    let Offer { package, version } = offer;
+    progress::say(&format!("  kernel source: {package} {version}"));
     let tmp = home.join(".new");
     if tmp.exists() {
         fs::remove_dir_all(&tmp)?;
@@ -147,7 +186,7 @@ fn unpack(paths: &Paths, home: &Path, version: String) -> Result<Tree> {
     fs::create_dir_all(&tree)?;
     Step::new(paths, "kernel source: download", "linux-download").run(
         Command::new("apt-get")
-            .args(["download", &format!("{PACKAGE}={version}")])
+            .args(["download", &format!("{package}={version}")])
             .current_dir(&tmp),
     )?;
     let file = fs::read_dir(&tmp)?
@@ -162,7 +201,7 @@ fn unpack(paths: &Paths, home: &Path, version: String) -> Result<Tree> {
         .run(
             Command::new("tar")
                 .args(["-xvf"])
-                .arg(deb.join(format!("usr/src/{PACKAGE}.tar.xz")))
+                .arg(deb.join(format!("usr/src/{package}.tar.xz")))
                 .args(["--no-same-owner", "--strip-components=1", "-C"])
                 .arg(&tree),
         )?;
@@ -174,7 +213,26 @@ fn unpack(paths: &Paths, home: &Path, version: String) -> Result<Tree> {
 
 #[cfg(test)]
 mod tests {
-    use super::candidate;
+    use std::fs;
+
+    use super::{cached, candidate};
+
+    #[test]
+    fn the_newest_supported_tree_is_taken() {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["7.3.9-1", "7.3.10-1", "7.10.1-1", "6.12.1-1", ".new"] {
+            fs::create_dir(home.path().join(name)).unwrap();
+        }
+        let supported = |releases: &[&str]| {
+            let releases: Vec<_> = releases.iter().map(|it| it.parse().unwrap()).collect();
+            cached(home.path(), |release| releases.contains(&release))
+                .unwrap()
+                .map(|tree| tree.version)
+        };
+        assert_eq!(supported(&["7.3"]).as_deref(), Some("7.3.10-1"));
+        assert_eq!(supported(&["7.10", "7.3"]).as_deref(), Some("7.10.1-1"));
+        assert_eq!(supported(&["7.4"]), None);
+    }
 
     #[test]
     fn a_policy_names_its_candidate() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's KUnit suites, on the debug kernel under virtme-ng.
+//! The module's KUnit suites, under virtme-ng: on the debug kernel, unless the caller chose the other.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -56,7 +56,7 @@ exec vng "$@"
 /// them.
 pub(crate) fn run(paths: &Paths, report: &mut Report, mut line: impl FnMut(&str)) -> Result<()> {
     let run = RunDir::new(paths)?;
-    let kernel = kernel::ensure(paths, Flavour::Debug)?;
+    let kernel = kernel::ensure(paths, paths.options.flavour(Flavour::Debug))?;
     let module = module::build(paths, &kernel, Variant::Kunit, run.path())?;
     let share = run.path().join("share");
     fs::create_dir_all(&share)?;
@@ -152,6 +152,9 @@ fn start(paths: &Paths, kernel: &Kernel, share: &Path, console: &Path) -> Result
     vng.arg("--append").arg(format!("rootflags={options}"));
     vng.args(["--append", "kunit.enable=1", "--append", "kunit.autorun=1"]);
     vng.args(["--append", "oops=panic"]);
+    for word in &paths.options.append {
+        vng.args(["--append", word]);
+    }
     // Its ACPI code is much of a slow boot.
     vng.arg(format!(
         "--qemu-opts=-cpu {} -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",

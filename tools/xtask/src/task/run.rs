@@ -15,9 +15,10 @@ use crate::progress::{say, show};
 
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Boots the plain kernel and runs the demo; its status is ours.
+/// Boots the plain kernel, unless the caller chose the other, and runs the demo; its status is
+/// ours.
 pub(crate) fn run(paths: &Paths) -> Result<ExitCode> {
-    let guest = Guest::prepare(paths, Flavour::Plain)?;
+    let guest = Guest::prepare(paths, paths.options.flavour(Flavour::Plain))?;
     let outcome = guest.run(
         &Job {
             name: "run",

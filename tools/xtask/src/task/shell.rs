@@ -13,9 +13,9 @@ use crate::kernel::Flavour;
 use crate::paths::Paths;
 use crate::progress::say;
 
-/// Boots the plain kernel and gives its terminal to the caller.
+/// Boots the plain kernel, unless the caller chose the other, and gives its terminal to the caller.
 pub(crate) fn shell(paths: &Paths) -> Result<ExitCode> {
-    let guest = Guest::prepare(paths, Flavour::Plain)?;
+    let guest = Guest::prepare(paths, paths.options.flavour(Flavour::Plain))?;
     say("  guest: a shell comes up; leave it by exit, end a stuck guest by Ctrl-A X");
     let size = tcgetwinsize(stdin())
         .ok()

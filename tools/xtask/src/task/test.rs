@@ -34,7 +34,8 @@ pub(crate) fn test(paths: &Paths, only: Option<&str>) -> Result<ExitCode> {
 fn all(paths: &Paths, report: &mut Report) -> Result<()> {
     // The crates' tests do not wait for the kernel.
     let kernel = thread::scope(|scope| {
-        let kernel = scope.spawn(|| kernel::ensure(paths, Flavour::Debug).map(drop));
+        let kernel =
+            scope.spawn(|| kernel::ensure(paths, paths.options.flavour(Flavour::Debug)).map(drop));
         settle(report, suite::cargo::NAME, |report| {
             suite::cargo::run(paths, report)
         })?;

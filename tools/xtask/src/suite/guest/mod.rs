@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The suites that run in guests, on the debug kernel.
+//! The suites that run in guests: on the debug kernel, unless the caller chose the other.
 
 mod kernel_tests;
 mod plan;
@@ -45,7 +45,7 @@ pub(crate) fn run(paths: &Paths, report: &mut Report, only: Option<&str>) -> Res
             },
         )
     };
-    let guest = prepare(Flavour::Debug)?;
+    let guest = prepare(paths.options.flavour(Flavour::Debug))?;
     let plan = plan(&list(&guest)?, only)?;
     all(&guest, plan, Form::Short, report)?;
     let plain = plan::plain(only);
@@ -57,7 +57,7 @@ pub(crate) fn run(paths: &Paths, report: &mut Report, only: Option<&str>) -> Res
 
 /// Runs the suites that have a long form in that, or the one that `only` names.
 pub(crate) fn stress(paths: &Paths, report: &mut Report, only: Option<&str>) -> Result<()> {
-    let guest = Guest::prepare(paths, Flavour::Debug)?;
+    let guest = Guest::prepare(paths, paths.options.flavour(Flavour::Debug))?;
     all(&guest, vec![plan::stress(only)?], Form::Long, report)
 }
 
