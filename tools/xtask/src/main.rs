@@ -5,6 +5,7 @@
 //! It runs inside the toolchain root, started by `tools/root.sh TASK`.
 
 mod bench;
+mod checkout;
 mod child;
 mod crates;
 mod follow;
@@ -23,6 +24,7 @@ mod sources;
 mod step;
 mod suite;
 mod task;
+mod versions;
 
 use std::fs;
 use std::path::PathBuf;
@@ -66,6 +68,8 @@ enum Task {
     Kunit,
     /// Check the sources.
     Lint,
+    /// Record the versions of the tools that whole green runs were made with.
+    RecordVersions,
     /// Put the driver into a kernel tree.
     Intree {
         /// The root of the kernel tree.
@@ -103,6 +107,7 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         }
         Task::Kunit => task::kunit::kunit(&paths),
         Task::Lint => task::lint::lint(&paths),
+        Task::RecordVersions => task::record_versions::record(&paths),
         Task::Intree { ksrc } => task::intree::intree(&paths, &ksrc),
         Task::Kernel { flavour } => {
             let kernel = kernel::ensure(&paths, flavour)?;

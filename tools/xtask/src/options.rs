@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::kernel::Flavour;
 
 /// The variables' values.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     /// `KERNEL`: the kernel to use in place of a task's own choice.
     flavour: Option<Flavour>,

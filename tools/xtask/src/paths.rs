@@ -51,6 +51,11 @@ impl Paths {
         Ok(paths)
     }
 
+    /// Tells whether the kernels are the distribution's and the caller wants nothing changed.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.kdir.is_none() && self.ksrc.is_none() && self.options == Options::default()
+    }
+
     /// The log of the step called `name`.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.cache.join("log").join(format!("{name}.log"))

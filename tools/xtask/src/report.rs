@@ -55,10 +55,15 @@ impl Report {
         }
     }
 
+    /// Tells whether there were tests, and none failed.
+    pub(crate) fn is_green(&self) -> bool {
+        self.failed == 0 && self.passed > 0
+    }
+
     /// Prints the sum and gives the exit status.
     pub(crate) fn close(&self) -> ExitCode {
         show(&format!("{} passed, {} failed", self.passed, self.failed));
-        match self.failed == 0 && self.passed > 0 {
+        match self.is_green() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }

@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -67,6 +67,11 @@ impl Step {
 
     /// Runs the command and tells whether it succeeded.
     pub(crate) fn status(&self, command: &mut Command) -> Result<bool> {
+        Ok(self.exit(command)?.success())
+    }
+
+    /// Runs the command and returns how it ended.
+    pub(crate) fn exit(&self, command: &mut Command) -> Result<ExitStatus> {
         let log = File::create(&self.log)
             .with_context(|| format!("cannot write {}", self.log.display()))?;
         let mut reader = File::open(&self.log)?;
@@ -85,15 +90,16 @@ impl Step {
             progress.at(lines);
             Ok(())
         })?;
-        if !status.is_some_and(|status| status.success()) {
-            return Ok(false);
+        let status = status.context("the wait for a step has no deadline")?;
+        if !status.success() {
+            return Ok(status);
         }
         progress.done();
         // A run that had little to do says nothing about one that has much.
         if self.expected > 0 && lines > longest.unwrap_or(0) && lines > self.expected / 2 {
             fs::write(&self.count, format!("{lines}\n"))?;
         }
-        Ok(true)
+        Ok(status)
     }
 }
 

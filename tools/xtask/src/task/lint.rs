@@ -19,12 +19,17 @@ use self::check::Lint;
 use crate::kernel;
 use crate::lock::Lock;
 use crate::paths::Paths;
+use crate::versions::Versions;
+use crate::versions::green::{Run, Whole};
 
 /// Runs every check. Those of the module wait for the kernel, the others only for its source.
 pub(crate) fn lint(paths: &Paths) -> Result<ExitCode> {
     let _lock = Lock::exclusive(&paths.cache.join("lock/lint"))?;
     let tree = kernel::tree(paths)?;
-    let lint = Lint::new(paths)?;
+    let versions = Versions::find(paths, Some(&tree.version))?;
+    versions.show()?;
+    let run = Run::begin(paths, Whole::Lint, &versions)?;
+    let lint = Lint::new(paths, &versions)?;
     thread::scope(|scope| {
         let others = [
             scope.spawn(|| crates::check(&lint)),
@@ -43,5 +48,8 @@ pub(crate) fn lint(paths: &Paths) -> Result<ExitCode> {
         });
         others.into_iter().chain([module]).collect::<Result<()>>()
     })?;
+    if lint.is_clean() && paths.is_plain() {
+        run.keep()?;
+    }
     Ok(lint.close())
 }

@@ -5,6 +5,7 @@
 pub(crate) mod intree;
 pub(crate) mod kunit;
 pub(crate) mod lint;
+pub(crate) mod record_versions;
 pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod stress;

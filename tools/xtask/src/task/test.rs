@@ -12,9 +12,18 @@ use crate::kernel::{self, Flavour};
 use crate::paths::Paths;
 use crate::report::Report;
 use crate::suite;
+use crate::versions::Versions;
+use crate::versions::green::{Run, Whole};
 
 /// Runs the suites and prints the sum, whatever happens.
 pub(crate) fn test(paths: &Paths, only: Option<&str>) -> Result<ExitCode> {
+    // No suite of the crates' needs a kernel; where there is no source, the suites say why.
+    let tree = match only {
+        Some(suite::cargo::NAME) => None,
+        _ => kernel::tree(paths).ok(),
+    };
+    let versions = Versions::find(paths, tree.as_ref().map(|tree| tree.version.as_str()))?;
+    versions.show()?;
     let mut report = Report::default();
     match only {
         Some(suite::cargo::NAME) => settle(&mut report, suite::cargo::NAME, |report| {
@@ -26,7 +35,16 @@ pub(crate) fn test(paths: &Paths, only: Option<&str>) -> Result<ExitCode> {
         Some(guest) => settle(&mut report, guest, |report| {
             suite::guest::run(paths, report, Some(guest))
         })?,
-        None => all(paths, &mut report)?,
+        None => {
+            let run = Run::begin(paths, Whole::Test, &versions)?;
+            all(paths, &mut report)?;
+            if report.is_green() && paths.is_plain() {
+                run.keep()?;
+            }
+        }
+    }
+    if !report.is_green() {
+        versions.suspect()?;
     }
     Ok(report.close())
 }

@@ -3,36 +3,10 @@
 //! Which file is checked by what.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::Result;
+use std::path::Path;
 
 /// The cargo workspace, which has its own checks.
 const CRATES: [&str; 4] = ["softgpu", "tests/guest", "tools", "userspace"];
-
-/// The files of the checkout, without what is built or hidden.
-pub(super) fn all(src: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = vec![PathBuf::from(".ci/run")];
-    let mut dirs = vec![PathBuf::new()];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(src.join(&dir))? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let path = dir.join(&name);
-            let built = path == Path::new("out") || path == Path::new("target");
-            if built || name.to_string_lossy().starts_with('.') {
-                continue;
-            }
-            match entry.file_type()?.is_dir() {
-                true => dirs.push(path),
-                false => files.push(path),
-            }
-        }
-    }
-    files.retain(|file| src.join(file).is_file());
-    files.sort();
-    Ok(files)
-}
 
 fn extension(file: &Path) -> &str {
     file.extension()
