@@ -227,6 +227,7 @@ exec chroot "$root" /usr/bin/env -i -C "$src" \
 	TERM="${TERM:-dumb}" RGT_CACHE="$cache" RGT_SRC="$src" \
 	CARGO_HOME="$cache/cargo" CARGO_TARGET_DIR="$cache/target" \
 	${KDIR:+KDIR="$KDIR"} ${KSRC:+KSRC="$KSRC"} ${CI:+CI="$CI"} \
+	${RGT_ACCEL:+RGT_ACCEL="$RGT_ACCEL"} \
 	${KERNEL:+KERNEL="$KERNEL"} ${APPEND:+APPEND="$APPEND"} \
 	${http_proxy:+http_proxy="$http_proxy"} \
 	${https_proxy:+https_proxy="$https_proxy"} \

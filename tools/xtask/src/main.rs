@@ -90,9 +90,23 @@ enum Task {
     },
 }
 
+impl Task {
+    /// Whether guests run whose accelerator may be chosen.
+    fn has_guests(&self) -> bool {
+        match self {
+            Self::Run | Self::Shell | Self::Stress { .. } | Self::Kunit => true,
+            Self::Test { suite } => suite.as_deref() != Some(suite::cargo::NAME),
+            _ => false,
+        }
+    }
+}
+
 fn dispatch(task: Task) -> Result<ExitCode> {
     interrupt::install()?;
     let paths = Paths::from_env()?;
+    if task.has_guests() {
+        guest::announce_accel(paths.options.accel)?;
+    }
     match task {
         Task::Run => task::run::run(&paths),
         Task::Shell => task::shell::shell(&paths),

@@ -7,6 +7,7 @@ use std::env;
 use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 
+use crate::guest::WantedAccel;
 use crate::kernel::Flavour;
 
 /// The variables' values.
@@ -16,6 +17,8 @@ pub(crate) struct Options {
     flavour: Option<Flavour>,
     /// `APPEND`: words for the command line of every guest's kernel.
     pub(crate) append: Vec<String>,
+    /// `RGT_ACCEL`: what runs guests that do not count instructions.
+    pub(crate) accel: WantedAccel,
 }
 
 impl Options {
@@ -28,10 +31,11 @@ impl Options {
                 .with_context(|| format!("{name} is not text")),
         };
         Ok(Self {
-            flavour: var("KERNEL")?.as_deref().map(named).transpose()?,
+            flavour: named("KERNEL", var("KERNEL")?)?,
             append: var("APPEND")?
                 .map(|words| words.split_whitespace().map(str::to_owned).collect())
                 .unwrap_or_default(),
+            accel: named("RGT_ACCEL", var("RGT_ACCEL")?)?.unwrap_or_default(),
         })
     }
 
@@ -41,16 +45,19 @@ impl Options {
     }
 }
 
-/// Returns the kernel of that name.
-fn named(name: &str) -> Result<Flavour> {
-    Flavour::from_str(name, false).map_err(|_| {
-        let names = Flavour::value_variants()
-            .iter()
-            .map(|flavour| flavour.name());
-        let names: Vec<_> = names.collect();
+/// Returns the choice of that name, if one is made.
+fn named<T: ValueEnum>(variable: &str, name: Option<String>) -> Result<Option<T>> {
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    T::from_str(&name, false).map(Some).map_err(|_| {
+        let choices = T::value_variants().iter();
+        let names: Vec<_> = choices
+            .filter_map(|choice| Some(choice.to_possible_value()?.get_name().to_owned()))
+            .collect();
         anyhow!(
-            "there is no KERNEL={name}; there are {}",
-            names.join(" and ")
+            "there is no {variable}={name}; there are {}",
+            names.join(", ")
         )
     })
 }
@@ -58,11 +65,20 @@ fn named(name: &str) -> Result<Flavour> {
 #[cfg(test)]
 mod tests {
     use super::named;
+    use crate::guest::WantedAccel;
+    use crate::kernel::Flavour;
 
     #[test]
-    fn a_kernel_that_is_not_there_is_told_with_those_that_are() {
-        assert_eq!(named("debug").unwrap().name(), "debug");
-        let error = named("fast").unwrap_err().to_string();
-        assert_eq!(error, "there is no KERNEL=fast; there are plain and debug");
+    fn a_value_that_is_not_there_is_told_with_those_that_are() {
+        let kernel = |name: &str| named::<Flavour>("KERNEL", Some(name.to_owned()));
+        assert_eq!(kernel("debug").unwrap(), Some(Flavour::Debug));
+        let error = kernel("fast").unwrap_err().to_string();
+        assert_eq!(error, "there is no KERNEL=fast; there are plain, debug");
+
+        let accel = |name: Option<&str>| named("RGT_ACCEL", name.map(str::to_owned));
+        assert_eq!(accel(None).unwrap(), None);
+        assert_eq!(accel(Some("kvm")).unwrap(), Some(WantedAccel::Kvm));
+        let error = accel(Some("xen")).unwrap_err().to_string();
+        assert_eq!(error, "there is no RGT_ACCEL=xen; there are auto, tcg, kvm");
     }
 }

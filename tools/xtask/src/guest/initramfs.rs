@@ -64,8 +64,7 @@ pub(super) fn write(kernel: &Kernel, run: &RunDir) -> Result<()> {
         PLAIN,
         include_bytes!("../../../guest/profile"),
     )?;
-    let busybox = fs::read(BUSYBOX).with_context(|| format!("cannot read {BUSYBOX}"))?;
-    archive.add("bin/busybox", PROGRAM, &busybox)?;
+    archive.busybox()?;
     archive.add(
         "bin/reload-test",
         PROGRAM,
@@ -81,6 +80,18 @@ pub(super) fn write(kernel: &Kernel, run: &RunDir) -> Result<()> {
     archive.tree(&root.join("lib"), "lib", PLAIN)?;
     newc::trailer(archive.out)?.flush()?;
     fs::remove_dir_all(&root)?;
+    Ok(())
+}
+
+/// Writes an archive of an init, in the language of busybox's shell, and what it needs.
+pub(super) fn write_init(out: impl Write, init: &[u8]) -> Result<()> {
+    let mut archive = Archive { out, inode: 0 };
+    for dir in ["bin", "dev"] {
+        archive.add(dir, DIR, b"")?;
+    }
+    archive.busybox()?;
+    archive.add("init", PROGRAM, init)?;
+    newc::trailer(archive.out)?.flush()?;
     Ok(())
 }
 
@@ -104,6 +115,11 @@ impl<W: Write> Archive<W> {
         file.write_all(content)?;
         file.finish()?;
         Ok(())
+    }
+
+    fn busybox(&mut self) -> Result<()> {
+        let busybox = fs::read(BUSYBOX).with_context(|| format!("cannot read {BUSYBOX}"))?;
+        self.add("bin/busybox", PROGRAM, &busybox)
     }
 
     /// Adds what is in the folder `from`, in the order of names.

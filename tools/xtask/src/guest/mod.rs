@@ -2,6 +2,7 @@
 
 //! A guest with a virtual GPU: what it boots, what it runs, what came of it.
 
+mod accel;
 mod boot;
 mod gpu;
 mod initramfs;
@@ -17,6 +18,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+pub(crate) use self::accel::{
+    Accel, Wanted as WantedAccel, announce as announce_accel, choose as choose_accel,
+};
 use self::boot::Boot;
 pub(crate) use self::machine::{Bus, Clock, Gpu, Machine};
 pub(crate) use self::modules::stage as stage_modules;
@@ -43,6 +47,7 @@ const SHOWN: usize = 25;
 pub(crate) struct Guest {
     /// What its kernel is called in messages.
     title: &'static str,
+    accel: Accel,
     /// Words of the caller's for the kernel's command line.
     append: Vec<String>,
     /// This run's own folder.
@@ -111,6 +116,7 @@ impl Guest {
             .context("cannot copy the kernel's image")?;
         Ok(Self {
             title: kernel.title(),
+            accel: accel::choose(paths, &kernel)?,
             append: paths.options.append.clone(),
             run,
             log: paths.cache.join("log"),
@@ -130,6 +136,7 @@ impl Guest {
             kernel: &self.run.path().join(qemu::KERNEL),
             initramfs: &self.run.path().join(initramfs::FILE),
             append: &self.append,
+            accel: self.accel,
         };
         let mut machine = qemu::start(&software, job.machine, &boot, job.terminal)?;
         let status = self.watch(job, &boot, &mut machine, &mut line);

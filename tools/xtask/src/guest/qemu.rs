@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
+use super::accel::Accel;
 use super::boot::{Boot, SWAP};
 use super::gpu::{CONTROL, socket};
 use super::machine::{Bus, Clock, Machine};
@@ -22,6 +23,8 @@ pub(super) struct Software<'a> {
     pub(super) initramfs: &'a Path,
     /// Words for the kernel's command line, after those of the machine.
     pub(super) append: &'a [String],
+    /// What runs it, unless the machine asks for what only emulation has.
+    pub(super) accel: Accel,
 }
 
 /// Where the guest's terminal, hvc0, goes.
@@ -54,7 +57,7 @@ pub(super) fn start(
     qemu.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
     qemu.args(["-display", "none", "-monitor", "none"]);
     qemu.args(["-machine", "q35,memory-backend=memory"]);
-    cpus(&mut qemu, machine.clock);
+    cpus(&mut qemu, machine.clock, software.accel);
     // The device processes map the guest's memory.
     qemu.args(["-m", &format!("{}M", machine.memory), "-object"]);
     qemu.arg(format!(
@@ -100,12 +103,13 @@ pub(super) fn start(
     }
 }
 
-fn cpus(qemu: &mut Command, clock: Clock) {
+fn cpus(qemu: &mut Command, clock: Clock, accel: Accel) {
     qemu.args(["-cpu", CPU]);
-    match clock {
-        Clock::Time => qemu.args(["-accel", "tcg,thread=multi", "-smp", "2"]),
-        // Instructions can only be counted by one thread.
-        Clock::Instructions => qemu.args([
+    match (clock, accel) {
+        (Clock::Time, Accel::Tcg) => qemu.args(["-accel", "tcg,thread=multi", "-smp", "2"]),
+        (Clock::Time, Accel::Kvm) => qemu.args(["-accel", "kvm", "-smp", "2"]),
+        // Instructions can only be counted by one thread, and of emulation.
+        (Clock::Instructions, _) => qemu.args([
             "-accel",
             "tcg,thread=single",
             "-icount",

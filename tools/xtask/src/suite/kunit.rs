@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 
 use crate::child::{Child, Group};
 use crate::follow::Follow;
-use crate::guest::{self, RunDir};
+use crate::guest::{self, Accel, RunDir};
 use crate::kernel::{self, Flavour, Kernel};
 use crate::klog;
 use crate::ktap::Parser;
@@ -101,7 +101,8 @@ fn watch(
     report: &mut Report,
     line: &mut impl FnMut(&str),
 ) -> Result<bool> {
-    let mut child = start(paths, kernel, share, console)?;
+    let accel = guest::choose_accel(paths, kernel)?;
+    let mut child = start(paths, kernel, accel, share, console)?;
     let mut progress = Progress::begin("kunit guest", 0);
     let mut follow = Follow::new(console.to_owned());
     let mut marked = false;
@@ -126,7 +127,13 @@ fn watch(
     Ok(status.is_some())
 }
 
-fn start(paths: &Paths, kernel: &Kernel, share: &Path, console: &Path) -> Result<Child> {
+fn start(
+    paths: &Paths,
+    kernel: &Kernel,
+    accel: Accel,
+    share: &Path,
+    console: &Path,
+) -> Result<Child> {
     let log = File::create(console)?;
     let mut vng = Command::new("unshare");
     vng.args(["--mount", "--propagation", "unchanged"]);
@@ -134,15 +141,10 @@ fn start(paths: &Paths, kernel: &Kernel, share: &Path, console: &Path) -> Result
     vng.args(["sh", "-euc", START, "start"]);
     vng.arg(paths.src.join("tools/guest/virtme-ports"));
     vng.arg("--verbose").arg("--run").arg(kernel.image());
-    vng.args([
-        "--disable-kvm",
-        "--cpus",
-        "2",
-        "--memory",
-        "1G",
-        "--user",
-        "root",
-    ]);
+    if accel == Accel::Tcg {
+        vng.arg("--disable-kvm");
+    }
+    vng.args(["--cpus", "2", "--memory", "1G", "--user", "root"]);
     // Not virtiofs: its daemon writes file contents into the guest's memory
     // past QEMU, whose emulated CPUs then go on with the code that they have
     // translated from what was there before. 9p goes through QEMU. Nothing
