@@ -81,6 +81,8 @@ struct State {
     halted: bool,
     /// The thread is at a packet.
     running: bool,
+    /// Threads that wait until it is not.
+    waiters: u32,
     /// The thread is to end.
     exit: bool,
     ring: Ring,
@@ -242,12 +244,14 @@ impl Engine {
         self.stop.store(true, Ordering::Relaxed);
         self.wake.notify_all();
         self.shared.faults.wake();
+        state.waiters += 1;
         while state.running {
             state = self
                 .idle
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        state.waiters -= 1;
         self.stop.store(false, Ordering::Relaxed);
         self.end_hang();
         *self.totals() = Totals::default();

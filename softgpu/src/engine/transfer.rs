@@ -5,6 +5,7 @@
 //! Between two pieces the memory is unlocked and the engine may be stopped.
 
 use std::cell::RefCell;
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use vm_memory::{Bytes, VolatileMemory, VolatileSlice};
@@ -17,8 +18,10 @@ use crate::memory::{Piece, View, in_range};
 use super::packet::{Change, Rows};
 use super::{Engine, Stop};
 
-/// Bytes that go through a buffer at once.
+/// Bytes that are summed at once, out of a buffer.
 const BUFFER: usize = 64 << 10;
+/// Bytes of a pattern that are written at once: they stay in the nearest cache.
+const PATTERN: usize = 2 << 10;
 
 /// The accesses of an engine.
 pub(super) struct Transfer<'a> {
@@ -108,7 +111,7 @@ impl<'a> Transfer<'a> {
             let to = view.piece(space, destination + done, from.length(), Access::Write)?;
             match (&from, &to) {
                 (Piece::Memory(_, from), Piece::Memory(_, to)) => from.copy_to_volatile_slice(*to),
-                (Piece::Sparse(_), Piece::Memory(_, to)) => repeat(to, &[0; 4096]),
+                (Piece::Sparse(_), Piece::Memory(_, to)) => set(to, 0),
                 (_, Piece::Sparse(_)) => {}
             }
             let length = to.length();
@@ -150,7 +153,20 @@ impl<'a> Transfer<'a> {
         bytes: u64,
         pattern: u32,
     ) -> Result<(), Stop> {
-        let length = bytes.min(BUFFER as u64) as usize;
+        let [byte, rest @ ..] = pattern.to_le_bytes();
+        if rest == [byte; 3] {
+            return self.pieces(
+                space,
+                destination,
+                bytes,
+                Access::Write,
+                |_, piece| match piece {
+                    Piece::Memory(_, memory) => set(&memory, byte),
+                    Piece::Sparse(_) => {}
+                },
+            );
+        }
+        let length = bytes.min(PATTERN as u64) as usize;
         let buffer = pattern.to_le_bytes().repeat(length / 4);
         self.pieces(
             space,
@@ -322,6 +338,14 @@ fn misaligned(space: u32, address: u64, access: Access) -> Fault {
         access,
         reason: Reason::Misaligned,
     }
+}
+
+/// Writes `byte` everywhere.
+fn set(memory: &VolatileSlice<'_>, byte: u8) {
+    let guard = memory.ptr_guard_mut();
+    // SAFETY: The guard keeps that many bytes mapped and writable. No reference to them exists: all
+    // that the device and its client do to such memory is by raw pointers.
+    unsafe { ptr::write_bytes(guard.as_ptr(), byte, memory.len()) };
 }
 
 /// Writes `pattern` over and over.

@@ -25,8 +25,12 @@ impl Engine {
                 // An interrupted report is a reset, which forgets the fault.
                 let _ = self.report(&fault, 0);
             }
-            self.lock().running = false;
-            self.idle.notify_all();
+            let mut state = self.lock();
+            state.running = false;
+            // Telling others is a system call, which packets of little work would feel.
+            if state.waiters != 0 {
+                self.idle.notify_all();
+            }
         }
     }
 
