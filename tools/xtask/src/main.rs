@@ -59,10 +59,10 @@ enum Task {
         /// The suite to run.
         suite: Option<String>,
     },
-    /// Run every benchmark, or the one named, and show what it measured.
+    /// Run every benchmark, or those named, and show what they measured.
     Bench {
-        /// The benchmark to run.
-        benchmark: Option<String>,
+        /// The benchmarks to run.
+        benchmarks: Vec<String>,
     },
     /// Run the KUnit suites and show their KTAP.
     Kunit,
@@ -112,12 +112,12 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         Task::Shell => task::shell::shell(&paths),
         Task::Test { suite } => task::test::test(&paths, suite.as_deref()),
         Task::Stress { suite } => task::stress::stress(&paths, suite.as_deref()),
-        Task::Bench { benchmark } => {
+        Task::Bench { benchmarks } => {
             ensure!(
                 paths.options.flavour(Flavour::Plain) == Flavour::Plain,
                 "benchmarks measure the plain kernel; KERNEL=debug is not for them"
             );
-            bench::run(&paths, benchmark.as_deref())
+            bench::run(&paths, &benchmarks)
         }
         Task::Kunit => task::kunit::kunit(&paths),
         Task::Lint => task::lint::lint(&paths),

@@ -5,21 +5,24 @@
 
 use std::time::Duration;
 
-use super::{APPEND, Benchmark, Bound, Goal};
+use super::{APPEND, Benchmark, Bound, Goal, Place, Script};
 use crate::guest::{Clock, Machine};
 
 /// It compares with qxl, the smallest TTM driver in C, in the same boot.
 pub(super) const BENCHMARK: Benchmark = Benchmark {
     name: "memory",
-    machine: Machine {
-        name: "bench",
-        append: APPEND,
-        devices: &["qxl"],
-        clock: Clock::Instructions,
-        limit: Duration::from_secs(1800),
-        ..Machine::DEFAULT
-    },
-    script: SCRIPT,
+    place: Place::Guest(Script {
+        machine: Machine {
+            name: "bench",
+            append: APPEND,
+            devices: &["qxl"],
+            clock: Clock::Instructions,
+            limit: Duration::from_secs(1800),
+            ..Machine::DEFAULT
+        },
+        text: SCRIPT,
+    }),
+    unit: "instructions",
     columns: &["create", "map", "touch", "unmap", "close", "sum"],
     goals: GOALS,
 };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Benchmarks: they run on the plain kernel, in a guest whose clock counts
-//! instructions, so that figures are the same in every run and on every
-//! machine.
+//! Benchmarks. Those of the driver run on the plain kernel, in a guest whose clock counts
+//! instructions, so that figures are the same in every run and on every machine; the device's runs
+//! on the host and counts time.
 
+mod device;
 mod figures;
+mod host;
 mod memory;
 mod share;
 mod submit;
@@ -21,17 +23,36 @@ use crate::kernel::Flavour;
 use crate::paths::Paths;
 use crate::progress::{say, show};
 
-/// A group of measurements that share a guest.
+/// A group of measurements that are made in one go.
 struct Benchmark {
     /// Its name, and that of its file under out/.
     name: &'static str,
-    machine: Machine,
-    /// What the guest runs.
-    script: &'static str,
+    place: Place,
+    /// The unit of the figures in the table's columns.
+    unit: &'static str,
     /// Last parts of the names of figures that are costs of one thing: columns
     /// of the table.
     columns: &'static [&'static str],
     goals: &'static [Goal],
+}
+
+/// Where a benchmark runs.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In a guest.
+    Guest(Script),
+    /// On the host: the bench target `target` of the crate `package`.
+    Host {
+        package: &'static str,
+        target: &'static str,
+    },
+}
+
+/// A guest, and what its shell runs.
+#[derive(Clone, Copy)]
+struct Script {
+    machine: Machine,
+    text: &'static str,
 }
 
 /// A bound on something that is made of figures.
@@ -62,23 +83,44 @@ impl Goal {
 /// has one page table in one boot and two in another.
 const APPEND: &[&str] = &["norandmaps"];
 
-const ALL: &[Benchmark] = &[memory::BENCHMARK, submit::BENCHMARK, share::BENCHMARK];
+const ALL: &[Benchmark] = &[
+    memory::BENCHMARK,
+    submit::BENCHMARK,
+    share::BENCHMARK,
+    device::BENCHMARK,
+];
 
-/// Runs every benchmark, or the one named. A goal that is not met is no
-/// failure; it is shown.
-pub(crate) fn run(paths: &Paths, only: Option<&str>) -> Result<ExitCode> {
-    let chosen: Vec<_> = ALL
-        .iter()
-        .filter(|benchmark| only.is_none_or(|only| only == benchmark.name))
-        .collect();
-    if chosen.is_empty() {
-        let names: Vec<_> = ALL.iter().map(|benchmark| benchmark.name).collect();
-        bail!("there is no such benchmark; there are {}", names.join(", "));
-    }
-    let guest = Guest::prepare(paths, Flavour::Plain)?;
+/// What came of a benchmark.
+struct Outcome {
+    figures: Figures,
+    /// Whether all measurements could be made, and the kernel had no complaint.
+    good: bool,
+}
+
+/// Runs the benchmarks that are named, every one if none is. A goal that is not met is no failure;
+/// it is shown.
+pub(crate) fn run(paths: &Paths, names: &[String]) -> Result<ExitCode> {
+    let chosen = choose(names)?;
+    let needs_guest = |benchmark: &&Benchmark| matches!(benchmark.place, Place::Guest(_));
+    let guest = match chosen.iter().any(needs_guest) {
+        true => Some(Guest::prepare(paths, Flavour::Plain)?),
+        false => None,
+    };
     let mut good = true;
     for benchmark in chosen {
-        good &= one(paths, &guest, benchmark)?;
+        let outcome = match (benchmark.place, &guest) {
+            (Place::Guest(script), Some(guest)) => in_guest(guest, benchmark.name, &script)?,
+            (Place::Guest(_), None) => bail!("no guest was prepared for {}", benchmark.name),
+            (Place::Host { package, target }, _) => host::run(paths, package, target)?,
+        };
+        good &= outcome.good;
+        ensure!(
+            !outcome.figures.is_empty(),
+            "{} gave no figures",
+            benchmark.name
+        );
+        show(&table::of(benchmark, &outcome.figures));
+        save(paths, benchmark, &outcome.figures)?;
     }
     Ok(match good {
         true => ExitCode::SUCCESS,
@@ -86,16 +128,30 @@ pub(crate) fn run(paths: &Paths, only: Option<&str>) -> Result<ExitCode> {
     })
 }
 
-/// Runs one benchmark and shows what it found; false if some of it failed.
-fn one(paths: &Paths, guest: &Guest, benchmark: &Benchmark) -> Result<bool> {
-    let name = benchmark.name;
+/// Returns the benchmarks with these names, all of them if there are no names.
+fn choose(names: &[String]) -> Result<Vec<&'static Benchmark>> {
+    let known: Vec<_> = ALL.iter().map(|benchmark| benchmark.name).collect();
+    if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!(
+            "there is no benchmark {name}; there are {}",
+            known.join(", ")
+        );
+    }
+    let wanted = |benchmark: &&Benchmark| {
+        names.is_empty() || names.iter().any(|name| name == benchmark.name)
+    };
+    Ok(ALL.iter().filter(wanted).collect())
+}
+
+/// Runs a script in a guest, which writes the figures.
+fn in_guest(guest: &Guest, name: &str, script: &Script) -> Result<Outcome> {
     let mut figures = Figures::default();
     let outcome = guest.run(
         &Job {
             name: &format!("bench-{name}"),
-            machine: &benchmark.machine,
-            script: benchmark.script,
-            limit: Some(benchmark.machine.limit),
+            machine: &script.machine,
+            script: script.text,
+            limit: Some(script.machine.limit),
             terminal: Terminal::None,
             log: false,
         },
@@ -110,13 +166,43 @@ fn one(paths: &Paths, guest: &Guest, benchmark: &Benchmark) -> Result<bool> {
         say(&format!("the kernel complained:\n{}", splat.text));
     }
     let status = outcome.status?;
-    ensure!(!figures.is_empty(), "the guest gave no figures");
+    Ok(Outcome {
+        figures,
+        good: status == 0 && outcome.splats.is_empty(),
+    })
+}
 
-    show(&table::of(benchmark, &figures));
+/// Writes a benchmark's figures for programs to read.
+fn save(paths: &Paths, benchmark: &Benchmark, figures: &Figures) -> Result<()> {
     let out = paths.out();
     fs::create_dir_all(&out)?;
-    let file = format!("bench-{name}.json");
-    fs::write(out.join(&file), figures.json(name, benchmark.goals)?)?;
+    let file = format!("bench-{}.json", benchmark.name);
+    let json = figures.json(benchmark.name, benchmark.goals)?;
+    fs::write(out.join(&file), json)?;
     show(&format!("saved out/{file}"));
-    Ok(status == 0 && outcome.splats.is_empty())
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_is_told_with_those_that_there_are() {
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(choose(&[]).unwrap().len(), ALL.len());
+        let chosen = choose(&names(&["share", "memory"])).unwrap();
+        let chosen: Vec<_> = chosen.iter().map(|benchmark| benchmark.name).collect();
+        assert_eq!(chosen, ["memory", "share"]);
+        let error = choose(&names(&["memory", "nosuch"]))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("nosuch") && ALL.iter().all(|known| error.contains(known.name)));
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{APPEND, Benchmark, Bound, Goal};
+use super::{APPEND, Benchmark, Bound, Goal, Place, Script};
 use crate::guest::{Bus, Clock, Gpu, Machine};
 
 const GPU: Gpu = Gpu {
@@ -17,21 +17,24 @@ const GPU: Gpu = Gpu {
 /// whose buffers are shmem, and qxl, which is TTM.
 pub(super) const BENCHMARK: Benchmark = Benchmark {
     name: "share",
-    machine: Machine {
-        name: "bench-peers",
-        append: APPEND,
-        gpus: &[GPU, GPU],
-        bus: Bus::Switch,
-        devices: &["qxl"],
-        clock: Clock::Instructions,
-        limit: Duration::from_secs(1200),
-        ..Machine::DEFAULT
-    },
-    script: "\
+    place: Place::Guest(Script {
+        machine: Machine {
+            name: "bench-peers",
+            append: APPEND,
+            gpus: &[GPU, GPU],
+            bus: Bus::Switch,
+            devices: &["qxl"],
+            clock: Clock::Instructions,
+            limit: Duration::from_secs(1200),
+            ..Machine::DEFAULT
+        },
+        text: "\
 modprobe qxl
 modprobe vgem
 rgt-bench share copies
 ",
+    }),
+    unit: "instructions",
     columns: &["export", "import", "map", "touch", "sum", "release"],
     goals: GOALS,
 };

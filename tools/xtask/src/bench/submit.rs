@@ -5,22 +5,25 @@
 
 use std::time::Duration;
 
-use super::{APPEND, Benchmark};
+use super::{APPEND, Benchmark, Place, Script};
 use crate::guest::{Clock, Machine};
 
 pub(super) const BENCHMARK: Benchmark = Benchmark {
     name: "submit",
-    machine: Machine {
-        name: "bench",
-        append: APPEND,
-        clock: Clock::Instructions,
-        limit: Duration::from_secs(1200),
-        ..Machine::DEFAULT
-    },
-    script: "\
+    place: Place::Guest(Script {
+        machine: Machine {
+            name: "bench",
+            append: APPEND,
+            clock: Clock::Instructions,
+            limit: Duration::from_secs(1200),
+            ..Machine::DEFAULT
+        },
+        text: "\
 mount -t tracefs tracing /sys/kernel/tracing
 rgt-bench submit wake
 ",
+    }),
+    unit: "instructions",
     columns: &["call", "queued", "alone"],
     goals: &[],
 };

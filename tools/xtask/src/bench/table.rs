@@ -24,7 +24,7 @@ pub(super) fn of(benchmark: &Benchmark, figures: &Figures) -> String {
         }
     }
 
-    let _ = write!(text, "{:<20}", "instructions");
+    let _ = write!(text, "{:<20}", benchmark.unit);
     for column in benchmark.columns {
         let _ = write!(text, "{column:>12}");
     }
@@ -86,12 +86,15 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::Machine;
+    use crate::bench::Place;
 
     const BENCHMARK: Benchmark = Benchmark {
         name: "test",
-        machine: Machine::DEFAULT,
-        script: "",
+        place: Place::Host {
+            package: "",
+            target: "",
+        },
+        unit: "instructions",
         columns: &["call", "sum"],
         goals: &[],
     };
