@@ -9,7 +9,7 @@ kunit-option := $(if $(KUNIT),CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y)
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(kunit-option) \
 	$(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1)
 
-.PHONY: modules modules_install clean run test stress bench kunit shell lint record-versions intree help
+.PHONY: modules modules_install clean run test stress bench kunit shell lint generate record-versions intree help
 
 modules:
 	@tools/kdir.sh "$(KDIR)"
@@ -21,6 +21,9 @@ modules_install:
 clean:
 	@tools/kdir.sh --clean "$(KDIR)"
 	+$(kbuild) clean
+
+generate:
+	@tools/root.sh exec cargo run --quiet --locked -p generate
 
 run kunit shell lint record-versions:
 	@tools/root.sh $@
@@ -49,5 +52,6 @@ help:
 	@echo 'make kunit              the KUnit suites, with their KTAP'
 	@echo 'make lint               checks of the sources'
 	@echo 'make record-versions    after a green lint and test: record the tools that they ran with'
+	@echo 'make generate           make what follows from others: C header, tables of numbers, manual page'
 	@echo 'make intree KSRC=       put the driver into a kernel source tree'
 	@echo 'What is built for guests is kept in the cache folder (XDG_CACHE_HOME).'

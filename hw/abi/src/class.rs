@@ -4,5 +4,5 @@
 
 /// Compute and render: every packet.
 pub const RENDER: u32 = 0;
-/// Copy: every packet but those of [`packet`](super::packet) that say render.
+/// Copy: every packet but those of render engines.
 pub const COPY: u32 = 1;
