@@ -64,6 +64,11 @@ pub(super) fn write(kernel: &Kernel, run: &RunDir) -> Result<()> {
         PLAIN,
         include_bytes!("../../../guest/profile"),
     )?;
+    archive.add(
+        "etc/kernel-leaks",
+        PLAIN,
+        include_bytes!("../../../kernel/leaks"),
+    )?;
     archive.busybox()?;
     archive.add(
         "bin/reload-test",
