@@ -68,6 +68,30 @@ mirror() {
 	printf '%s\n' "$uri"
 }
 
+# Which of the listed packages the root "$1" lacks.
+lacks() {
+	packages | while read -r package _; do
+		[ -e "$1/var/lib/dpkg/info/$package.list" ] ||
+			[ -e "$1/var/lib/dpkg/info/$package:amd64.list" ] ||
+			printf ' %s' "$package"
+	done
+}
+
+# When none can be made, a root of another recipe does if it has all that is
+# listed. Take it, or say what the cached ones lack.
+stand_in() {
+	lacking=
+	for old in "$cache"/root-*; do
+		[ -e "$old/.in-use" ] || continue
+		lacking=$(lacks "$old")
+		if [ -z "$lacking" ]; then
+			root=$old
+			return
+		fi
+	done
+	return 1
+}
+
 # Become "$@" as root of its own mount namespace; without privilege, of a user
 # namespace that owns the caller's subordinate ids.
 become() {
@@ -159,9 +183,16 @@ make_root() {
 	pid=$!
 	trap 'interrupted' INT TERM HUP
 	if ! follow; then
-		tail -n 20 "$log" >&2
+		trap - INT TERM HUP
 		remove "$tmp"
-		die "cannot make the toolchain root from $uri; the log is $log"
+		if stand_in; then
+			printf '  toolchain root: %s does not give one; going on with the cached %s\n' \
+				"$uri" "${root##*/}"
+			return
+		fi
+		tail -n 20 "$log" >&2
+		[ -z "$lacking" ] || lacking=", and the cached one lacks$lacking"
+		die "cannot make the toolchain root from $uri$lacking. Does that mirror answer? RGT_MIRROR names another; the log is $log"
 	fi
 	trap - INT TERM HUP
 
@@ -243,6 +274,12 @@ program=$CARGO_TARGET_DIR/release/xtask
 exec 9>>"$RGT_CACHE/lock/xtask"
 flock 9
 [ -e "$program" ] || echo "  xtask: build" >&2
+# All crates are fetched at once, so that what is done later needs no registry.
+cargo fetch --quiet --locked 2>"$log" || {
+	tail -n 1 "$log" >&2
+	echo "  crates: not all can be fetched; going on with those that are cached" >&2
+}
+export CARGO_NET_OFFLINE=true
 cargo build --quiet --locked --release -p xtask 2>"$log" || {
 	cat "$log" >&2
 	exit 1
