@@ -9,7 +9,7 @@ kunit-option := $(if $(KUNIT),CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y)
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(kunit-option) \
 	$(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1)
 
-.PHONY: modules modules_install clean run test stress bench kunit shell lint generate record-versions intree help
+.PHONY: modules modules_install clean run test stress bench compare kunit shell lint generate record-versions intree help
 
 modules:
 	@tools/kdir.sh "$(KDIR)"
@@ -37,6 +37,9 @@ stress:
 bench:
 	@tools/root.sh bench $(BENCH)
 
+compare:
+	@tools/root.sh compare $(RUNS:%=--runs=%) "$(A)" "$(B)" $(BENCH)
+
 intree:
 	@test -d "$(KSRC)" || { echo 'make intree: KSRC= has to name a kernel source tree' >&2; exit 1; }
 	@KSRC=$(abspath $(KSRC)) tools/root.sh intree $(abspath $(KSRC))
@@ -49,6 +52,7 @@ help:
 	@echo 'make test [SUITE=]      every test, or some: a suite, a guest, a suite in one, a group'
 	@echo 'make stress [SUITE=]    the suites that find more the longer they run, for long'
 	@echo 'make bench [BENCH=]     what things cost, in instructions; figures under out/'
+	@echo 'make compare A= B=      the same on two trees, kernels or states of the driver, and the ratios'
 	@echo 'make kunit              the KUnit suites, with their KTAP'
 	@echo 'make lint               checks of the sources'
 	@echo 'make record-versions    after a green lint and test: record the tools that they ran with'

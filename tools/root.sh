@@ -233,8 +233,8 @@ interrupted() {
 # file inside and outside.
 # shellcheck disable=SC2016
 enter='
-root=$1 src=$2 cache=$3 ksrc=$4
-shift 4
+root=$1 src=$2 cache=$3 ksrc=$4 trees=$5
+shift 5
 for dir in /proc /sys /dev /tmp; do
 	mount --rbind "$dir" "$root$dir"
 done
@@ -244,7 +244,15 @@ if [ -n "${KSRC:-}" ]; then
 	mount --bind "$KSRC" "$root$KSRC"
 	[ "$ksrc" = rw ] || mount -o remount,bind,ro "$root$KSRC"
 fi
-for dir in ${KDIR:-} ${KDIR:+$(readlink -f "$KDIR/source" || :)} "$src" "$cache"; do
+for dir in $trees; do
+	mkdir -p "$root$dir"
+	mount --bind "$dir" "$root$dir"
+	[ -e "$dir/include/config/auto.conf" ] || mount -o remount,bind,ro "$root$dir"
+done
+for dir in ${KDIR:-} $trees; do
+	sources="${sources:-} $(readlink -f "$dir/source" || :)"
+done
+for dir in ${KDIR:-} ${sources:-} "$src" "$cache"; do
 	[ -d "$dir" ] || continue
 	mkdir -p "$root$dir"
 	mount --bind "$dir" "$root$dir"
@@ -304,6 +312,37 @@ fi
 case ${KDIR:-}${KSRC:-} in
 *[[:space:]:%]*) die "the kernel's build takes no blank, colon or percent sign in a path: ${KSRC:-$KDIR}" ;;
 esac
+# The folders among the two trees that compare takes, by their whole paths. What
+# is no folder is a commit, which the task finds.
+trees=
+whole_path() {
+	if [ -d "$1" ]; then
+		(CDPATH='' cd -- "$1" && pwd -P)
+	else
+		printf '%s\n' "$1"
+	fi
+}
+if [ "${1:-}" = compare ]; then
+	runs=
+	case ${2:-} in --runs=*)
+		runs=$2
+		shift
+		;;
+	esac
+	if [ -z "${2:-}" ] || [ -z "${3:-}" ]; then
+		die "make compare: A= and B= have to name a kernel source or build, or . and a commit"
+	fi
+	a=$(whole_path "$2") b=$(whole_path "$3")
+	shift 3
+	for tree in "$a" "$b"; do
+		[ -d "$tree" ] || continue
+		case $tree in
+		*[[:space:]:%]*) die "the kernel's build takes no blank, colon or percent sign in a path: $tree" ;;
+		esac
+		trees="$trees $tree"
+	done
+	set -- compare ${runs:+"$runs"} "$a" "$b" "$@"
+fi
 key=$(recipe | sha256sum | cut -c1-12)
 root=$cache/root-$key
 
@@ -331,4 +370,4 @@ if [ "$1" = exec ]; then
 else
 	set -- sh -euc "$xtask" xtask "$@"
 fi
-become sh -euc "$enter" enter "$root" "$src" "$cache" "$ksrc" "$@"
+become sh -euc "$enter" enter "$root" "$src" "$cache" "$ksrc" "$trees" "$@"

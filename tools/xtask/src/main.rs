@@ -64,6 +64,18 @@ enum Task {
         /// The benchmarks to run.
         benchmarks: Vec<String>,
     },
+    /// Run benchmarks on two trees and show the ratios of their figures.
+    Compare {
+        /// A kernel's source, a finished build of one, a checkout of the driver, or a commit.
+        a: String,
+        /// The same, to compare with the first.
+        b: String,
+        /// The benchmarks to run, all that run in guests if none is named.
+        benchmarks: Vec<String>,
+        /// How often each benchmark is run on each tree.
+        #[arg(long, default_value_t = 2)]
+        runs: u32,
+    },
     /// Run the KUnit suites and show their KTAP.
     Kunit,
     /// Check the sources.
@@ -119,6 +131,20 @@ fn dispatch(task: Task) -> Result<ExitCode> {
             );
             bench::run(&paths, &benchmarks)
         }
+        Task::Compare {
+            a,
+            b,
+            benchmarks,
+            runs,
+        } => bench::compare::run(
+            &paths,
+            &bench::compare::Request {
+                a: &a,
+                b: &b,
+                benchmarks: &benchmarks,
+                runs,
+            },
+        ),
         Task::Kunit => task::kunit::kunit(&paths),
         Task::Lint => task::lint::lint(&paths),
         Task::RecordVersions => task::record_versions::record(&paths),

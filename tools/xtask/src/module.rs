@@ -69,7 +69,9 @@ pub(crate) struct Build<'a> {
 impl<'a> Build<'a> {
     /// Prepares a build.
     pub(crate) fn new(paths: &'a Paths, kernel: &'a Kernel, variant: Variant) -> Result<Self> {
-        let named = |kernel| format!("module-{kernel}{}", variant.suffix());
+        let state = paths.driver.as_ref();
+        let state = state.map_or(String::new(), |state| format!("-{}", state.key));
+        let named = |kernel| format!("module-{kernel}{}{state}", variant.suffix());
         let (title, key) = (named(kernel.title()), named(kernel.key()));
         let dir = kernel.home().join(&title);
         let lock = Lock::exclusive(&paths.cache.join("lock").join(&key))?;
@@ -77,7 +79,7 @@ impl<'a> Build<'a> {
         Ok(Self {
             kernel,
             variant,
-            src: &paths.src,
+            src: paths.driver.as_ref().map_or(&paths.src, |state| &state.dir),
             dir,
             step: Step::new(paths, &title.replacen('-', " for ", 1), &key),
             _lock: lock,

@@ -4,9 +4,12 @@
 
 use std::env;
 use std::fs;
+use std::hash::Hasher;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fnv::FnvHasher;
 
 use crate::options::Options;
 
@@ -21,6 +24,8 @@ pub(crate) struct Paths {
     pub(crate) kdir: Option<PathBuf>,
     /// A kernel source given by the caller, to build our kernels from. It is only read.
     pub(crate) ksrc: Option<PathBuf>,
+    /// The driver's source, if it is not the checkout.
+    pub(crate) driver: Option<DriverSource>,
     /// What else the caller asked for.
     pub(crate) options: Options,
 }
@@ -43,6 +48,7 @@ impl Paths {
             cache: var("RGT_CACHE")?,
             kdir: given("KDIR"),
             ksrc: given("KSRC"),
+            driver: None,
             options: Options::from_env()?,
         };
         for dir in ["log", "lock", "run"] {
@@ -64,6 +70,27 @@ impl Paths {
     /// Where a task leaves what the caller asked for.
     pub(crate) fn out(&self) -> PathBuf {
         self.src.join("out")
+    }
+}
+
+/// Another state of the driver's source than the checkout's.
+#[derive(Clone)]
+pub(crate) struct DriverSource {
+    /// Where it is.
+    pub(crate) dir: PathBuf,
+    /// A word that no other state has, for the names of what is built from it.
+    pub(crate) key: String,
+}
+
+impl DriverSource {
+    /// The state in the folder `dir`.
+    pub(crate) fn new(dir: &Path) -> Self {
+        let mut hasher = FnvHasher::default();
+        hasher.write(dir.as_os_str().as_bytes());
+        Self {
+            dir: dir.to_owned(),
+            key: format!("{:016x}", hasher.finish()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! instructions, so that figures are the same in every run and on every machine; the device's runs
 //! on the host and counts time.
 
+pub(crate) mod compare;
 mod device;
 mod figures;
 mod host;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 
-use self::figures::Figures;
+use self::figures::{Figure, Figures};
 use crate::guest::{Guest, Job, Machine, Terminal};
 use crate::kernel::Flavour;
 use crate::paths::Paths;
@@ -33,6 +34,8 @@ struct Benchmark {
     /// Last parts of the names of figures that are costs of one thing: columns
     /// of the table.
     columns: &'static [&'static str],
+    /// How much a figure may differ between runs of the same, in its unit.
+    noise: fn(&Figure) -> f64,
     goals: &'static [Goal],
 }
 
@@ -82,6 +85,10 @@ impl Goal {
 /// Words for the kernel of every benchmark: at random addresses, the same mapping
 /// has one page table in one boot and two in another.
 const APPEND: &[&str] = &["norandmaps"];
+
+/// What counted instructions of one thread may differ by: an interrupt that falls into them, or an
+/// address that crosses a page.
+const FEW_INSTRUCTIONS: f64 = 64.0;
 
 const ALL: &[Benchmark] = &[
     memory::BENCHMARK,

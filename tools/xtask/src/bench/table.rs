@@ -68,7 +68,7 @@ pub(super) fn of(benchmark: &Benchmark, figures: &Figures) -> String {
 }
 
 /// Whole numbers in groups of three digits, others with two decimals.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value.fract() != 0.0 {
         return format!("{value:.2}");
     }
@@ -96,6 +96,7 @@ mod tests {
         },
         unit: "instructions",
         columns: &["call", "sum"],
+        noise: |_| 0.0,
         goals: &[],
     };
 

@@ -179,6 +179,7 @@ mod tests {
             cache: cache.path().to_owned(),
             kdir: None,
             ksrc: None,
+            driver: None,
             options: Options::default(),
         };
         let home = |path: &str| Home::of(&paths, path.as_ref());

@@ -114,6 +114,15 @@ pub(crate) fn tree(paths: &Paths) -> Result<Tree> {
     }
 }
 
+/// Checks the kernel that `paths` chooses, where it is the caller's, without building anything.
+pub(crate) fn check(paths: &Paths) -> Result<()> {
+    match (&paths.kdir, &paths.ksrc) {
+        (Some(kdir), _) => finished(paths, kdir).map(drop),
+        (None, Some(ksrc)) => ksrc::tree(ksrc).map(drop),
+        (None, None) => Ok(()),
+    }
+}
+
 /// Returns the kernel that `paths` chooses, in the given flavour:
 ///
 /// - with `kdir`, that finished build, whatever its flavour;

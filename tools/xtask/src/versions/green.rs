@@ -143,6 +143,7 @@ mod tests {
             cache: dir.join("cache"),
             kdir: None,
             ksrc: None,
+            driver: None,
             options: Options::default(),
         }
     }
