@@ -161,6 +161,7 @@ follow() {
 make_root() {
 	tmp=$root.new
 	log=$cache/log/root.log
+	: >"$log"
 	uri=$(mirror)
 	install_mmdebstrap
 	remove "$tmp"
