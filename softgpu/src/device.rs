@@ -82,6 +82,7 @@ pub struct Device {
     pub(crate) config: Config,
     pub(crate) shared: Arc<Shared>,
     pub(crate) engines: Vec<Arc<Engine>>,
+    vram: Arc<Vram>,
     window: Arc<Window>,
     /// Accesses to registers, resets and the removal come one after the other.
     state: Mutex<State>,
@@ -94,7 +95,7 @@ impl Device {
         let vram = Arc::new(Vram::new(config.vram)?);
         let window = Arc::new(Window::new(Arc::clone(&vram), config.visible));
         let shared = Arc::new(Shared {
-            memory: Memory::new(vram, Scratchpad::new(config.scratchpad)?),
+            memory: Memory::new(Arc::clone(&vram), Scratchpad::new(config.scratchpad)?),
             irqs: Irqs::default(),
             faults: FaultQueue::default(),
         });
@@ -102,6 +103,7 @@ impl Device {
             config,
             shared,
             engines: Vec::new(),
+            vram,
             window,
             state: Mutex::default(),
             threads: Vec::new(),
@@ -123,6 +125,11 @@ impl Device {
     /// What the engines share.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Its own memory.
+    pub fn vram(&self) -> &Arc<Vram> {
+        &self.vram
     }
 
     /// The engines, by number.
@@ -224,7 +231,7 @@ impl Drop for Device {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dma::Permission;
+    use crate::vfio_user::DmaMap;
 
     const M: u64 = 1 << 20;
 
@@ -234,10 +241,18 @@ mod tests {
         let reaches = |allowed| {
             device.set_bus_master(allowed);
             let file = rustix::fs::memfd_create(c"ram", rustix::fs::MemfdFlags::CLOEXEC);
-            let file = std::fs::File::from(file.unwrap());
-            file.set_len(4096).unwrap();
+            let file = file.unwrap();
+            rustix::fs::ftruncate(&file, 4096).unwrap();
             let dma = &mut device.shared().memory.write().dma;
-            dma.map(0, 4096, file, 0, Permission::ReadWrite).unwrap();
+            let map = DmaMap {
+                address: 0,
+                size: 4096,
+                offset: 0,
+                read: true,
+                write: true,
+            };
+            dma.unmap_all();
+            dma.map(&map, &file).unwrap();
             dma.reach(0, 1, false).is_some()
         };
         assert!(reaches(true));

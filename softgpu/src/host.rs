@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 
 use crate::control::Control;
 use crate::device::{Config, Device};
-use crate::server::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// GPUs that wait for their clients.
 pub struct Host {

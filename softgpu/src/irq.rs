@@ -2,9 +2,11 @@
 
 //! Interrupts: pending and enabled bits, and the event of each MSI-X vector.
 
-use std::fs::File;
-use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 
 use crate::abi::limits::MAX_VECTORS;
 
@@ -16,7 +18,7 @@ struct State {
     enabled: u32,
     /// MSI-X messages are memory writes: without bus mastering there are none.
     bus_master: bool,
-    events: [Option<File>; VECTORS],
+    events: [Option<OwnedFd>; VECTORS],
     /// Messages that are to get lost.
     losses: [u32; VECTORS],
 }
@@ -29,15 +31,14 @@ impl State {
             return;
         }
         for (vector, (event, losses)) in self.events.iter().zip(&mut self.losses).enumerate() {
-            if let Some(mut event) = event.as_ref()
+            if let Some(event) = event
                 && vectors & 1 << vector != 0
             {
                 if *losses > 0 {
                     *losses -= 1;
                     continue;
                 }
-                // An event that cannot be counted any more is one that nobody takes.
-                let _ = event.write_all(&1u64.to_ne_bytes());
+                signal(event);
             }
         }
     }
@@ -46,6 +47,11 @@ impl State {
     fn send_pending(&mut self) {
         self.send(self.pending);
     }
+}
+
+/// Signals an event. One that cannot be counted any more is one that nobody takes.
+fn signal(event: &OwnedFd) {
+    let _ = rustix::io::write(event, &1u64.to_ne_bytes());
 }
 
 /// The interrupt unit.
@@ -98,8 +104,12 @@ impl Irqs {
     }
 
     /// Connects vectors from `first` to events, or disconnects them. What is pending and enabled
-    /// is sent to the new events, so that nothing is lost while the client changes them.
-    pub fn connect(&self, first: u32, events: impl Iterator<Item = Option<File>>) {
+    /// is sent to the new events, so that nothing is lost while the client changes them. Events
+    /// become non-blocking: no client can make an engine wait.
+    pub fn connect(&self, first: u32, events: Vec<Option<OwnedFd>>) -> Result<(), Errno> {
+        for event in events.iter().flatten() {
+            fcntl_setfl(event, fcntl_getfl(event)? | OFlags::NONBLOCK)?;
+        }
         let mut state = self.lock();
         for (vector, event) in (first..MAX_VECTORS).zip(events) {
             let connected = event.is_some();
@@ -109,6 +119,7 @@ impl Irqs {
                 state.send(pending);
             }
         }
+        Ok(())
     }
 
     /// Disconnects all vectors.
@@ -130,15 +141,9 @@ impl Irqs {
     /// Sends messages of vectors as if the device had raised them, for a client that asks.
     pub fn trigger(&self, first: u32, count: u32) {
         let state = self.lock();
-        for event in state
-            .events
-            .iter()
-            .skip(first as usize)
-            .take(count as usize)
-        {
-            if let Some(mut event) = event.as_ref() {
-                let _ = event.write_all(&1u64.to_ne_bytes());
-            }
+        let events = state.events.iter().skip(first as usize);
+        for event in events.take(count as usize).flatten() {
+            signal(event);
         }
     }
 

@@ -2,9 +2,11 @@
 
 //! A virtual discrete GPU: a PCI device for QEMU, over the vfio-user protocol.
 //!
-//! [`host`] has the GPUs of the process and the control socket. [`server`] speaks the protocol and owns the PCI side ([`config_space`]); [`device`] is the GPU:
-//! its registers, [`memory`] as its engines reach it through the [`mmu`], the [`engine`]s, what
-//! they [`cost`], their [`fault`]s and interrupts ([`irq`]). `docs/hardware.md` is the programmer's manual.
+//! [`host`] has the GPUs of the process and the control socket. An [`endpoint`] is where the
+//! clients of a GPU come; [`vfio_user`] speaks the protocol with them, and [`server`] owns the PCI
+//! side ([`config_space`]). [`device`] is the GPU: its registers, [`memory`] as its engines reach
+//! it through the [`mmu`], the [`engine`]s, what they [`cost`], their [`fault`]s and interrupts
+//! ([`irq`]). `docs/hardware.md` is the programmer's manual.
 
 pub mod command_line;
 pub mod config_space;
@@ -12,10 +14,12 @@ mod control;
 pub mod cost;
 pub mod device;
 pub mod dma;
+pub mod endpoint;
 pub mod engine;
 pub mod fault;
 pub mod host;
 pub mod irq;
+mod log_limit;
 pub mod memory;
 pub mod mmu;
 mod msix_table;
@@ -26,6 +30,7 @@ pub mod scratchpad;
 pub mod server;
 pub mod size;
 mod socket;
+pub mod vfio_user;
 pub mod vram;
 
 pub use softgpu_abi as abi;

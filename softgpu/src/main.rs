@@ -2,9 +2,12 @@
 
 //! The command `softgpu`: virtual GPUs for QEMU.
 
+mod messages;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context;
@@ -14,17 +17,22 @@ use signal_hook::iterator::Signals;
 use softgpu::command_line::Arguments;
 use softgpu::host::Host;
 
-/// Ends the process at a signal that asks for it, without leaving the sockets behind.
-fn end_at_signal(mut signals: Signals, sockets: Vec<PathBuf>) -> anyhow::Result<()> {
+/// Removes the sockets and ends the process.
+fn leave(sockets: &[PathBuf], status: i32) -> ! {
+    for socket in sockets {
+        // Whether it is still there or not, the process ends.
+        let _ = fs::remove_file(socket);
+    }
+    process::exit(status)
+}
+
+/// Ends the process at a signal that asks for it.
+fn end_at_signal(mut signals: Signals, sockets: Arc<[PathBuf]>) -> anyhow::Result<()> {
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
             if signals.forever().next().is_some() {
-                for socket in sockets {
-                    // Whether it is still there or not, the process ends.
-                    let _ = fs::remove_file(socket);
-                }
-                process::exit(0);
+                leave(&sockets, 0);
             }
         })
         .context("cannot start the thread for signals")?;
@@ -35,14 +43,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let gpus = arguments.gpus()?;
     let sockets = gpus.iter().map(|(socket, _)| *socket);
     let sockets = sockets.chain(arguments.control()).map(Path::to_owned);
+    let sockets: Arc<[PathBuf]> = sockets.collect();
     // From here on a signal waits until there is something to clean up.
     let signals = Signals::new([SIGTERM, SIGINT]).context("cannot handle signals")?;
     let host = Host::new(&gpus, arguments.control())?;
-    end_at_signal(signals, sockets.collect())?;
+    end_at_signal(signals, sockets)?;
     host.run()
 }
 
 fn main() -> ExitCode {
+    messages::to_standard_error();
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

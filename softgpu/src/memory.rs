@@ -12,7 +12,7 @@ use vm_memory::VolatileSlice;
 
 use crate::abi::limits;
 use crate::cost::{Path, Translations};
-use crate::dma::Dma;
+use crate::dma::{self, Dma};
 use crate::fault::{Access, Fault, Reason};
 use crate::mmu::{Mmu, Target};
 use crate::scratchpad::Scratchpad;
@@ -103,6 +103,21 @@ impl View {
         reached
             .map(|(path, memory)| Piece::Memory(path, memory))
             .ok_or_else(|| fail(Reason::BadAddress))
+    }
+
+    /// Fails if the memory at `address` was found to be gone when it was accessed, which is since
+    /// [`losses`](dma::losses) was what is given here.
+    pub(crate) fn check_losses(
+        &self,
+        losses: usize,
+        space: u32,
+        address: u64,
+        access: Access,
+    ) -> Result<(), Fault> {
+        if dma::losses() == losses {
+            return Ok(());
+        }
+        self.piece(space, address, 1, access).map(drop)
     }
 
     /// What the translations of `length` bytes from `address`, which are some of a piece, take

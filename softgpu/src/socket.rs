@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The socket that the device listens at, and its file.
+//! Sockets to listen at, and their files.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use log::warn;
+
+use crate::log_limit::LogLimit;
+
+/// How long to wait before the next try to accept a connection.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A socket's file, for as long as the socket is of use.
 pub(crate) struct SocketFile(PathBuf);
@@ -48,4 +56,18 @@ pub(crate) fn listen(path: &Path) -> anyhow::Result<(UnixListener, SocketFile)> 
     fs::rename(&socket.0, path).with_context(complaint)?;
     socket.0 = path.to_owned();
     Ok((listener, socket))
+}
+
+/// Waits for a connection. When there is one that cannot be accepted, because the process has no
+/// descriptor left or the system no memory, it is tried again until it can.
+pub(crate) fn accept(listener: &UnixListener, warnings: &mut LogLimit) -> UnixStream {
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                warnings.warn(|again| warn!("cannot accept a connection: {error}{again}"));
+                thread::sleep(PAUSE);
+            }
+        }
+    }
 }

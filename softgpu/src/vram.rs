@@ -3,7 +3,7 @@
 //! The GPU's own memory.
 
 use std::fs::File;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::Context;
 use rustix::fs::{MemfdFlags, SealFlags, SeekFrom, seek};
@@ -40,8 +40,8 @@ impl Vram {
     }
 
     /// The file, for the client to map. It lives as long as the VRAM.
-    pub fn fd(&self) -> RawFd {
-        self.file().as_raw_fd()
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.file().as_fd()
     }
 
     /// The memory from `offset`: `length` bytes or as many as there are; none outside of it.

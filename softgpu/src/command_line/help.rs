@@ -67,7 +67,9 @@ vector 1 + n the fences of engine n.",
     },
     Section {
         title: "ENVIRONMENT",
-        text: "No variable is read.",
+        text: "\
+RUST_LOG says which messages are shown on standard error: \"error\", \"warn\", \"info\" (the default) or \
+\"off\".",
     },
     Section {
         title: "EXAMPLES",

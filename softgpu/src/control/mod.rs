@@ -15,8 +15,10 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context;
+use log::warn;
 
 use crate::device::Device;
+use crate::log_limit::LogLimit;
 use crate::socket::{self, SocketFile};
 
 /// More than any command has.
@@ -46,12 +48,17 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 fn accept(listener: &UnixListener, gpus: &Arc<[Arc<Device>]>) {
-    for stream in listener.incoming().map_while(Result::ok) {
+    let mut warnings = LogLimit::default();
+    loop {
+        let stream = socket::accept(listener, &mut warnings);
         let gpus = Arc::clone(gpus);
         // One who cannot be served is one whose connection closes.
-        let _ = spawn("control client", move || {
+        let started = spawn("control client", move || {
             let _ = serve(&stream, &gpus);
         });
+        if let Err(error) = started {
+            warnings.warn(|again| warn!("cannot serve a connection: {error}{again}"));
+        }
     }
 }
 

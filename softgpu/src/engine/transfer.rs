@@ -12,6 +12,7 @@ use vm_memory::{Bytes, VolatileMemory, VolatileSlice};
 
 use crate::abi::checksum;
 use crate::cost::Meter;
+use crate::dma;
 use crate::fault::{Access, Fault, Reason};
 use crate::memory::{Piece, View, in_range};
 
@@ -106,6 +107,7 @@ impl<'a> Transfer<'a> {
         while done < bytes {
             self.check_stop()?;
             let view = self.engine.shared.memory.read();
+            let losses = dma::losses();
             let left = bytes - done;
             let from = view.piece(space, source + done, left, Access::Read)?;
             let to = view.piece(space, destination + done, from.length(), Access::Write)?;
@@ -120,6 +122,7 @@ impl<'a> Transfer<'a> {
                 (destination, Access::Write, &to),
             ] {
                 self.note(&view, space, start + done, length, access, piece);
+                view.check_losses(losses, space, start + done, access)?;
             }
             done += length;
         }
@@ -222,33 +225,39 @@ impl<'a> Transfer<'a> {
     /// Reads an aligned 64-bit word, after which nothing later is read before it.
     pub(super) fn load(&self, space: u32, address: u64) -> Result<u64, Stop> {
         let view = self.engine.shared.memory.read();
+        let losses = dma::losses();
         let piece = view.piece(space, address, 8, Access::Read)?;
         self.note(&view, space, address, 8, Access::Read, &piece);
-        match piece {
+        let word = match piece {
             Piece::Memory(_, memory) => memory
                 .load::<u64>(0, Ordering::Acquire)
                 .map(u64::from_le)
-                .map_err(|_| misaligned(space, address, Access::Read).into()),
-            Piece::Sparse(_) => Ok(0),
-        }
+                .map_err(|_| misaligned(space, address, Access::Read))?,
+            Piece::Sparse(_) => 0,
+        };
+        view.check_losses(losses, space, address, Access::Read)?;
+        Ok(word)
     }
 
     /// Writes an aligned 64-bit word, visible after everything that was written before.
     pub(super) fn store(&self, space: u32, address: u64, value: u64) -> Result<(), Stop> {
         let view = self.engine.shared.memory.read();
+        let losses = dma::losses();
         let piece = view.piece(space, address, 8, Access::Write)?;
         self.note(&view, space, address, 8, Access::Write, &piece);
-        match piece {
-            Piece::Memory(_, memory) => memory
+        if let Piece::Memory(_, memory) = piece {
+            memory
                 .store(value.to_le(), 0, Ordering::Release)
-                .map_err(|_| misaligned(space, address, Access::Write).into()),
-            Piece::Sparse(_) => Ok(()),
+                .map_err(|_| misaligned(space, address, Access::Write))?;
         }
+        view.check_losses(losses, space, address, Access::Write)?;
+        Ok(())
     }
 
     /// Changes an aligned 64-bit word, at once for all who access it; its old value.
     pub(super) fn change(&self, space: u32, address: u64, change: Change) -> Result<u64, Stop> {
         let view = self.engine.shared.memory.read();
+        let losses = dma::losses();
         let piece = view.piece(space, address, 8, Access::Write)?;
         for access in [Access::Read, Access::Write] {
             self.note(&view, space, address, 8, access, &piece);
@@ -261,6 +270,7 @@ impl<'a> Transfer<'a> {
             .map_err(|_| misaligned(space, address, Access::Write))?;
         let change = |old| change.apply(u64::from_le(old)).map(u64::to_le);
         let old = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
+        view.check_losses(losses, space, address, Access::Write)?;
         Ok(u64::from_le(old.unwrap_or_else(|old| old)))
     }
 
@@ -278,10 +288,12 @@ impl<'a> Transfer<'a> {
         while done < bytes {
             self.check_stop()?;
             let view = self.engine.shared.memory.read();
+            let losses = dma::losses();
             let piece = view.piece(space, address + done, bytes - done, access)?;
             let length = piece.length();
             self.note(&view, space, address + done, length, access, &piece);
             each(done, piece);
+            view.check_losses(losses, space, address + done, access)?;
             done += length;
         }
         Ok(())

@@ -2,65 +2,18 @@
 
 //! The command line.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use softgpu::abi::regs;
 use vfio_user::Client;
 
 use crate::gpu::{BAR0, wait_for};
-
-fn softgpu(socket: &Path, arguments: &[&str]) -> Command {
-    let mut command = plain(arguments);
-    command.arg("--socket").arg(socket);
-    command
-}
-
-fn plain<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_softgpu"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-/// A command that does not outlive its test.
-struct Running(Child);
-
-impl Running {
-    fn new(socket: &Path, arguments: &[&str]) -> Self {
-        Self(softgpu(socket, arguments).spawn().unwrap())
-    }
-
-    /// With a GPU for each socket, with so many MiB of VRAM.
-    fn several(sockets: &[&Path], more: &[String]) -> Self {
-        let mut arguments = more.to_vec();
-        for (socket, vram) in sockets.iter().zip([4, 6, 8]) {
-            arguments.push(format!("--gpu=socket={},vram={vram}M", socket.display()));
-        }
-        Self(plain(&arguments).spawn().unwrap())
-    }
-
-    /// Its exit status, once it ends by itself.
-    fn status(&mut self) -> Option<i32> {
-        let mut status = None;
-        wait_for("an end", || {
-            status = self.0.try_wait().unwrap();
-            status.is_some()
-        });
-        status.unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::process::{Running, plain, softgpu};
 
 /// Starts the command and waits until it listens.
 fn start(socket: &Path, arguments: &[&str]) -> (Running, Client) {
@@ -292,4 +245,33 @@ fn control_reaches_each_gpu() {
     drop(clients);
     assert_eq!(child.status(), Some(0));
     assert!(!control.exists());
+}
+
+#[test]
+fn the_control_socket_outlives_a_lack_of_descriptors() {
+    let directory = tempfile::tempdir().unwrap();
+    let [socket, control, log] = ["gpu", "control", "log"].map(|name| directory.path().join(name));
+    let option = format!("--control={}", control.display());
+    let child = Running::logged(&socket, &[&option], &log);
+    wait_for("the control socket", || control.exists());
+    let limit = |current| Rlimit {
+        current: Some(current),
+        maximum: Some(1024),
+    };
+    let pid = Some(Pid::from_child(&child.0));
+    prlimit(pid, Resource::Nofile, limit(24)).unwrap();
+    // More than it can have. Those that it cannot take wait.
+    let connections: Vec<UnixStream> = (0..64)
+        .map(|_| UnixStream::connect(&control).unwrap())
+        .collect();
+    let complaint = "cannot accept a connection";
+    wait_for("a failure", || {
+        fs::read_to_string(&log).unwrap().contains(complaint)
+    });
+    drop(connections);
+    let mut stream = UnixStream::connect(&control).unwrap();
+    stream.write_all(b"power-loss 0\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(&stream).read_line(&mut answer).unwrap();
+    assert_eq!(answer, "ok\n");
 }

@@ -3,7 +3,7 @@
 //! Guest memory that comes and goes.
 
 use softgpu::abi::{fault, pte, regs};
-use vfio_user::{DmaMapFlags, DmaUnmapFlags, ServerBackend};
+use softgpu::vfio_user::{Device as _, DmaMap, DmaUnmap};
 use vm_memory::{Bytes, VolatileMemory};
 
 use crate::gpu::{COPY, Gpu, PageSize, content, map_file, memory_file};
@@ -19,6 +19,17 @@ fn user(mut gpu: Gpu) -> Gpu {
     let flags = pte::SYSTEM | pte::WRITABLE;
     gpu.map(SPACE, VA, EXTRA, SIZE, flags, PageSize::M2);
     gpu
+}
+
+/// All of the extra memory, from an offset in its file.
+fn extra(offset: u64, write: bool) -> DmaMap {
+    DmaMap {
+        address: EXTRA,
+        size: SIZE,
+        offset,
+        read: true,
+        write,
+    }
 }
 
 fn fill(gpu: &mut Gpu, pattern: u32) -> Option<u32> {
@@ -99,11 +110,7 @@ fn read_only_ranges() {
     let file = memory_file(SIZE);
     let memory = map_file(&file, SIZE);
     memory.as_volatile_slice().write_obj(0x1234u32, 0).unwrap();
-    let copy = file.try_clone().unwrap();
-    let flags = DmaMapFlags::READ;
-    gpu.backend()
-        .dma_map(flags, 0, EXTRA, SIZE, Some(copy))
-        .unwrap();
+    gpu.try_dma_map(extra(0, false), Some(&file)).unwrap();
     let stream = Stream::new().copy(VA, VA + 64, 4);
     gpu.run_ib(COPY, SPACE, &stream, 1);
     let fault = gpu.fault().unwrap();
@@ -120,22 +127,62 @@ fn read_only_ranges() {
 fn unreachable_ranges() {
     let mut gpu = user(Gpu::direct());
     let file = memory_file(SIZE);
-    // One without memory, which takes the place of one with it.
+    // One without memory is not one to refuse, and takes nobody's place.
+    gpu.try_dma_map(extra(0, true), None).unwrap();
+    assert_eq!(fill(&mut gpu, 1), Some(fault::BAD_ADDRESS));
     gpu.dma_map(EXTRA, SIZE, 0, &file);
     assert_eq!(fill(&mut gpu, 1), None);
-    let flags = DmaMapFlags::READ_WRITE;
-    gpu.backend().dma_map(flags, 0, EXTRA, SIZE, None).unwrap();
-    assert_eq!(fill(&mut gpu, 1), Some(fault::BAD_ADDRESS));
+    for file in [None, Some(&file)] {
+        assert!(gpu.try_dma_map(extra(0, true), file).is_err());
+    }
+    assert_eq!(fill(&mut gpu, 2), None);
+    gpu.dma_unmap(EXTRA, SIZE);
     // One that is larger than its file is refused rather than a signal later.
-    let copy = file.try_clone().unwrap();
-    let result = gpu.backend().dma_map(flags, 4096, EXTRA, SIZE, Some(copy));
-    assert!(result.is_err());
+    assert!(gpu.try_dma_map(extra(4096, true), Some(&file)).is_err());
     // All at once.
     gpu.dma_map(EXTRA, SIZE, 0, &file);
-    let all = DmaUnmapFlags::UNMAP_ALL;
-    gpu.backend().dma_unmap(all, 0, 0).unwrap();
+    gpu.backend().dma_unmap(DmaUnmap::All).unwrap();
     gpu.submit(COPY, &Stream::new().nop(1));
     gpu.wait_idle(COPY);
     assert_eq!(gpu.read(regs::FAULT_COUNT), 1);
     assert!(gpu.halted(COPY));
+}
+
+#[test]
+fn memory_that_is_cut_off_faults() {
+    let mut gpu = user(Gpu::new());
+    let file = memory_file(SIZE);
+    gpu.dma_map(EXTRA, SIZE, 0, &file);
+    assert_eq!(fill(&mut gpu, 1), None);
+    file.set_len(SIZE / 2).unwrap();
+    // The device finds out in the middle, and neither it nor other memory is the worse for it.
+    gpu.run_ib(COPY, SPACE, &Stream::new().fill(VA, SIZE, 2), 1);
+    let fault = gpu.fault().unwrap();
+    assert_eq!(fault.reason, fault::BAD_ADDRESS);
+    assert_eq!(fault.access, fault::ACCESS_WRITE);
+    assert!((VA..VA + SIZE).contains(&fault.address));
+    assert_eq!(fill(&mut gpu, 3), Some(fault::BAD_ADDRESS));
+
+    // Every other way to memory tells, too: words, and reads.
+    for (number, stream) in [
+        Stream::new().checksum(VA, 8, VA + SIZE - 8),
+        Stream::new().copy(VA + SIZE - 8, VA, 8),
+        Stream::new().atomic_add(VA + SIZE - 8, 1, 0),
+    ]
+    .iter()
+    .enumerate()
+    {
+        gpu.dma_unmap(EXTRA, SIZE);
+        file.set_len(SIZE).unwrap();
+        gpu.dma_map(EXTRA, SIZE, 0, &file);
+        file.set_len(SIZE / 2).unwrap();
+        gpu.run_ib(COPY, SPACE, stream, 1);
+        let fault = gpu.fault().map(|fault| (fault.address, fault.reason));
+        let wanted = Some((VA + SIZE - 8, fault::BAD_ADDRESS));
+        assert_eq!(fault, wanted, "stream {number}");
+    }
+    gpu.dma_unmap(EXTRA, SIZE);
+    file.set_len(SIZE).unwrap();
+    gpu.dma_map(EXTRA, SIZE, 0, &file);
+    assert_eq!(fill(&mut gpu, 4), None);
 }

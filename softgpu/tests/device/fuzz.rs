@@ -12,7 +12,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use softgpu::abi::packet::header;
 use softgpu::abi::{limits, pci, pte, regs};
-use vfio_user::{DmaMapFlags, ServerBackend};
+use softgpu::vfio_user::DmaMap;
 use vm_memory::{Bytes, MmapRegion, VolatileMemory};
 
 use crate::gpu::{
@@ -219,6 +219,7 @@ impl Guarded {
         // Powered, whatever was done to the power state.
         gpu.config_write(0x44, 0);
         gpu.write(regs::RESET, regs::RESET_MAGIC);
+        gpu.dma_unmap(RAM, RAM_SIZE);
         gpu.dma_map(RAM, RAM_SIZE, GUARD, &self.file);
         gpu.prepare();
         gpu.clear_fences();
@@ -266,12 +267,15 @@ impl Guarded {
             }
             Step::Unmap(at, size) => self.gpu.dma_unmap(RAM + at, *size),
             Step::Map(at, size) => {
-                let file = self.file.try_clone().unwrap();
-                let flags = DmaMapFlags::READ_WRITE;
-                // Ranges that no file backs are refused, which is right.
-                let size = (*size).min(RAM_SIZE - at);
-                let backend = self.gpu.backend();
-                let _ = backend.dma_map(flags, GUARD + at, RAM + at, size, Some(file));
+                let map = DmaMap {
+                    address: RAM + at,
+                    size: (*size).min(RAM_SIZE - at),
+                    offset: GUARD + at,
+                    read: true,
+                    write: true,
+                };
+                // Ranges that are empty, or not free, are refused, which is right.
+                let _ = self.gpu.try_dma_map(map, Some(&self.file));
             }
         }
     }

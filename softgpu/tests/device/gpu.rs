@@ -16,8 +16,9 @@ use softgpu::abi::{limits, pci, pte, regs};
 use softgpu::device::{Config, Device};
 use softgpu::host::Host;
 use softgpu::server::Backend;
+use softgpu::vfio_user::{Device as _, DmaMap, DmaUnmap, Refusal};
 use tempfile::TempDir;
-use vfio_user::{Client, DmaMapFlags, DmaUnmapFlags, ServerBackend};
+use vfio_user::Client;
 use vm_memory::{Bytes, FileOffset, MmapRegion, VolatileMemory, VolatileSlice};
 
 use crate::stream::Stream;
@@ -154,8 +155,8 @@ impl Gpu {
     pub(crate) fn bare_direct() -> Self {
         let config = Config::new(VRAM_SIZE, Some(VISIBLE_SIZE), SCRATCHPAD_SIZE).unwrap();
         let backend = Box::new(Backend::new(Arc::new(Device::new(config).unwrap())));
-        let fd = backend.device().shared().memory.read().vram.fd();
-        let file = File::open(format!("/proc/self/fd/{fd}")).unwrap();
+        let file = backend.device().vram().fd().try_clone_to_owned().unwrap();
+        let file = File::from(file);
         let vram = MmapRegion::build(
             Some(FileOffset::new(file, 0)),
             VISIBLE_SIZE as usize,
@@ -216,14 +217,14 @@ impl Gpu {
     pub(crate) fn region_read(&mut self, region: u32, offset: u64, data: &mut [u8]) {
         match &mut self.link {
             Link::Client { client, .. } => client.region_read(region, offset, data).unwrap(),
-            Link::Direct(backend) => backend.region_read(region, offset, data).unwrap(),
+            Link::Direct(backend) => backend.region_read(region, offset, data),
         }
     }
 
     pub(crate) fn region_write(&mut self, region: u32, offset: u64, data: &[u8]) {
         match &mut self.link {
             Link::Client { client, .. } => client.region_write(region, offset, data).unwrap(),
-            Link::Direct(backend) => backend.region_write(region, offset, data).unwrap(),
+            Link::Direct(backend) => backend.region_write(region, offset, data),
         }
     }
 
@@ -286,25 +287,37 @@ impl Gpu {
         }
     }
 
+    /// Maps a file for reads and writes.
     pub(crate) fn dma_map(&mut self, address: u64, size: u64, offset: u64, file: &File) {
         match &mut self.link {
             Link::Client { client, .. } => client
                 .dma_map(offset, address, size, file.as_raw_fd())
                 .unwrap(),
-            Link::Direct(backend) => {
-                let file = Some(file.try_clone().unwrap());
-                let flags = DmaMapFlags::READ_WRITE;
-                backend.dma_map(flags, offset, address, size, file).unwrap();
+            Link::Direct(_) => {
+                let map = DmaMap {
+                    address,
+                    size,
+                    offset,
+                    read: true,
+                    write: true,
+                };
+                self.try_dma_map(map, Some(file)).unwrap();
             }
         }
+    }
+
+    /// Maps memory as a client may ask for it, without the socket.
+    pub(crate) fn try_dma_map(&mut self, map: DmaMap, file: Option<&File>) -> Result<(), Refusal> {
+        let file = file.map(|file| file.try_clone().unwrap().into());
+        self.backend().dma_map(map, file)
     }
 
     pub(crate) fn dma_unmap(&mut self, address: u64, size: u64) {
         match &mut self.link {
             Link::Client { client, .. } => client.dma_unmap(address, size).unwrap(),
             Link::Direct(backend) => {
-                let flags = DmaUnmapFlags::empty();
-                backend.dma_unmap(flags, address, size).unwrap();
+                let range = DmaUnmap::Range { address, size };
+                backend.dma_unmap(range).unwrap();
             }
         }
     }
@@ -312,7 +325,7 @@ impl Gpu {
     pub(crate) fn device_reset(&mut self) {
         match &mut self.link {
             Link::Client { client, .. } => client.reset().unwrap(),
-            Link::Direct(backend) => backend.reset().unwrap(),
+            Link::Direct(backend) => backend.reset(),
         }
     }
 
