@@ -535,8 +535,8 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
 #define SOFTGPU_REGS_ENGINE_CONTROL		0x04
 /*
  * Fetch from the ring. The ring's registers may be written only while this
- * is 0; a write that finds it 1 is ignored. Setting it when the ring's
- * registers are not valid halts.
+ * and SOFTGPU_REGS_STATUS_BUSY are 0; another write is ignored. Setting it
+ * when the ring's registers are not valid halts.
  */
 #define SOFTGPU_REGS_CONTROL_ENABLE		0x1
 /*

@@ -96,8 +96,8 @@ pub const ENGINE_STRIDE: usize = 0x100;
 pub const ENGINE_CLASS: usize = 0x00;
 /// RW. [`CONTROL_ENABLE`], [`CONTROL_RESET`].
 pub const ENGINE_CONTROL: usize = 0x04;
-/// Fetch from the ring. The ring's registers may be written only while this is 0; a write
-/// that finds it 1 is ignored. Setting it when the ring's registers are not valid halts.
+/// Fetch from the ring. The ring's registers may be written only while this and [`STATUS_BUSY`]
+/// are 0; another write is ignored. Setting it when the ring's registers are not valid halts.
 pub const CONTROL_ENABLE: u32 = 1 << 0;
 /// Stops the engine after its current memory access, clears ENABLE, HALTED, head and tail.
 /// Reads 0. Complete when the write is.

@@ -199,10 +199,11 @@ impl Engine {
         self.wake.notify_all();
     }
 
-    /// Writes a register of the ring, unless the engine is enabled.
+    /// Writes a register of the ring, unless the engine is enabled or still at a packet: that one
+    /// moves the head by the ring that it was fetched from.
     pub fn set_ring(&self, register: RingRegister, value: u32) {
         let mut state = self.lock();
-        if !state.enabled {
+        if !state.enabled && !state.running {
             state.ring.set(register, value);
         }
     }

@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use softgpu::abi::{pte, regs};
+use softgpu::abi::{limits, pte, regs};
 
 use crate::gpu::{
     COPY, DATA, Gpu, KERNEL_RAM, KERNEL_VRAM, PROMPT, PageSize, RENDER, RING_SIZE, USER_IB,
@@ -141,6 +141,56 @@ fn ring_registers_are_locked_while_enabled() {
         gpu.write_engine(COPY, register, 0x10_0000);
         assert_eq!(gpu.read_engine(COPY, register), 0x10_0000);
     }
+}
+
+#[test]
+fn ring_registers_are_locked_until_the_packet_under_way_is_done() {
+    let mut gpu = Gpu::new();
+    let size = 2 * RING_SIZE;
+    gpu.start_engine(COPY, size);
+    // With a full queue of faults, the packet that faults next is under way until one is taken.
+    let faults = limits::FAULT_QUEUE;
+    let buffer = |stream: Stream| stream.indirect(SPACE, 1, USER_IB, 1);
+    gpu.submit(
+        RENDER,
+        &(0..faults).fold(Stream::new(), |stream, _| buffer(stream)),
+    );
+    wait_for("faults", || gpu.read(regs::FAULT_COUNT) == faults);
+    // It goes beyond the end of a smaller ring.
+    let before = (0..RING_SIZE / 8 - 1).fold(Stream::new(), |stream, _| stream.nop(2));
+    gpu.submit(COPY, &buffer(before));
+    wait_for("the head", || {
+        gpu.read_engine(COPY, regs::RING_HEAD) == RING_SIZE - 8
+    });
+    wait_for("a packet under way", || {
+        control(&mut gpu, COPY, regs::CONTROL_ENABLE);
+        control(&mut gpu, COPY, 0);
+        gpu.busy(COPY)
+    });
+    let ring: Vec<usize> = (regs::RING_SIZE..=regs::WRITEBACK_HI).step_by(4).collect();
+    let read = |gpu: &mut Gpu| -> Vec<u32> {
+        let registers = ring.iter();
+        registers.map(|at| gpu.read_engine(COPY, *at)).collect()
+    };
+    let were = read(&mut gpu);
+    for register in &ring {
+        gpu.write_engine(COPY, *register, RING_SIZE);
+    }
+    assert_eq!(read(&mut gpu), were);
+    // Enabled again, it goes on by the ring that it had.
+    control(&mut gpu, COPY, regs::CONTROL_ENABLE);
+    gpu.write(regs::FAULT_POP, 0);
+    gpu.wait_idle(COPY);
+    assert!(!gpu.halted(COPY));
+    assert_eq!(gpu.read_engine(COPY, regs::RING_HEAD), gpu.tail(COPY));
+    assert!(gpu.tail(COPY) > RING_SIZE);
+    control(&mut gpu, COPY, 0);
+    gpu.write_engine(COPY, regs::RING_SIZE, RING_SIZE);
+    assert_eq!(gpu.read_engine(COPY, regs::RING_SIZE), RING_SIZE);
+    control(&mut gpu, COPY, regs::CONTROL_ENABLE);
+    assert!(gpu.halted(COPY), "the head is outside of it");
+    control(&mut gpu, COPY, regs::CONTROL_RESET);
+    assert!(!gpu.busy(COPY) && !gpu.halted(COPY));
 }
 
 #[test]
