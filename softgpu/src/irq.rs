@@ -16,6 +16,8 @@ const VECTORS: usize = MAX_VECTORS as usize;
 struct State {
     pending: u32,
     enabled: u32,
+    /// Enabled vectors whose message could not be sent yet.
+    held: u32,
     /// MSI-X messages are memory writes: without bus mastering there are none.
     bus_master: bool,
     events: [Option<OwnedFd>; VECTORS],
@@ -24,9 +26,10 @@ struct State {
 }
 
 impl State {
-    /// Sends the messages of `vectors` that may be sent.
+    /// Sends the messages of `vectors` that may be sent, and holds those back that cannot be.
     fn send(&mut self, vectors: u32) {
         let vectors = vectors & self.enabled;
+        self.held |= vectors;
         if !self.bus_master {
             return;
         }
@@ -34,6 +37,7 @@ impl State {
             if let Some(event) = event
                 && vectors & 1 << vector != 0
             {
+                self.held &= !(1 << vector);
                 if *losses > 0 {
                     *losses -= 1;
                     continue;
@@ -75,9 +79,16 @@ impl Irqs {
         self.lock().pending
     }
 
-    /// Clears pending bits.
+    /// Vectors whose message is due and could not be sent yet: MSI-X's pending bits.
+    pub fn held(&self) -> u32 {
+        self.lock().held
+    }
+
+    /// Clears pending bits. A message that was held back is not due any more.
     pub fn clear(&self, vectors: u32) {
-        self.lock().pending &= !vectors;
+        let mut state = self.lock();
+        state.pending &= !vectors;
+        state.held &= !vectors;
     }
 
     /// Enabled vectors.
@@ -90,6 +101,7 @@ impl Irqs {
         let mut state = self.lock();
         let new = vectors & !state.enabled;
         state.enabled = vectors & ((1 << MAX_VECTORS) - 1);
+        state.held &= state.enabled;
         let pending = state.pending & new;
         state.send(pending);
     }
@@ -152,5 +164,6 @@ impl Irqs {
         let mut state = self.lock();
         state.pending = 0;
         state.enabled = 0;
+        state.held = 0;
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The MSI-X table and pending bits in BAR 0.
+//! The MSI-X table in BAR 0.
 //!
 //! A vfio-user client keeps the table that the guest sees and hands the device one event a vector,
-//! so what is written here is stored and has no effect, and no bit is ever pending here.
+//! so what is written here is stored and has no effect. The pending bits behind it are the
+//! interrupt unit's.
 
 use crate::abi::limits::MAX_VECTORS;
 use crate::abi::pci;

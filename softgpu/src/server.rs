@@ -52,7 +52,9 @@ impl Backend {
     }
 
     fn read_register(&self, offset: usize) -> u32 {
-        if MsixTable::contains(offset) {
+        if offset == pci::MSIX_PBA as usize {
+            self.device.shared().irqs.held()
+        } else if MsixTable::contains(offset) {
             self.msix.read(offset)
         } else {
             self.device.read(offset)

@@ -9,12 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::EventfdFlags;
-use softgpu::abi::regs;
+use softgpu::abi::{pci, regs};
 use vfio_bindings::bindings::vfio::{
     VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE,
 };
 
-use crate::gpu::{COPY, Gpu, MSIX, RENDER, wait_for};
+use crate::gpu::{BAR0, COPY, Gpu, MSIX, RENDER, wait_for};
 use crate::stream::Stream;
 
 const EVENTS: u32 = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
@@ -163,6 +163,41 @@ fn vectors_are_connected_one_by_one_and_disconnected() {
         .set_irqs(0, EVENTS, 0, 1, &[event.fd()])
         .unwrap();
     assert_eq!(event.taken(), 0);
+}
+
+#[test]
+fn messages_that_are_held_back_are_pending() {
+    let (mut gpu, events) = connected();
+    let pba = pci::MSIX_PBA as usize;
+    let bit = 1 << COPY_VECTOR;
+    interrupt(&mut gpu, COPY);
+    assert_eq!(gpu.read(pba), 0, "not enabled, so no message is due");
+    gpu.write(regs::INT_ENABLE, u32::MAX);
+    assert_eq!(gpu.read(pba), 0, "sent");
+
+    let client = gpu.client();
+    client.set_irqs(MSIX, EVENTS, COPY_VECTOR, 1, &[]).unwrap();
+    interrupt(&mut gpu, COPY);
+    assert_eq!(gpu.read(pba), bit);
+    let mut both = [0; 8];
+    gpu.region_read(BAR0, pba as u64, &mut both);
+    assert_eq!(u64::from_le_bytes(both), u64::from(bit));
+    let event = &events[COPY_VECTOR as usize];
+    let client = gpu.client();
+    client
+        .set_irqs(MSIX, EVENTS, COPY_VECTOR, 1, &[event.fd()])
+        .unwrap();
+    assert_eq!(gpu.read(pba), 0);
+    event.taken();
+
+    gpu.set_bus_master(false);
+    gpu.submit(COPY, &Stream::new().nop(1));
+    wait_for("a fault", || gpu.read(regs::FAULT_COUNT) == 1);
+    wait_for("a message", || gpu.read(pba) == 1 << regs::VECTOR_FAULT);
+    gpu.write(regs::INT_CLEAR, 1 << regs::VECTOR_FAULT);
+    assert_eq!(gpu.read(pba), 0, "not due any more");
+    gpu.set_bus_master(true);
+    assert_eq!(events[0].taken(), 0);
 }
 
 #[test]
