@@ -24,6 +24,7 @@ pub mod memory;
 pub mod mmu;
 mod msix_table;
 mod noise;
+pub mod panic;
 pub mod peers;
 mod registers;
 pub mod scratchpad;

@@ -47,6 +47,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // From here on a signal waits until there is something to clean up.
     let signals = Signals::new([SIGTERM, SIGINT]).context("cannot handle signals")?;
     let host = Host::new(&gpus, arguments.control())?;
+    {
+        let sockets = Arc::clone(&sockets);
+        softgpu::panic::end_process_with(move |status| leave(&sockets, status));
+    }
     end_at_signal(signals, sockets)?;
     host.run()
 }

@@ -60,10 +60,11 @@ vector 1 + n the fences of engine n.",
     Section {
         title: "EXIT STATUS",
         text: "  \
-0  all clients are gone, or SIGTERM or SIGINT came; the sockets are removed
-  1  an error, told in a line on standard error; of a GPU whose connection
-     failed when all clients are gone
-  2  a command line that makes no sense",
+0    all clients are gone, or SIGTERM or SIGINT came; the sockets are removed
+  1    an error, told in a line on standard error; of a GPU whose connection
+       failed when all clients are gone
+  2    a command line that makes no sense
+  101  a bug in softgpu, told on standard error",
     },
     Section {
         title: "ENVIRONMENT",

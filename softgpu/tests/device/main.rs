@@ -14,6 +14,7 @@ mod gpu;
 mod interrupts;
 mod mmu;
 mod packets;
+mod panic;
 mod pci;
 mod process;
 mod protocol;
