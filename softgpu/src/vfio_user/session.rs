@@ -89,13 +89,17 @@ impl Session<'_> {
         }) = receive(stream, &mut body)?
         {
             reply.clear();
-            let result = match fds_lost {
-                true => Err(Refusal::new(Errno::TOOBIG, "too many file descriptors")),
-                false => self.answer(header.command, &body, fds, &mut reply),
+            // Whichever way, the descriptors that are not kept are closed before the reply.
+            let result = if fds_lost {
+                drop(fds);
+                Err(Refusal::new(Errno::TOOBIG, "too many file descriptors"))
+            } else {
+                self.answer(header.command, &body, fds, &mut reply)
             };
             if let Err(refusal) = &result {
                 warnings.warn(|again| {
-                    warn!("command {} refused: {refusal}{again}", header.command);
+                    let name = command::name(header.command);
+                    warn!("{name} refused: {refusal}{again}");
                 });
             }
             if !header.wants_reply {

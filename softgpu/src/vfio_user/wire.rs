@@ -33,6 +33,24 @@ pub(super) mod command {
     pub(in super::super) const REGION_READ: u16 = 9;
     pub(in super::super) const REGION_WRITE: u16 = 10;
     pub(in super::super) const DEVICE_RESET: u16 = 13;
+
+    /// The name of a command, for messages.
+    pub(in super::super) fn name(number: u16) -> String {
+        let name = match number {
+            VERSION => "VERSION",
+            DMA_MAP => "DMA_MAP",
+            DMA_UNMAP => "DMA_UNMAP",
+            DEVICE_GET_INFO => "DEVICE_GET_INFO",
+            DEVICE_GET_REGION_INFO => "DEVICE_GET_REGION_INFO",
+            DEVICE_GET_IRQ_INFO => "DEVICE_GET_IRQ_INFO",
+            DEVICE_SET_IRQS => "DEVICE_SET_IRQS",
+            REGION_READ => "REGION_READ",
+            REGION_WRITE => "REGION_WRITE",
+            DEVICE_RESET => "DEVICE_RESET",
+            _ => return format!("command {number}"),
+        };
+        name.to_owned()
+    }
 }
 
 /// The header of a command.

@@ -96,6 +96,11 @@ fn what_is_not_supported_is_skipped() {
         assert_eq!(raw.ask(command, &body), Err(ENOTSUP), "{command}");
     }
     assert_eq!(raw.read_register(regs::RESET_COUNT), 0);
+    let log = served.log();
+    assert!(
+        log.contains("gpu0: command 11 refused: not supported"),
+        "{log}"
+    );
     served.finish_with(raw);
 }
 
@@ -166,6 +171,8 @@ fn dma_that_is_refused_is_an_error() {
     assert_eq!(ask(&dma_map(0, 0, 4096), &[&pipe]), Err(EINVAL));
     let zero = fs::File::open(std::env::current_exe().unwrap()).unwrap();
     assert_eq!(ask(&dma_map(0, 0, 4096), &[&zero]), Err(EACCES));
+
+    assert!(served.log().contains("DMA_MAP refused: "));
 
     assert_eq!(ask(&dma_map(0, 0, 1 << 20), &[&file]), Ok(vec![]));
     assert_eq!(ask(&dma_map(0, 4096, 4096), &[&file]), Err(EEXIST));
