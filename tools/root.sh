@@ -11,6 +11,9 @@
 # than making and entering the root is in tools/xtask.
 set -eu
 
+# chroot is a program for root, and others may not have its folder in their path.
+export PATH="$PATH:/usr/sbin:/sbin"
+
 src=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 cache=${RGT_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/rust_gpu_ttm}
 need_gib=12
