@@ -34,7 +34,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Powers a GPU on and listens at `path`. A socket that nobody listens at any more is replaced.
+    /// Powers a GPU on and listens at `path`. A socket without a listener is replaced.
     pub fn new(path: &Path, config: Config) -> anyhow::Result<Self> {
         socket::refuse_taken(path)?;
         let device = Arc::new(Device::new(config)?);
@@ -78,8 +78,8 @@ impl Endpoint {
         }
     }
 
-    /// Serves a client, while others are turned away. With how that ended comes the one who waits
-    /// to take its place, if there is one already.
+    /// Serves a client, while others are turned away. Returns how that ended, and the next client
+    /// if one waits already.
     fn serve(&mut self, stream: &UnixStream) -> anyhow::Result<(End, Option<UnixStream>)> {
         let listener = &self.listener;
         let (session, over) = UnixStream::pair().context("cannot make a pair of sockets")?;

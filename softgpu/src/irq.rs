@@ -53,7 +53,7 @@ impl State {
     }
 }
 
-/// Signals an event. One that cannot be counted any more is one that nobody takes.
+/// Signals an event. One whose count is full is signalled already.
 fn signal(event: &OwnedFd) {
     let _ = rustix::io::write(event, &1u64.to_ne_bytes());
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a panic does: end the process.
+//! Panics, which end the process.
 //!
 //! A thread that is gone leaves others that wait for it: a reset waits for its engine, a client
 //! for its reply. An end that is seen is better than a guest that hangs.

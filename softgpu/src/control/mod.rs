@@ -52,7 +52,7 @@ fn accept(listener: &UnixListener, gpus: &Arc<[Arc<Device>]>) {
     loop {
         let stream = socket::accept(listener, &mut warnings);
         let gpus = Arc::clone(gpus);
-        // One who cannot be served is one whose connection closes.
+        // The connection of a client that cannot be served closes.
         let started = spawn("control client", move || {
             let _ = serve(&stream, &gpus);
         });

@@ -18,7 +18,7 @@ use crate::abi::limits::PAGE_SIZE;
 /// `f_type` of hugetlbfs.
 const HUGETLBFS_MAGIC: i64 = 0x9584_58f6;
 
-/// What makes a file the same file.
+/// The identity of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FileId {
     device: u64,
@@ -89,7 +89,7 @@ impl MappedFile {
         Ok(map)
     }
 
-    /// Whether the file is all there, so far as anybody has noticed. Says so once if it is not.
+    /// Whether no access has found a part of the file gone. Logs it once if one has.
     pub(super) fn is_whole(&self) -> bool {
         let lost = self.watch.as_ref().is_some_and(Watch::lost);
         if lost && !self.told.swap(true, Ordering::Relaxed) {
@@ -108,7 +108,7 @@ impl MappedFile {
     }
 
     /// The memory from `offset`: `length` bytes, if the file had so many when it was mapped and
-    /// nobody has found any of them gone.
+    /// [is whole](Self::is_whole).
     pub(super) fn slice(&self, offset: u64, length: u64) -> Option<VolatileSlice<'_>> {
         let end = offset.checked_add(length)?;
         if end > self.length as u64 || !self.is_whole() {

@@ -42,7 +42,7 @@ pub struct Dma {
     ranges: BTreeMap<u64, Range>,
     /// The files of the ranges, and those that ranges had until another file came.
     files: HashMap<FileId, Arc<MappedFile>>,
-    /// What other GPUs show.
+    /// The windows of other GPUs.
     peers: Vec<Arc<Window>>,
     bus_master: bool,
 }

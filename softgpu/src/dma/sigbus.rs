@@ -5,7 +5,7 @@
 //! A file that its owner truncates, or that runs out of huge pages, makes the kernel answer an
 //! access to the mapping with SIGBUS, which ends a process. Here the handler puts anonymous pages
 //! in the place of those that are gone, so that the access goes on, and marks the mapping as lost:
-//! who made the access looks at the mark afterwards and tells the guest. Only mappings that were
+//! the engine that made it looks at the mark afterwards and faults. Only mappings that were
 //! registered are mended; any other SIGBUS does what it did before.
 
 use std::io;
@@ -65,7 +65,7 @@ pub(crate) fn losses() -> usize {
     LOSSES.load(Ordering::Acquire)
 }
 
-/// What SIGBUS did before.
+/// The action of SIGBUS before the handler was installed.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
 
 /// A mapping for whose pages the process does not die.
@@ -87,7 +87,7 @@ impl Watch {
         Ok(Self(slot))
     }
 
-    /// Whether pages of the mapping were gone when somebody accessed them.
+    /// Whether pages of the mapping were gone when they were accessed.
     pub(super) fn lost(&self) -> bool {
         self.0.lost.load(Ordering::Acquire)
     }
@@ -118,7 +118,7 @@ fn install() -> io::Result<()> {
     exchange(Some(&action)).map(drop)
 }
 
-/// What SIGBUS does; after that it does what `action` says, if anything.
+/// Exchanges the action of SIGBUS; without a new one, only returns the present one.
 fn exchange(action: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
     let action = action.map_or(ptr::null(), ptr::from_ref);
     let mut before = MaybeUninit::<libc::sigaction>::zeroed();

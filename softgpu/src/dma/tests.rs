@@ -188,7 +188,7 @@ fn memory_that_is_cut_off_is_out_of_reach() {
     let file = numbered(4);
     map(&mut dma, 0, 4 * PAGE, 0, &file).unwrap();
     rustix::fs::ftruncate(&file, PAGE).unwrap();
-    // Nobody has noticed yet. An access is not the end of the process, and the last that works.
+    // No access has found out yet. The first that does is not the end of the process.
     let (_, memory) = dma.reach(2 * PAGE, 8, true).unwrap();
     memory.write_obj(7u64, 0).unwrap();
     assert!(dma.reach(2 * PAGE, 8, false).is_none());

@@ -109,7 +109,7 @@ pub enum DmaUnmap {
     },
 }
 
-/// What a client does with vectors.
+/// A change of vectors that a client asks for.
 #[derive(Debug)]
 pub enum IrqAction {
     /// Connects each vector to an event, or disconnects it.

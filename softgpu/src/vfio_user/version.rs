@@ -12,7 +12,7 @@ use crate::abi::limits::PAGE_SIZE;
 const MAJOR: u16 = 0;
 const MINOR: u16 = 0;
 
-/// What a client says of itself, where it matters here.
+/// The capabilities of a client that matter here.
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 struct Client {
@@ -25,7 +25,7 @@ impl Default for Client {
     }
 }
 
-/// What this server says of itself. There is no migration.
+/// The capabilities of this server. There is no migration.
 #[derive(Serialize)]
 struct Server {
     max_msg_fds: usize,
@@ -40,7 +40,7 @@ struct Data<T> {
     capabilities: T,
 }
 
-/// What was agreed on.
+/// The outcome of an agreement on the version.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Agreement {
     /// The client takes a descriptor with a reply.

@@ -145,7 +145,7 @@ impl<'a> Fields<'a> {
         Ok(argsz)
     }
 
-    /// What follows the fields.
+    /// The bytes behind the fields.
     pub(super) fn rest(self) -> &'a [u8] {
         self.0
     }

@@ -127,7 +127,7 @@ fn read_only_ranges() {
 fn unreachable_ranges() {
     let mut gpu = user(Gpu::direct());
     let file = memory_file(SIZE);
-    // One without memory is not one to refuse, and takes nobody's place.
+    // A range without memory is not refused, and takes no other's place.
     gpu.try_dma_map(extra(0, true), None).unwrap();
     assert_eq!(fill(&mut gpu, 1), Some(fault::BAD_ADDRESS));
     gpu.dma_map(EXTRA, SIZE, 0, &file);

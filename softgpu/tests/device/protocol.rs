@@ -111,7 +111,7 @@ fn regions_and_interrupts_are_described() {
     let info = raw.ask(GET_INFO, &fields(&[16, 0, 0, 0], &[])).unwrap();
     assert_eq!(info, fields(&[16, 3, 9, 5], &[]));
     let region = |index, argsz| fields(&[argsz, 0, index, 0], &[0, 0]);
-    // Whoever has no room learns how much it takes.
+    // A client without the room for it learns how much it takes.
     let small = raw.ask(GET_REGION_INFO, &region(2, 32)).unwrap();
     assert_eq!(small, fields(&[64, 15, 2, 32], &[4 << 20, 0]));
     let whole = raw.ask(GET_REGION_INFO, &region(2, 64)).unwrap();
@@ -268,7 +268,7 @@ fn a_stream_that_makes_no_sense_is_closed() {
         wait_for("a message", || served.log().contains("a message"));
         served.finish();
     }
-    // The same from one who had the device: that GPU has no client any more.
+    // The same from a client that had the device: that GPU has no client any more.
     let mut served = Served::new();
     let mut raw = Raw::agreed(&served.socket);
     raw.send_bytes(&header(0, VERSION, 8, 0), &[]).unwrap();

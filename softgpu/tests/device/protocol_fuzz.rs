@@ -27,7 +27,7 @@ struct Message {
     command: u16,
     flags: u32,
     body: Vec<u8>,
-    /// What kinds of descriptors come with it.
+    /// The kinds of descriptors that come with it.
     fds: Vec<usize>,
     /// The file of guest memory is cut off, or grows, behind the device's back.
     length: Option<u64>,

@@ -151,7 +151,7 @@ impl Raw {
         }
     }
 
-    /// What the device answers to a message: the body, or the number of the error.
+    /// Sends a message and returns the answer: its body, or the number of its error.
     pub(crate) fn ask(&mut self, command: u16, body: &[u8]) -> Result<Vec<u8>, i32> {
         self.ask_with(command, body, &[])
     }
