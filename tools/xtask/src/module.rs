@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Building the module for a kernel, outside the checkout.
+//! Building modules for a kernel, the driver and the example, outside the checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,9 @@ use crate::step::Step;
 /// The module's file name.
 pub(crate) const FILE: &str = "rust_gpu_ttm.ko";
 
+/// The example's file name.
+const EXAMPLE: &str = "softgpu_copy.ko";
+
 /// How the module is built.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variant {
@@ -26,6 +29,8 @@ pub(crate) enum Variant {
     Kunit,
     /// For its warnings, with clippy.
     Lint,
+    /// Not the driver, but the example in C, for its warnings.
+    ExampleLint,
 }
 
 impl Variant {
@@ -42,14 +47,31 @@ impl Variant {
             Self::Driver => "",
             Self::Kunit => "-kunit",
             Self::Lint => "-lint",
+            Self::ExampleLint => "-example-lint",
         }
     }
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Driver => &[],
+            Self::ExampleLint => &["W=1"],
             Self::Kunit => &["CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y"],
             Self::Lint => &["CLIPPY=1", "W=1"],
+        }
+    }
+
+    /// Where its sources are in the checkout `src`.
+    fn sources(self, src: &Path) -> PathBuf {
+        match self {
+            Self::ExampleLint => src.join("examples/c-driver"),
+            Self::Driver | Self::Kunit | Self::Lint => src.to_owned(),
+        }
+    }
+
+    fn file(self) -> &'static str {
+        match self {
+            Self::ExampleLint => EXAMPLE,
+            Self::Driver | Self::Kunit | Self::Lint => FILE,
         }
     }
 }
@@ -91,7 +113,7 @@ impl<'a> Build<'a> {
         let jobs = available_parallelism().map_or(1, |cpus| cpus.get()) + 1;
         let mut make = Command::new("make");
         make.arg("-C").arg(self.kernel.dir());
-        make.arg(format!("M={}", self.src.display()));
+        make.arg(format!("M={}", self.variant.sources(self.src).display()));
         make.arg(format!("MO={}", self.dir.display()));
         make.args(["LLVM=1", &format!("-j{jobs}"), "modules"]);
         make.args(self.variant.arguments());
@@ -109,7 +131,7 @@ pub(crate) fn build(
 ) -> Result<PathBuf> {
     let build = Build::new(paths, kernel, variant)?;
     build.step.run(&mut build.command())?;
-    let module = to.join(FILE);
-    fs::copy(build.dir.join(FILE), &module).context("cannot copy the module")?;
+    let module = to.join(variant.file());
+    fs::copy(build.dir.join(variant.file()), &module).context("cannot copy the module")?;
     Ok(module)
 }

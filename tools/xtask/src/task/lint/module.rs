@@ -7,11 +7,12 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::check::{Lint, Outcome, by_warnings};
-use crate::kernel::{self, Flavour};
+use crate::kernel::{self, Flavour, Kernel};
 use crate::module::{Build, Variant};
 use crate::versions::Tool;
 
-/// What the compilers find depends on, the kernel's own flags and macros among it.
+/// What the findings of the driver's compilers depend on, the kernel's own flags and macros among
+/// it.
 const TOOLS: &[Tool] = &[
     Tool::Rustc,
     Tool::Clippy,
@@ -20,13 +21,28 @@ const TOOLS: &[Tool] = &[
     Tool::Kernel,
 ];
 
-/// Builds the module with all warnings on, which have to be none. The kernel is the one that the
+/// The same of the example's.
+const EXAMPLE_TOOLS: &[Tool] = &[Tool::Clang, Tool::Kernel];
+
+/// Builds the modules with all warnings on, which have to be none. The kernel is the one that the
 /// tests run on, so that none is built for this alone.
 pub(super) fn check(lint: &Lint<'_>) -> Result<()> {
     let kernel = kernel::ensure(lint.paths, Flavour::Debug)?;
-    let build = Build::new(lint.paths, &kernel, Variant::Lint)?;
+    let variant = |name, variant, tools| one(lint, &kernel, name, variant, tools);
+    variant("clippy and W=1, module", Variant::Lint, TOOLS)?;
+    variant("W=1, C driver", Variant::ExampleLint, EXAMPLE_TOOLS)
+}
+
+fn one(
+    lint: &Lint<'_>,
+    kernel: &Kernel,
+    name: &str,
+    variant: Variant,
+    tools: &'static [Tool],
+) -> Result<()> {
+    let build = Build::new(lint.paths, kernel, variant)?;
     let mut make = build.command();
-    if !lint.is_strict(TOOLS)? {
+    if !lint.is_strict(tools)? {
         // Lints that the kernel denies are findings, too; what is left are errors.
         make.args(["KRUSTFLAGS=--cap-lints=warn", "KCFLAGS=-Wno-error"]);
     }
@@ -37,5 +53,5 @@ pub(super) fn check(lint: &Lint<'_>) -> Result<()> {
         // Another build would not compile, and so not warn about, what is built.
         fs::remove_dir_all(&build.dir).context("cannot remove what was built")?;
     }
-    lint.report("clippy and W=1, module", TOOLS, outcome, &log)
+    lint.report(name, tools, outcome, &log)
 }
