@@ -242,25 +242,28 @@ shift 5
 for dir in /proc /sys /dev /tmp; do
 	mount --rbind "$dir" "$root$dir"
 done
-# A source tree comes first, as the checkout or the cache may lie in it.
-if [ -n "${KSRC:-}" ]; then
-	mkdir -p "$root$KSRC"
-	mount --bind "$KSRC" "$root$KSRC"
-	[ "$ksrc" = rw ] || mount -o remount,bind,ro "$root$KSRC"
-fi
-for dir in $trees; do
-	mkdir -p "$root$dir"
-	mount --bind "$dir" "$root$dir"
-	[ -e "$dir/include/config/auto.conf" ] || mount -o remount,bind,ro "$root$dir"
-done
 for dir in ${KDIR:-} $trees; do
 	sources="${sources:-} $(readlink -f "$dir/source" || :)"
 done
-for dir in ${KDIR:-} ${sources:-} "$src" "$cache"; do
-	[ -d "$dir" ] || continue
-	mkdir -p "$root$dir"
-	mount --bind "$dir" "$root$dir"
-done
+# Sources of kernels are only read, but by what puts the driver into one.
+is_read_only() {
+	[ "$1" != "$src" ] && [ "$1" != "$cache" ] || return
+	case " ${KSRC:-} " in
+	*" $1 "*) [ "$ksrc" = ro ] ;;
+	*) case " $trees " in
+		*" $1 "*) [ ! -e "$1/include/config/auto.conf" ] ;;
+		*) false ;;
+		esac ;;
+	esac
+}
+# Any of them may lie in another, which in this order comes before it.
+printf "%s\n" "$src" "$cache" ${KDIR:-} ${KSRC:-} $trees ${sources:-} | LC_ALL=C sort -u |
+	while read -r dir; do
+		[ -d "$dir" ] || continue
+		mkdir -p "$root$dir"
+		mount --bind "$dir" "$root$dir"
+		! is_read_only "$dir" || mount -o remount,bind,ro "$root$dir"
+	done
 # A registry may sit behind a proxy whose authority only the host knows.
 for file in /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt; do
 	[ ! -e "$file" ] || mount --bind "$(readlink -f "$file")" "$root$file"
