@@ -45,7 +45,7 @@ intree:
 	@KSRC=$(abspath $(KSRC)) tools/root.sh intree $(abspath $(KSRC))
 
 help:
-	@echo 'make [modules] [KDIR=]  the module, for a Rust-enabled 7.3 build tree; KUNIT=1 with its KUnit suites'
+	@echo 'make [modules] [KDIR=]  the module, for a Rust-enabled kernel build; KUNIT=1 with its KUnit suites'
 	@echo 'make modules_install    install it; make clean: remove what was built'
 	@echo 'make run                the demo, in a guest with a virtual GPU'
 	@echo 'make shell              a shell in such a guest'
@@ -58,4 +58,7 @@ help:
 	@echo 'make record-versions    after a green lint and test: record the tools that they ran with'
 	@echo 'make generate           make what follows from others: C header, tables of numbers, manual page'
 	@echo 'make intree KSRC=       put the driver into a kernel source tree'
+	@echo 'KSRC=/path/to/linux     a kernel source of yours for guests, built with each change; KDIR= a finished build'
+	@echo 'KERNEL=plain|debug      the kernel, in place of a target'\''s own; APPEND= more words for its command line'
+	@echo 'RGT_ACCEL=auto|tcg|kvm  what runs guests: KVM where it works, else emulation, which the first line says'
 	@echo 'What is built for guests is kept in the cache folder (XDG_CACHE_HOME).'

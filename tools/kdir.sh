@@ -53,8 +53,13 @@ has CONFIG_RUST=y ||
 	die "$kdir is built without CONFIG_RUST=y"
 has CONFIG_DRM=y ||
 	die "$kdir is built without CONFIG_DRM=y (built in: Rust drivers need that)"
-grep -qE '^CONFIG_DRM_TTM=[ym]$' "$conf" ||
-	die "$kdir is built without CONFIG_DRM_TTM; a driver that selects it, such as DRM_QXL, brings it"
+# Each has no prompt, and comes with a driver or a test that selects it.
+for need in DRM_TTM:DRM_QXL DRM_SCHED:DRM_SCHED_KUNIT_TEST GPU_BUDDY:GPU_BUDDY_KUNIT_TEST \
+	RUST_DRM_GPUVM:DRM_TYR; do
+	option=CONFIG_${need%:*}
+	grep -qE "^$option=[ym]\$" "$conf" ||
+		die "$kdir is built without $option; what selects it, such as ${need#*:}, brings it"
+done
 [ -f "$kdir/Module.symvers" ] ||
 	die "$kdir has no Module.symvers: build that kernel first"
 

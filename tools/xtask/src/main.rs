@@ -11,6 +11,7 @@ mod crates;
 mod follow;
 mod guest;
 mod interrupt;
+mod intree;
 mod kernel;
 mod klog;
 mod ktap;

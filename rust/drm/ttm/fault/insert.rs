@@ -206,7 +206,7 @@ pub(super) unsafe fn insert_block<T: DriverBo>(
     let frame = window.and_then(|window| {
         // SAFETY: By the safety requirements, and the window is inside the BO.
         let (frame, count) = unsafe { frames(bo, res, window.first, window.count) }?;
-        (count == window.count && frame % count == 0).then_some(frame)
+        (count == window.count && frame % (BLOCK >> PAGE_SHIFT) == 0).then_some(frame)
     });
 
     match frame {

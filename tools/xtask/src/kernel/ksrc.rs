@@ -107,8 +107,8 @@ pub(super) fn record(home: &Path, path: &Path) -> Result<()> {
         .with_context(|| format!("cannot write {}", home.display()))
 }
 
-/// Checks that `ksrc` is a source that the driver is for, and can be built elsewhere.
-fn check(ksrc: &Path) -> Result<Support> {
+/// Checks that `ksrc` is a source that the driver is for.
+pub(super) fn support(ksrc: &Path) -> Result<Support> {
     let makefile = fs::read_to_string(ksrc.join("Makefile")).unwrap_or_default();
     let release = versions::of_makefile(&makefile).with_context(|| {
         format!(
@@ -116,7 +116,12 @@ fn check(ksrc: &Path) -> Result<Support> {
             ksrc.display()
         )
     })?;
-    let support = versions::check(ksrc, release)?;
+    versions::check(ksrc, release)
+}
+
+/// Checks that `ksrc` is a source that the driver is for, and can be built elsewhere.
+fn check(ksrc: &Path) -> Result<Support> {
+    let support = support(ksrc)?;
     ensure!(
         !BUILT.iter().any(|built| ksrc.join(built).exists()),
         "KSRC: {0} was built in place, and only a clean tree can be built elsewhere: \

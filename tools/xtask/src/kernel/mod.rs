@@ -123,6 +123,11 @@ pub(crate) fn check(paths: &Paths) -> Result<()> {
     }
 }
 
+/// Checks that the driver may be put into the source `ksrc`.
+pub(crate) fn check_source(ksrc: &Path) -> Result<()> {
+    ksrc::support(ksrc).map(drop)
+}
+
 /// Returns the kernel that `paths` chooses, in the given flavour:
 ///
 /// - with `kdir`, that finished build, whatever its flavour;

@@ -6,6 +6,7 @@ mod check;
 mod crates;
 mod files;
 mod format;
+mod intree;
 mod kernel_style;
 mod module;
 mod shell;
@@ -40,7 +41,7 @@ pub(crate) fn lint(paths: &Paths) -> Result<ExitCode> {
             }),
         ];
         // All have to end before one's error is told.
-        let module = module::check(&lint);
+        let module = module::check(&lint).and_then(|()| intree::check(&lint));
         let others = others.map(|check| {
             check
                 .join()
