@@ -2,10 +2,15 @@
 
 //! The TLB: translations as they were when they were walked, until somebody says to forget them.
 
-use std::collections::HashMap;
+use std::collections;
+
+use foldhash::fast::RandomState;
 
 use super::SIZES;
 use super::walk::Page;
+
+/// A map that a packet of many pages is not held up by, however a guest chooses its addresses.
+type HashMap<K, V> = collections::HashMap<K, V, RandomState>;
 
 /// Translations of one page size that are kept before all of that size are dropped.
 const CAPACITY: usize = 1 << 16;
