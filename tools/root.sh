@@ -274,6 +274,7 @@ exec chroot "$root" /usr/bin/env -i -C "$src" \
 	CARGO_HOME="$cache/cargo" CARGO_TARGET_DIR="$cache/target" \
 	${KDIR:+KDIR="$KDIR"} ${KSRC:+KSRC="$KSRC"} ${CI:+CI="$CI"} \
 	${RGT_ACCEL:+RGT_ACCEL="$RGT_ACCEL"} \
+	${TEST:+TEST="$TEST"} ${FAILFAST:+FAILFAST="$FAILFAST"} \
 	${KERNEL:+KERNEL="$KERNEL"} ${APPEND:+APPEND="$APPEND"} \
 	${http_proxy:+http_proxy="$http_proxy"} \
 	${https_proxy:+https_proxy="$https_proxy"} \

@@ -101,6 +101,12 @@ fn is_complaint(line: &str) -> bool {
         && !HARMLESS.iter().any(|harmless| line.contains(harmless))
 }
 
+/// Returns what a kernel said when it panicked, if it did.
+pub(crate) fn panic(log: &str) -> Option<&str> {
+    let mut lines = log.lines().rev().map(message);
+    lines.find(|line| line.starts_with("Kernel panic - "))
+}
+
 /// Whether a line of a log is the driver's.
 pub(crate) fn of_driver(line: &str) -> bool {
     message(line).starts_with("rust_gpu_ttm")

@@ -25,7 +25,7 @@ pub(crate) struct Result {
     pub(crate) name: String,
     /// What became of it.
     pub(crate) verdict: Verdict,
-    /// What was said before the result.
+    /// Why it was skipped, or else what was said before the result.
     pub(crate) said: String,
 }
 
@@ -138,16 +138,19 @@ impl Parser {
             Some((name, directive)) => (name, directive),
             None => (text, ""),
         };
-        let verdict = match (ok, directive.to_ascii_uppercase().starts_with("SKIP")) {
-            (_, true) => Verdict::Skip,
-            (true, false) => Verdict::Pass,
-            (false, false) => Verdict::Fail,
+        let (verdict, skipped) = match (ok, skip_reason(directive)) {
+            (_, Some(reason)) => (Verdict::Skip, reason),
+            (true, None) => (Verdict::Pass, ""),
+            (false, None) => (Verdict::Fail, ""),
         };
         let prefix = self.prefix(depth + 1);
         let level = &mut self.levels[depth];
         level.seen += 1;
         level.failed |= verdict == Verdict::Fail;
-        let said = take(&mut self.said).join("\n");
+        let mut said = take(&mut self.said).join("\n");
+        if verdict == Verdict::Skip {
+            said = skipped.to_owned();
+        }
         // A suite's own result says nothing new, unless only itself failed.
         if !nested || (verdict == Verdict::Fail && !below_failed) {
             results.push(Result {
@@ -168,6 +171,12 @@ impl Parser {
             .map(|name| format!("{name}."))
             .collect()
     }
+}
+
+/// The reason after the word `SKIP`, if a directive is one.
+fn skip_reason(directive: &str) -> Option<&str> {
+    let (word, reason) = directive.split_at_checked(4)?;
+    word.eq_ignore_ascii_case("skip").then(|| reason.trim())
 }
 
 fn leading_number(text: &str) -> Option<usize> {

@@ -36,6 +36,7 @@ use clap::{Parser, Subcommand};
 
 use crate::kernel::Flavour;
 use crate::paths::Paths;
+use crate::suite::Choice;
 
 #[derive(Parser)]
 #[command(name = "xtask", about = "The tasks behind make's targets")]
@@ -52,13 +53,13 @@ enum Task {
     Shell,
     /// Run every test suite, or those that are named.
     Test {
-        /// A suite, a guest, a suite in a guest, or a group of suites.
-        suite: Option<String>,
+        /// Suites, guests, suites in guests, or groups of suites, by blanks or commas.
+        suites: Vec<String>,
     },
-    /// Run the suites that have a long form in that, or the one named.
+    /// Run the suites that have a long form in that, or those that are named.
     Stress {
-        /// The suite to run.
-        suite: Option<String>,
+        /// The suites to run.
+        suites: Vec<String>,
     },
     /// Run every benchmark, or those named, and show what they measured.
     Bench {
@@ -108,7 +109,7 @@ impl Task {
     fn has_guests(&self) -> bool {
         match self {
             Self::Run | Self::Shell | Self::Stress { .. } | Self::Kunit => true,
-            Self::Test { suite } => suite.as_deref() != Some(suite::cargo::NAME),
+            Self::Test { suites } => *suites != [suite::cargo::NAME],
             _ => false,
         }
     }
@@ -123,8 +124,8 @@ fn dispatch(task: Task) -> Result<ExitCode> {
     match task {
         Task::Run => task::run::run(&paths),
         Task::Shell => task::shell::shell(&paths),
-        Task::Test { suite } => task::test::test(&paths, suite.as_deref()),
-        Task::Stress { suite } => task::stress::stress(&paths, suite.as_deref()),
+        Task::Test { suites } => task::test::test(&paths, &Choice::from_env(&suites)?),
+        Task::Stress { suites } => task::stress::stress(&paths, &Choice::from_env(&suites)?),
         Task::Bench { benchmarks } => {
             ensure!(
                 paths.options.flavour(Flavour::Plain) == Flavour::Plain,
@@ -173,8 +174,8 @@ fn main() -> ExitCode {
         Err(error) => {
             progress::say(&format!("rust_gpu_ttm: {error:#}"));
             match error.downcast_ref() {
-                Some(interrupt::Interrupted) => ExitCode::from(130),
-                None => ExitCode::FAILURE,
+                Some(interrupt::Interrupted::Signal) => ExitCode::from(130),
+                _ => ExitCode::FAILURE,
             }
         }
     }

@@ -20,14 +20,20 @@ pub(super) struct Boot {
 }
 
 impl Boot {
+    /// The folder of the boot of this name.
+    pub(super) fn of(run: &RunDir, name: &str) -> Self {
+        Self {
+            dir: run.path().join("boot").join(name),
+        }
+    }
+
     /// Makes the folder in place of the one of an earlier boot, with the job
     /// in the share.
-    pub(super) fn new(run: &RunDir, machine: &Machine, script: &str) -> Result<Self> {
-        let dir = run.path().join("boot").join(machine.name);
-        if dir.exists() {
-            fs::remove_dir_all(&dir)?;
+    pub(super) fn new(run: &RunDir, name: &str, machine: &Machine, script: &str) -> Result<Self> {
+        let boot = Self::of(run, name);
+        if boot.dir.exists() {
+            fs::remove_dir_all(&boot.dir)?;
         }
-        let boot = Self { dir };
         fs::create_dir_all(boot.out())?;
         fs::write(boot.share().join("job"), script)?;
         if let Some(size) = machine.swap {

@@ -39,6 +39,14 @@ const DIRS: [&str; 15] = [
     "usr",
     "usr/bin",
 ];
+/// What suites run besides the programs.
+const SCRIPTS: [(&str, &[u8]); 2] = [
+    ("bin/leak-scan", include_bytes!("../../../guest/leak-scan")),
+    (
+        "bin/reload-test",
+        include_bytes!("../../../guest/reload-test"),
+    ),
+];
 /// gputop, which shows the clients of any DRM driver, and all that it needs.
 const TOOLS: [&str; 3] = [
     "lib/x86_64-linux-gnu/libc.so.6",
@@ -70,11 +78,9 @@ pub(super) fn write(kernel: &Kernel, run: &RunDir) -> Result<()> {
         include_bytes!("../../../kernel/leaks"),
     )?;
     archive.busybox()?;
-    archive.add(
-        "bin/reload-test",
-        PROGRAM,
-        include_bytes!("../../../guest/reload-test"),
-    )?;
+    for (name, script) in SCRIPTS {
+        archive.add(name, PROGRAM, script)?;
+    }
     for tool in TOOLS {
         let path = Path::new("/").join(tool);
         let content = fs::read(&path);

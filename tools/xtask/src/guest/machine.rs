@@ -11,10 +11,12 @@ pub(crate) struct Machine {
     pub(crate) name: &'static str,
     /// RAM, in MiB.
     pub(crate) memory: u32,
+    /// How much of it has addresses of 32 bits, in MiB; as much as can have if it is not said.
+    pub(crate) low: Option<u32>,
     /// Words for the kernel's command line.
     pub(crate) append: &'static [&'static str],
-    /// The driver's parameters, `name=value`.
-    pub(crate) parameters: &'static [&'static str],
+    /// Whether a kernel with a leak checker has it on.
+    pub(crate) kmemleak: bool,
     /// The GPUs, in the order of their slots.
     pub(crate) gpus: &'static [Gpu],
     /// What the GPUs sit on.
@@ -65,8 +67,9 @@ impl Machine {
     pub(crate) const DEFAULT: Self = Self {
         name: "default",
         memory: 2048,
+        low: None,
         append: &[],
-        parameters: &[],
+        kmemleak: false,
         gpus: &[Gpu {
             vram: "256M",
             visible: "64M",

@@ -11,6 +11,7 @@ mod modules;
 mod qemu;
 mod rundir;
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -24,7 +25,7 @@ pub(crate) use self::accel::{
 use self::boot::Boot;
 pub(crate) use self::machine::{Bus, Clock, Gpu, Machine};
 pub(crate) use self::modules::stage as stage_modules;
-pub(crate) use self::qemu::{CPU, Terminal};
+pub(crate) use self::qemu::{CPU, TIMER, Terminal};
 pub(crate) use self::rundir::RunDir;
 use crate::child::Child;
 use crate::crates::SOFTGPU;
@@ -57,13 +58,13 @@ pub(crate) struct Guest {
 
 /// What a guest does.
 pub(crate) struct Job<'a> {
-    /// Names the log.
+    /// Names the log, and the boot among those of the run.
     pub(crate) name: &'a str,
     /// Where it runs.
     pub(crate) machine: &'a Machine,
     /// What the guest's shell runs, with the share at /mnt.
     pub(crate) script: &'a str,
-    /// How long it may take.
+    /// How long it may take, or each of its parts.
     pub(crate) limit: Option<Duration>,
     /// Where the guest's terminal goes.
     pub(crate) terminal: Terminal,
@@ -71,10 +72,37 @@ pub(crate) struct Job<'a> {
     pub(crate) log: bool,
 }
 
+/// Where a line of a job's output belongs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// To the part that runs.
+    Same,
+    /// It begins another part, which has its own time.
+    Next,
+}
+
+/// Why a guest has no status of its job.
+#[derive(Debug)]
+pub(crate) enum Death {
+    /// It did not end in time.
+    Hung(String),
+    /// It ended before its job did.
+    Ended(String),
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Hung(why) | Self::Ended(why)) = self;
+        f.write_str(why)
+    }
+}
+
+impl std::error::Error for Death {}
+
 /// What came of a guest.
 pub(crate) struct Outcome {
     /// The job's exit status, unless the guest ended before it.
-    pub(crate) status: Result<i32>,
+    pub(crate) status: Result<i32, Death>,
     /// What the kernel complained of.
     pub(crate) splats: Vec<Splat>,
     /// What the kernel's log says.
@@ -123,6 +151,11 @@ impl Guest {
         })
     }
 
+    /// Returns the folder that the guest of a job sees at /mnt.
+    pub(crate) fn share(&self, job: &str) -> PathBuf {
+        Boot::of(&self.run, job).share()
+    }
+
     /// Boots the guest, hands over each line that the job writes, and waits
     /// for the guest's end.
     pub(crate) fn run(
@@ -130,7 +163,16 @@ impl Guest {
         job: &Job<'_>,
         mut line: impl FnMut(&str) -> Result<()>,
     ) -> Result<Outcome> {
-        let boot = Boot::new(&self.run, job.machine, job.script)?;
+        self.run_in_parts(job, |text| line(text).map(|()| Part::Same))
+    }
+
+    /// As [`run`](Self::run), for a job in several parts.
+    pub(crate) fn run_in_parts(
+        &self,
+        job: &Job<'_>,
+        mut line: impl FnMut(&str) -> Result<Part>,
+    ) -> Result<Outcome> {
+        let boot = Boot::new(&self.run, job.name, job.machine, job.script)?;
         let gpus = gpu::Gpus::start(&self.run.path().join(SOFTGPU), job.machine, boot.path())?;
         let software = qemu::Software {
             kernel: &self.run.path().join(qemu::KERNEL),
@@ -141,7 +183,10 @@ impl Guest {
         let mut machine = qemu::start(&software, job.machine, &boot, job.terminal)?;
         let status = self.watch(job, &boot, &mut machine, &mut line);
         drop(machine);
-        let status = status?.and_then(|status| gpus.finish().map(|()| status));
+        let status = status?.and_then(|status| match gpus.finish() {
+            Ok(()) => Ok(status),
+            Err(error) => Err(Death::Ended(format!("{error:#}"))),
+        });
         let log = self.log.join(format!("guest-{}.log", job.name));
         fs::copy(boot.console(), &log)?;
         let console = String::from_utf8_lossy(&fs::read(boot.console())?).into_owned();
@@ -161,8 +206,8 @@ impl Guest {
         job: &Job<'_>,
         boot: &Boot,
         machine: &mut Child,
-        line: &mut impl FnMut(&str) -> Result<()>,
-    ) -> Result<Result<i32>> {
+        line: &mut impl FnMut(&str) -> Result<Part>,
+    ) -> Result<Result<i32, Death>> {
         let share = boot.share();
         let name = self.title(job.machine);
         let start = Instant::now();
@@ -178,16 +223,24 @@ impl Guest {
                 }
                 Ok(())
             })?;
-            stdout.each(&mut *line)?;
+            let mut next = false;
+            let mut take = |text: &str| {
+                next |= line(text)? == Part::Next;
+                Ok(())
+            };
+            stdout.each(&mut take)?;
             if let Some(status) = ended {
-                stdout.rest(&mut *line)?;
-                return Ok(match fs::read_to_string(share.join("status")) {
-                    Ok(status) => status.trim().parse().context("the guest left no status"),
-                    Err(_) => Err(anyhow!(
+                stdout.rest(&mut take)?;
+                let left = fs::read_to_string(share.join("status")).unwrap_or_default();
+                return Ok(left.trim().parse().map_err(|_| {
+                    Death::Ended(format!(
                         "the guest ended before its job did ({status}); its last words:\n{}",
                         tail(&boot.console(), SHOWN)
-                    )),
-                });
+                    ))
+                }));
+            }
+            if let (true, Some(limit)) = (next, job.limit) {
+                deadline = Instant::now() + limit + POWER_OFF;
             }
             if progress.is_some() && share.join("up").exists() {
                 progress = None;
@@ -206,12 +259,11 @@ impl Guest {
                 progress.at(0);
             }
             if Instant::now() >= deadline {
-                stdout.rest(&mut *line)?;
-                return Ok(Err(anyhow!(
+                return Ok(Err(Death::Hung(format!(
                     "the guest was ended after {} s; its last words:\n{}",
                     start.elapsed().as_secs(),
                     tail(&boot.console(), SHOWN)
-                )));
+                ))));
             }
             thread::sleep(Duration::from_millis(50));
         }

@@ -41,6 +41,10 @@ pub(crate) enum Terminal {
 /// a good address for a wild one.
 pub(crate) const CPU: &str = "max,la57=off";
 
+/// Keeps the kernel from looking whether the timer ticks as fast as it should, which an emulated
+/// one does not while the machine is busy: the kernel panics.
+pub(crate) const TIMER: &str = "no_timer_check";
+
 /// The kernel's log goes to the serial port whole. A guest that oopses ends:
 /// nothing after it can be trusted.
 const APPEND: &str = "console=ttyS0 rdinit=/init panic=-1 oops=panic";
@@ -56,7 +60,7 @@ pub(super) fn start(
     qemu.current_dir(boot.path());
     qemu.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
     qemu.args(["-display", "none", "-monitor", "none"]);
-    qemu.args(["-machine", "q35,memory-backend=memory"]);
+    qemu.args(["-machine", &board(machine)]);
     cpus(&mut qemu, machine.clock, software.accel);
     // The device processes map the guest's memory.
     qemu.args(["-m", &format!("{}M", machine.memory), "-object"]);
@@ -152,42 +156,47 @@ fn gpus(qemu: &mut Command, machine: &Machine) {
     }
 }
 
-/// The kernel's command line, the caller's words last, so that they prevail; modprobe finds the
-/// driver's parameters there.
+/// The machine's type, with where its RAM is.
+fn board(machine: &Machine) -> String {
+    let low = machine.low.map(|low| format!(",max-ram-below-4g={low}M"));
+    format!("q35,memory-backend=memory{}", low.unwrap_or_default())
+}
+
+/// The kernel's command line, the caller's words last, so that they prevail.
 fn append(machine: &Machine, more: &[String]) -> String {
-    let mut line = APPEND.to_owned();
-    for word in machine.append {
-        line.push(' ');
-        line.push_str(word);
-    }
-    for parameter in machine.parameters {
-        line.push_str(" rust_gpu_ttm.");
-        line.push_str(parameter);
-    }
-    for word in more {
-        line.push(' ');
-        line.push_str(word);
-    }
-    line
+    let kmemleak = (!machine.kmemleak).then_some("kmemleak=off");
+    let words = [TIMER].into_iter().chain(machine.append.iter().copied());
+    let words = words.chain(kmemleak).chain(more.iter().map(String::as_str));
+    words.fold(APPEND.to_owned(), |line, word| line + " " + word)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{APPEND, append};
+    use super::{APPEND, TIMER, append, board};
     use crate::guest::Machine;
 
     #[test]
-    fn the_command_line_has_the_machines_words_and_the_drivers_parameters_and_the_callers() {
+    fn the_command_line_has_the_machines_words_and_the_callers() {
         let machine = Machine {
-            append: &["swiotlb=force"],
-            parameters: &["dma_bits=32", "lru=1"],
+            append: &["swiotlb=force", "quiet"],
             ..Machine::DEFAULT
         };
-        assert_eq!(
-            append(&machine, &["loglevel=8".to_owned()]),
-            format!(
-                "{APPEND} swiotlb=force rust_gpu_ttm.dma_bits=32 rust_gpu_ttm.lru=1 loglevel=8"
-            )
-        );
+        let line = format!("{APPEND} {TIMER} swiotlb=force quiet kmemleak=off loglevel=8");
+        assert_eq!(append(&machine, &["loglevel=8".to_owned()]), line);
+        let machine = Machine {
+            kmemleak: true,
+            ..Machine::DEFAULT
+        };
+        assert_eq!(append(&machine, &[]), format!("{APPEND} {TIMER}"));
+    }
+
+    #[test]
+    fn ram_is_below_4_gib_unless_it_is_told_not_to_be() {
+        assert_eq!(board(&Machine::DEFAULT), "q35,memory-backend=memory");
+        let machine = Machine {
+            low: Some(1024),
+            ..Machine::DEFAULT
+        };
+        assert!(board(&machine).ends_with(",max-ram-below-4g=1024M"));
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use super::{message, of_driver, scan};
+use super::{message, of_driver, panic, scan};
 
 fn titles(log: &str) -> Vec<String> {
     scan(log).into_iter().map(|splat| splat.title).collect()
@@ -115,4 +115,15 @@ fn a_stamp_is_not_the_message() {
         "    ok 1 indented"
     );
     assert!(of_driver("[    1.2] rust_gpu_ttm: hello"));
+}
+
+#[test]
+fn a_panic_is_told_in_its_own_words() {
+    let log = "[    1.5] Oops: 0000\n[    1.6] Kernel panic - not syncing: Fatal exception\n\
+               [    1.7] Rebooting in 1 seconds..\n";
+    assert_eq!(
+        panic(log),
+        Some("Kernel panic - not syncing: Fatal exception")
+    );
+    assert_eq!(panic("[    1.5] all is well\n"), None);
 }

@@ -69,6 +69,16 @@ fn a_failure_comes_with_what_was_said() {
 }
 
 #[test]
+fn a_skipped_test_comes_with_the_reason() {
+    let text = "TAP version 14\n1..2\n# chatter\nok 1 - a # SKIP no swap\nok 2 - b # skip\n";
+    let mut parser = Parser::default();
+    let results: Vec<_> = text.lines().flat_map(|line| parser.line(line)).collect();
+    let said = |at: usize| (results[at].verdict, results[at].said.as_str());
+    assert_eq!(said(0), (Verdict::Skip, "no swap"));
+    assert_eq!(said(1), (Verdict::Skip, ""));
+}
+
+#[test]
 fn a_crash_is_a_failure() {
     let upto = KUNIT.split("    ok 3").next().unwrap();
     let results = parse(upto);

@@ -2,19 +2,21 @@
 
 //! The module's KUnit suites, under virtme-ng: on the debug kernel, unless the caller chose the other.
 
+mod names;
+
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::child::{Child, Group};
 use crate::follow::Follow;
 use crate::guest::{self, Accel, RunDir};
 use crate::kernel::{self, Flavour, Kernel};
 use crate::klog;
-use crate::ktap::Parser;
+use crate::ktap::{self, Parser};
 use crate::module::{self, Variant};
 use crate::paths::{Paths, tail};
 use crate::progress::Progress;
@@ -52,9 +54,40 @@ shift
 exec vng "$@"
 "#;
 
+/// The tests to run: all, or those of a glob over `SUITE.TEST`.
+#[derive(Clone, Default)]
+pub(crate) struct Filter(Option<String>);
+
+impl Filter {
+    /// All tests of this name, or the one of `SUITE.TEST`, or all of a suite, as the sources have
+    /// them.
+    pub(crate) fn of(paths: &Paths, test: Option<&str>) -> Result<Self> {
+        test.map(|test| names::glob(&names::all(&paths.src)?, test))
+            .transpose()
+            .map(Self)
+    }
+}
+
 /// Runs the suites and hands over each line of the kernel's log that comes of
 /// them.
-pub(crate) fn run(paths: &Paths, report: &mut Report, mut line: impl FnMut(&str)) -> Result<()> {
+pub(crate) fn run(
+    paths: &Paths,
+    report: &Report,
+    filter: &Filter,
+    mut line: impl FnMut(&str),
+) -> Result<()> {
+    let start = Instant::now();
+    let result = boot(paths, report, filter, &mut line);
+    report.suite_took(NAME, start.elapsed());
+    result
+}
+
+fn boot(
+    paths: &Paths,
+    report: &Report,
+    filter: &Filter,
+    line: &mut impl FnMut(&str),
+) -> Result<()> {
     let run = RunDir::new(paths)?;
     let kernel = kernel::ensure(paths, paths.options.flavour(Flavour::Debug))?;
     let module = module::build(paths, &kernel, Variant::Kunit, run.path())?;
@@ -64,12 +97,18 @@ pub(crate) fn run(paths: &Paths, report: &mut Report, mut line: impl FnMut(&str)
     fs::write(share.join("job"), JOB)?;
 
     let console = run.path().join("console.log");
-    let ended = watch(paths, &kernel, &share, &console, report, &mut line)?;
+    let accel = guest::choose_accel(paths, &kernel)?;
+    let child = start(paths, &kernel, accel, &share, &console, filter)?;
+    let ended = watch(child, &console, report, line)?;
 
     let log = paths.log("guest-kunit");
     fs::copy(&console, &log)?;
     let console = fs::read(&console)?;
-    report.kernel_log(NAME, klog::scan(&String::from_utf8_lossy(&console)).iter());
+    let console = String::from_utf8_lossy(&console);
+    report.kernel_log(NAME, klog::scan(&console).iter());
+    if let Some(panic) = klog::panic(&console) {
+        bail!("the guest panicked: \"{panic}\"");
+    }
     ensure!(
         ended,
         "the guest was ended after {} s; its last words:\n{}",
@@ -94,24 +133,27 @@ pub(crate) fn run(paths: &Paths, report: &mut Report, mut line: impl FnMut(&str)
 /// Runs the guest and reports its results as they come. Tells whether it ended
 /// by itself.
 fn watch(
-    paths: &Paths,
-    kernel: &Kernel,
-    share: &Path,
+    mut child: Child,
     console: &Path,
-    report: &mut Report,
+    report: &Report,
     line: &mut impl FnMut(&str),
 ) -> Result<bool> {
-    let accel = guest::choose_accel(paths, kernel)?;
-    let mut child = start(paths, kernel, accel, share, console)?;
     let mut progress = Progress::begin("kunit guest", 0);
     let mut follow = Follow::new(console.to_owned());
     let mut marked = false;
     let mut parser = Parser::default();
+    let mut lap = Instant::now();
+    let mut tell = |results: Vec<ktap::Result>| {
+        for result in results {
+            report.test(NAME, result, Some(lap.elapsed()));
+            lap = Instant::now();
+        }
+    };
     let mut take = |text: &str| {
         let message = klog::message(text);
         if marked {
             line(message);
-            super::report(report, NAME, parser.line(message));
+            tell(parser.line(message));
         }
         marked |= message == MARK;
         Ok(())
@@ -122,7 +164,7 @@ fn watch(
         follow.each(&mut take)
     })?;
     follow.rest(&mut take)?;
-    super::report(report, NAME, parser.finish());
+    tell(parser.finish());
     progress.done();
     Ok(status.is_some())
 }
@@ -133,6 +175,7 @@ fn start(
     accel: Accel,
     share: &Path,
     console: &Path,
+    filter: &Filter,
 ) -> Result<Child> {
     let log = File::create(console)?;
     let mut vng = Command::new("unshare");
@@ -153,7 +196,12 @@ fn start(
     let options = "version=9p2000.L,trans=virtio,access=any,cache=loose,msize=262144";
     vng.arg("--append").arg(format!("rootflags={options}"));
     vng.args(["--append", "kunit.enable=1", "--append", "kunit.autorun=1"]);
-    vng.args(["--append", "oops=panic"]);
+    vng.args(["--append", "oops=panic", "--append", guest::TIMER]);
+    // Nothing here asks it what leaks.
+    vng.args(["--append", "kmemleak=off"]);
+    if let Filter(Some(glob)) = filter {
+        vng.arg("--append").arg(format!("kunit.filter_glob={glob}"));
+    }
     for word in &paths.options.append {
         vng.args(["--append", word]);
     }

@@ -6,13 +6,19 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::kernel::Flavour;
 use crate::paths::Paths;
-use crate::report::Report;
-use crate::suite;
+use crate::report::{Manner, Report};
+use crate::suite::{Choice, guest};
 
-/// Runs all of them, or the one named.
-pub(crate) fn stress(paths: &Paths, only: Option<&str>) -> Result<ExitCode> {
-    let mut report = Report::default();
-    suite::guest::stress(paths, &mut report, only)?;
-    Ok(report.close())
+/// Runs all of them, or those that are named.
+pub(crate) fn stress(paths: &Paths, choice: &Choice) -> Result<ExitCode> {
+    let suites = guest::choose_long(choice)?;
+    let report = Report::new(Manner {
+        fail_fast: choice.fail_fast,
+        ..Manner::default()
+    });
+    let guests = suites.prepare(paths, paths.options.flavour(Flavour::Debug))?;
+    report.unless_stopped(guests.work(&report))?;
+    report.close(None)
 }

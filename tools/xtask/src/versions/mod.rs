@@ -117,6 +117,12 @@ impl Versions {
         Ok(())
     }
 
+    /// Returns the running versions for a report.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let entry = |(tool, version): &(Tool, String)| (tool.name().to_owned(), version.clone());
+        self.running.iter().map(entry).collect()
+    }
+
     /// Returns the running versions as a file has them.
     fn text(&self) -> String {
         self.running

@@ -46,7 +46,7 @@ pub(crate) enum Accel {
 
 impl Accel {
     /// The name, as QEMU's.
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tcg => "tcg",
             Self::Kvm => "kvm",

@@ -29,11 +29,11 @@ impl Parser {
         let Some(program) = &self.program else {
             return vec![];
         };
-        if let Some((name, verdict)) = parse_result(line) {
+        if let Some((name, verdict, why)) = parse_result(line) {
             let result = Result {
                 name: format!("{program}: {name}"),
                 verdict,
-                said: String::new(),
+                said: why.to_owned(),
             };
             if verdict != Verdict::Fail {
                 return vec![result];
@@ -92,15 +92,18 @@ fn started(line: &str) -> Option<String> {
     )
 }
 
-fn parse_result(line: &str) -> Option<(&str, Verdict)> {
+/// The name, the verdict, and why it was left out if it was.
+fn parse_result(line: &str) -> Option<(&str, Verdict, &str)> {
     let (name, verdict) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
-    let verdict = match verdict {
-        "ok" => Verdict::Pass,
-        "FAILED" => Verdict::Fail,
-        other if other.starts_with("ignored") => Verdict::Skip,
-        _ => return None,
+    let (verdict, why) = match verdict {
+        "ok" => (Verdict::Pass, ""),
+        "FAILED" => (Verdict::Fail, ""),
+        other => {
+            let why = other.strip_prefix("ignored")?;
+            (Verdict::Skip, why.strip_prefix(", ").unwrap_or("ignored"))
+        }
     };
-    Some((name, verdict))
+    Some((name, verdict, why))
 }
 
 #[cfg(test)]
@@ -160,6 +163,7 @@ test result: ok. 1 passed; 0 failed
                 ),
             ]
         );
+        assert_eq!(results[1].said, "takes an hour");
         assert!(results[2].said.contains("assertion failed"));
         assert!(!results[2].said.contains("failures:"));
     }

@@ -4,25 +4,32 @@
 
 mod kernel_tests;
 mod plan;
+mod queue;
 mod stream;
+mod times;
+mod worker;
 
-use std::collections::VecDeque;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
-use std::thread::{self, available_parallelism};
+use std::thread::available_parallelism;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 
-use self::plan::{Assignment, plan};
-use self::stream::Stream;
-use crate::guest::{Guest, Job, Terminal};
-use crate::kernel::Flavour;
+use self::plan::Assignment;
+use self::queue::Queue;
+use self::times::Times;
+use self::worker::Worker;
+use super::Choice;
+use crate::crates;
+use crate::guest::{self, Guest, RunDir};
+use crate::kernel::{Flavour, Kernel};
 use crate::paths::Paths;
 use crate::report::Report;
 
-/// The suite that loads and unloads the module under the leak checker. It
-/// comes last, so that it sees what the others have leaked.
+/// The suite that loads and unloads the module many times.
 const RELOAD: &str = "reload";
+
+/// The scan for leaks at the end of a boot.
+const LEAKS: &str = "leaks";
 
 /// How long the tests of a suite are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,133 +40,128 @@ pub(crate) enum Form {
     Long,
 }
 
-/// Runs every suite in its guests, or those that `only` names.
-pub(crate) fn run(paths: &Paths, report: &mut Report, only: Option<&str>) -> Result<()> {
-    let prepare = |flavour| {
-        Guest::prepare_with(
-            paths,
-            flavour,
-            |kernel, bin| match kernel_tests::are_chosen(only) {
-                true => kernel_tests::stage(paths, kernel, bin),
-                false => Ok(()),
-            },
-        )
-    };
-    let guest = prepare(paths.options.flavour(Flavour::Debug))?;
-    let plan = plan(&list(&guest)?, only)?;
-    all(&guest, plan, Form::Short, report)?;
-    let plain = plan::plain(only);
-    if plain.is_empty() {
-        return Ok(());
+/// What is chosen of the guests.
+pub(crate) struct Chosen {
+    /// On the debug kernel.
+    pub(crate) debug: Suites,
+    /// On the plain one.
+    pub(crate) plain: Suites,
+}
+
+/// Suites that run in guests of one kernel.
+pub(crate) struct Suites {
+    guests: Vec<Assignment>,
+    form: Form,
+    /// The only test to run of each.
+    test: Option<String>,
+}
+
+/// Looks names up: those of suites right away, that of a test once the test program is built.
+pub(crate) fn choose(paths: &Paths, choice: &Choice) -> Result<Chosen> {
+    let mut guests = plan::plan(choice)?;
+    if let Some(test) = choice.test.as_ref().filter(|_| !guests.is_empty()) {
+        let run = RunDir::new(paths)?;
+        crates::build(paths, run.path())?;
+        guests = plan::with_test(guests, &list(&run, "--list-tests")?, test)?;
     }
-    all(&prepare(Flavour::Plain)?, plain, Form::Short, report)
-}
-
-/// Runs the suites that have a long form in that, or the one that `only` names.
-pub(crate) fn stress(paths: &Paths, report: &mut Report, only: Option<&str>) -> Result<()> {
-    let guest = Guest::prepare(paths, paths.options.flavour(Flavour::Debug))?;
-    all(&guest, vec![plan::stress(only)?], Form::Long, report)
-}
-
-/// Runs what was planned, several guests at once.
-fn all(guest: &Guest, plan: Vec<Assignment>, form: Form, report: &mut Report) -> Result<()> {
-    let workers = at_once().min(plan.len());
-    let left = Mutex::new(VecDeque::from(plan));
-    let report = Mutex::new(report);
-    let next = || {
-        left.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
+    let suites = |guests| Suites {
+        guests,
+        form: Form::Short,
+        test: choice.test.clone(),
     };
-    thread::scope(|scope| {
-        let work = || {
-            while let Some(assignment) = next() {
-                one(guest, &assignment, form, &report)?;
-            }
-            Ok(())
-        };
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        // All have to end before one's error is told.
-        let results: Vec<Result<()>> = workers
-            .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|_| Err(anyhow!("running a guest panicked")))
-            })
-            .collect();
-        results.into_iter().collect()
+    Ok(Chosen {
+        debug: suites(guests),
+        plain: suites(plan::plain(choice)),
     })
+}
+
+/// As [`choose()`], for the suites that have a long form.
+pub(crate) fn choose_long(choice: &Choice) -> Result<Suites> {
+    Ok(Suites {
+        guests: vec![plan::stress(choice)?],
+        form: Form::Long,
+        test: None,
+    })
+}
+
+impl Suites {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.guests.is_empty()
+    }
+
+    /// Builds what their guests need.
+    pub(crate) fn prepare(self, paths: &Paths, flavour: Flavour) -> Result<Guests> {
+        let stages = || self.guests.iter().flat_map(|guest| &guest.stages);
+        let has_kernels_own = stages()
+            .flat_map(|stage| &stage.suites)
+            .any(|suite| kernel_tests::command(suite).is_some());
+        let guest = Guest::prepare_with(paths, flavour, |kernel, bin| match has_kernels_own {
+            true => kernel_tests::stage(paths, kernel, bin),
+            false => Ok(()),
+        })?;
+        plan::check(&list(&guest.run, "--list")?)?;
+        let times = Times::read(&paths.cache, flavour.name());
+        Ok(Guests {
+            queue: Queue::new(self.guests, |label| times.of(label)),
+            guest,
+            times,
+            form: self.form,
+            test: self.test,
+        })
+    }
+}
+
+/// Suites whose guests can boot.
+pub(crate) struct Guests {
+    guest: Guest,
+    queue: Queue,
+    times: Times,
+    form: Form,
+    test: Option<String>,
+}
+
+impl Guests {
+    /// Runs suites until none is left. Several threads may do so at once.
+    pub(crate) fn work(&self, report: &Report) -> Result<()> {
+        let worker = Worker {
+            guest: &self.guest,
+            queue: &self.queue,
+            times: &self.times,
+            report,
+            form: self.form,
+            test: self.test.as_deref(),
+        };
+        worker.work()
+    }
+}
+
+/// The name of what runs guests that do not count instructions.
+pub(crate) fn accelerator(paths: &Paths, kernel: &Kernel) -> Result<&'static str> {
+    Ok(guest::choose_accel(paths, kernel)?.name())
 }
 
 /// How many guests run at once. Most suites keep one CPU of a guest busy, and
 /// its device little more.
-fn at_once() -> usize {
+pub(crate) fn at_once() -> usize {
     available_parallelism().map_or(1, |cpus| cpus.get().clamp(1, 4))
 }
 
-/// Boots one guest and runs its suites.
-fn one(
-    guest: &Guest,
-    assignment: &Assignment,
-    form: Form,
-    report: &Mutex<&mut Report>,
-) -> Result<()> {
-    let machine = &assignment.machine;
-    let name = match (form, machine.is_default()) {
-        (Form::Long, _) => "stress".to_owned(),
-        (Form::Short, true) => "test".to_owned(),
-        (Form::Short, false) => format!("test-{}", machine.name),
-    };
-    let mut stream = Stream::new(assignment, report);
-    let outcome = guest.run(
-        &Job {
-            name: &name,
-            machine,
-            script: &stream::script(assignment, form)?,
-            limit: Some(machine.limit * u32::try_from(assignment.suites.len())?),
-            terminal: Terminal::None,
-            log: false,
-        },
-        |line| {
-            stream.line(line);
-            Ok(())
-        },
-    )?;
-    let ended = stream.finish();
-
-    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-    for splat in &outcome.splats {
-        let suite = stream::suite_at(&outcome.console, splat.at);
-        if kernel_tests::is_provoked(suite, &splat.title) {
-            continue;
-        }
-        report.kernel_log(&assignment.name(suite), [splat].into_iter());
-    }
-    let why = match outcome.status {
-        Ok(_) => "the guest did not run it".to_owned(),
-        Err(error) => format!("{error:#}"),
-    };
-    for suite in assignment
-        .suites
-        .iter()
-        .filter(|suite| !ended.contains(suite))
-    {
-        report.fail(&assignment.name(suite), "whole suite", &why);
-    }
-    Ok(())
+/// Whether a suite is one of the kernel's own.
+pub(crate) fn is_kernels_own(suite: &str) -> bool {
+    kernel_tests::command(suite).is_some()
 }
 
-/// The names of the suites in the test program.
-fn list(guest: &Guest) -> Result<Vec<String>> {
-    let program = guest.run.path().join("bin/guest-tests");
+/// What the test program says of itself, a line each.
+fn list(run: &RunDir, what: &str) -> Result<Vec<String>> {
+    let program = run.path().join("bin/guest-tests");
     let output = Command::new(&program)
-        .arg("--list")
+        .arg(what)
         .output()
         .with_context(|| format!("cannot run {}", program.display()))?;
     ensure!(
         output.status.success(),
-        "guest-tests --list failed: {}",
+        "guest-tests {what} failed: {}",
         output.status
     );
     Ok(String::from_utf8(output.stdout)?

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Which guests there are, and which suites run in each.
+//!
+//! All names are here, so that one that is wrong is told before anything is built for it.
 
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::{RELOAD, kernel_tests};
 use crate::guest::{Bus, Gpu, Machine};
+use crate::suite::{Choice, cargo, kunit};
 
 /// The group of suites about the memory manager.
 const MEMORY: &str = "memory";
@@ -15,8 +18,38 @@ const MEMORY: &str = "memory";
 /// The group of suites about sharing.
 const DMABUF: &str = "dmabuf";
 
-/// What the first group runs in the default guest, besides all that runs in
-/// others and is not about something else.
+/// The first stage of the default guest, whose suites have names without a guest's.
+const DEFAULT: &str = Machine::DEFAULT.name;
+
+/// What runs in the default guest, with the driver as it loads by itself.
+const DEFAULT_SUITES: &[&str] = &[
+    "query",
+    "gem",
+    "mmap",
+    "wait",
+    "vm",
+    "cs",
+    "zero",
+    "clients",
+    "placement",
+    "scratchpad",
+    "faults",
+    "evict",
+    "moves",
+    "submit",
+    DMABUF,
+    "policy",
+    "cgroup",
+    "madvise",
+    "pressure",
+    "leak",
+    "inject",
+    "observe",
+    "unbind",
+    RELOAD,
+];
+
+/// Those of them that are in the first group.
 const MEMORY_SUITES: &[&str] = &[
     "gem",
     "mmap",
@@ -30,6 +63,7 @@ const MEMORY_SUITES: &[&str] = &[
     "cgroup",
     "madvise",
     "pressure",
+    "inject",
     "observe",
 ];
 
@@ -44,24 +78,6 @@ const JOBS: &[&str] = &["lost", "submit"];
 /// Suites that see to it that data arrives wherever DMA goes. Machines on which
 /// it goes another way run them again.
 const DATA: &[&str] = &["gem", "mmap", "cs", "zero", "evict"];
-
-/// Suites that need a machine of their own: to find anything, or to be done in
-/// time.
-const ELSEWHERE: &[&str] = &[
-    "gpus",
-    "dmabuf-bounced",
-    "dmabuf-peers",
-    "dmabuf-qxl",
-    "dmabuf-strangers",
-    "dmabuf-three",
-    "hunt",
-    "inject",
-    "inject-backup",
-    "lost",
-    "overcommit",
-    "racing",
-    "submit",
-];
 
 /// Two GPUs that can be told apart.
 const TWO: &[Gpu] = &[
@@ -85,17 +101,29 @@ const THREE: &[Gpu] = &[
     },
 ];
 
-/// The guests besides the default one, which runs all that is not
-/// [`ELSEWHERE`].
+/// Further stages of the default guest, in which the driver has other parameters: the name, the
+/// parameters, and the suites.
+const STAGES: &[(&str, &[&str], &[&str])] = &[
+    ("coherent", &["use_dma_alloc=1"], DATA),
+    // The device does not reach all of the RAM.
+    ("mask32", &["dma_bits=32"], DATA),
+];
+
+/// Suites that leave a guest in which no other one is to run.
+const LAST: &[&str] = &["unbind", "lost", RELOAD];
+
+/// Suites that look for leaks. Where one of them runs, the leak checker is on and looks at the
+/// end of every boot at what all of its suites have left; elsewhere it is off, as it takes time.
+const SCANNED: &[&str] = &[RELOAD, "inject", "inject-backup"];
+
+/// The default guest. Half of its RAM has addresses of more than 32 bits.
+const MACHINE: Machine = Machine {
+    low: Some(1024),
+    ..Machine::DEFAULT
+};
+
+/// The other guests, each with its suites.
 const GUESTS: &[(Machine, &[&str])] = &[
-    (
-        // As long as the default one, beside it.
-        Machine {
-            name: "more",
-            ..Machine::DEFAULT
-        },
-        &["inject", "submit"],
-    ),
     (
         Machine {
             name: "swiotlb",
@@ -103,24 +131,6 @@ const GUESTS: &[(Machine, &[&str])] = &[
             ..Machine::DEFAULT
         },
         &["gem", "mmap", "cs", "zero", "evict", "dmabuf-bounced"],
-    ),
-    (
-        // RAM that the device cannot reach.
-        Machine {
-            name: "mask32",
-            memory: 5120,
-            parameters: &["dma_bits=32"],
-            ..Machine::DEFAULT
-        },
-        DATA,
-    ),
-    (
-        Machine {
-            name: "coherent",
-            parameters: &["use_dma_alloc=1"],
-            ..Machine::DEFAULT
-        },
-        DATA,
     ),
     (
         Machine {
@@ -181,145 +191,233 @@ const STRESS: Machine = Machine {
     ..Machine::DEFAULT
 };
 
-/// What one guest runs, in this order.
-#[derive(Debug, PartialEq, Eq)]
+/// What one guest runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Assignment {
     pub(super) machine: Machine,
+    pub(super) stages: Vec<Stage>,
+}
+
+/// Suites that run in a guest with the same parameters of the driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stage {
+    /// Stands in front of the suites' names in the report.
+    pub(super) name: &'static str,
+    /// The driver's parameters, `name=value`.
+    pub(super) parameters: &'static [&'static str],
     pub(super) suites: Vec<String>,
 }
 
-impl Assignment {
-    fn title(&self) -> &'static str {
-        self.machine.name
-    }
-
-    /// What the report calls a suite in this guest.
-    pub(super) fn name(&self, suite: &str) -> String {
-        match self.machine.is_default() {
-            true => suite.to_owned(),
-            false => format!("{}/{suite}", self.title()),
+impl Stage {
+    fn new(name: &'static str, parameters: &'static [&'static str], suites: &[&str]) -> Self {
+        Self {
+            name,
+            parameters,
+            suites: suites.iter().map(|&suite| suite.to_owned()).collect(),
         }
     }
 
-    fn retain(mut self, wanted: impl Fn(&str) -> bool) -> Option<Self> {
-        self.suites.retain(|suite| wanted(suite));
-        (!self.suites.is_empty()).then_some(self)
+    /// What the report calls a suite of this stage.
+    pub(super) fn label(&self, suite: &str) -> String {
+        match self.name {
+            DEFAULT => suite.to_owned(),
+            name => format!("{name}/{suite}"),
+        }
+    }
+
+    fn has(&self, suite: &str) -> bool {
+        self.suites.iter().any(|it| it == suite)
+    }
+
+    /// Whether a word chooses all suites of a kind, this one among them.
+    fn is_in_group(&self, word: &str, suite: &str) -> bool {
+        let jobs = || JOBS.contains(&suite) || kernel_tests::command(suite).is_some();
+        match word {
+            MEMORY if self.name == DEFAULT => MEMORY_SUITES.contains(&suite),
+            MEMORY => !is_dmabuf(suite) && !jobs(),
+            DMABUF => is_dmabuf(suite),
+            word => word == self.name,
+        }
     }
 }
 
-/// Assigns the test program's suites, of which `only` may choose: a group, a
-/// guest, a suite in a guest, or a suite in the first guest that runs it.
-pub(super) fn plan(listed: &[String], only: Option<&str>) -> Result<Vec<Assignment>> {
-    let all = everything(listed)?;
-    let Some(only) = only else {
+impl Assignment {
+    /// A guest whose driver has no parameters.
+    fn new(machine: Machine, suites: &[&str]) -> Self {
+        Self {
+            machine,
+            stages: vec![Stage::new(machine.name, &[], suites)],
+        }
+        .checked_for_leaks()
+    }
+
+    /// What the report calls something that is not a suite of a stage.
+    pub(super) fn label(&self, what: &str) -> String {
+        Stage::new(self.machine.name, &[], &[]).label(what)
+    }
+
+    /// Keeps the suites that are wanted, and the guest if there are any.
+    fn retain(mut self, wanted: impl Fn(&Stage, &str) -> bool) -> Option<Self> {
+        for stage in &mut self.stages {
+            let suites = std::mem::take(&mut stage.suites);
+            let wanted = suites.into_iter().filter(|suite| wanted(stage, suite));
+            stage.suites = wanted.collect();
+        }
+        self.stages.retain(|stage| !stage.suites.is_empty());
+        (!self.stages.is_empty()).then(|| self.checked_for_leaks())
+    }
+
+    fn checked_for_leaks(mut self) -> Self {
+        let scanned = |stage: &Stage| SCANNED.iter().any(|suite| stage.has(suite));
+        self.machine.kmemleak = self.stages.iter().any(scanned);
+        self
+    }
+}
+
+/// Whether a suite has to be the last one of its boot.
+pub(super) fn is_last(suite: &str) -> bool {
+    LAST.contains(&suite)
+}
+
+/// Returns what is chosen of all guests: each word is a group, a guest or stage, a suite in one of
+/// these, or a suite, in the first stage that runs it. A word that is nothing of that is an error.
+pub(super) fn plan(choice: &Choice) -> Result<Vec<Assignment>> {
+    let all = everything();
+    if choice.is_all() {
         return Ok(all);
-    };
-    let names = names(&all);
-    let mut chosen: Vec<_> = all
+    }
+    let mut chosen = vec![];
+    for word in choice.names() {
+        let found = matches(&all, word);
+        if found.is_empty() && ![cargo::NAME, kunit::NAME].contains(&word) {
+            bail!("there is no suite {word}; there are {}", names(&all));
+        }
+        chosen.extend(found);
+    }
+    let wanted = |stage: &Stage, suite: &str| chosen.contains(&stage.label(suite));
+    Ok(all
         .into_iter()
-        .filter_map(|guest| {
-            let machine = guest.machine;
-            let in_memory = |suite: &str| match machine.is_default() {
-                true => MEMORY_SUITES.contains(&suite),
-                false => {
-                    !is_dmabuf(suite)
-                        && !JOBS.contains(&suite)
-                        && !kernel_tests::SUITES.contains(&suite)
-                }
-            };
-            match only {
-                MEMORY => guest.retain(in_memory),
-                DMABUF => guest.retain(is_dmabuf),
-                _ if only == machine.name => Some(guest),
-                _ => match only.split_once('/') {
-                    Some((name, suite)) if name == machine.name => guest.retain(|it| it == suite),
-                    Some(_) => None,
-                    None => guest.retain(|it| it == only),
-                },
-            }
-        })
-        .collect();
-    if chosen.is_empty() {
-        bail!("there is no suite {only}; there are cargo, kunit, {names}");
-    }
-    if ![MEMORY, DMABUF].contains(&only) {
-        chosen.truncate(1);
-    }
-    Ok(chosen)
+        .filter_map(|guest| guest.retain(wanted))
+        .collect())
 }
 
-/// The guests of the plain kernel, which all run when the kernel's own tests are chosen.
-pub(super) fn plain(only: Option<&str>) -> Vec<Assignment> {
-    if only != Some(kernel_tests::NAME) {
+/// The labels of the suites that a word chooses.
+fn matches(all: &[Assignment], word: &str) -> Vec<String> {
+    let stages = all.iter().flat_map(|guest| &guest.stages);
+    let labels = |chosen: &dyn Fn(&Stage, &str) -> bool| -> Vec<String> {
+        let of_stage = |stage: &Stage| -> Vec<String> {
+            let suites = stage.suites.iter().filter(|suite| chosen(stage, suite));
+            suites.map(|suite| stage.label(suite)).collect()
+        };
+        stages.clone().flat_map(of_stage).collect()
+    };
+    let group = labels(&|stage, suite| stage.is_in_group(word, suite));
+    if !group.is_empty() {
+        return group;
+    }
+    if let Some((name, wanted)) = word.split_once('/') {
+        return labels(&|stage, suite| stage.name == name && suite == wanted);
+    }
+    let mut found = labels(&|_, suite| suite == word);
+    found.truncate(1);
+    found
+}
+
+/// Returns the guests of the plain kernel, which run when the kernel's own tests are named.
+pub(super) fn plain(choice: &Choice) -> Vec<Assignment> {
+    if !choice.has(kernel_tests::NAME) {
         return Vec::new();
     }
-    let guests = [
-        (kernel_tests::TIMED, kernel_tests::TIMED_SUITES),
-        (kernel_tests::PLAIN, kernel_tests::PLAIN_SUITES),
-    ];
-    let assign = |(machine, suites): (Machine, &[&str])| Assignment {
-        machine,
-        suites: suites.iter().map(|&suite| suite.to_owned()).collect(),
-    };
-    guests.into_iter().map(assign).collect()
+    vec![
+        Assignment::new(kernel_tests::TIMED, kernel_tests::TIMED_SUITES),
+        Assignment::new(kernel_tests::PLAIN, kernel_tests::PLAIN_SUITES),
+    ]
 }
 
-/// Assigns the suites that have a long form, or the one of them named.
-pub(super) fn stress(only: Option<&str>) -> Result<Assignment> {
-    let suites: Vec<_> = LONG
-        .iter()
-        .filter(|&&suite| only.is_none_or(|only| only == suite))
-        .map(|&suite| suite.to_owned())
-        .collect();
-    ensure!(
-        !suites.is_empty(),
-        "no such suite has a long form; {} have one",
-        LONG.join(", ")
-    );
+/// Returns the suites that have a long form, or those of them that are named.
+pub(super) fn stress(choice: &Choice) -> Result<Assignment> {
+    for name in choice.names() {
+        ensure!(
+            LONG.contains(&name),
+            "no suite {name} has a long form; {} have one",
+            LONG.join(", ")
+        );
+    }
+    let chosen = |name: &&str| choice.is_all() || choice.has(name);
+    let suites: Vec<_> = LONG.iter().copied().filter(chosen).collect();
     Ok(Assignment {
         machine: STRESS,
-        suites,
+        stages: vec![Stage::new(DEFAULT, &[], &suites)],
     })
 }
 
-/// Every guest with all that it runs, the default one first.
-fn everything(listed: &[String]) -> Result<Vec<Assignment>> {
-    let mut suites: Vec<_> = listed
+/// Keeps the suites that have a test of this name, of those that `listed` names as `SUITE.TEST`.
+pub(super) fn with_test(
+    guests: Vec<Assignment>,
+    listed: &[String],
+    test: &str,
+) -> Result<Vec<Assignment>> {
+    let chosen = |line: &&String| {
+        let suite = line.split_once('.').map(|(suite, _)| suite);
+        let stages = || guests.iter().flat_map(|guest| &guest.stages);
+        suite.is_some_and(|suite| stages().any(|stage| stage.has(suite)))
+    };
+    let tests: Vec<_> = listed.iter().filter(chosen).cloned().collect();
+    let has = |suite: &str| tests.contains(&format!("{suite}.{test}"));
+    let kept: Vec<_> = guests
         .iter()
-        .filter(|suite| !ELSEWHERE.contains(&suite.as_str()))
         .cloned()
+        .filter_map(|guest| guest.retain(|_, suite| has(suite)))
         .collect();
-    suites.push(RELOAD.to_owned());
-    let mut all = vec![Assignment {
-        machine: Machine::DEFAULT,
-        suites,
-    }];
-    for (machine, suites) in GUESTS {
-        for suite in *suites {
-            ensure!(
-                kernel_tests::command(suite).is_some() || listed.iter().any(|it| it == suite),
-                "the guest {} is to run {suite}, which the test program does not have",
-                machine.name
-            );
-        }
-        all.push(Assignment {
-            machine: *machine,
-            suites: suites.iter().map(|&suite| suite.to_owned()).collect(),
-        });
+    ensure!(
+        !kept.is_empty(),
+        "there is no test {test} in these suites; there are {}",
+        tests.join(", ")
+    );
+    Ok(kept)
+}
+
+/// Checks that the test program has the suites that guests are to run, and no others.
+pub(super) fn check(listed: &[String]) -> Result<()> {
+    let all = everything();
+    let stages = || all.iter().flat_map(|guest| &guest.stages);
+    let is_ours = |suite: &&String| *suite != RELOAD && kernel_tests::command(suite).is_none();
+    for suite in stages().flat_map(|stage| &stage.suites).filter(is_ours) {
+        ensure!(
+            listed.contains(suite),
+            "{suite} is to run, which the test program does not have"
+        );
     }
-    Ok(all)
+    for suite in listed {
+        ensure!(
+            stages().any(|stage| stage.has(suite)),
+            "no guest runs {suite}, which the test program has"
+        );
+    }
+    Ok(())
+}
+
+/// Every guest with all that it runs, the default one first.
+fn everything() -> Vec<Assignment> {
+    let mut default = Assignment::new(MACHINE, DEFAULT_SUITES);
+    let stages = STAGES.iter();
+    let stages = stages.map(|(name, parameters, suites)| Stage::new(name, parameters, suites));
+    default.stages.extend(stages);
+    let others = GUESTS.iter();
+    let others = others.map(|(machine, suites)| Assignment::new(*machine, suites));
+    std::iter::once(default).chain(others).collect()
 }
 
 /// What may be chosen, for a message.
 fn names(all: &[Assignment]) -> String {
-    let (default, others) = all.split_at(1);
-    let mut names: Vec<_> = default
-        .iter()
-        .flat_map(|guest| guest.suites.clone())
-        .collect();
-    let others = others.iter().map(Assignment::title);
-    let rest = ELSEWHERE.iter().copied().chain([MEMORY]).chain(others);
-    names.extend(rest.map(str::to_owned));
+    let mut names = vec![cargo::NAME, kunit::NAME, MEMORY];
+    let stages = || all.iter().flat_map(|guest| &guest.stages);
+    let suites = stages().flat_map(|stage| stage.suites.iter().map(String::as_str));
+    for name in suites.chain(stages().map(|stage| stage.name)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     names.join(", ")
 }
 
