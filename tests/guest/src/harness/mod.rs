@@ -6,6 +6,7 @@ mod child;
 mod control;
 mod length;
 pub(crate) mod meeting;
+mod skip;
 mod used;
 mod watchdog;
 
@@ -15,7 +16,10 @@ use std::time::{Duration, Instant};
 pub(crate) use child::{End, HELPER, Helper, in_child};
 pub(crate) use control::Control;
 pub(crate) use length::Length;
+pub(crate) use skip::skip;
 pub(crate) use used::Used;
+
+use skip::Skipped;
 
 use watchdog::Watchdog;
 
@@ -44,7 +48,8 @@ pub(crate) struct Suite {
 }
 
 impl Suite {
-    fn tests(&self) -> impl Iterator<Item = &Test> {
+    /// Its tests, in their order.
+    pub(crate) fn tests(&self) -> impl Iterator<Item = &Test> {
         self.tests.iter().copied().flatten()
     }
 }
@@ -60,10 +65,12 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-/// Runs suites; true if all tests passed. Each suite ends with a test of its own: that it left
-/// no memory in use.
-pub(crate) fn run(suites: &[&Suite]) -> bool {
-    let count: usize = suites.iter().map(|suite| suite.tests().count() + 1).sum();
+/// Runs suites, of each only the test called `only` if one is given; true if none failed. Each
+/// suite ends with a test of its own: that it left no memory in use.
+pub(crate) fn run(suites: &[&Suite], only: Option<&str>) -> bool {
+    let chosen = |test: &&Test| only.is_none_or(|only| only == test.name);
+    let count = |suite: &&Suite| suite.tests().filter(chosen).count() + 1;
+    let count: usize = suites.iter().map(count).sum();
     println!("TAP version 14\n1..{count}");
     panic::set_hook(Box::new(|info| say(&info.to_string())));
     let mut number = 0;
@@ -71,7 +78,7 @@ pub(crate) fn run(suites: &[&Suite]) -> bool {
     for suite in suites {
         let before = Used::now();
         let mut settles = true;
-        for test in suite.tests() {
+        for test in suite.tests().filter(chosen) {
             number += 1;
             good &= report(number, suite.name, test.name, test.limit, test.run);
             // The next test may count what is in use. One that leaves something is not waited for
@@ -99,18 +106,21 @@ fn report(
     let outcome = panic::catch_unwind(AssertUnwindSafe(test));
     let took = start.elapsed();
     drop(guard);
-    let failure = match outcome {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("{error:#}")),
+    let (good, directive) = match outcome {
+        Ok(Ok(())) => (true, String::new()),
+        Ok(Err(error)) => match error.downcast_ref::<Skipped>() {
+            Some(skipped) => (true, format!(" # SKIP {skipped}")),
+            None => {
+                say(&format!("{error:#}"));
+                (false, String::new())
+            }
+        },
         // The hook has told where and why.
-        Err(_) => Some("panicked".to_owned()),
+        Err(_) => (false, String::new()),
     };
-    if let Some(text) = &failure {
-        say(text);
-    }
     say(&format!("{suite}.{name}: {:.1} s", took.as_secs_f64()));
-    println!("{}ok {title}", if failure.is_some() { "not " } else { "" });
-    failure.is_none()
+    println!("{}ok {title}{directive}", if good { "" } else { "not " });
+    good
 }
 
 /// Prints a diagnostic.

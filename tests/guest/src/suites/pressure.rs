@@ -13,7 +13,7 @@ use anyhow::{Result, ensure};
 use rgt::{Bo, Caching, Placement};
 
 use crate::expect::{each, same};
-use crate::harness::{LONG, Outcome, Suite, say, tests};
+use crate::harness::{LONG, Outcome, Suite, say, skip, tests};
 use crate::rig::{
     Dice, MIB, Make, PAGE, Rig, SYSTEM, count_write_combined, meminfo, noise, shrink_all,
 };
@@ -53,21 +53,25 @@ fn in_use() -> Result<u64> {
     meminfo("GPUActive")
 }
 
-/// Whether so much can be backed up: there is swap for it, and pages are not coherent memory.
-pub(super) fn can_back_up(rig: &Rig, bytes: u64) -> Result<bool> {
+/// Returns why so much cannot be backed up: there is no swap for it, or pages are coherent memory.
+fn obstacle(rig: &Rig, bytes: u64) -> Result<Option<String>> {
     let free = meminfo("SwapFree")?;
     if free < bytes {
-        say(&format!("no room in swap: {free} bytes of {bytes}"));
-        return Ok(false);
+        return Ok(Some(format!("swap has room for {free} bytes of {bytes}")));
     }
     let bo = rig.gtt(CHUNK)?;
     bo.map()?.write(0, 1);
     // Coherent memory is not counted.
     let coherent = in_use()? < CHUNK / 2;
-    if coherent {
-        say("coherent memory is not backed up");
+    Ok(coherent.then(|| "coherent memory is not backed up".to_owned()))
+}
+
+/// Skips the test where so much cannot be backed up.
+pub(super) fn needs_backups(rig: &Rig, bytes: u64) -> Outcome {
+    match obstacle(rig, bytes)? {
+        Some(why) => skip(why),
+        None => Ok(()),
     }
-    Ok(!coherent)
 }
 
 /// How many pages are write-combined when all that can go has gone, and none is on its way.
@@ -90,7 +94,7 @@ fn pages_go_back_as_they_came() -> Outcome {
     let rig = Rig::new()?;
     let make: Make = |bo| bo.placement(Placement::GTT).caching(Caching::WriteCombined);
     let (freed, backed_up) = (rig.bo(SIZE, make)?, rig.bo(SIZE, make)?);
-    let can = can_back_up(&rig, SIZE)?;
+    let can = obstacle(&rig, SIZE)?.is_none();
     let before = write_combined_that_stay()?;
     for bo in [&freed, &backed_up] {
         // By the CPU, as a job has memory of its own.
@@ -109,9 +113,7 @@ fn pages_go_back_as_they_came() -> Outcome {
 fn backed_up_and_restored() -> Outcome {
     const SIZE: u64 = 3 * MIB + 5 * PAGE;
     let rig = Rig::new()?;
-    if !can_back_up(&rig, SIZE)? {
-        return Ok(());
-    }
+    needs_backups(&rig, SIZE)?;
     let data = noise(9, SIZE as usize / 4);
     let sum = rgt::checksum::of_dwords(&data);
     each(IN_PAGES, |make| {
@@ -147,9 +149,7 @@ fn backed_up_and_restored() -> Outcome {
 
 fn closed_while_backed_up() -> Outcome {
     let rig = Rig::new()?;
-    if !can_back_up(&rig, CHUNK)? {
-        return Ok(());
-    }
+    needs_backups(&rig, CHUNK)?;
     let free = meminfo("SwapFree")?;
     each(IN_PAGES, |make| {
         let bo = rig.bo(CHUNK, make)?;
@@ -249,9 +249,7 @@ impl Drop for Hog {
 /// Twice the memory that there is, every byte of it needed.
 fn twice_the_memory() -> Outcome {
     let rig = Rig::new()?;
-    if !can_back_up(&rig, LITTLE * 5 / 2)? {
-        return Ok(());
-    }
+    needs_backups(&rig, LITTLE * 5 / 2)?;
     let _hog = Hog::leave_little()?;
     let count = (LITTLE * 2 / CHUNK) as u32;
     let mut all = (0..count)

@@ -13,7 +13,7 @@ use super::faults::Sink;
 use crate::expect::{each, same};
 use crate::harness::{LONG, Outcome, Test, tests};
 use crate::rig::{MIB, Make, PAGE, Rig, noise, shrink_all};
-use crate::suites::pressure::{IN_PAGES, can_back_up};
+use crate::suites::pressure::{IN_PAGES, needs_backups};
 
 pub(super) const TESTS: &[Test] = tests![
     LONG;
@@ -69,9 +69,7 @@ fn shrink(caches: &File) -> Result<()> {
 
 fn backing_up() -> Outcome {
     let rig = Rig::new()?;
-    if !can_back_up(&rig, MIB)? {
-        return Ok(());
-    }
+    needs_backups(&rig, MIB)?;
     let caches = File::options()
         .write(true)
         .open("/proc/sys/vm/drop_caches")?;
@@ -90,9 +88,7 @@ fn backing_up() -> Outcome {
 fn restoring_by_the_cpu() -> Outcome {
     let rig = Rig::new()?;
     let sink = Sink::new(SIZE)?;
-    if !can_back_up(&rig, MIB)? {
-        return Ok(());
-    }
+    needs_backups(&rig, MIB)?;
     each(IN_PAGES, |make| {
         some_failed(each_allocation_checked(
             || {
@@ -108,9 +104,7 @@ fn restoring_by_the_cpu() -> Outcome {
 
 fn restoring_by_jobs() -> Outcome {
     let rig = Rig::new()?;
-    if !can_back_up(&rig, MIB)? {
-        return Ok(());
-    }
+    needs_backups(&rig, MIB)?;
     let result = rig.gtt(8)?;
     rig.fill(&result, 0)?;
     each(IN_PAGES.into_iter().take(2), |make| {
@@ -137,12 +131,8 @@ fn in_parts() -> Outcome {
     // Two of the largest blocks that there are, if not many more.
     const SIZE: u64 = 8 * MIB;
     let rig = Rig::new()?;
-    let Some(faults) = TtmFaults::new() else {
-        return Ok(());
-    };
-    if !can_back_up(&rig, SIZE)? {
-        return Ok(());
-    }
+    let faults = TtmFaults::new()?;
+    needs_backups(&rig, SIZE)?;
     each(IN_PAGES, |make| {
         let content = Content::new(&rig, SIZE, make)?;
         for gpu_first in [false, true] {

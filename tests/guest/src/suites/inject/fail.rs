@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::io::Errno;
 
-use crate::harness::{Outcome, Used};
+use crate::harness::{Outcome, Used, skip};
 
 const DEBUGFS: &str = "/sys/kernel/debug";
 /// TTM's own injection: it backs up half of a BO, or is interrupted while it restores one.
@@ -24,10 +24,10 @@ fn knob(kind: &str, name: &str, value: &str) -> Result<()> {
     fs::write(&path, value).with_context(|| path)
 }
 
-/// Sets the kernel's fault injection up; false for a kernel without.
-pub(super) fn set_up() -> Result<bool> {
+/// Sets the kernel's fault injection up; a kernel without skips the test.
+fn set_up() -> Outcome {
     if !Path::new(FAIL_NTH).exists() {
-        return Ok(false);
+        return skip("this kernel has no fault injection");
     }
     for kind in ["failslab", "fail_page_alloc"] {
         // Allocations that may wait fail, too, and the log does not tell of each.
@@ -38,7 +38,7 @@ pub(super) fn set_up() -> Result<bool> {
     if Path::new(DEBUGFS).join(TTM).exists() {
         knob(TTM, "verbose", "0")?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Which of this thread's next allocations fails.
@@ -75,23 +75,21 @@ pub(super) fn each_allocation<P>(
     before.wait_until_back()
 }
 
-/// That a call had allocations that could fail, if any can.
-pub(super) fn some_failed(failures: Result<Option<u32>>) -> Outcome {
-    ensure!(failures? != Some(0), "there was no allocation");
+/// That a call had allocations that could fail.
+pub(super) fn some_failed(failures: Result<u32>) -> Outcome {
+    ensure!(failures? != 0, "there was no allocation");
     Ok(())
 }
 
 /// As [`each_allocation()`], wherever BOs are in the end. After each failure `check` looks at what
-/// was prepared, when nothing fails any more. Gives how often something failed; [`None`] for a
-/// kernel where nothing can.
+/// was prepared, when nothing fails any more. Gives how often something failed; a kernel where
+/// nothing can skips the test.
 pub(super) fn each_allocation_checked<P>(
     mut prepare: impl FnMut() -> Result<P>,
     mut call: impl FnMut(&mut P) -> Result<()>,
     mut check: impl FnMut(&mut P) -> Result<()>,
-) -> Result<Option<u32>> {
-    if !set_up()? {
-        return Ok(None);
-    }
+) -> Result<u32> {
+    set_up()?;
     let fail_nth = FailNth::open()?;
     for nth in 1..MOST {
         let mut prepared = prepare()?;
@@ -104,7 +102,7 @@ pub(super) fn each_allocation_checked<P>(
 
         if left? {
             result.context("without a failure")?;
-            return Ok(Some(nth - 1));
+            return Ok(nth - 1);
         }
         if let Err(error) = result {
             let errno = error
@@ -123,10 +121,12 @@ pub(super) fn each_allocation_checked<P>(
 pub(super) struct TtmFaults(());
 
 impl TtmFaults {
-    /// [`None`] for a kernel without.
-    pub(super) fn new() -> Option<Self> {
-        let exist = Path::new(DEBUGFS).join(TTM).exists();
-        exist.then_some(Self(()))
+    /// A kernel without skips the test.
+    pub(super) fn new() -> Result<Self> {
+        if !Path::new(DEBUGFS).join(TTM).exists() {
+            return skip("this kernel has no faults of TTM's own");
+        }
+        Ok(Self(()))
     }
 
     /// One of so many times.
