@@ -12,12 +12,13 @@ use crate::step::Step;
 
 /// The parts of the checkout that a kernel tree does not want at the driver's
 /// place: the uAPI header has its own.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "/.*",
     "Cargo.*",
     "/LICENSE*",
     "/Makefile",
     "/docs",
+    "/examples",
     "/hw/abi/include",
     "/include",
     "/softgpu",
