@@ -38,6 +38,9 @@ use crate::{crates, module};
 
 /// How long a boot may take.
 const BOOT: Duration = Duration::from_secs(1200);
+/// How long a guest may say nothing while it boots; the longest that it takes on a busy machine is
+/// a fraction of it.
+const SILENCE: Duration = Duration::from_secs(240);
 /// How long a guest may take to power off.
 const POWER_OFF: Duration = Duration::from_secs(120);
 /// How much of a console is shown when a guest fails.
@@ -215,9 +218,11 @@ impl Guest {
         let mut console = Follow::new(boot.console());
         let mut stdout = Follow::new(share.join("stdout"));
         let mut deadline = start + BOOT;
+        let mut heard = start;
         loop {
             let ended = machine.wait(Some(Instant::now()), || Ok(()))?;
             console.each(|text| {
+                heard = Instant::now();
                 if job.log && klog::of_driver(text) {
                     progress::say(&format!("  {text}"));
                 }
@@ -258,7 +263,8 @@ impl Guest {
             if let Some(progress) = &mut progress {
                 progress.at(0);
             }
-            if Instant::now() >= deadline {
+            let silent = progress.is_some() && heard.elapsed() >= SILENCE;
+            if silent || Instant::now() >= deadline {
                 return Ok(Err(Death::Hung(format!(
                     "the guest was ended after {} s; its last words:\n{}",
                     start.elapsed().as_secs(),
