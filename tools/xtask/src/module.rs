@@ -29,7 +29,9 @@ pub(crate) enum Variant {
     Kunit,
     /// For its warnings, with clippy.
     Lint,
-    /// Not the driver, but the example in C, for its warnings.
+    /// Not the driver, but the example in C.
+    Example,
+    /// The example, for its warnings.
     ExampleLint,
 }
 
@@ -47,13 +49,14 @@ impl Variant {
             Self::Driver => "",
             Self::Kunit => "-kunit",
             Self::Lint => "-lint",
+            Self::Example => "-example",
             Self::ExampleLint => "-example-lint",
         }
     }
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Driver => &[],
+            Self::Driver | Self::Example => &[],
             Self::ExampleLint => &["W=1"],
             Self::Kunit => &["CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y"],
             Self::Lint => &["CLIPPY=1", "W=1"],
@@ -63,14 +66,14 @@ impl Variant {
     /// Where its sources are in the checkout `src`.
     fn sources(self, src: &Path) -> PathBuf {
         match self {
-            Self::ExampleLint => src.join("examples/c-driver"),
+            Self::Example | Self::ExampleLint => src.join("examples/c-driver"),
             Self::Driver | Self::Kunit | Self::Lint => src.to_owned(),
         }
     }
 
     fn file(self) -> &'static str {
         match self {
-            Self::ExampleLint => EXAMPLE,
+            Self::Example | Self::ExampleLint => EXAMPLE,
             Self::Driver | Self::Kunit | Self::Lint => FILE,
         }
     }

@@ -2,6 +2,7 @@
 
 //! The suites that run in guests: on the debug kernel, unless the caller chose the other.
 
+mod c_driver;
 mod kernel_tests;
 mod plan;
 mod queue;
@@ -92,13 +93,16 @@ impl Suites {
 
     /// Builds what their guests need.
     pub(crate) fn prepare(self, paths: &Paths, flavour: Flavour) -> Result<Guests> {
-        let stages = || self.guests.iter().flat_map(|guest| &guest.stages);
-        let has_kernels_own = stages()
-            .flat_map(|stage| &stage.suites)
-            .any(|suite| kernel_tests::command(suite).is_some());
-        let guest = Guest::prepare_with(paths, flavour, |kernel, bin| match has_kernels_own {
-            true => kernel_tests::stage(paths, kernel, bin),
-            false => Ok(()),
+        let stages = self.guests.iter().flat_map(|guest| &guest.stages);
+        let suites: Vec<_> = stages.flat_map(|stage| &stage.suites).collect();
+        let guest = Guest::prepare_with(paths, flavour, |kernel, bin| {
+            if suites.iter().any(|suite| is_kernels_own(suite)) {
+                kernel_tests::stage(paths, kernel, bin)?;
+            }
+            if suites.iter().any(|suite| *suite == c_driver::NAME) {
+                c_driver::stage(paths, kernel, bin)?;
+            }
+            Ok(())
         })?;
         plan::check(&list(&guest.run, "--list")?)?;
         let times = Times::read(&paths.cache, flavour.name());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
-use super::{RELOAD, kernel_tests};
+use super::{RELOAD, c_driver, kernel_tests};
 use crate::guest::{Bus, Gpu, Machine};
 use crate::suite::{Choice, cargo, kunit};
 
@@ -45,6 +45,7 @@ const DEFAULT_SUITES: &[&str] = &[
     "leak",
     "inject",
     "observe",
+    c_driver::NAME,
     "unbind",
     RELOAD,
 ];
@@ -381,7 +382,10 @@ pub(super) fn with_test(
 pub(super) fn check(listed: &[String]) -> Result<()> {
     let all = everything();
     let stages = || all.iter().flat_map(|guest| &guest.stages);
-    let is_ours = |suite: &&String| *suite != RELOAD && kernel_tests::command(suite).is_none();
+    let others = [RELOAD, c_driver::NAME];
+    let is_ours = |suite: &&String| {
+        !others.contains(&suite.as_str()) && kernel_tests::command(suite).is_none()
+    };
     for suite in stages().flat_map(|stage| &stage.suites).filter(is_ours) {
         ensure!(
             listed.contains(suite),

@@ -13,7 +13,7 @@ use super::plan::Assignment;
 use super::queue::{Boot, Left, Queue};
 use super::stream::{self, Event, Stream};
 use super::times::Times;
-use super::{Form, LEAKS, RELOAD, kernel_tests};
+use super::{Form, LEAKS, RELOAD, c_driver, kernel_tests};
 use crate::guest::{Death, Guest, Job, Outcome, Part, Terminal};
 use crate::interrupt::Interrupted;
 use crate::klog;
@@ -130,6 +130,7 @@ impl Worker<'_> {
     fn command(&self, suite: &str) -> String {
         match suite {
             RELOAD => "reload-test".to_owned(),
+            c_driver::NAME => c_driver::COMMAND.to_owned(),
             suite => kernel_tests::command(suite).unwrap_or_else(|| {
                 let long = if self.form == Form::Long {
                     "--long "
