@@ -2,9 +2,11 @@
 
 //! Which releases of Linux there is support for: the table tools/kernel/versions.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -86,7 +88,7 @@ pub(super) fn check(dir: &Path, release: Release) -> Result<Support> {
     let releases: Vec<_> = supported.iter().map(|entry| entry.release).collect();
     let support =
         judge(&releases, release).with_context(|| format!("{} cannot be taken", dir.display()))?;
-    if support == Support::Untried {
+    if support == Support::Untried && is_first(dir) {
         progress::say(&format!(
             "  warning: {} is Linux {release}, newer than the {} that the driver is known to work \
              with; trying it",
@@ -95,6 +97,13 @@ pub(super) fn check(dir: &Path, release: Release) -> Result<Support> {
         ));
     }
     Ok(support)
+}
+
+/// Whether nobody has asked for the tree before, in this run.
+fn is_first(dir: &Path) -> bool {
+    static SEEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.insert(dir.to_owned())
 }
 
 /// Compares a release with the supported ones, the newest first.
