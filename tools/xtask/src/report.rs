@@ -46,6 +46,8 @@ struct State {
     tests: Vec<Test>,
     suites: Vec<Took>,
     guests: Vec<Took>,
+    /// What to say if a test fails.
+    suspects: Option<String>,
 }
 
 impl State {
@@ -95,6 +97,11 @@ impl Report {
         let mut state = self.state();
         state.facts.retain(|(known, _)| known != name);
         state.facts.push((name.to_owned(), value.into()));
+    }
+
+    /// Sets what is said before the sum if a test fails.
+    pub(crate) fn suspect(&self, suspects: Option<String>) {
+        self.state().suspects = suspects;
     }
 
     /// Adds the result of a test, and how long that took if it is known.
@@ -208,16 +215,14 @@ impl Report {
                 show(&line);
             }
         }
-        let verdicts = [Verdict::Pass, Verdict::Fail, Verdict::Skip];
-        let [passed, failed, skipped] = verdicts.map(|verdict| state.count(verdict));
         if let Some(path) = json {
             let text = json::text(state, self.start.elapsed())?;
             fs::create_dir_all(path.parent().unwrap_or(path))?;
             fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        show(&format!(
-            "{passed} passed, {failed} failed, {skipped} skipped"
-        ));
+        for line in closing(state) {
+            show(&line);
+        }
         Ok(match state.is_green() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
@@ -256,6 +261,15 @@ fn times(state: &State) -> Vec<String> {
         }));
     }
     lines
+}
+
+/// The last lines: what may be the reason of failures, and the sum.
+fn closing(state: &State) -> Vec<String> {
+    let verdicts = [Verdict::Pass, Verdict::Fail, Verdict::Skip];
+    let [passed, failed, skipped] = verdicts.map(|verdict| state.count(verdict));
+    let suspects = state.suspects.iter().filter(|_| !state.is_green());
+    let sum = format!("{passed} passed, {failed} failed, {skipped} skipped");
+    suspects.cloned().chain([sum]).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Manner, Report, times};
+use super::{Manner, Report, closing, times};
 use crate::ktap::{self, Verdict};
 
 fn result(name: &str, verdict: Verdict, said: &str) -> ktap::Result {
@@ -60,6 +60,19 @@ fn a_skipped_test_is_neither_passed_nor_failed() {
     assert_eq!(tests[1]["guest"], "lowmem");
     assert_eq!(tests[1]["suite"], "pressure");
     assert_eq!(tests[1]["why"], "no swap");
+}
+
+#[test]
+fn a_failure_names_its_suspects_right_before_the_sum() {
+    let report = report(false);
+    report.suspect(Some("qemu 11.2.0".to_owned()));
+    report.test("gem", result("gem.create", Verdict::Pass, ""), None);
+    assert_eq!(closing(&report.state()), ["1 passed, 0 failed, 0 skipped"]);
+    report.fail("gem", "gem.close", "no");
+    assert_eq!(
+        closing(&report.state()),
+        ["qemu 11.2.0", "1 passed, 1 failed, 0 skipped"]
+    );
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(crate) fn test(paths: &Paths, choice: &Choice) -> Result<ExitCode> {
         ..Manner::default()
     });
     report.fact("versions", versions.json());
+    report.suspect(versions.suspects()?);
     let whole = choice
         .is_all()
         .then(|| Run::begin(paths, Whole::Test, &versions));
@@ -43,9 +44,6 @@ pub(crate) fn test(paths: &Paths, choice: &Choice) -> Result<ExitCode> {
     report.end();
     if let Some(whole) = whole.filter(|_| report.is_green() && paths.is_plain()) {
         whole.keep()?;
-    }
-    if !report.is_green() {
-        versions.suspect()?;
     }
     report.close(Some(&paths.out().join(FILE)))
 }

@@ -105,16 +105,16 @@ impl Versions {
         Ok(())
     }
 
-    /// Names, after a failure, the tools that may be the reason: the tests passed with others.
-    pub(crate) fn suspect(&self) -> Result<()> {
+    /// Returns what to say after a failure: which tools may be the reason, as the tests passed with
+    /// others.
+    pub(crate) fn suspects(&self) -> Result<Option<String>> {
         let others = self.others(&Tool::ALL)?;
-        if !others.is_empty() {
-            show(&format!(
+        Ok((!others.is_empty()).then(|| {
+            format!(
                 "the tree was not checked with these, which may be the reason: {}",
                 list(&others)
-            ));
-        }
-        Ok(())
+            )
+        }))
     }
 
     /// Returns the running versions for a report.
