@@ -10,6 +10,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result, ensure};
 
 use super::Flavour;
+use super::versions::Release;
 use crate::paths::Paths;
 use crate::step::Step;
 
@@ -75,11 +76,16 @@ impl Build<'_> {
     }
 }
 
-/// Returns the options that a flavour's configuration is made from.
-pub(super) fn fragment(paths: &Paths, flavour: Flavour) -> Result<String> {
+/// Returns the options that a flavour's configuration is made from: its own, and then, if there are
+/// some, those of the release.
+///
+/// `src` is the checkout.
+pub(super) fn fragment(src: &Path, flavour: Flavour, release: Release) -> Result<String> {
+    let dir = src.join("tools/kernel");
+    let own = flavour.fragments().iter().map(|file| dir.join(file));
+    let of_release = dir.join(format!("{release}.config"));
     let mut fragment = String::new();
-    for file in flavour.fragments() {
-        let file = paths.src.join("tools/kernel").join(file);
+    for file in own.chain(of_release.exists().then_some(of_release)) {
         fragment += &fs::read_to_string(&file)
             .with_context(|| format!("cannot read {}", file.display()))?;
     }
@@ -115,7 +121,27 @@ fn refused<'a>(fragment: &'a str, config: &str) -> Vec<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::refused;
+    use std::fs;
+
+    use super::{fragment, refused};
+    use crate::kernel::Flavour;
+
+    #[test]
+    fn a_release_may_have_options_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let configs = dir.path().join("tools/kernel");
+        fs::create_dir_all(&configs).unwrap();
+        for (file, option) in [("common", "A"), ("debug", "B"), ("7.4", "C")] {
+            let file = configs.join(format!("{file}.config"));
+            fs::write(file, format!("CONFIG_{option}=y\n")).unwrap();
+        }
+        let of = |flavour, release: &str| fragment(dir.path(), flavour, release.parse().unwrap());
+        assert_eq!(of(Flavour::Plain, "7.3").unwrap(), "CONFIG_A=y\n");
+        assert_eq!(
+            of(Flavour::Debug, "7.4").unwrap(),
+            "CONFIG_A=y\nCONFIG_B=y\nCONFIG_C=y\n"
+        );
+    }
 
     #[test]
     fn options_are_compared_with_what_became_of_them() {

@@ -15,7 +15,7 @@ use fnv::FnvHasher;
 
 use super::build::{self, Build};
 use super::source::Tree;
-use super::versions::{self, Support};
+use super::versions::{self, Release, Support};
 use super::{Flavour, Kernel};
 use crate::lock::Lock;
 use crate::paths::Paths;
@@ -66,7 +66,7 @@ pub(super) fn ensure(paths: &Paths, ksrc: &Path, flavour: Flavour) -> Result<Ker
             title,
             key: &key,
         };
-        let refused = build.configure(&build::fragment(paths, flavour)?)?;
+        let refused = build.configure(&build::fragment(&paths.src, flavour, release(ksrc)?)?)?;
         judge(title, support, &refused)?;
         build.run()?;
         done.insert(dir.clone());
@@ -107,16 +107,20 @@ pub(super) fn record(home: &Path, path: &Path) -> Result<()> {
         .with_context(|| format!("cannot write {}", home.display()))
 }
 
-/// Checks that `ksrc` is a source that the driver is for.
-pub(super) fn support(ksrc: &Path) -> Result<Support> {
+/// Returns the release of the source `ksrc`.
+fn release(ksrc: &Path) -> Result<Release> {
     let makefile = fs::read_to_string(ksrc.join("Makefile")).unwrap_or_default();
-    let release = versions::of_makefile(&makefile).with_context(|| {
+    versions::of_makefile(&makefile).with_context(|| {
         format!(
             "KSRC: {} is not the root of a kernel's source",
             ksrc.display()
         )
-    })?;
-    versions::check(ksrc, release)
+    })
+}
+
+/// Checks that `ksrc` is a source that the driver is for.
+pub(super) fn support(ksrc: &Path) -> Result<Support> {
+    versions::check(ksrc, release(ksrc)?)
 }
 
 /// Checks that `ksrc` is a source that the driver is for, and can be built elsewhere.

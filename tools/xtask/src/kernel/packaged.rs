@@ -25,7 +25,7 @@ pub(super) fn ensure(paths: &Paths, flavour: Flavour) -> Result<Kernel> {
     let dir = paths.cache.join(format!("kernel-{name}"));
     let stamp = dir.join("stamp");
     let lock = paths.cache.join(format!("lock/kernel-{name}"));
-    let fragment = build::fragment(paths, flavour)?;
+    let fragment = build::fragment(&paths.src, flavour, tree.version.parse()?)?;
     let inputs = inputs(&tree, &fragment)?;
     let kernel = |shared| Kernel {
         dir: dir.clone(),
