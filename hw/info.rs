@@ -9,6 +9,7 @@ use kernel::{
 
 use super::{
     abi::{
+        feature,
         limits,
         pte::BLOCK_2M,
         regs::*, //
@@ -16,11 +17,16 @@ use super::{
     regs::Regs, //
 };
 
+/// Optional units that the driver cannot do without.
+const NEEDED: u32 = feature::TLB_SEQNO;
+
 /// What the device is and has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Info {
     /// Major revision in bits 31:16, minor in 15:0.
     pub(crate) revision: u32,
+    /// Optional units that there are, [`feature`](super::abi::feature)s.
+    pub(crate) features: u32,
     /// Bytes of VRAM, a multiple of 2 MiB.
     pub(crate) vram_size: u64,
     /// Bytes of VRAM, from its start, that the CPU can see.
@@ -51,10 +57,24 @@ impl Info {
             return Err(ENODEV);
         }
 
+        let features = regs.read(FEATURES);
+        if features & NEEDED != NEEDED {
+            dev_err!(
+                dev,
+                "lacks what this driver needs: features {:#x} of {:#x}\n",
+                features & NEEDED,
+                NEEDED
+            );
+            return Err(ENODEV);
+        }
+
         let engines = regs.read(ENGINES);
         let spaces = regs.read(ADDRESS_SPACES);
         let vram_size = regs.read64(VRAM_SIZE_LO);
-        let scratchpad_size = u64::from(regs.read(SCRATCHPAD_SIZE));
+        let scratchpad_size = match features & feature::SCRATCHPAD {
+            0 => 0,
+            _ => u64::from(regs.read(SCRATCHPAD_SIZE)),
+        };
         if !(1..=limits::MAX_ENGINES).contains(&engines)
             || spaces != limits::ADDRESS_SPACES
             || !(BLOCK_2M..1 << 40).contains(&vram_size)
@@ -72,6 +92,7 @@ impl Info {
         let vram_size = vram_size & !(BLOCK_2M - 1);
         Ok(Self {
             revision,
+            features,
             vram_size,
             visible_size: regs.read64(VISIBLE_SIZE_LO).min(vram_size),
             scratchpad_size: scratchpad_size & !(limits::PAGE_SIZE - 1),

@@ -58,6 +58,7 @@ pub(crate) use self::{
         Backing,
         DeferredMaps,
         DeferredUnmaps,
+        Invalidation,
         SpaceId, //
     },
     reset::Resetter, //
@@ -91,7 +92,7 @@ impl Gpu {
         regs.reset();
 
         let bound = BoundDevice::new(dev)?;
-        let mmu = Mmu::new(regs.clone(), bound.clone(), &info)?;
+        let mmu = Mmu::new(dev, regs.clone(), bound.clone(), &info)?;
         let shared = Shared::new(dev, regs.clone())?;
         let mut engines = KVec::with_capacity(info.engines as usize, GFP_KERNEL)?;
         for index in 0..info.engines {
@@ -107,6 +108,7 @@ impl Gpu {
             engines,
             resetter,
         };
+        this.mmu.set_resetter(Some(this.resetter.clone()));
         this.mmu.start();
         for engine in &this.engines {
             engine.start();
@@ -171,7 +173,9 @@ impl Gpu {
         self.mmu.prepare(id, va)
     }
 
-    /// Takes back [`Self::space_prepare`] for a range, or a part of one, that is unmapped.
+    /// Takes back [`Self::space_prepare`] for a range, or a part of one, that is unmapped. When
+    /// this returns, no access is under way that uses what was there; [`Self::space_flush`] need
+    /// not come before.
     pub(crate) fn space_release(&self, id: SpaceId, va: Range<u64>) {
         self.mmu.release(id, va);
     }
@@ -196,7 +200,8 @@ impl Gpu {
         self.mmu.map(id, va..end, backing, writable)
     }
 
-    /// Unmaps what there is in `va`, a prepared range. [`Self::space_flush`] has to follow.
+    /// Unmaps what there is in `va`, a prepared range. [`Self::space_flush`], or
+    /// [`Self::space_release`], has to follow.
     pub(crate) fn space_unmap(&self, id: SpaceId, va: Range<u64>) {
         self.mmu.unmap(id, va);
     }
@@ -205,6 +210,16 @@ impl Gpu {
     /// is under way that still uses it.
     pub(crate) fn space_flush(&self, id: SpaceId, va: Range<u64>) {
         self.mmu.flush(id, va);
+    }
+
+    /// Asks the device to do what [`Self::space_flush`] does. [`None`] if there is nothing to do.
+    pub(crate) fn space_invalidate(&self, id: SpaceId, va: Range<u64>) -> Option<Invalidation> {
+        self.mmu.invalidate(id, va)
+    }
+
+    /// Waits until the device has done it, and all that it was asked for before.
+    pub(crate) fn wait_invalidated(&self, invalidation: Invalidation) {
+        self.mmu.wait(invalidation);
     }
 
     /// Makes room to note what is to be mapped later.
@@ -252,6 +267,8 @@ impl Gpu {
 
 impl Drop for Gpu {
     fn drop(&mut self) {
+        self.mmu.set_resetter(None);
+        self.resetter.stop();
         for engine in &self.engines {
             engine.stop();
         }

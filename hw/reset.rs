@@ -16,12 +16,19 @@ use kernel::{
         },
         Arc,
         Mutex, //
+    },
+    workqueue::{
+        impl_has_delayed_work,
+        new_delayed_work,
+        DelayedWork,
+        WorkItem, //
     }, //
 };
 
 use super::{
     abi::regs::{
         FAULT_COUNT,
+        FEATURES,
         INT_ENABLE,
         INT_STATUS,
         RESET_COUNT,
@@ -35,10 +42,31 @@ use super::{
     irq::vectors,
     mmu::Mmu, //
 };
-use crate::rust::dma_fence::{
-    Fence,
-    SignallingSection, //
+use crate::rust::{
+    dma_fence::{
+        Fence,
+        SignallingSection, //
+    },
+    workqueue::disable_delayed_work_sync, //
 };
+
+/// Why the device is reset.
+enum Reason<'a> {
+    /// An engine cannot be reset, which the job of the fence is at for too long.
+    Engine(&'a Engine, &'a Fence),
+    /// The TLB does not do what it is asked for.
+    Tlb,
+}
+
+impl Reason<'_> {
+    /// The sequence number of the job that is not to be done, if it is one of this engine.
+    fn guilty_job(&self, engine: &Engine) -> Option<u64> {
+        match self {
+            Self::Engine(guilty, fence) if guilty.index() == engine.index() => Some(fence.seqno()),
+            _ => None,
+        }
+    }
+}
 
 /// What resets a GPU and its engines.
 #[pin_data]
@@ -50,6 +78,13 @@ pub(crate) struct Resetter {
     /// One at a time.
     #[pin]
     device: Mutex<()>,
+    /// Resets the device when the MMU asks for it.
+    #[pin]
+    requested: DelayedWork<Self>,
+}
+
+impl_has_delayed_work! {
+    impl HasDelayedWork<Self> for Resetter { self.requested }
 }
 
 impl Resetter {
@@ -69,6 +104,7 @@ impl Resetter {
                 engines: all,
                 count: Atomic::new(0),
                 device <- new_mutex!((), "Resetter::device"),
+                requested <- new_delayed_work!("Resetter::requested"),
             }),
             GFP_KERNEL,
         )
@@ -87,8 +123,18 @@ impl Resetter {
     pub(crate) fn recover(&self, engine: &Engine, fence: &Fence) {
         self.count.fetch_add(1, Relaxed);
         if engine.recover(fence) == Remedy::ResetDevice {
-            self.reset_device(engine, fence);
+            self.reset_device(Reason::Engine(engine, fence));
         }
+    }
+
+    /// Has the device, which the MMU has given up and reset, be made to go on.
+    pub(super) fn request(self: &Arc<Self>) {
+        let _ = self.shared.queue.enqueue_delayed(self.clone(), 0);
+    }
+
+    /// Keeps requests from having an effect.
+    pub(super) fn stop(self: &Arc<Self>) {
+        disable_delayed_work_sync(self);
     }
 
     /// Writes what the device and its engines are at.
@@ -97,8 +143,9 @@ impl Resetter {
 
         writeln!(
             out,
-            "device: revision {:#x} resets {} interrupts {:#x} enabled {:#x} faults waiting {}",
+            "device: revision {:#x} features {:#x} resets {} interrupts {:#x} enabled {:#x} faults waiting {}",
             regs.read(REVISION),
+            regs.read(FEATURES),
             regs.read(RESET_COUNT),
             regs.read(INT_STATUS),
             regs.read(INT_ENABLE),
@@ -111,20 +158,25 @@ impl Resetter {
             .try_for_each(|engine| engine.describe(out))
     }
 
-    fn reset_device(&self, engine: &Engine, fence: &Fence) {
+    fn reset_device(&self, reason: Reason<'_>) {
         let _section = SignallingSection::begin();
         let _guard = self.device.lock();
         // Somebody else may have done it in the meantime.
-        if fence.is_signaled() {
-            return;
+        match reason {
+            Reason::Engine(_, fence) if fence.is_signaled() => return,
+            Reason::Tlb if !self.mmu.is_lost() => return,
+            Reason::Engine(engine, _) => dev_err!(
+                self.shared.dev,
+                "engine {} cannot be reset: resetting the device\n",
+                engine.index()
+            ),
+            Reason::Tlb => {
+                self.count.fetch_add(1, Relaxed);
+                dev_err!(self.shared.dev, "the TLB hangs: resetting the device\n");
+            }
         }
-        dev_err!(
-            self.shared.dev,
-            "engine {} cannot be reset: resetting the device\n",
-            engine.index()
-        );
         for other in &self.engines {
-            other.hold((other.index() == engine.index()).then_some(fence.seqno()));
+            other.hold(reason.guilty_job(other));
         }
         self.shared.regs.reset();
         if !self.shared.regs.is_present() {
@@ -142,5 +194,13 @@ impl Resetter {
         for other in &self.engines {
             other.resume();
         }
+    }
+}
+
+impl WorkItem for Resetter {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        this.reset_device(Reason::Tlb);
     }
 }

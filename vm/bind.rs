@@ -125,7 +125,6 @@ fn unmap_locked(
     mappings.unmap(alloc, va, &mut |removed| {
         vm.bound.fetch_sub(removed.end - removed.start, Relaxed);
         gpu.space_unmap(space, removed.clone());
-        gpu.space_flush(space, removed.clone());
         gpu.space_release(space, removed);
     })
 }

@@ -29,6 +29,7 @@ use kernel::prelude::*;
 /// has the BO in its list, or whose VM it is private to, maps it where it is then.
 pub(crate) fn zap(bo: &Bo) {
     let device = device::enter(bo.device());
+    let mut last = None;
 
     for_each_mapping::<VmData>(bo, |vm, mapping| {
         if mapping.is_stale() {
@@ -42,10 +43,13 @@ pub(crate) fn zap(bo: &Bo) {
         if let (Some(device), Ok(space)) = (&device, vm.space()) {
             device.registration_data_with(|gpu| {
                 gpu.space_unmap(space, mapping.range());
-                gpu.space_flush(space, mapping.range());
+                last = gpu.space_invalidate(space, mapping.range()).or(last);
             });
         }
     });
+    if let (Some(device), Some(last)) = (&device, last) {
+        device.registration_data_with(|gpu| gpu.wait_invalidated(last));
+    }
 }
 
 /// Notes which page-table entries have to go before what backs a BO now is given to others.

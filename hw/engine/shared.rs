@@ -50,8 +50,8 @@ impl VramGeneration {
 pub(crate) struct Shared {
     pub(in crate::hw) dev: ARef<Device>,
     pub(in crate::hw) regs: Regs,
-    /// Runs the watchdogs.
-    pub(super) queue: ReclaimQueue,
+    /// Runs the watchdogs, and resets that the MMU asks for.
+    pub(in crate::hw) queue: ReclaimQueue,
     dead: AtomicFlag,
     /// What is in VRAM.
     pub(in crate::hw) vram: VramGeneration,

@@ -64,6 +64,7 @@ impl DeferredUnmaps {
 
     /// Unmaps it all. When this returns, no access is under way that uses it. Allocates nothing.
     pub(crate) fn run(&mut self) {
+        let mut last = None;
         for unmaps in self.list.chunk_by(|a, b| a.space == b.space) {
             let mut changed: Option<Range<u64>> = None;
             for Unmap { space, va, backing } in unmaps {
@@ -74,8 +75,11 @@ impl DeferredUnmaps {
             }
             // One invalidation, and if it is of too much, costs less than many.
             if let (Some(va), [first, ..]) = (changed, unmaps) {
-                self.mmu.flush(first.space, va);
+                last = self.mmu.invalidate(first.space, va).or(last);
             }
+        }
+        if let Some(last) = last {
+            self.mmu.wait(last);
         }
         self.list.clear();
     }

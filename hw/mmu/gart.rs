@@ -35,7 +35,10 @@ struct Run {
 impl Run {
     fn map(&self, table: &mut PageTable) -> Result {
         let range = self.va..self.va + self.size;
-        table.map(&range, Backing::System(self.address), true, Depth::Pages)
+        // The job that uses the window begins with an invalidation.
+        table
+            .map(&range, Backing::System(self.address), true, Depth::Pages)
+            .map(|_| ())
     }
 }
 

@@ -4,12 +4,14 @@
 
 mod deferred;
 mod gart;
+mod invalidate;
 mod layout;
 mod node;
 mod table;
 
 use core::ops::Range;
 use kernel::{
+    device::Device,
     dma::DmaAddress,
     fmt::{
         Result as FmtResult,
@@ -18,12 +20,18 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     }, //
 };
 
 use self::{
+    invalidate::Numbers,
     node::{
         Chain,
         Pool, //
@@ -34,24 +42,24 @@ use self::{
     }, //
 };
 use super::{
-    abi::{
-        limits::{
-            ADDRESS_SPACES,
-            PAGE_SIZE,
-            VA_BITS, //
-        },
-        regs::*, //
+    abi::limits::{
+        ADDRESS_SPACES,
+        PAGE_SIZE,
+        VA_BITS, //
     },
     info::Info,
     regs::Regs, //
 };
 use crate::rust::devres::BoundDevice;
 
-pub(crate) use self::deferred::{
-    DeferredMaps,
-    DeferredUnmaps, //
-};
 pub(super) use self::layout::KERNEL_BASE;
+pub(crate) use self::{
+    deferred::{
+        DeferredMaps,
+        DeferredUnmaps, //
+    },
+    invalidate::Invalidation, //
+};
 
 /// The kernel's address space.
 const KERNEL: u32 = 0;
@@ -77,11 +85,14 @@ pub(crate) enum Backing {
 /// The MMU.
 #[pin_data]
 pub(super) struct Mmu {
+    dev: ARef<Device>,
     regs: Regs,
     bound: BoundDevice,
     /// Makes one invalidation of the several register writes that it takes.
     #[pin]
-    invalidation: Mutex<()>,
+    numbers: Mutex<Numbers>,
+    /// The device has been reset and forgets everything until [`Self::restore`].
+    lost: AtomicFlag,
     spaces: KVec<Pin<KBox<Space>>>,
 }
 
@@ -132,16 +143,23 @@ impl Space {
 impl Mmu {
     /// Makes the kernel's address space, with all of VRAM and of the scratchpad mapped. The device
     /// does not use it before [`Self::start`].
-    pub(super) fn new(regs: Regs, bound: BoundDevice, info: &Info) -> Result<Arc<Self>> {
+    pub(super) fn new(
+        dev: &Device,
+        regs: Regs,
+        bound: BoundDevice,
+        info: &Info,
+    ) -> Result<Arc<Self>> {
         let mut spaces = KVec::new();
         for _ in 0..ADDRESS_SPACES {
             spaces.push(KBox::pin_init(Space::new(), GFP_KERNEL)?, GFP_KERNEL)?;
         }
         let this = Arc::pin_init(
             pin_init!(Self {
+                dev: dev.into(),
                 regs,
                 bound,
-                invalidation <- new_mutex!((), "Mmu::invalidation"),
+                numbers <- new_mutex!(Numbers::new(), "Mmu::numbers"),
+                lost: AtomicFlag::new(false),
                 spaces,
             }),
             GFP_KERNEL,
@@ -165,6 +183,8 @@ impl Mmu {
             table.map(&range, backing, true, depth)
         })
         .ok_or(EINVAL)?
+        // There is nothing there that the device may know.
+        .map(|_| ())
     }
 
     /// Has the device use the kernel's address space.
@@ -187,6 +207,7 @@ impl Mmu {
 
     /// Has the device, which was reset, use all address spaces again.
     pub(super) fn restore(&self) {
+        self.lost.store(false, Relaxed);
         for (number, space) in (0..).zip(&self.spaces) {
             let state = space.state.lock();
             if let Some(table) = &state.table {
@@ -255,9 +276,9 @@ impl Mmu {
         };
         let mut garbage = Chain::new();
         self.with(id, |table| table.release(&range, &mut garbage));
-        if !garbage.is_empty() {
-            self.flush(id, range);
-        }
+        // Others get the memory of these tables, and of what was mapped.
+        self.flush(id, range);
+        drop(garbage);
     }
 
     /// See [`Gpu::space_map`](super::Gpu::space_map).
@@ -269,10 +290,15 @@ impl Mmu {
         writable: bool,
     ) -> Result {
         let range = range(va)?;
-        self.with(id, |table| {
-            table.map(&range, backing, writable, Depth::Pages)
-        })
-        .ok_or(ENOENT)?
+        let hides_tables = self
+            .with(id, |table| {
+                table.map(&range, backing, writable, Depth::Pages)
+            })
+            .ok_or(ENOENT)??;
+        if hides_tables {
+            self.flush(id, range);
+        }
+        Ok(())
     }
 
     /// See [`Gpu::space_unmap`](super::Gpu::space_unmap).
@@ -289,23 +315,6 @@ impl Mmu {
             .ok()
             .and_then(|range| self.with(id, |table| table.unmap_backing(&range, backing)))
             .unwrap_or(false)
-    }
-
-    /// Has the device forget the translations of a range.
-    pub(super) fn flush(&self, id: SpaceId, va: Range<u64>) {
-        self.invalidate(id.number, va);
-    }
-
-    fn invalidate(&self, space: u32, va: Range<u64>) {
-        if va.is_empty() {
-            // A size of 0 would mean everything.
-            return;
-        }
-        let _guard = self.invalidation.lock();
-        self.regs.write64(TLB_START_LO, va.start);
-        self.regs.write64(TLB_SIZE_LO, va.end - va.start);
-        self.regs.write(TLB_INVALIDATE, space);
-        self.regs.flush();
     }
 
     fn space(&self, number: u32) -> &Space {

@@ -183,6 +183,11 @@ impl Node {
         self.get(index) & (VALID | LEAF) == VALID | LEAF
     }
 
+    /// Whether the entry at `index`, of level 1, refers to the child.
+    pub(super) fn is_linked(&self, index: usize) -> bool {
+        self.get(index) & (VALID | LEAF) == VALID
+    }
+
     /// Whether the entry at `index`, a leaf, maps to `target`, an address with its aperture.
     pub(super) fn maps(&self, index: usize, target: u64) -> bool {
         let entry = self.get(index);
@@ -257,10 +262,6 @@ impl Chain {
         self.first = node.next.take();
         self.len -= 1;
         Some(node)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none()
     }
 }
 

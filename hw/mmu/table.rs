@@ -83,14 +83,16 @@ impl PageTable {
         self.root.release(TOP, range, garbage);
     }
 
-    /// Maps `range` to `backing` and what follows it.
+    /// Maps `range` to `backing` and what follows it. Returns whether pages took the place of
+    /// tables, empty ones, that the device may remember: then it has to forget the range before it
+    /// is used.
     pub(super) fn map(
         &mut self,
         range: &Range<u64>,
         backing: Backing,
         writable: bool,
         depth: Depth,
-    ) -> Result {
+    ) -> Result<bool> {
         let (address, aperture) = backing.entry();
         let end = address.checked_add(range.end - range.start).ok_or(EINVAL)?;
         if address % PAGE_SIZE != 0
@@ -100,9 +102,9 @@ impl PageTable {
             return Err(EINVAL);
         }
         let access = if writable { WRITABLE } else { 0 };
-        self.root
-            .map(TOP, range, address, VALID | aperture | access);
-        Ok(())
+        Ok(self
+            .root
+            .map(TOP, range, address, VALID | aperture | access))
     }
 
     /// Unmaps the pages of `range` that are mapped to `backing` and what follows it. Returns
@@ -202,20 +204,23 @@ impl Node {
         }
     }
 
-    fn map(&mut self, level: u32, range: &Range<u64>, address: u64, bits: u64) {
+    fn map(&mut self, level: u32, range: &Range<u64>, address: u64, bits: u64) -> bool {
+        let mut hides_tables = false;
         for (index, part) in parts(level, range) {
             let address = address + (part.start - range.start);
             let whole = part.end - part.start == BLOCK_2M && address % BLOCK_2M == 0;
             if level == 1 && whole {
+                hides_tables |= self.is_linked(index);
                 self.set(index, address | bits | LEAF);
             } else if level == 1 {
                 if let Some(child) = self.open(index) {
                     child.map_pages(&part, address, bits);
                 }
             } else if let Some(Some(child)) = self.children.get_mut(index) {
-                child.map(level - 1, &part, address, bits);
+                hides_tables |= child.map(level - 1, &part, address, bits);
             }
         }
+        hides_tables
     }
 
     fn unmap(&mut self, level: u32, range: &Range<u64>) {

@@ -3,13 +3,14 @@
 //! The GPU without its PCI side.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, ensure};
 
 use crate::abi::{limits, pte};
 use crate::engine::{Class, Engine, Shared};
 use crate::fault::FaultQueue;
+use crate::invalidation::Invalidations;
 use crate::irq::Irqs;
 use crate::memory::Memory;
 use crate::peers::Window;
@@ -98,6 +99,7 @@ impl Device {
             memory: Memory::new(Arc::clone(&vram), Scratchpad::new(config.scratchpad)?),
             irqs: Irqs::default(),
             faults: FaultQueue::default(),
+            invalidations: Invalidations::default(),
         });
         let mut device = Self {
             config,
@@ -114,6 +116,12 @@ impl Device {
             device.engines.push(engine);
             device.threads.push(thread);
         }
+        let shared = Arc::clone(&device.shared);
+        let thread = thread::Builder::new()
+            .name("tlb".to_owned())
+            .spawn(move || shared.invalidations.work(&shared.memory))
+            .context("cannot start the thread of the TLB")?;
+        device.threads.push(thread);
         Ok(device)
     }
 
@@ -158,6 +166,7 @@ impl Device {
         {
             let mut view = self.shared.memory.write();
             view.mmu.reset();
+            self.shared.invalidations.reset();
             let seed = state.resets.into();
             view.vram.lose(seed);
             view.scratchpad.lose(seed);
@@ -221,6 +230,7 @@ impl Drop for Device {
         for engine in &self.engines {
             engine.shut_down();
         }
+        self.shared.invalidations.shut_down();
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so.
             let _ = thread.join();

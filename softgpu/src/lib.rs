@@ -18,6 +18,7 @@ pub mod endpoint;
 pub mod engine;
 pub mod fault;
 pub mod host;
+pub mod invalidation;
 pub mod irq;
 mod log_limit;
 pub mod memory;

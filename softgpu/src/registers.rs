@@ -4,12 +4,9 @@
 
 use std::sync::Arc;
 
-use crate::abi::{limits, regs};
+use crate::abi::{feature, limits, regs};
 use crate::device::Device;
 use crate::engine::{Engine, RingRegister};
-
-/// Minor revision of this implementation.
-const REVISION_MINOR: u32 = 2;
 
 const SPACES: usize = limits::ADDRESS_SPACES as usize;
 const AS_END: usize = regs::AS_BASE + SPACES * regs::AS_STRIDE;
@@ -22,6 +19,7 @@ pub(crate) struct Latches {
     scratch: u32,
     tlb_start: Pair,
     tlb_size: Pair,
+    tlb_seqno: u32,
     roots: [Pair; SPACES],
 }
 
@@ -63,8 +61,9 @@ impl Device {
         let latches = &state.latches;
         match offset {
             regs::ID => regs::ID_MAGIC,
-            regs::REVISION => regs::REVISION_MAJOR << 16 | REVISION_MINOR,
+            regs::REVISION => regs::REVISION_MAJOR << 16 | regs::REVISION_MINOR,
             regs::SCRATCH => latches.scratch,
+            regs::FEATURES => self.features(),
             regs::VRAM_SIZE_LO => low(config.vram),
             regs::VRAM_SIZE_HI => high(config.vram),
             regs::VISIBLE_SIZE_LO => low(config.visible),
@@ -88,6 +87,8 @@ impl Device {
             regs::TLB_START_HI => latches.tlb_start.high,
             regs::TLB_SIZE_LO => latches.tlb_size.low,
             regs::TLB_SIZE_HI => latches.tlb_size.high,
+            regs::TLB_SEQNO => latches.tlb_seqno,
+            regs::TLB_DONE => self.shared.invalidations.done(),
 
             regs::AS_BASE..AS_END => {
                 let (space, register) = block(offset, regs::AS_BASE, regs::AS_STRIDE);
@@ -105,6 +106,15 @@ impl Device {
             }
             _ => 0,
         }
+    }
+
+    /// The optional units that there are.
+    fn features(&self) -> u32 {
+        let scratchpad = match self.config.scratchpad {
+            0 => 0,
+            _ => feature::SCRATCHPAD,
+        };
+        scratchpad | feature::ATOMICS | feature::TLB_SEQNO
     }
 
     /// Writes the register at `offset`, if it exists and can be written.
@@ -126,13 +136,12 @@ impl Device {
             regs::TLB_START_HI => latches.tlb_start.high = value,
             regs::TLB_SIZE_LO => latches.tlb_size.low = value,
             regs::TLB_SIZE_HI => latches.tlb_size.high = value,
+            regs::TLB_SEQNO => latches.tlb_seqno = value,
             regs::TLB_INVALIDATE if value < limits::ADDRESS_SPACES => {
                 let (start, size) = (latches.tlb_start.get(), latches.tlb_size.get());
                 self.shared
-                    .memory
-                    .write()
-                    .mmu
-                    .invalidate(value, start, size);
+                    .invalidations
+                    .push(latches.tlb_seqno, value, start, size);
             }
 
             regs::AS_BASE..AS_END => {

@@ -150,6 +150,23 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
 #define SOFTGPU_FAULT_MISALIGNED		7
 
 /*
+ * Bits of SOFTGPU_REGS_FEATURES: units that a device may lack.
+ */
+
+/* The scratchpad: SOFTGPU_REGS_SCRATCHPAD_SIZE is not 0. */
+#define SOFTGPU_FEATURE_SCRATCHPAD		0x1
+/*
+ * The packets SOFTGPU_PACKET_ATOMIC_ADD and SOFTGPU_PACKET_ATOMIC_SWAP.
+ * Without it they are bad packets.
+ */
+#define SOFTGPU_FEATURE_ATOMICS			0x2
+/*
+ * Invalidations by register are queued and numbered: SOFTGPU_REGS_TLB_SEQNO
+ * and SOFTGPU_REGS_TLB_DONE.
+ */
+#define SOFTGPU_FEATURE_TLB_SEQNO		0x4
+
+/*
  * Limits of this revision.
  */
 
@@ -169,6 +186,11 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
 #define SOFTGPU_LIMITS_RING_MAX			0x100000
 /* Largest indirect buffer, in dwords. */
 #define SOFTGPU_LIMITS_IB_MAX_DWORDS		0x100000
+/*
+ * Invalidations by register that the device keeps apart. When more than
+ * these wait, it invalidates everything in their place.
+ */
+#define SOFTGPU_LIMITS_TLB_QUEUE		16
 /*
  * Fault records that the device keeps before engines with another one to
  * report wait.
@@ -426,10 +448,16 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
 #define SOFTGPU_REGS_ID_MAGIC			0x55504752
 /* RO. Major revision in bits 31:16, minor in 15:0. */
 #define SOFTGPU_REGS_REVISION			0x004
-/* The revision that this file describes. */
-#define SOFTGPU_REGS_REVISION_MAJOR		1
+/*
+ * The major revision that this file describes. Another one breaks software.
+ */
+#define SOFTGPU_REGS_REVISION_MAJOR		2
+/* The minor revision that this file describes. A later one adds to it. */
+#define SOFTGPU_REGS_REVISION_MINOR		0
 /* RW. No effect; for bring-up. */
 #define SOFTGPU_REGS_SCRATCH			0x008
+/* RO. Optional units that the device has, see feature. */
+#define SOFTGPU_REGS_FEATURES			0x00c
 /* RO. Size of VRAM. */
 #define SOFTGPU_REGS_VRAM_SIZE_LO		0x010
 /* RO. High half of SOFTGPU_REGS_VRAM_SIZE_LO. */
@@ -500,11 +528,22 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
 /* RW. High half of SOFTGPU_REGS_TLB_SIZE_LO. */
 #define SOFTGPU_REGS_TLB_SIZE_HI		0x30c
 /*
- * WO. Writing an address space's number forgets its cached translations of
- * the range. No access that starts after the write is complete uses one of
- * them, and no access that used one is still under way.
+ * WO. Writing an address space's number queues an invalidation of its range.
+ * It forgets the cached translations there and the cached pointers to
+ * tables; see SOFTGPU_REGS_TLB_DONE.
  */
 #define SOFTGPU_REGS_TLB_INVALIDATE		0x310
+/*
+ * RW. The number of the invalidation that SOFTGPU_REGS_TLB_INVALIDATE queues
+ * next.
+ */
+#define SOFTGPU_REGS_TLB_SEQNO			0x314
+/*
+ * RO. The number of the invalidation that was completed last; they are
+ * completed in order. No access that starts after that uses what was
+ * forgotten, and none that used it is under way.
+ */
+#define SOFTGPU_REGS_TLB_DONE			0x318
 /*
  * Root of address space 0; space n is at this plus n times
  * SOFTGPU_REGS_AS_STRIDE.

@@ -25,6 +25,7 @@ pub mod checksum;
 pub mod class;
 pub mod cost;
 pub mod fault;
+pub mod feature;
 pub mod limits;
 pub mod packet;
 pub mod pci;

@@ -18,6 +18,9 @@ pub const RING_MIN: u32 = 4096;
 pub const RING_MAX: u32 = 1 << 20;
 /// Largest indirect buffer, in dwords.
 pub const IB_MAX_DWORDS: u32 = 1 << 20;
+/// Invalidations by register that the device keeps apart. When more than these wait, it
+/// invalidates everything in their place.
+pub const TLB_QUEUE: u32 = 16;
 /// Fault records that the device keeps before engines with another one to report wait.
 pub const FAULT_QUEUE: u32 = 16;
 /// Largest width, height, left edge and top edge, in pixels, of what

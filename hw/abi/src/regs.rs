@@ -8,10 +8,14 @@ pub const ID: usize = 0x000;
 pub const ID_MAGIC: u32 = 0x5550_4752;
 /// RO. Major revision in bits 31:16, minor in 15:0.
 pub const REVISION: usize = 0x004;
-/// The revision that this file describes.
-pub const REVISION_MAJOR: u32 = 1;
+/// The major revision that this file describes. Another one breaks software.
+pub const REVISION_MAJOR: u32 = 2;
+/// The minor revision that this file describes. A later one adds to it.
+pub const REVISION_MINOR: u32 = 0;
 /// RW. No effect; for bring-up.
 pub const SCRATCH: usize = 0x008;
+/// RO. Optional units that the device has, see [`feature`](super::feature).
+pub const FEATURES: usize = 0x00c;
 /// RO. Size of VRAM.
 pub const VRAM_SIZE_LO: usize = 0x010;
 /// RO. High half of [`VRAM_SIZE_LO`].
@@ -72,10 +76,14 @@ pub const TLB_START_HI: usize = 0x304;
 pub const TLB_SIZE_LO: usize = 0x308;
 /// RW. High half of [`TLB_SIZE_LO`].
 pub const TLB_SIZE_HI: usize = 0x30c;
-/// WO. Writing an address space's number forgets its cached translations of the range. No
-/// access that starts after the write is complete uses one of them, and no access that used
-/// one is still under way.
+/// WO. Writing an address space's number queues an invalidation of its range. It forgets the
+/// cached translations there and the cached pointers to tables; see [`TLB_DONE`].
 pub const TLB_INVALIDATE: usize = 0x310;
+/// RW. The number of the invalidation that [`TLB_INVALIDATE`] queues next.
+pub const TLB_SEQNO: usize = 0x314;
+/// RO. The number of the invalidation that was completed last; they are completed in order. No
+/// access that starts after that uses what was forgotten, and none that used it is under way.
+pub const TLB_DONE: usize = 0x318;
 
 /// Root of address space 0; space n is at this plus n times [`AS_STRIDE`].
 pub const AS_BASE: usize = 0x400;

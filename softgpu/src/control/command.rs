@@ -17,6 +17,7 @@ pub(super) fn answer(gpus: &[Arc<Device>], line: &str) -> Result<String, String>
             .ok_or_else(|| no("GPU", word))
     };
     match words[..] {
+        ["hang", at, "tlb"] => gpu(at)?.shared().invalidations.hang(),
         ["hang", at, on] => engine(gpu(at)?, on)?.hang(Hang::EngineReset),
         ["hang", at, on, "fatal"] => engine(gpu(at)?, on)?.hang(Hang::DeviceReset),
         ["slow", at, on, factor] => engine(gpu(at)?, on)?.slow_down(number(factor)?),

@@ -12,6 +12,7 @@ use crate::engine::Class;
 pub(super) struct Counters {
     removed: bool,
     resets: u32,
+    tlb_hung: bool,
     engines: Vec<EngineCounters>,
 }
 
@@ -69,6 +70,7 @@ impl Counters {
         Self {
             removed: gpu.removed(),
             resets: gpu.resets(),
+            tlb_hung: gpu.shared().invalidations.hung(),
             engines: engines.collect(),
         }
     }

@@ -24,6 +24,7 @@ use std::time::Duration;
 use crate::abi::class;
 use crate::cost::Totals;
 use crate::fault::{Fault, FaultQueue};
+use crate::invalidation::Invalidations;
 use crate::irq::Irqs;
 use crate::memory::Memory;
 
@@ -39,6 +40,8 @@ pub struct Shared {
     pub irqs: Irqs,
     /// Faults that wait for the driver.
     pub faults: FaultQueue,
+    /// Invalidations that wait for accesses under way.
+    pub invalidations: Invalidations,
 }
 
 /// What an engine can do.

@@ -17,6 +17,7 @@ use crate::vram::Vram;
 
 use engine_tlb::EngineTlb;
 use tlb::Tlb;
+use walk::Step;
 pub use walk::{Page, Target};
 
 const SPACES: usize = limits::ADDRESS_SPACES as usize;
@@ -38,14 +39,20 @@ impl Mmu {
     }
 
     /// The page of `space` at `address`, an address that exists: from the TLB or, if it is not
-    /// there, from the page tables.
+    /// there, from the page tables, as far as the TLB does not know the way.
     pub fn lookup(&self, vram: &Vram, dma: &Dma, space: u32, address: u64) -> Result<Page, Reason> {
-        if let Some(page) = self.tlb().get(space, address) {
+        let mut tlb = self.tlb();
+        if let Some(page) = tlb.get(space, address) {
             return Ok(page);
         }
-        let root = self.roots[space as usize];
-        let page = walk::walk(vram, dma, root, address)?;
-        self.tlb().insert(space, page);
+        let from = match tlb.step(space, address) {
+            Some(step) => step,
+            None => Step::root(self.roots[space as usize])?,
+        };
+        let page = walk::walk(vram, dma, from, address, |step| {
+            tlb.insert_step(space, address, step);
+        })?;
+        tlb.insert(space, page);
         Ok(page)
     }
 

@@ -1,24 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The TLB: translations as they were when they were walked, until somebody says to forget them.
+//! The TLB: translations as they were when they were walked, until they are invalidated, and the
+//! entries above them that point to tables.
 
 use std::collections;
 
 use foldhash::fast::RandomState;
 
+use crate::abi::pte;
+
 use super::SIZES;
-use super::walk::Page;
+use super::walk::{Page, Step, shift};
 
 /// A map that a packet of many pages is not held up by, however a guest chooses its addresses.
 type HashMap<K, V> = collections::HashMap<K, V, RandomState>;
 
-/// Translations of one page size that are kept before all of that size are dropped.
+/// Translations of one page size that are kept before all of that size are dropped; and pointers
+/// to tables of one level.
 const CAPACITY: usize = 1 << 16;
+
+/// Levels whose entries can point to tables, the lowest first.
+const LINKS: [u32; pte::LEVELS as usize - 1] = [1, 2, 3];
 
 #[derive(Default)]
 pub(super) struct Tlb {
     /// For each of [`SIZES`], pages by address space and start.
     pages: [HashMap<(u32, u64), Page>; SIZES.len()],
+    /// For each of [`LINKS`], entries that point to tables, by address space and the first address
+    /// below them.
+    links: [HashMap<(u32, u64), u64>; LINKS.len()],
+}
+
+/// Forgets what a map has of the units of `1 << shift` bytes that touch the addresses from `start`
+/// up to `end`.
+fn forget_units<T>(map: &mut HashMap<(u32, u64), T>, space: u32, start: u64, end: u64, size: u64) {
+    let first = start & !(size - 1);
+    if (end - first) / size <= map.len() as u64 {
+        for unit in (first..end).step_by(size as usize) {
+            map.remove(&(space, unit));
+        }
+    } else {
+        map.retain(|(of, unit), _| *of != space || *unit < first || *unit >= end);
+    }
 }
 
 impl Tlb {
@@ -40,17 +63,38 @@ impl Tlb {
         }
     }
 
-    /// Forgets all pages that touch the addresses from `start` up to `end`.
+    /// How far down a walk to `address` need not look: the lowest table that is known.
+    pub(super) fn step(&self, space: u32, address: u64) -> Option<Step> {
+        LINKS.iter().zip(&self.links).find_map(|(level, links)| {
+            let below = address >> shift(*level) << shift(*level);
+            links.get(&(space, below)).map(|entry| Step {
+                level: level - 1,
+                table: *entry,
+            })
+        })
+    }
+
+    /// Keeps the table that a walk to `address` came by.
+    pub(super) fn insert_step(&mut self, space: u32, address: u64, step: Step) {
+        for (level, links) in LINKS.iter().zip(&mut self.links) {
+            if level - 1 == step.level {
+                if links.len() == CAPACITY {
+                    links.clear();
+                }
+                let below = address >> shift(*level) << shift(*level);
+                links.insert((space, below), step.table);
+            }
+        }
+    }
+
+    /// Forgets all pages, and all pointers to tables, that touch the addresses from `start` up to
+    /// `end`.
     pub(super) fn forget(&mut self, space: u32, start: u64, end: u64) {
         for (size, pages) in SIZES.iter().zip(&mut self.pages) {
-            let first = start & !(size - 1);
-            if (end - first) / size <= pages.len() as u64 {
-                for page in (first..end).step_by(*size as usize) {
-                    pages.remove(&(space, page));
-                }
-            } else {
-                pages.retain(|(of, page), _| *of != space || *page < first || *page >= end);
-            }
+            forget_units(pages, space, start, end, *size);
+        }
+        for (level, links) in LINKS.iter().zip(&mut self.links) {
+            forget_units(links, space, start, end, 1 << shift(*level));
         }
     }
 
@@ -58,12 +102,13 @@ impl Tlb {
         for pages in &mut self.pages {
             pages.retain(|(of, _), _| *of != space);
         }
+        for links in &mut self.links {
+            links.retain(|(of, _), _| *of != space);
+        }
     }
 
     pub(super) fn forget_all(&mut self) {
-        for pages in &mut self.pages {
-            pages.clear();
-        }
+        *self = Self::default();
     }
 }
 
@@ -125,11 +170,43 @@ mod tests {
     }
 
     #[test]
+    fn knows_the_lowest_table() {
+        const G: u64 = 1 << 30;
+        let at = 3 * G + (6 << 20);
+        let step = |level| Step {
+            level,
+            table: 0x1000 << level,
+        };
+        let mut tlb = Tlb::default();
+        assert_eq!(tlb.step(0, at), None);
+        for level in [2, 1, 0] {
+            tlb.insert_step(0, at, step(level));
+            assert_eq!(tlb.step(0, at), Some(step(level)));
+        }
+        assert_eq!(tlb.step(0, at + (2 << 20)), Some(step(1)));
+        assert_eq!(tlb.step(0, at - G), Some(step(2)));
+        assert_eq!(tlb.step(0, at + (512 * G)), None);
+        assert_eq!(tlb.step(1, at), None);
+
+        // A byte below a table is enough to forget where it is.
+        tlb.forget(0, at + (4 << 20), at + (4 << 20) + 1);
+        assert_eq!(tlb.step(0, at), Some(step(0)));
+        assert_eq!(tlb.step(0, at + (2 << 20)), None);
+        tlb.forget_space(0);
+        assert_eq!(tlb.step(0, at), None);
+    }
+
+    #[test]
     fn is_bounded() {
         let mut tlb = Tlb::default();
         for at in 0..2 * CAPACITY as u64 {
             tlb.insert(0, page(at << 12, 4 << 10));
         }
         assert!(tlb.pages[0].len() <= CAPACITY);
+        for at in 0..2 * CAPACITY as u64 {
+            let step = Step { level: 0, table: 0 };
+            tlb.insert_step(0, at << 21, step);
+        }
+        assert!(tlb.links[0].len() <= CAPACITY);
     }
 }

@@ -66,16 +66,46 @@ pub struct Page {
     pub table: Path,
 }
 
-/// Walks down from `root` to the page at `address`, an address that exists.
-pub(super) fn walk(vram: &Vram, dma: &Dma, root: u64, address: u64) -> Result<Page, Reason> {
-    let mut entry = root;
-    check(entry)?;
-    if entry & LEAF_ONLY != 0 {
-        return Err(Reason::BadEntry);
+/// A table on the way down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    /// Its level.
+    pub(super) level: u32,
+    /// The entry that points to it, a good one.
+    pub(super) table: u64,
+}
+
+impl Step {
+    /// The table that `root` points to.
+    pub(super) fn root(root: u64) -> Result<Self, Reason> {
+        check(root)?;
+        if root & LEAF_ONLY != 0 {
+            return Err(Reason::BadEntry);
+        }
+        Ok(Self {
+            level: pte::LEVELS - 1,
+            table: root,
+        })
     }
-    for level in (0..pte::LEVELS).rev() {
-        let shift = 12 + 9 * level;
-        let index = address >> shift & (pte::ENTRIES as u64 - 1);
+}
+
+/// The number of the lowest bit of an address that tells the entry in a table of `level`.
+pub(super) const fn shift(level: u32) -> u32 {
+    limits::PAGE_SIZE.trailing_zeros() + pte::ENTRIES.trailing_zeros() * level
+}
+
+/// Walks down from a table on the way to the page at `address`, an address that exists. Calls
+/// `passed` with each table below it.
+pub(super) fn walk(
+    vram: &Vram,
+    dma: &Dma,
+    from: Step,
+    address: u64,
+    mut passed: impl FnMut(Step),
+) -> Result<Page, Reason> {
+    let mut entry = from.table;
+    for level in (0..=from.level).rev() {
+        let index = address >> shift(level) & (pte::ENTRIES as u64 - 1);
         let table = entry;
         entry = load(vram, dma, table, index)?;
         check(entry)?;
@@ -90,6 +120,10 @@ pub(super) fn walk(vram: &Vram, dma: &Dma, root: u64, address: u64) -> Result<Pa
         if leaf {
             return page(entry, table, level, address);
         }
+        passed(Step {
+            level: level - 1,
+            table: entry,
+        });
     }
     unreachable!("an entry of level 0 is a leaf or an error");
 }

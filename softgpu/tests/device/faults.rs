@@ -191,7 +191,7 @@ fn bad_entries() {
         (3, table | pte::LEAF),
         (3, table | 1 << 7),
     ] {
-        // Each in tables of its own, with nothing of it in the TLB.
+        // With nothing of it in the TLB, nor of the tables above.
         let mut address = far;
         if level == 3 {
             address = 0x8000_0000_0000;
@@ -206,6 +206,7 @@ fn bad_entries() {
             address,
         );
         gpu.set_ram64(at, 0);
+        gpu.invalidate(SPACE, address, 4096);
     }
 }
 

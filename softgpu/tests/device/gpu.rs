@@ -417,10 +417,20 @@ impl Gpu {
         }
     }
 
-    pub(crate) fn invalidate(&mut self, space: u32, start: u64, size: u64) {
+    /// Queues an invalidation; its number.
+    pub(crate) fn start_invalidation(&mut self, space: u32, start: u64, size: u64) -> u32 {
+        let seqno = self.read(regs::TLB_SEQNO) + 1;
         self.write_pair(regs::TLB_START_LO, start);
         self.write_pair(regs::TLB_SIZE_LO, size);
+        self.write(regs::TLB_SEQNO, seqno);
         self.write(regs::TLB_INVALIDATE, space);
+        seqno
+    }
+
+    /// Invalidates, and waits until that is done.
+    pub(crate) fn invalidate(&mut self, space: u32, start: u64, size: u64) {
+        let seqno = self.start_invalidation(space, start, size);
+        wait_for("an invalidation", || self.read(regs::TLB_DONE) == seqno);
     }
 
     // Engines.

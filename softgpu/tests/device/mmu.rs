@@ -2,7 +2,7 @@
 
 //! Page tables and the TLB.
 
-use softgpu::abi::{limits, pte, regs};
+use softgpu::abi::{fault, limits, pte, regs};
 
 use crate::gpu::{COPY, DATA, Gpu, PageSize, RAM, RENDER, content, noise, wait_for};
 use crate::stream::Stream;
@@ -193,8 +193,9 @@ fn the_tlb_keeps_translations() {
         gpu.invalidate(SPACE + 1, 0, 0);
         gpu.invalidate(SPACE, VA + (2 << 20), u64::MAX);
         gpu.invalidate(SPACE, 0, VA);
-        gpu.invalidate(SPACE + limits::ADDRESS_SPACES, 0, 0);
+        let seqno = gpu.start_invalidation(SPACE + limits::ADDRESS_SPACES, 0, 0);
         assert_eq!(probe(&mut gpu, 3), (true, false), "{size:?}");
+        assert_ne!(gpu.read(regs::TLB_DONE), seqno);
         // One byte of the page is enough.
         gpu.invalidate(SPACE, VA + 0x5fff, 1);
         assert_eq!(probe(&mut gpu, 4), (false, true), "{size:?}");
@@ -232,6 +233,73 @@ fn a_new_root_invalidates() {
     assert_eq!(probe(&mut gpu, 2), (true, false), "the low half alone");
     gpu.write(register + 4, high);
     assert_eq!(probe(&mut gpu, 3), (false, true));
+}
+
+/// Points the entry of `level` for [`VA`] to a copy of its table, made by `change`, whose content
+/// is the offset of the copy and of the table.
+fn replace_table(gpu: &mut Gpu, level: u32) -> u64 {
+    let entry = gpu.entry(SPACE, VA, level);
+    let old = (gpu.ram64(entry) & pte::ADDRESS) - RAM;
+    let new = gpu.new_table();
+    let content = content(gpu.ram_at(old, 4096));
+    gpu.ram_at(new, 4096).copy_from(&content);
+    gpu.set_ram64(entry, (RAM + new) | pte::VALID | pte::SYSTEM);
+    old
+}
+
+#[test]
+fn the_tlb_keeps_tables_too() {
+    for level in [1, 2, 3] {
+        let mut gpu = warm(PageSize::K4);
+        // A page that has not been translated, below another entry of the same table. The table is
+        // freed, and others get the memory.
+        let below = 4096 << (9 * (level - 1));
+        let other = VA + 2 * below;
+        let target = RAM + DATA + (4 << 20);
+        gpu.map(SPACE, other, target, 4096, READ_WRITE, PageSize::K4);
+        let old = replace_table(&mut gpu, level);
+        gpu.ram_at(old, 4096).copy_from(&[0u8; 4096]);
+        let write = Stream::new().write(other, &[level]);
+        gpu.run_ib(COPY, SPACE, &write, 1);
+        let found = gpu.fault().map(|fault| (fault.reason, fault.address));
+        assert_eq!(found, Some((fault::NOT_PRESENT, other)), "level {level}");
+        // Neither what is beside it, nor what is in another space.
+        gpu.invalidate(SPACE, VA + 512 * below, u64::MAX);
+        gpu.invalidate(SPACE + 1, 0, 0);
+        gpu.run_ib(COPY, SPACE, &write, 2);
+        assert!(gpu.fault().is_some(), "level {level}");
+        // One byte below it is enough.
+        gpu.invalidate(SPACE, VA + 0x7fff, 1);
+        gpu.run_ib(COPY, SPACE, &write, 3);
+        gpu.assert_no_fault();
+        let arrived = content(gpu.ram_at(DATA + (4 << 20), 4));
+        assert_eq!(arrived, level.to_le_bytes(), "level {level}");
+    }
+}
+
+#[test]
+fn invalidations_are_numbered() {
+    let mut gpu = warm(PageSize::K4);
+    remap(&mut gpu, PageSize::K4);
+    assert_eq!(gpu.control("hang 0 tlb"), "ok");
+    let first = gpu.start_invalidation(SPACE, VA, 2 << 20);
+    assert!(gpu.control("counters 0").contains(r#""tlb_hung":true"#));
+    assert_eq!(probe(&mut gpu, 2), (true, false), "not yet");
+    let mut last = first;
+    for _ in 0..2 * limits::TLB_QUEUE {
+        last = gpu.start_invalidation(SPACE + 1, 0, 4096);
+    }
+    assert_eq!(gpu.read(regs::TLB_SEQNO), last);
+    assert!(gpu.read(regs::TLB_DONE) < first);
+
+    // A reset forgets all of it, and ends the hang.
+    gpu.write(regs::RESET, regs::RESET_MAGIC);
+    assert_eq!(gpu.read(regs::TLB_SEQNO), 0);
+    assert_eq!(gpu.read(regs::TLB_DONE), 0);
+    assert!(gpu.control("counters 0").contains(r#""tlb_hung":false"#));
+    gpu.prepare();
+    gpu.invalidate(SPACE, 0, 0);
+    assert_eq!(gpu.read(regs::TLB_DONE), 1);
 }
 
 #[test]

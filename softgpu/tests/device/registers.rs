@@ -2,7 +2,7 @@
 
 //! The register file.
 
-use softgpu::abi::{class, limits, pci, regs};
+use softgpu::abi::{class, feature, limits, pci, regs};
 
 use crate::gpu::{
     BAR0, COPY, COPY2, ENGINES, Gpu, RENDER, SCRATCHPAD_SIZE, VISIBLE_SIZE, VRAM_SIZE,
@@ -12,7 +12,10 @@ use crate::gpu::{
 fn reset_values() {
     let mut gpu = Gpu::bare();
     assert_eq!(gpu.read(regs::ID), regs::ID_MAGIC);
-    assert_eq!(gpu.read(regs::REVISION) >> 16, regs::REVISION_MAJOR);
+    let revision = regs::REVISION_MAJOR << 16 | regs::REVISION_MINOR;
+    assert_eq!(gpu.read(regs::REVISION), revision);
+    let features = feature::SCRATCHPAD | feature::ATOMICS | feature::TLB_SEQNO;
+    assert_eq!(gpu.read(regs::FEATURES), features);
     assert_eq!(gpu.read_pair(regs::VRAM_SIZE_LO), VRAM_SIZE);
     assert_eq!(gpu.read_pair(regs::VISIBLE_SIZE_LO), VISIBLE_SIZE);
     assert_eq!(u64::from(gpu.read(regs::SCRATCHPAD_SIZE)), SCRATCHPAD_SIZE);
@@ -25,6 +28,7 @@ fn reset_values() {
     let identity = [
         regs::ID,
         regs::REVISION,
+        regs::FEATURES,
         regs::VRAM_SIZE_LO,
         regs::VISIBLE_SIZE_LO,
         regs::ENGINES,
@@ -49,6 +53,7 @@ fn latches() {
         regs::TLB_START_HI,
         regs::TLB_SIZE_LO,
         regs::TLB_SIZE_HI,
+        regs::TLB_SEQNO,
     ];
     for space in 0..limits::ADDRESS_SPACES as usize {
         registers.push(regs::AS_BASE + space * regs::AS_STRIDE + regs::AS_ROOT_LO);
@@ -85,6 +90,8 @@ fn read_only_and_absent() {
         regs::ID,
         regs::VRAM_SIZE_LO,
         regs::SCRATCHPAD_SIZE,
+        regs::FEATURES,
+        regs::TLB_DONE,
         regs::INT_STATUS,
         regs::FAULT_COUNT,
     ] {
@@ -93,7 +100,7 @@ fn read_only_and_absent() {
         assert_eq!(gpu.read(register), before);
     }
     for register in [
-        0x00c,
+        0x034,
         0x0f0,
         0x500,
         0x2100,

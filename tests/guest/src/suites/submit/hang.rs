@@ -3,7 +3,9 @@
 //! Engines that hang: who is to blame, and that all others get their work done.
 
 use anyhow::{Context as _, Result, ensure};
-use rgt::{Bo, Cause, Context, Engine, FenceStatus, Ib, Job, Priority, Syncobj, WaitFor, WaitFrom};
+use rgt::{
+    BindOp, Bo, Cause, Context, Engine, FenceStatus, Ib, Job, Priority, Syncobj, WaitFor, WaitFrom,
+};
 use rustix::io::Errno;
 
 use crate::expect::{fails, same};
@@ -11,7 +13,7 @@ use crate::harness::{Control, LONG, Outcome, Test, tests};
 use crate::rig::{PAGE, PATIENCE, Rig};
 
 pub(super) const TESTS: &[Test] =
-    tests![LONG; of_each_engine, again_and_again, of_the_whole_device];
+    tests![LONG; of_each_engine, again_and_again, of_the_whole_device, of_the_tlb];
 
 /// A client that does nothing wrong.
 struct Neighbour {
@@ -219,4 +221,53 @@ fn of_the_whole_device() -> Outcome {
         same("new VRAM", fresh.map()?.read(0), 0xf5e5)?;
     }
     Ok(())
+}
+
+/// Memory that the device does not let go of is not given to others: it takes a reset of the
+/// device, which hits whoever has something in VRAM and nobody else.
+fn of_the_tlb() -> Outcome {
+    let mut control = Control::open()?;
+    let (poor, lucky) = (Neighbour::new()?, Neighbour::new()?);
+    let device = &poor.rig.device;
+    let (resets, generation) = (device.reset_count()?, device.vram_generation()?);
+    let mut work = poor.rig.work(poor.rig.render)?;
+    work.context(&poor.context);
+    let lost = poor.rig.vram(PAGE)?;
+    let at = work.writes(&lost)?;
+    work.commands.write(at, &[1])?;
+    work.run()?;
+    let target = lucky.rig.gtt(PAGE)?;
+    let map = target.map()?;
+    let range = lucky.rig.vm.reserve(PAGE)?;
+    lucky
+        .rig
+        .vm
+        .bind(&[BindOp::map(&target, 0, range.addr(), PAGE)])?;
+    let write = |value: u32| -> Result<u32> {
+        let mut work = lucky.rig.work(lucky.rig.copy)?;
+        work.job = work.job.clone().write(&target);
+        work.commands.write(range.addr(), &[value])?;
+        work.run()?;
+        Ok(map.read(0))
+    };
+    same("before", write(1)?, 1)?;
+
+    control.send("hang 0 tlb")?;
+    lucky.rig.vm.bind(&[BindOp::unmap(range.addr(), PAGE)])?;
+    same("through what was unmapped", write(2)?, 1)?;
+    lucky.count(lucky.rig.render, 0)?.wait()?;
+    same("resets", device.reset_count()? > resets, true)?;
+    same("generation", device.vram_generation()?, generation + 1)?;
+    let verdict = poor.context.status()?;
+    let expected = (Some(Cause::VramLost), false);
+    same("the poor", (verdict.cause, verdict.guilty), expected)?;
+    let verdict = lucky.context.status()?;
+    same("the lucky", (verdict.cause, verdict.guilty), (None, false))?;
+
+    // And the next one is as quick as ever.
+    lucky
+        .rig
+        .vm
+        .bind(&[BindOp::map(&target, 0, range.addr(), PAGE)])?;
+    same("mapped again", write(3)?, 3)
 }

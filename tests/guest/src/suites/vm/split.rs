@@ -18,6 +18,7 @@ pub(super) const TESTS: &[Test] = tests![
     replace_all,
     cut_a_large_page,
     large_pages_at_odd_places,
+    tables_come_and_go,
 ];
 
 /// A BO whose page n is full of the value `tag + n`.
@@ -33,23 +34,26 @@ fn numbered(rig: &Rig, pages: u64, tag: u32) -> Result<Bo> {
 
 /// What the GPU reads at the first dword of each page of a range; none where the read faults.
 fn seen(rig: &Rig, bos: &[&Bo], range: &Binding) -> Result<Vec<Option<u32>>> {
+    seen_at(rig, bos, range.addr(), range.size() / PAGE)
+}
+
+/// The same of so many pages from an address.
+fn seen_at(rig: &Rig, bos: &[&Bo], addr: u64, pages: u64) -> Result<Vec<Option<u32>>> {
     const UNWRITTEN: u32 = 0xffff_ffff;
     let result = rig.gtt(PAGE)?;
     let map = result.map()?;
-    let pages = (range.size() / PAGE) as usize;
-    map.fill(0..pages * 4, UNWRITTEN);
-    for page in 0..pages as u64 {
+    map.fill(0..pages as usize * 4, UNWRITTEN);
+    for page in 0..pages {
         let mut work = rig.work(rig.copy)?;
         for bo in bos {
             work.job = work.job.clone().read(bo);
         }
         let to = work.writes(&result)?;
-        work.commands
-            .copy(range.addr() + page * PAGE, to + page * 4, 4)?;
+        work.commands.copy(addr + page * PAGE, to + page * 4, 4)?;
         work.run()?;
     }
     let read = |page: usize| Some(map.read(page * 4)).filter(|value| *value != UNWRITTEN);
-    Ok((0..pages).map(read).collect())
+    Ok((0..pages as usize).map(read).collect())
 }
 
 /// What `seen` gives for pages that have these values, from ranges and holes.
@@ -241,6 +245,31 @@ fn large_pages_at_odd_places() -> Outcome {
             let expected = 5000 + (offset / PAGE) as u32 + page;
             same("page", result.map()?.read(index * 4), expected)?;
         }
+    }
+    Ok(())
+}
+
+/// Page tables are freed with the last page that they map, and others come in their place, while
+/// the GPU remembers which way it went: through the page, and to what faulted beside it.
+fn tables_come_and_go() -> Outcome {
+    const ROUNDS: u32 = 6;
+    let rig = Rig::new()?;
+    let range = rig.vm.reserve(4 * MIB)?;
+    let start = range.addr().next_multiple_of(2 * MIB);
+    for round in 0..ROUNDS {
+        let tag = 1000 * (1 + round);
+        // By turns a page, whose table has the level below too, and a large page without one.
+        let count = [1, 2 * MIB / PAGE][round as usize % 2];
+        let bo = numbered(&rig, count, tag)?;
+        let see = || -> Result<_> {
+            let of = |addr| seen_at(&rig, &[&bo], addr, 1);
+            Ok([of(start)?, of(start + MIB)?].concat())
+        };
+        rig.vm.bind(&[BindOp::map(&bo, 0, start, count * PAGE)])?;
+        let middle = (count > 1).then_some(tag + (MIB / PAGE) as u32);
+        same("mapped", see()?, vec![Some(tag), middle])?;
+        rig.vm.bind(&[BindOp::unmap(start, count * PAGE)])?;
+        same("unmapped", see()?, vec![None, None])?;
     }
     Ok(())
 }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Bits of [`regs::FEATURES`](super::regs::FEATURES): units that a device may lack.
+
+/// The scratchpad: [`regs::SCRATCHPAD_SIZE`](super::regs::SCRATCHPAD_SIZE) is not 0.
+pub const SCRATCHPAD: u32 = 1 << 0;
+/// The packets [`ATOMIC_ADD`](super::packet::ATOMIC_ADD) and
+/// [`ATOMIC_SWAP`](super::packet::ATOMIC_SWAP). Without it they are bad packets.
+pub const ATOMICS: u32 = 1 << 1;
+/// Invalidations by register are queued and numbered: [`regs::TLB_SEQNO`](super::regs::TLB_SEQNO)
+/// and [`regs::TLB_DONE`](super::regs::TLB_DONE).
+pub const TLB_SEQNO: u32 = 1 << 2;
