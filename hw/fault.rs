@@ -204,6 +204,7 @@ impl Display for Record {
                 OUT_OF_RANGE => "out of range",
                 BAD_PACKET => "bad packet",
                 MISALIGNED => "misaligned",
+                NO_ATOMICS => "no atomics there",
                 _ => "unknown reason",
             }
         )

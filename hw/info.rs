@@ -3,7 +3,11 @@
 //! What the device says about itself.
 
 use kernel::{
-    device::Device,
+    device::{
+        Bound,
+        Device, //
+    },
+    pci,
     prelude::*, //
 };
 
@@ -16,6 +20,7 @@ use super::{
     },
     regs::Regs, //
 };
+use crate::rust::pci::enable_atomics_to_root;
 
 /// Optional units that the driver cannot do without.
 const NEEDED: u32 = feature::TLB_SEQNO;
@@ -25,8 +30,10 @@ const NEEDED: u32 = feature::TLB_SEQNO;
 pub(crate) struct Info {
     /// Major revision in bits 31:16, minor in 15:0.
     pub(crate) revision: u32,
-    /// Optional units that there are, [`feature`](super::abi::feature)s.
-    pub(crate) features: u32,
+    /// Whether engines can do atomics in the GPU's own memory.
+    pub(crate) atomics: bool,
+    /// Whether they can do them in system memory, too.
+    pub(crate) system_atomics: bool,
     /// Bytes of VRAM, a multiple of 2 MiB.
     pub(crate) vram_size: u64,
     /// Bytes of VRAM, from its start, that the CPU can see.
@@ -39,7 +46,8 @@ pub(crate) struct Info {
 
 impl Info {
     /// Makes sure that `regs` are those of a device that this driver knows, and reads its info.
-    pub(super) fn read(dev: &Device, regs: &Regs) -> Result<Self> {
+    pub(super) fn read(pdev: &pci::Device<Bound>, regs: &Regs) -> Result<Self> {
+        let dev: &Device<Bound> = pdev.as_ref();
         let id = regs.read(ID);
         if id != ID_MAGIC {
             dev_err!(dev, "not a softgpu: its ID register reads {:#x}\n", id);
@@ -90,9 +98,11 @@ impl Info {
         }
 
         let vram_size = vram_size & !(BLOCK_2M - 1);
+        let atomics = features & feature::ATOMICS != 0;
         Ok(Self {
             revision,
-            features,
+            atomics,
+            system_atomics: atomics && enable_atomics_to_root(pdev).is_ok(),
             vram_size,
             visible_size: regs.read64(VISIBLE_SIZE_LO).min(vram_size),
             scratchpad_size: scratchpad_size & !(limits::PAGE_SIZE - 1),

@@ -88,7 +88,7 @@ impl Gpu {
     pub(crate) fn new(pdev: &pci::Device<Bound>) -> Result<Self> {
         let dev: &Device<Bound> = pdev.as_ref();
         let regs = Regs::new(pdev)?;
-        let info = Info::read(dev, &regs)?;
+        let info = Info::read(pdev, &regs)?;
         regs.reset();
 
         let bound = BoundDevice::new(dev)?;

@@ -12,6 +12,7 @@ use crate::{
     hw::{
         abi,
         Gpu,
+        Info,
         MAX_IBS, //
     },
     rust::bindings::{
@@ -32,10 +33,20 @@ use crate::{
         DRM_RGT_FAULT_FETCH,
         DRM_RGT_FAULT_READ,
         DRM_RGT_FAULT_WRITE,
+        DRM_RGT_FEATURE_ATOMICS,
+        DRM_RGT_FEATURE_SYSTEM_ATOMICS,
         DRM_RGT_QUERY_CONTEXT,
         DRM_RGT_QUERY_DEVICE,
         DRM_RGT_QUERY_ENGINES,
         DRM_RGT_QUERY_REGIONS,
+        DRM_RGT_REASON_BAD_ADDRESS,
+        DRM_RGT_REASON_BAD_ENTRY,
+        DRM_RGT_REASON_BAD_PACKET,
+        DRM_RGT_REASON_MISALIGNED,
+        DRM_RGT_REASON_NOT_PRESENT,
+        DRM_RGT_REASON_NOT_WRITABLE,
+        DRM_RGT_REASON_NO_ATOMICS,
+        DRM_RGT_REASON_OUT_OF_RANGE,
         DRM_RGT_REGION_GTT,
         DRM_RGT_REGION_SCRATCHPAD,
         DRM_RGT_REGION_SYSTEM,
@@ -92,9 +103,18 @@ fn device(gpu: &Gpu) -> Result<KVec<u8>> {
         max_ibs: MAX_IBS as u32,
         reset_count: gpu.reset_count().into(),
         vram_generation: gpu.vram_generation().get(),
+        features: features(gpu.info()),
+        pad: 0,
     };
 
     bytes_of(&answer)
+}
+
+fn features(info: &Info) -> u32 {
+    let flag = |set, flag| if set { flag } else { 0 };
+
+    flag(info.atomics, DRM_RGT_FEATURE_ATOMICS)
+        | flag(info.system_atomics, DRM_RGT_FEATURE_SYSTEM_ATOMICS)
 }
 
 fn context(verdict: &Verdict) -> Result<KVec<u8>> {
@@ -117,9 +137,25 @@ fn context(verdict: &Verdict) -> Result<KVec<u8>> {
             abi::fault::ACCESS_FETCH => DRM_RGT_FAULT_FETCH,
             _ => DRM_RGT_FAULT_READ,
         };
+        answer.fault_reason = reason(fault.reason);
     }
 
     bytes_of(&answer)
+}
+
+/// The reason of a fault as user space knows it; 0 for one that it does not know.
+fn reason(reason: u32) -> u32 {
+    match reason {
+        abi::fault::NOT_PRESENT => DRM_RGT_REASON_NOT_PRESENT,
+        abi::fault::NOT_WRITABLE => DRM_RGT_REASON_NOT_WRITABLE,
+        abi::fault::BAD_ENTRY => DRM_RGT_REASON_BAD_ENTRY,
+        abi::fault::BAD_ADDRESS => DRM_RGT_REASON_BAD_ADDRESS,
+        abi::fault::OUT_OF_RANGE => DRM_RGT_REASON_OUT_OF_RANGE,
+        abi::fault::BAD_PACKET => DRM_RGT_REASON_BAD_PACKET,
+        abi::fault::MISALIGNED => DRM_RGT_REASON_MISALIGNED,
+        abi::fault::NO_ATOMICS => DRM_RGT_REASON_NO_ATOMICS,
+        _ => 0,
+    }
 }
 
 fn bytes_of<T: AsBytes>(answer: &T) -> Result<KVec<u8>> {

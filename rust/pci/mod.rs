@@ -3,6 +3,7 @@
 //! PCI abstractions.
 
 mod aperture;
+mod atomic;
 mod irq;
 mod peer;
 
@@ -11,6 +12,7 @@ pub(crate) use self::{
         Aperture,
         ApertureMap, //
     },
+    atomic::enable_atomics_to_root,
     irq::MsixHandlers,
     peer::init_peer_to_peer, //
 };

@@ -50,6 +50,9 @@ const FUNCTION_RESET: u16 = 1 << 15;
 /// Error reporting, relaxed ordering, payload and read request sizes, extended tags, no snoop.
 const DEVICE_CONTROL_WRITABLE: u16 = 0x79ff;
 const DEVICE_CONTROL_RESET: u16 = 0x2810;
+const DEVICE_CONTROL_2: usize = EXPRESS + 0x28;
+/// AtomicOp Requester Enable.
+const ATOMIC_REQUESTER: u8 = 1 << 6;
 /// 16 GT/s, 16 lanes.
 const LINK: u16 = 4 | 16 << 4;
 const LINK_CONTROL_WRITABLE: u16 = 0x01cb;
@@ -130,6 +133,7 @@ impl ConfigSpace {
         self.put(EXPRESS + 0x0c, &u32::from(LINK).to_le_bytes());
         self.allow(EXPRESS + 0x10, &LINK_CONTROL_WRITABLE.to_le_bytes());
         self.put(EXPRESS + 0x12, &LINK.to_le_bytes());
+        self.allow(DEVICE_CONTROL_2, &[ATOMIC_REQUESTER]);
         self.put(EXPRESS + 0x2c, &LINK_SPEEDS.to_le_bytes());
     }
 
@@ -196,6 +200,11 @@ impl ConfigSpace {
     /// Whether the function may use the bus.
     pub fn bus_master(&self) -> bool {
         self.command() & COMMAND_BUS_MASTER != 0
+    }
+
+    /// Whether the function may send AtomicOps.
+    pub fn atomic_requester(&self) -> bool {
+        self.bytes[DEVICE_CONTROL_2] & ATOMIC_REQUESTER != 0
     }
 
     /// The bus address at which the function shows VRAM, if it answers there.
@@ -286,6 +295,17 @@ mod tests {
         assert!(space.write(DEVICE_CONTROL as u64, &[0x10, 0xa8]).reset);
         assert!(!space.bus_master());
         assert_eq!(read32(&space, DEVICE_CONTROL) & 0x8000, 0);
+    }
+
+    #[test]
+    fn atomics_are_enabled_by_software() {
+        let mut space = ConfigSpace::new(1 << 20);
+        assert!(!space.atomic_requester());
+        space.write(DEVICE_CONTROL_2 as u64, &[0xff; 2]);
+        assert!(space.atomic_requester());
+        assert_eq!(read32(&space, DEVICE_CONTROL_2) & 0xffff, 1 << 6);
+        space.write(DEVICE_CONTROL as u64, &[0x10, 0xa8]);
+        assert!(!space.atomic_requester(), "after a function-level reset");
     }
 
     #[test]

@@ -216,6 +216,11 @@ impl Device {
         self.lock().removed
     }
 
+    /// Follows the AtomicOp Requester Enable bit of the PCI Express capability.
+    pub fn set_system_atomics(&self, allowed: bool) {
+        self.shared.memory.write().system_atomics = allowed;
+    }
+
     /// Follows the bus master bit of the PCI command register.
     pub fn set_bus_master(&self, allowed: bool) {
         let state = self.lock();

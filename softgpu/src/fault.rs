@@ -45,6 +45,8 @@ pub enum Reason {
     BadPacket,
     /// An operand that is not aligned as its packet asks.
     Misaligned,
+    /// An atomic where the bus takes none.
+    NoAtomics,
 }
 
 impl Reason {
@@ -57,6 +59,7 @@ impl Reason {
             Self::OutOfRange => fault::OUT_OF_RANGE,
             Self::BadPacket => fault::BAD_PACKET,
             Self::Misaligned => fault::MISALIGNED,
+            Self::NoAtomics => fault::NO_ATOMICS,
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct View {
     pub dma: Dma,
     /// Address spaces.
     pub mmu: Mmu,
+    /// Whether atomics may go to guest memory.
+    pub system_atomics: bool,
 }
 
 /// Memory behind consecutive addresses of an address space.
@@ -120,6 +122,15 @@ impl View {
         self.piece(space, address, 1, access).map(drop)
     }
 
+    /// Whether an atomic can be done there. Other GPUs complete none.
+    pub fn takes_atomics(&self, path: Path) -> bool {
+        match path {
+            Path::Vram | Path::Scratchpad => true,
+            Path::System => self.system_atomics,
+            Path::Peer => false,
+        }
+    }
+
     /// What the translations of `length` bytes from `address`, which are some of a piece, take
     /// engine number `engine`.
     pub fn translations(&self, engine: u32, space: u32, address: u64, length: u64) -> Translations {
@@ -157,6 +168,7 @@ impl Memory {
             scratchpad,
             dma: Dma::default(),
             mmu: Mmu::default(),
+            system_atomics: false,
         }))
     }
 

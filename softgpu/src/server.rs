@@ -78,6 +78,8 @@ impl Backend {
         self.device
             .set_bus_master(self.config.bus_master() && self.config.powered());
         self.device.set_window(self.config.vram_window());
+        self.device
+            .set_system_atomics(self.config.atomic_requester());
     }
 
     /// Calls `access` with the visible VRAM of an access to BAR 2, if there is any.
@@ -239,6 +241,7 @@ impl vfio_user::Device for Backend {
         self.msix = MsixTable::new();
         self.device.set_bus_master(false);
         self.device.set_window(None);
+        self.device.set_system_atomics(false);
     }
 
     fn set_irqs(&mut self, index: u32, start: u32, action: IrqAction) -> Result<(), Refusal> {

@@ -56,7 +56,8 @@ pub use device::{DRIVER_NAME, Device};
 pub use error::{Error, Result};
 pub use mapping::Mapping;
 pub use query::{
-    Cause, ContextStatus, DeviceInfo, Engine, EngineClass, Fault, FaultAccess, Region, RegionKind,
+    Cause, ContextStatus, DeviceInfo, Engine, EngineClass, Fault, FaultAccess, FaultReason, Region,
+    RegionKind,
 };
 pub use submit::Job;
 pub use sync_file::{FenceStatus, SyncFile};

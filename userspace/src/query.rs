@@ -100,6 +100,10 @@ pub struct DeviceInfo {
     pub reset_count: u64,
     /// How often VRAM has lost its content, plus 1.
     pub vram_generation: u64,
+    /// Whether jobs can do atomics in VRAM and scratchpad.
+    pub atomics: bool,
+    /// Whether they can do them in system memory, too.
+    pub system_atomics: bool,
 }
 
 impl DeviceInfo {
@@ -110,6 +114,7 @@ impl DeviceInfo {
     fn parse(answer: &[u8]) -> Self {
         use uapi::drm_rgt_query_device as Answer;
         let revision = u32_at(answer, offset_of!(Answer, revision));
+        let features = u32_at(answer, offset_of!(Answer, features));
         let pci_id = u32_at(answer, offset_of!(Answer, pci_id));
         Self {
             revision: ((revision >> 16) as u16, revision as u16),
@@ -123,6 +128,8 @@ impl DeviceInfo {
             max_ibs: u32_at(answer, offset_of!(Answer, max_ibs)),
             reset_count: u64_at(answer, offset_of!(Answer, reset_count)),
             vram_generation: u64_at(answer, offset_of!(Answer, vram_generation)),
+            atomics: features & uapi::DRM_RGT_FEATURE_ATOMICS != 0,
+            system_atomics: features & uapi::DRM_RGT_FEATURE_SYSTEM_ATOMICS != 0,
         }
     }
 }
@@ -264,6 +271,45 @@ pub enum FaultAccess {
     Other(u32),
 }
 
+/// Why the GPU refused an access, or a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultReason {
+    /// Nothing is mapped there.
+    NotPresent,
+    /// The mapping is read-only.
+    NotWritable,
+    /// A page table is broken.
+    BadEntry,
+    /// A page table points to no memory.
+    BadAddress,
+    /// There is no such address.
+    OutOfRange,
+    /// It is no packet, or not one for this engine or place.
+    BadPacket,
+    /// An operand is not aligned as its packet asks.
+    Misaligned,
+    /// An atomic, and what is there takes none.
+    NoAtomics,
+    /// One that a later driver added.
+    Other(u32),
+}
+
+impl From<u32> for FaultReason {
+    fn from(reason: u32) -> Self {
+        match reason {
+            uapi::DRM_RGT_REASON_NOT_PRESENT => Self::NotPresent,
+            uapi::DRM_RGT_REASON_NOT_WRITABLE => Self::NotWritable,
+            uapi::DRM_RGT_REASON_BAD_ENTRY => Self::BadEntry,
+            uapi::DRM_RGT_REASON_BAD_ADDRESS => Self::BadAddress,
+            uapi::DRM_RGT_REASON_OUT_OF_RANGE => Self::OutOfRange,
+            uapi::DRM_RGT_REASON_BAD_PACKET => Self::BadPacket,
+            uapi::DRM_RGT_REASON_MISALIGNED => Self::Misaligned,
+            uapi::DRM_RGT_REASON_NO_ATOMICS => Self::NoAtomics,
+            other => Self::Other(other),
+        }
+    }
+}
+
 /// An access of a job that the GPU refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
@@ -273,6 +319,8 @@ pub struct Fault {
     pub access: FaultAccess,
     /// The engine it ran on.
     pub engine: u32,
+    /// Why it was refused.
+    pub reason: FaultReason,
 }
 
 /// Why a context takes no more jobs.
@@ -317,6 +365,7 @@ impl ContextStatus {
                 address: u64_at(answer, offset_of!(Answer, fault_address)),
                 access,
                 engine: u32_at(answer, offset_of!(Answer, fault_engine)),
+                reason: u32_at(answer, offset_of!(Answer, fault_reason)).into(),
             })),
             uapi::DRM_RGT_CAUSE_VRAM_LOST => Some(Cause::VramLost),
             uapi::DRM_RGT_CAUSE_DEVICE_LOST => Some(Cause::DeviceLost),

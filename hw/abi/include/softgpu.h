@@ -148,6 +148,12 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
  * operand.
  */
 #define SOFTGPU_FAULT_MISALIGNED		7
+/*
+ * Reason: an atomic beyond the device's own memory, and the AtomicOp
+ * Requester Enable bit of the function's PCI Express capability is clear, or
+ * what is there completes none.
+ */
+#define SOFTGPU_FAULT_NO_ATOMICS		8
 
 /*
  * Bits of SOFTGPU_REGS_FEATURES: units that a device may lack.

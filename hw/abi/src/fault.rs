@@ -34,3 +34,6 @@ pub const OUT_OF_RANGE: u32 = 5;
 pub const BAD_PACKET: u32 = 6;
 /// Reason: an operand is not aligned as the packet asks; the address is the operand.
 pub const MISALIGNED: u32 = 7;
+/// Reason: an atomic beyond the device's own memory, and the AtomicOp Requester Enable bit of the
+/// function's PCI Express capability is clear, or what is there completes none.
+pub const NO_ATOMICS: u32 = 8;

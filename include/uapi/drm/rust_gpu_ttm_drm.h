@@ -84,6 +84,11 @@ struct drm_rgt_query {
 	__u64 extensions;
 };
 
+/* Jobs can do atomics in VRAM and scratchpad. */
+#define DRM_RGT_FEATURE_ATOMICS		(1 << 0)
+/* And in system memory: PCI Express routes them from the GPU to the CPU. */
+#define DRM_RGT_FEATURE_SYSTEM_ATOMICS	(1 << 1)
+
 /**
  * struct drm_rgt_query_device - answer of DRM_RGT_QUERY_DEVICE
  */
@@ -108,6 +113,10 @@ struct drm_rgt_query_device {
 	__u64 reset_count;
 	/** @vram_generation: how often VRAM has lost its content, plus 1 */
 	__u64 vram_generation;
+	/** @features: mask of DRM_RGT_FEATURE_* */
+	__u32 features;
+	/** @pad: 0 */
+	__u32 pad;
 };
 
 /**
@@ -167,6 +176,15 @@ struct drm_rgt_engine {
 #define DRM_RGT_FAULT_WRITE		1
 #define DRM_RGT_FAULT_FETCH		2
 
+#define DRM_RGT_REASON_NOT_PRESENT	1 /* nothing is mapped there */
+#define DRM_RGT_REASON_NOT_WRITABLE	2 /* the mapping is read-only */
+#define DRM_RGT_REASON_BAD_ENTRY	3 /* a page table is broken */
+#define DRM_RGT_REASON_BAD_ADDRESS	4 /* a page table points to no memory */
+#define DRM_RGT_REASON_OUT_OF_RANGE	5 /* no such address */
+#define DRM_RGT_REASON_BAD_PACKET	6 /* not a packet, or not there */
+#define DRM_RGT_REASON_MISALIGNED	7 /* an operand is not aligned */
+#define DRM_RGT_REASON_NO_ATOMICS	8 /* an atomic where there are none */
+
 /**
  * struct drm_rgt_query_context - answer of DRM_RGT_QUERY_CONTEXT
  *
@@ -188,6 +206,10 @@ struct drm_rgt_query_context {
 	__u32 fault_access;
 	/** @fault_engine: the engine */
 	__u32 fault_engine;
+	/** @fault_reason: DRM_RGT_REASON_* */
+	__u32 fault_reason;
+	/** @pad: 0 */
+	__u32 pad;
 };
 
 /* The BO's VRAM, or scratchpad, is in one piece. */

@@ -259,6 +259,9 @@ impl<'a> Transfer<'a> {
         let view = self.engine.shared.memory.read();
         let losses = dma::losses();
         let piece = view.piece(space, address, 8, Access::Write)?;
+        if piece.path().is_some_and(|path| !view.takes_atomics(path)) {
+            return Err(fail(space, address, Access::Write, Reason::NoAtomics));
+        }
         for access in [Access::Read, Access::Write] {
             self.note(&view, space, address, 8, access, &piece);
         }
@@ -343,13 +346,17 @@ pub(super) fn check_rows(
     check_range(space, rows.address, length.unwrap_or(u64::MAX), access)
 }
 
-fn misaligned(space: u32, address: u64, access: Access) -> Fault {
-    Fault {
+fn fail(space: u32, address: u64, access: Access, reason: Reason) -> Stop {
+    Stop::Fault(Fault {
         space,
         address,
         access,
-        reason: Reason::Misaligned,
-    }
+        reason,
+    })
+}
+
+fn misaligned(space: u32, address: u64, access: Access) -> Stop {
+    fail(space, address, access, Reason::Misaligned)
 }
 
 /// Writes `byte` everywhere.

@@ -151,6 +151,7 @@ fn unreachable_ranges() {
 #[test]
 fn memory_that_is_cut_off_faults() {
     let mut gpu = user(Gpu::new());
+    gpu.set_system_atomics(true);
     let file = memory_file(SIZE);
     gpu.dma_map(EXTRA, SIZE, 0, &file);
     assert_eq!(fill(&mut gpu, 1), None);

@@ -162,6 +162,46 @@ fn not_writable() {
 }
 
 #[test]
+fn atomics_leave_the_device_only_if_they_are_allowed_to() {
+    let mut gpu = user();
+    gpu.map(SPACE, PAGE, 0x1000, 4096, pte::WRITABLE, PageSize::K4);
+    gpu.set_ram64(DATA, 5);
+    for atomic in [
+        Stream::new().atomic_add(GOOD, 1, 0),
+        // Whether it would change the word or not.
+        Stream::new().atomic_swap(GOOD, 4, 6, 0),
+    ] {
+        expect(
+            &mut gpu,
+            atomic,
+            fault::ACCESS_WRITE,
+            fault::NO_ATOMICS,
+            GOOD,
+        );
+    }
+    assert_eq!(gpu.ram64(DATA), 5);
+    // In its own memory they need nobody's leave; the old value is an ordinary write.
+    let own = Stream::new().atomic_add(PAGE, 7, GOOD);
+    gpu.run_ib(COPY, SPACE, &own, TAG);
+    gpu.assert_no_fault();
+    assert_ne!(gpu.ram64(DATA), 5);
+    gpu.set_ram64(DATA, 5);
+    gpu.set_system_atomics(true);
+    let there = Stream::new().atomic_add(GOOD, 1, 0);
+    gpu.run_ib(COPY, SPACE, &there, TAG);
+    gpu.assert_no_fault();
+    assert_eq!(gpu.ram64(DATA), 6);
+    gpu.set_system_atomics(false);
+    expect(
+        &mut gpu,
+        there,
+        fault::ACCESS_WRITE,
+        fault::NO_ATOMICS,
+        GOOD,
+    );
+}
+
+#[test]
 fn bad_entries() {
     let mut gpu = user();
     let page = (RAM + DATA) | READ_WRITE | pte::VALID;

@@ -55,6 +55,9 @@ const IB_SIZE: u64 = 1 << 20;
 /// Offset of guest memory that tests may use.
 pub(crate) const DATA: u64 = 8 << 20;
 
+/// Offset of Device Control 2 in configuration space.
+const DEVICE_CONTROL_2: u64 = 0x88;
+
 const CONTROL: &str = "control.sock";
 
 /// How long to wait for what must happen. Nothing takes that long, but other work on the machine
@@ -259,6 +262,12 @@ impl Gpu {
 
     pub(crate) fn set_bus_master(&mut self, allowed: bool) {
         self.region_write(CONFIG, 4, &(if allowed { 6u16 } else { 2 }).to_le_bytes());
+    }
+
+    /// Sets or clears AtomicOp Requester Enable.
+    pub(crate) fn set_system_atomics(&mut self, allowed: bool) {
+        let control = if allowed { 1u16 << 6 } else { 0 };
+        self.region_write(CONFIG, DEVICE_CONTROL_2, &control.to_le_bytes());
     }
 
     /// What the control socket answers to a command.

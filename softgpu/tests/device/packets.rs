@@ -159,6 +159,7 @@ fn rows() {
 #[test]
 fn atomics() {
     let mut gpu = Gpu::new();
+    gpu.set_system_atomics(true);
     gpu.set_ram64(DATA, u64::MAX);
     gpu.set_ram64(DATA + 8, 5);
     gpu.set_ram64(DATA + 16, 5);
@@ -178,6 +179,7 @@ fn atomics() {
 #[test]
 fn atomics_are_atomic() {
     let mut gpu = Gpu::new();
+    gpu.set_system_atomics(true);
     const ROUNDS: u64 = 2000;
     let mut stream = Stream::new();
     for _ in 0..20 {

@@ -102,6 +102,12 @@ impl Rig {
         self.bo(size, |bo| bo.placement(Placement::VRAM))
     }
 
+    /// A BO in VRAM that the CPU sees there: jobs can do atomics in it on any machine.
+    pub(crate) fn visible(&self, size: u64) -> Result<Bo> {
+        let (_, make) = SHARED[0];
+        self.bo(size, make)
+    }
+
     /// A job to be written.
     pub(crate) fn work(&self, engine: Engine) -> Result<Work> {
         self.work_of(engine, 256)

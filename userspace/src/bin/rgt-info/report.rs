@@ -52,7 +52,16 @@ fn limits(
     line("page size", human(info.page_size.into()))?;
     line("most VMs", info.max_vms.to_string())?;
     line("largest IB", format!("{} dwords", info.max_ib_dwords))?;
-    line("most IBs", format!("{} in a job", info.max_ibs))
+    line("most IBs", format!("{} in a job", info.max_ibs))?;
+    line(
+        "atomics",
+        match (info.atomics, info.system_atomics) {
+            (false, _) => "none",
+            (true, false) => "in VRAM and scratchpad",
+            (true, true) => "everywhere",
+        }
+        .to_owned(),
+    )
 }
 
 fn regions(text: &mut String, regions: &[Region]) -> std::fmt::Result {

@@ -133,7 +133,7 @@ fn write_after_write() -> Outcome {
 fn chain_through_all_engines() -> Outcome {
     const LENGTH: usize = 48;
     let rig = Rig::new()?;
-    let (bo, spare) = (rig.gtt(SIZE)?, rig.gtt(SIZE)?);
+    let (bo, spare) = (rig.visible(SIZE)?, rig.gtt(SIZE)?);
     rig.fill(&bo, 0)?;
     let engines = rig.device.engines();
     let links: Vec<_> = (0..LENGTH)
@@ -166,7 +166,7 @@ fn chain_through_all_engines() -> Outcome {
 fn timeline() -> Outcome {
     const POINTS: u64 = 40;
     let rig = Rig::new()?;
-    let (bo, spare) = (rig.gtt(SIZE)?, rig.gtt(SIZE)?);
+    let (bo, spare) = (rig.visible(SIZE)?, rig.gtt(SIZE)?);
     rig.fill(&bo, 0)?;
     let line = Syncobj::new(&rig.device)?;
     let engines = rig.device.engines();

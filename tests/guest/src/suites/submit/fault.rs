@@ -4,16 +4,21 @@
 
 use anyhow::{Context as _, Result};
 use rgt::{
-    Cause, Context, Engine, Fault, FaultAccess, FenceStatus, Ib, Job, Priority, Syncobj, WaitFrom,
+    Bo, Cause, Context, Engine, Fault, FaultAccess, FaultReason, FenceStatus, Ib, Job, Priority,
+    Syncobj, WaitFrom,
 };
 use rustix::io::Errno;
 
 use super::tally::Tally;
 use crate::expect::{fails, same};
 use crate::harness::{Outcome, Test, tests};
-use crate::rig::{PATIENCE, Rig, Work};
+use crate::rig::{PAGE, PATIENCE, Rig, Work};
 
-pub(super) const TESTS: &[Test] = tests![marks_its_context, of_a_job_without_context];
+pub(super) const TESTS: &[Test] = tests![
+    marks_its_context,
+    of_a_job_without_context,
+    atomics_beyond_the_gpu,
+];
 
 /// An address where nothing ever is.
 fn nowhere(rig: &Rig) -> u64 {
@@ -67,6 +72,7 @@ fn marks_its_context() -> Outcome {
                 address: away,
                 access,
                 engine: engine.id,
+                reason: FaultReason::NotPresent,
             };
             same("its cause", verdict.cause, Some(Cause::Fault(fault)))?;
             same("its guilt", verdict.guilty, true)?;
@@ -104,4 +110,46 @@ fn of_a_job_without_context() -> Outcome {
     tally.count(&mut work, 0)?;
     work.run()?;
     same("the next one", tally.total(), 1)
+}
+
+/// Atomics work in the GPU's own memory, and in system memory if the driver says so. If it does not,
+/// they fault and change nothing.
+fn atomics_beyond_the_gpu() -> Outcome {
+    let rig = Rig::new()?;
+    let info = rig.device.info();
+    same("in VRAM", info.atomics, true)?;
+    let add = |context: &Context, bo: &Bo| -> Result<(FenceStatus, u64, u64)> {
+        bo.map()?.write(0, 41);
+        let mut at = 0;
+        let status = run_bad(&rig, rig.render, Some(context), |work| {
+            at = work.writes(bo)?;
+            work.commands.atomic_add(at, 1, 0)?;
+            Ok(())
+        })?;
+        Ok((status, at, bo.map()?.read_u64(0)))
+    };
+    let context = Context::create(&rig.device, Priority::Normal)?;
+    let (status, _, word) = add(&context, &rig.visible(PAGE)?)?;
+    same("VRAM", (status, word), (FenceStatus::Done, 42))?;
+    let (status, at, word) = add(&context, &rig.gtt(PAGE)?)?;
+    if info.system_atomics {
+        same("GTT", (status, word), (FenceStatus::Done, 42))?;
+        return same("the cause", context.status()?.cause, None);
+    }
+    same(
+        "GTT",
+        (status, word),
+        (FenceStatus::Failed(Errno::FAULT), 41),
+    )?;
+    let fault = Fault {
+        address: at,
+        access: FaultAccess::Write,
+        engine: rig.render.id,
+        reason: FaultReason::NoAtomics,
+    };
+    same(
+        "the cause",
+        context.status()?.cause,
+        Some(Cause::Fault(fault)),
+    )
 }

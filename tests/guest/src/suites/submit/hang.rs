@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::expect::{fails, same};
 use crate::harness::{Control, LONG, Outcome, Test, tests};
-use crate::rig::{PAGE, PATIENCE, Rig};
+use crate::rig::{PAGE, PATIENCE, Rig, Work};
 
 pub(super) const TESTS: &[Test] =
     tests![LONG; of_each_engine, again_and_again, of_the_whole_device, of_the_tlb];
@@ -24,19 +24,47 @@ struct Neighbour {
 
 impl Neighbour {
     fn new() -> Result<Self> {
+        Self::with(Rig::visible)
+    }
+
+    /// One that has nothing in VRAM, and can do no atomics.
+    fn without_vram() -> Result<Self> {
+        Self::with(Rig::gtt)
+    }
+
+    fn with(make: impl FnOnce(&Rig, u64) -> Result<Bo>) -> Result<Self> {
         let rig = Rig::new()?;
-        let bo = rig.gtt(PAGE)?;
+        let bo = make(&rig, PAGE)?;
         rig.fill(&bo, 0)?;
         let context = Context::create(&rig.device, Priority::Normal)?;
         Ok(Self { rig, context, bo })
     }
 
     /// Submits a job to an engine that counts at a place.
-    fn count(&self, engine: Engine, place: u64) -> Result<crate::rig::Work> {
+    fn count(&self, engine: Engine, place: u64) -> Result<Work> {
+        self.submit(engine, |work, at| {
+            work.commands.atomic_add(at + place * 8, 1, 0)?;
+            Ok(())
+        })
+    }
+
+    /// Submits a job to an engine that makes 1 of what is at a place.
+    fn mark(&self, engine: Engine, place: u64) -> Result<Work> {
+        self.submit(engine, |work, at| {
+            work.commands.write(at + place * 8, &[1, 0])?;
+            Ok(())
+        })
+    }
+
+    fn submit(
+        &self,
+        engine: Engine,
+        what: impl FnOnce(&mut Work, u64) -> Result<()>,
+    ) -> Result<Work> {
         let mut work = self.rig.work(engine)?;
         work.context(&self.context);
         let at = work.writes(&self.bo)?;
-        work.commands.atomic_add(at + place * 8, 1, 0)?;
+        what(&mut work, at)?;
         work.submit()?;
         Ok(work)
     }
@@ -175,7 +203,7 @@ fn again_and_again() -> Outcome {
 fn of_the_whole_device() -> Outcome {
     let mut control = Control::open()?;
     for engine in rgt::Device::open()?.engines() {
-        let (poor, lucky) = (Neighbour::new()?, Neighbour::new()?);
+        let (poor, lucky) = (Neighbour::new()?, Neighbour::without_vram()?);
         let device = &poor.rig.device;
         let (resets, generation) = (device.reset_count()?, device.vram_generation()?);
         let lost = poor.rig.vram(PAGE)?;
@@ -184,7 +212,7 @@ fn of_the_whole_device() -> Outcome {
         let at = work.writes(&lost)?;
         work.commands.write(at, &[1])?;
         work.run()?;
-        lucky.count(*engine, 0)?.wait()?;
+        lucky.mark(*engine, 0)?.wait()?;
 
         let guilty = Context::create(&lucky.rig.device, Priority::Normal)?;
         let mut bad = lucky.rig.work(*engine)?;
@@ -192,7 +220,7 @@ fn of_the_whole_device() -> Outcome {
         bad.commands.nop()?;
         control.send(&format!("hang 0 {} fatal", engine.id))?;
         bad.submit()?;
-        let mut behind = lucky.count(*engine, 1)?;
+        let mut behind = lucky.mark(*engine, 1)?;
         bad.wait()?;
         behind.wait()?;
 
@@ -214,7 +242,7 @@ fn of_the_whole_device() -> Outcome {
         takes_no_jobs(&poor.rig, &poor.context)?;
 
         // With new contexts and new BOs, all is well.
-        lucky.count(*engine, 2)?.wait()?;
+        lucky.mark(*engine, 2)?.wait()?;
         let fresh = poor.rig.vram(PAGE)?;
         poor.rig.fill(&fresh, 0xf5e5)?;
         fresh.wait(PATIENCE, WaitFor::All)?;
@@ -227,7 +255,7 @@ fn of_the_whole_device() -> Outcome {
 /// device, which hits whoever has something in VRAM and nobody else.
 fn of_the_tlb() -> Outcome {
     let mut control = Control::open()?;
-    let (poor, lucky) = (Neighbour::new()?, Neighbour::new()?);
+    let (poor, lucky) = (Neighbour::new()?, Neighbour::without_vram()?);
     let device = &poor.rig.device;
     let (resets, generation) = (device.reset_count()?, device.vram_generation()?);
     let mut work = poor.rig.work(poor.rig.render)?;
@@ -255,7 +283,7 @@ fn of_the_tlb() -> Outcome {
     control.send("hang 0 tlb")?;
     lucky.rig.vm.bind(&[BindOp::unmap(range.addr(), PAGE)])?;
     same("through what was unmapped", write(2)?, 1)?;
-    lucky.count(lucky.rig.render, 0)?.wait()?;
+    lucky.mark(lucky.rig.render, 0)?.wait()?;
     same("resets", device.reset_count()? > resets, true)?;
     same("generation", device.vram_generation()?, generation + 1)?;
     let verdict = poor.context.status()?;

@@ -17,7 +17,7 @@ pub(super) struct Tally {
 impl Tally {
     /// For this many jobs. Places hold zeros.
     pub(super) fn new(rig: &Rig, jobs: u64) -> Result<Self> {
-        let bo = rig.gtt((jobs + 1) * 8)?;
+        let bo = rig.visible((jobs + 1) * 8)?;
         // It gets its backing here, so that no job has to wait for that.
         rig.fill(&bo, 0)?;
         let map = bo.map()?;
