@@ -9,6 +9,7 @@ use crate::{
         BoData,
         MoveStats,
         Reserved,
+        Retirement,
         Shrinker,
         Windows, //
     },
@@ -18,6 +19,7 @@ use crate::{
     file::RgtFile,
     hw::{
         abi,
+        BadPageWatch,
         Gpu,
         Interrupts, //
     },
@@ -315,10 +317,11 @@ pub(crate) struct RgtPciDriver;
 /// What lives as long as the PCI device is bound.
 ///
 /// The fields are dropped in this order: first no client gets in any more and the hardware stops,
-/// then VMs that were given up are waited for, then the shrinker goes, then system pages are
+/// then no bad page is retired any more, then VMs that were given up are waited for, then the shrinker goes, then system pages are
 /// unmapped from the device, then its interrupts and its memory are freed.
 pub(crate) struct RgtPciData<'bound> {
     _registration: drm::Registration<'bound, RgtDriver>,
+    _bad_pages: BadPageWatch,
     _closing: ClosingGuard,
     _shrinker: shrinker::Registration<Shrinker>,
     _mappings: DmaMappings<RgtDriver>,
@@ -375,12 +378,14 @@ impl pci::Driver for RgtPciDriver {
         let closing = Closing::guard(&drm);
         bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
         let shrinker = Shrinker::register(&drm)?;
+        let bad_pages = gpu.bad_pages().watch(Retirement::new(&drm))?;
 
         // SAFETY: It is kept in `RgtPciData` and dropped with it; nobody forgets it.
         let registration =
             unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(gpu), 0)? };
         Ok(RgtPciData {
             _registration: registration,
+            _bad_pages: bad_pages,
             _closing: closing,
             _shrinker: shrinker,
             _mappings: mappings,

@@ -4,6 +4,7 @@
 
 mod account;
 mod backing;
+mod bad_page;
 mod callbacks;
 mod clear;
 mod madvise;
@@ -20,6 +21,7 @@ mod window;
 pub(crate) use self::{
     account::move_bo,
     backing::for_each_extent,
+    bad_page::Retirement,
     callbacks::{
         evict_placement,
         prepare_fault, //
@@ -95,7 +97,8 @@ pub(crate) struct BoData {
     pub(crate) history: History,
     /// What others can be told of it.
     pub(crate) record: BoRecord,
-    /// Set when a move or a clear of the BO has failed: what it holds is not its content.
+    /// Set when a move or a clear of the BO has failed, or its memory went bad: what it holds is not
+    /// its content.
     pub(crate) lost: Arc<AtomicFlag>,
     /// Whether its content is needed.
     pub(crate) advice: AdviceCell,

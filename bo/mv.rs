@@ -44,7 +44,10 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        atomic::Relaxed, //
+    }, //
 };
 
 /// The stop between VRAM and system pages that the GPU does not see.
@@ -57,6 +60,7 @@ pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
 
     match (old, new) {
         (Some(MemType::VRAM | SCRATCHPAD), _) if !mv.bo.advice.is_usable() => discard(mv),
+        (Some(MemType::VRAM | SCRATCHPAD), _) if mv.bo.lost.load(Relaxed) => move_lost(mv),
         (None, MemType::VRAM | SCRATCHPAD) if !mv.bo.is_kernel() => move_cleared(mv),
         // TTM makes pages that read as zeros, and BOs of the kernel need not.
         (None, _) => Ok(MoveOutcome::Done(mv.null())),
@@ -71,6 +75,13 @@ pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
         }
         _ => Ok(MoveOutcome::Done(mv.null())),
     }
+}
+
+/// Moves a BO without what it holds, which is not its content, and which may not be readable.
+fn move_lost<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+    mv.bo.wait_idle(mv.ctx)?;
+    vm::zap(mv.bo.bo());
+    Ok(MoveOutcome::Done(mv.discarded()?))
 }
 
 /// Gives a BO its first VRAM, which a copy engine clears after those had it who had it before,

@@ -10,6 +10,7 @@ use crate::{
     },
     resource_mgr::{
         region_name,
+        Vram,
         REGIONS, //
     },
     rust::drm::{
@@ -24,7 +25,8 @@ use kernel::{
     seq_file::{
         seq_print,
         SeqFile, //
-    }, //
+    },
+    sync::atomic::Relaxed, //
 };
 
 /// The file.
@@ -41,11 +43,14 @@ impl File for Bos {
 }
 
 fn show(bo: &Bo, out: &SeqFile) -> Result {
-    let (place, resident, priority, pins) = {
+    let (place, start, resident, priority, pins) = {
         let bo = bo.reserve(true)?;
         (
             bo.resource()
                 .map_or(c"none", |res| region_name(res.mem_type())),
+            bo.resource()
+                .and_then(|res| res.of_manager::<Vram>())
+                .and_then(|(_, vram)| vram.start()),
             bo.has_memory(),
             bo.priority().level(),
             bo.pin_count(),
@@ -76,14 +81,19 @@ fn show(bo: &Bo, out: &SeqFile) -> Result {
     seq_print!(
         out,
         " flags={:#x} caching={caching} alignment={} priority={priority} pins={pins} vm={} \
-         shared={} evicted={} client={} pid={}\n",
+         shared={} evicted={} lost={} client={} pid={}",
         bo.request.flags(),
         bo.alignment,
         bo.private.unwrap_or(0),
         u32::from(is_shared(bo.as_gem())),
         u32::from(record.was_evicted()),
+        u32::from(bo.lost.load(Relaxed)),
         record.client(),
         record.pid()
     );
+    if let Some(start) = start {
+        seq_print!(out, " offset={start}");
+    }
+    seq_print!(out, "\n");
     Ok(())
 }

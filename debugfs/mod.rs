@@ -5,6 +5,7 @@
 //! Each but `rings`, which is for people, has one line a thing, of `key=value` pairs between single spaces. Keys may be added, those
 //! that there are keep their names and meaning. `docs/observability.md` explains them.
 
+mod bad_pages;
 mod bos;
 mod contexts;
 mod engines;
@@ -21,6 +22,7 @@ use kernel::drm::UnregisteredDevice;
 
 /// Adds all files to a device.
 pub(crate) fn add_files(dev: &UnregisteredDevice<RgtDriver>) {
+    add::<bad_pages::BadPages>(dev);
     add::<bos::Bos>(dev);
     add::<contexts::Contexts>(dev);
     add::<engines::Engines>(dev);

@@ -205,6 +205,7 @@ impl Display for Record {
                 BAD_PACKET => "bad packet",
                 MISALIGNED => "misaligned",
                 NO_ATOMICS => "no atomics there",
+                POISONED => "bad page of VRAM",
                 _ => "unknown reason",
             }
         )

@@ -34,6 +34,8 @@ pub(crate) struct Info {
     pub(crate) atomics: bool,
     /// Whether they can do them in system memory, too.
     pub(crate) system_atomics: bool,
+    /// Whether the device reports pages of VRAM that went bad.
+    pub(crate) reports_bad_pages: bool,
     /// Bytes of VRAM, a multiple of 2 MiB.
     pub(crate) vram_size: u64,
     /// Bytes of VRAM, from its start, that the CPU can see.
@@ -103,6 +105,7 @@ impl Info {
             revision,
             atomics,
             system_atomics: atomics && enable_atomics_to_root(pdev).is_ok(),
+            reports_bad_pages: features & feature::POISON != 0,
             vram_size,
             visible_size: regs.read64(VISIBLE_SIZE_LO).min(vram_size),
             scratchpad_size: scratchpad_size & !(limits::PAGE_SIZE - 1),

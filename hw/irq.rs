@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Interrupts: one for faults and one for each engine.
+//! Interrupts: one for faults and bad pages, and one for each engine.
 
 use kernel::{
     device::Bound,
@@ -20,6 +20,7 @@ use super::{
         VECTOR_ENGINE0,
         VECTOR_FAULT, //
     },
+    bad_page::BadPages,
     engine::{
         Engine,
         Shared,
@@ -46,6 +47,7 @@ enum Handler {
     Fault {
         shared: Arc<Shared>,
         engines: KVec<Arc<Engine>>,
+        bad_pages: Arc<BadPages>,
     },
     Engine {
         regs: Regs,
@@ -58,6 +60,7 @@ impl<'a> Interrupts<'a> {
         pdev: &'a pci::Device<Bound>,
         shared: &Arc<Shared>,
         engines: &[Arc<Engine>],
+        bad_pages: &Arc<BadPages>,
     ) -> Result<Self> {
         let regs = shared.regs.clone();
         let mut handlers = KVec::with_capacity(1 + engines.len(), GFP_KERNEL)?;
@@ -68,6 +71,7 @@ impl<'a> Interrupts<'a> {
         let fault = Handler::Fault {
             shared: shared.clone(),
             engines: all,
+            bad_pages: bad_pages.clone(),
         };
         handlers.push((c"rust_gpu_ttm-fault", fault), GFP_KERNEL)?;
         for (engine, (_, name)) in engines.iter().zip(&ENGINE_NAMES) {
@@ -98,8 +102,13 @@ impl ThreadedHandler for Handler {
     fn handle_threaded(&self) -> IrqReturn {
         // The bit is cleared first: what comes after that raises the interrupt again.
         match self {
-            Self::Fault { shared, engines } => {
+            Self::Fault {
+                shared,
+                engines,
+                bad_pages,
+            } => {
                 shared.regs.write(INT_CLEAR, 1 << VECTOR_FAULT);
+                bad_pages.look();
                 shared.faults.drain(&shared.regs);
                 let rings = shared.faults.rings();
                 for engine in engines {

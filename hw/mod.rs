@@ -9,6 +9,7 @@
 #[allow(dead_code, unreachable_pub, unused_attributes)]
 #[path = "abi/src/lib.rs"]
 pub(crate) mod abi;
+mod bad_page;
 mod engine;
 mod fault;
 mod info;
@@ -37,6 +38,11 @@ use self::{
 use crate::rust::devres::BoundDevice;
 
 pub(crate) use self::{
+    bad_page::{
+        BadPageWatch,
+        BadPages,
+        OnBadPage, //
+    },
     engine::{
         Body,
         EndHook,
@@ -75,6 +81,7 @@ pub(crate) struct Gpu {
     shared: Arc<Shared>,
     engines: KVec<Arc<Engine>>,
     resetter: Arc<Resetter>,
+    bad_pages: Arc<BadPages>,
 }
 
 impl Gpu {
@@ -100,6 +107,7 @@ impl Gpu {
         }
 
         let resetter = Resetter::new(&mmu, &shared, &engines)?;
+        let bad_pages = BadPages::new(&regs, &info)?;
         let this = Self {
             regs,
             info,
@@ -107,6 +115,7 @@ impl Gpu {
             shared,
             engines,
             resetter,
+            bad_pages,
         };
         this.mmu.set_resetter(Some(this.resetter.clone()));
         this.mmu.start();
@@ -118,7 +127,7 @@ impl Gpu {
 
     /// Registers the handlers of the interrupts and enables them.
     pub(crate) fn interrupts<'a>(&self, pdev: &'a pci::Device<Bound>) -> Result<Interrupts<'a>> {
-        Interrupts::new(pdev, &self.shared, &self.engines)
+        Interrupts::new(pdev, &self.shared, &self.engines, &self.bad_pages)
     }
 
     /// What the device is and has.
@@ -144,6 +153,11 @@ impl Gpu {
     /// What resets the device and its engines.
     pub(crate) fn resetter(&self) -> &Arc<Resetter> {
         &self.resetter
+    }
+
+    /// Reports of pages of VRAM that went bad.
+    pub(crate) fn bad_pages(&self) -> &Arc<BadPages> {
+        &self.bad_pages
     }
 
     /// The number that changes when VRAM loses its content.

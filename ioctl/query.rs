@@ -22,6 +22,7 @@ use crate::{
         drm_rgt_query_device,
         drm_rgt_query_list,
         drm_rgt_region,
+        DRM_RGT_CAUSE_BAD_MEMORY,
         DRM_RGT_CAUSE_DEVICE_LOST,
         DRM_RGT_CAUSE_FAULT,
         DRM_RGT_CAUSE_HANG,
@@ -47,6 +48,7 @@ use crate::{
         DRM_RGT_REASON_NOT_WRITABLE,
         DRM_RGT_REASON_NO_ATOMICS,
         DRM_RGT_REASON_OUT_OF_RANGE,
+        DRM_RGT_REASON_POISONED,
         DRM_RGT_REGION_GTT,
         DRM_RGT_REGION_SCRATCHPAD,
         DRM_RGT_REGION_SYSTEM,
@@ -124,6 +126,9 @@ fn context(verdict: &Verdict) -> Result<KVec<u8>> {
     };
     (answer.status, answer.cause) = match verdict.cause {
         None => (DRM_RGT_CONTEXT_GOOD, DRM_RGT_CAUSE_NONE),
+        Some(Cause::Fault(fault)) if fault.reason == abi::fault::POISONED => {
+            (DRM_RGT_CONTEXT_INNOCENT, DRM_RGT_CAUSE_BAD_MEMORY)
+        }
         Some(Cause::Hang) => (DRM_RGT_CONTEXT_GUILTY, DRM_RGT_CAUSE_HANG),
         Some(Cause::Fault(_)) => (DRM_RGT_CONTEXT_GUILTY, DRM_RGT_CAUSE_FAULT),
         Some(Cause::VramLost) => (DRM_RGT_CONTEXT_INNOCENT, DRM_RGT_CAUSE_VRAM_LOST),
@@ -154,6 +159,7 @@ fn reason(reason: u32) -> u32 {
         abi::fault::BAD_PACKET => DRM_RGT_REASON_BAD_PACKET,
         abi::fault::MISALIGNED => DRM_RGT_REASON_MISALIGNED,
         abi::fault::NO_ATOMICS => DRM_RGT_REASON_NO_ATOMICS,
+        abi::fault::POISONED => DRM_RGT_REASON_POISONED,
         _ => 0,
     }
 }

@@ -24,7 +24,10 @@ use crate::{
 };
 use kernel::{
     io::PhysAddr,
-    page::PAGE_SHIFT,
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
     prelude::*,
     sync::{
         atomic::{
@@ -95,6 +98,17 @@ impl Vram {
             addr,
             pages: (size >> PAGE_SHIFT) as usize,
         })
+    }
+
+    /// Takes a page that went bad out of use for good, now or when it is freed. Returns whether
+    /// somebody still has it. `EINVAL` if no page starts there.
+    pub(crate) fn retire(&self, offset: u64) -> Result<bool> {
+        self.heap.retire(offset)
+    }
+
+    /// Where each page is that went bad, and whether somebody still has it.
+    pub(crate) fn bad_pages(&self) -> Result<KVec<(u64, bool)>> {
+        self.heap.retired()
     }
 
     /// How the free part is cut up.
@@ -169,6 +183,16 @@ impl VramResource {
             byte -= extent.size;
         }
         None
+    }
+
+    /// Whether some of a page in VRAM is among it.
+    pub(crate) fn has_page(&self, offset: u64) -> bool {
+        self.pieces.overlaps(&(offset..offset + PAGE_SIZE as u64))
+    }
+
+    /// The offset in VRAM of its first byte.
+    pub(crate) fn start(&self) -> Option<u64> {
+        self.pieces.peek().first().map(|extent| extent.offset)
     }
 
     /// Whether all of it is below an offset in VRAM.

@@ -7,7 +7,8 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, ensure};
 
-use crate::abi::{limits, pte};
+use crate::abi::{limits, pte, regs};
+use crate::bad_pages::BadPages;
 use crate::engine::{Class, Engine, Shared};
 use crate::fault::FaultQueue;
 use crate::invalidation::Invalidations;
@@ -173,8 +174,38 @@ impl Device {
         }
         self.shared.faults.clear();
         self.shared.irqs.reset();
+        self.vram.bad_pages.report_all();
         state.latches = Latches::default();
         state.resets = state.resets.wrapping_add(1);
+    }
+
+    /// The pages of VRAM that went bad.
+    pub fn bad_pages(&self) -> &BadPages {
+        &self.vram.bad_pages
+    }
+
+    /// Makes pages of VRAM go bad: those of which some of the `length` bytes from `offset` are. What
+    /// the CPU sees there becomes ones. False if the range is empty or ends outside of VRAM.
+    pub fn poison(&self, offset: u64, length: u64) -> bool {
+        let end = offset.checked_add(length);
+        if length == 0 || end.is_none_or(|end| end > self.config.vram) {
+            return false;
+        }
+        // Nothing reads a page while it goes bad.
+        let view = self.shared.memory.write();
+        let first = offset & !(limits::PAGE_SIZE - 1);
+        let mut is_new = false;
+        for page in (first..offset + length).step_by(limits::PAGE_SIZE as usize) {
+            if let Some(page) = view.vram.slice(page, limits::PAGE_SIZE) {
+                page.copy_from(&[0xffu8; limits::PAGE_SIZE as usize]);
+            }
+            is_new |= view.vram.bad_pages.add(page);
+        }
+        drop(view);
+        if is_new {
+            self.shared.irqs.raise(regs::VECTOR_FAULT);
+        }
+        true
     }
 
     /// What it shows to other GPUs.

@@ -47,6 +47,8 @@ pub enum Reason {
     Misaligned,
     /// An atomic where the bus takes none.
     NoAtomics,
+    /// A read of a bad page.
+    Poisoned,
 }
 
 impl Reason {
@@ -60,6 +62,7 @@ impl Reason {
             Self::BadPacket => fault::BAD_PACKET,
             Self::Misaligned => fault::MISALIGNED,
             Self::NoAtomics => fault::NO_ATOMICS,
+            Self::Poisoned => fault::POISONED,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! it through the [`mmu`], the [`engine`]s, what they [`cost`], their [`fault`]s and interrupts
 //! ([`irq`]). `docs/hardware.md` is the programmer's manual.
 
+pub mod bad_pages;
 pub mod command_line;
 pub mod config_space;
 mod control;

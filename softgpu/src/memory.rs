@@ -91,7 +91,17 @@ impl View {
                 _ => break,
             }
         }
-        let length = found.min(wanted);
+        let mut length = found.min(wanted);
+        // What is before a bad page can still be read.
+        if let Target::Vram(offset) = target
+            && !write
+            && let Some(bad) = self.vram.bad_pages.first_in(offset..offset + length)
+        {
+            length = bad - offset;
+            if length == 0 {
+                return Err(fail(Reason::Poisoned));
+            }
+        }
         let by = |path| move |memory| (path, memory);
         let reached = match target {
             Target::Sparse => return Ok(Piece::Sparse(length)),

@@ -83,6 +83,10 @@ impl Device {
             regs::FAULT_TAG_LO => low(self.shared.faults.oldest().tag),
             regs::FAULT_TAG_HI => high(self.shared.faults.oldest().tag),
 
+            regs::POISON_COUNT => self.bad_pages().count(),
+            regs::POISON_ADDR_LO => low(self.bad_pages().oldest()),
+            regs::POISON_ADDR_HI => high(self.bad_pages().oldest()),
+
             regs::TLB_START_LO => latches.tlb_start.low,
             regs::TLB_START_HI => latches.tlb_start.high,
             regs::TLB_SIZE_LO => latches.tlb_size.low,
@@ -114,7 +118,7 @@ impl Device {
             0 => 0,
             _ => feature::SCRATCHPAD,
         };
-        scratchpad | feature::ATOMICS | feature::TLB_SEQNO
+        scratchpad | feature::ATOMICS | feature::TLB_SEQNO | feature::POISON
     }
 
     /// Writes the register at `offset`, if it exists and can be written.
@@ -131,6 +135,7 @@ impl Device {
             regs::INT_CLEAR => self.shared.irqs.clear(value),
             regs::INT_ENABLE => self.shared.irqs.set_enabled(value),
             regs::FAULT_POP => self.shared.faults.pop(),
+            regs::POISON_POP => self.bad_pages().pop(),
 
             regs::TLB_START_LO => latches.tlb_start.low = value,
             regs::TLB_START_HI => latches.tlb_start.high = value,

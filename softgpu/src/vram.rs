@@ -9,11 +9,14 @@ use anyhow::Context;
 use rustix::fs::{MemfdFlags, SealFlags, SeekFrom, seek};
 use vm_memory::{FileOffset, MmapRegion, VolatileMemory, VolatileSlice};
 
+use crate::bad_pages::BadPages;
 use crate::noise::Noise;
 
 /// VRAM: a memory file, so that the client of the device can map its visible part.
 pub struct Vram {
     map: MmapRegion,
+    /// Pages of it that went bad.
+    pub bad_pages: BadPages,
 }
 
 impl Vram {
@@ -31,7 +34,10 @@ impl Vram {
         let length = usize::try_from(size).context("VRAM does not fit this machine")?;
         let map = MmapRegion::from_file(FileOffset::new(file, 0), length)
             .with_context(|| format!("cannot map {size} bytes of VRAM"))?;
-        Ok(Self { map })
+        Ok(Self {
+            map,
+            bad_pages: BadPages::default(),
+        })
     }
 
     /// Bytes of VRAM.

@@ -290,6 +290,8 @@ pub enum FaultReason {
     Misaligned,
     /// An atomic, and what is there takes none.
     NoAtomics,
+    /// VRAM went bad there.
+    Poisoned,
     /// One that a later driver added.
     Other(u32),
 }
@@ -305,6 +307,7 @@ impl From<u32> for FaultReason {
             uapi::DRM_RGT_REASON_BAD_PACKET => Self::BadPacket,
             uapi::DRM_RGT_REASON_MISALIGNED => Self::Misaligned,
             uapi::DRM_RGT_REASON_NO_ATOMICS => Self::NoAtomics,
+            uapi::DRM_RGT_REASON_POISONED => Self::Poisoned,
             other => Self::Other(other),
         }
     }
@@ -334,6 +337,8 @@ pub enum Cause {
     VramLost,
     /// The GPU does not answer any more.
     DeviceLost,
+    /// A job read VRAM that went bad.
+    BadMemory(Fault),
     /// One that a later driver added.
     Other(u32),
 }
@@ -358,15 +363,17 @@ impl ContextStatus {
             uapi::DRM_RGT_FAULT_FETCH => FaultAccess::Fetch,
             other => FaultAccess::Other(other),
         };
+        let fault = Fault {
+            address: u64_at(answer, offset_of!(Answer, fault_address)),
+            access,
+            engine: u32_at(answer, offset_of!(Answer, fault_engine)),
+            reason: u32_at(answer, offset_of!(Answer, fault_reason)).into(),
+        };
         let cause = match u32_at(answer, offset_of!(Answer, cause)) {
             uapi::DRM_RGT_CAUSE_NONE => None,
             uapi::DRM_RGT_CAUSE_HANG => Some(Cause::Hang),
-            uapi::DRM_RGT_CAUSE_FAULT => Some(Cause::Fault(Fault {
-                address: u64_at(answer, offset_of!(Answer, fault_address)),
-                access,
-                engine: u32_at(answer, offset_of!(Answer, fault_engine)),
-                reason: u32_at(answer, offset_of!(Answer, fault_reason)).into(),
-            })),
+            uapi::DRM_RGT_CAUSE_FAULT => Some(Cause::Fault(fault)),
+            uapi::DRM_RGT_CAUSE_BAD_MEMORY => Some(Cause::BadMemory(fault)),
             uapi::DRM_RGT_CAUSE_VRAM_LOST => Some(Cause::VramLost),
             uapi::DRM_RGT_CAUSE_DEVICE_LOST => Some(Cause::DeviceLost),
             other => Some(Cause::Other(other)),

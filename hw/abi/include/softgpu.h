@@ -154,6 +154,10 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
  * what is there completes none.
  */
 #define SOFTGPU_FAULT_NO_ATOMICS		8
+/*
+ * Reason: a read of a page of VRAM that went bad, or of a page table in one.
+ */
+#define SOFTGPU_FAULT_POISONED			9
 
 /*
  * Bits of SOFTGPU_REGS_FEATURES: units that a device may lack.
@@ -171,6 +175,11 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
  * and SOFTGPU_REGS_TLB_DONE.
  */
 #define SOFTGPU_FEATURE_TLB_SEQNO		0x4
+/*
+ * Pages of VRAM that went bad are found out and reported:
+ * SOFTGPU_REGS_POISON_COUNT.
+ */
+#define SOFTGPU_FEATURE_POISON			0x8
 
 /*
  * Limits of this revision.
@@ -502,7 +511,7 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
  * enabled raises it at once. Reset value 0.
  */
 #define SOFTGPU_REGS_INT_ENABLE			0x108
-/* Vector and interrupt bit of faults. */
+/* Vector and interrupt bit of faults, and of bad pages. */
 #define SOFTGPU_REGS_VECTOR_FAULT		0
 /* Vector and interrupt bit of engine 0; engine n has this plus n. */
 #define SOFTGPU_REGS_VECTOR_ENGINE0		1
@@ -525,6 +534,18 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
 #define SOFTGPU_REGS_FAULT_TAG_HI		0x214
 /* WO. Any write drops the oldest record. */
 #define SOFTGPU_REGS_FAULT_POP			0x218
+/*
+ * RO. Number of reports of bad pages of VRAM that wait. Each new one raises
+ * the interrupt SOFTGPU_REGS_VECTOR_FAULT; after a reset all are reported
+ * anew.
+ */
+#define SOFTGPU_REGS_POISON_COUNT		0x220
+/* RO. Offset in VRAM of the page that the oldest report is about. */
+#define SOFTGPU_REGS_POISON_ADDR_LO		0x228
+/* RO. High half of SOFTGPU_REGS_POISON_ADDR_LO. */
+#define SOFTGPU_REGS_POISON_ADDR_HI		0x22c
+/* WO. Any write drops the oldest report. */
+#define SOFTGPU_REGS_POISON_POP			0x230
 /* RW. First address that SOFTGPU_REGS_TLB_INVALIDATE is about. */
 #define SOFTGPU_REGS_TLB_START_LO		0x300
 /* RW. High half of SOFTGPU_REGS_TLB_START_LO. */

@@ -37,3 +37,5 @@ pub const MISALIGNED: u32 = 7;
 /// Reason: an atomic beyond the device's own memory, and the AtomicOp Requester Enable bit of the
 /// function's PCI Express capability is clear, or what is there completes none.
 pub const NO_ATOMICS: u32 = 8;
+/// Reason: a read of a page of VRAM that went bad, or of a page table in one.
+pub const POISONED: u32 = 9;

@@ -47,7 +47,7 @@ pub const INT_CLEAR: usize = 0x104;
 /// RW. Vectors that may raise their MSI-X message. A pending bit that becomes enabled raises
 /// it at once. Reset value 0.
 pub const INT_ENABLE: usize = 0x108;
-/// Vector and interrupt bit of faults.
+/// Vector and interrupt bit of faults, and of bad pages.
 pub const VECTOR_FAULT: u32 = 0;
 /// Vector and interrupt bit of engine 0; engine n has this plus n.
 pub const VECTOR_ENGINE0: u32 = 1;
@@ -67,6 +67,16 @@ pub const FAULT_TAG_LO: usize = 0x210;
 pub const FAULT_TAG_HI: usize = 0x214;
 /// WO. Any write drops the oldest record.
 pub const FAULT_POP: usize = 0x218;
+
+/// RO. Number of reports of bad pages of VRAM that wait. Each new one raises the interrupt
+/// [`VECTOR_FAULT`]; after a reset all are reported anew.
+pub const POISON_COUNT: usize = 0x220;
+/// RO. Offset in VRAM of the page that the oldest report is about.
+pub const POISON_ADDR_LO: usize = 0x228;
+/// RO. High half of [`POISON_ADDR_LO`].
+pub const POISON_ADDR_HI: usize = 0x22c;
+/// WO. Any write drops the oldest report.
+pub const POISON_POP: usize = 0x230;
 
 /// RW. First address that [`TLB_INVALIDATE`] is about.
 pub const TLB_START_LO: usize = 0x300;

@@ -171,6 +171,7 @@ struct drm_rgt_engine {
 #define DRM_RGT_CAUSE_FAULT		2 /* a job faulted */
 #define DRM_RGT_CAUSE_VRAM_LOST		3 /* VRAM that its jobs used lost its content */
 #define DRM_RGT_CAUSE_DEVICE_LOST	4 /* the GPU does not answer any more */
+#define DRM_RGT_CAUSE_BAD_MEMORY	5 /* a job read VRAM that went bad */
 
 #define DRM_RGT_FAULT_READ		0
 #define DRM_RGT_FAULT_WRITE		1
@@ -184,6 +185,7 @@ struct drm_rgt_engine {
 #define DRM_RGT_REASON_BAD_PACKET	6 /* not a packet, or not there */
 #define DRM_RGT_REASON_MISALIGNED	7 /* an operand is not aligned */
 #define DRM_RGT_REASON_NO_ATOMICS	8 /* an atomic where there are none */
+#define DRM_RGT_REASON_POISONED		9 /* VRAM went bad there */
 
 /**
  * struct drm_rgt_query_context - answer of DRM_RGT_QUERY_CONTEXT
@@ -191,7 +193,7 @@ struct drm_rgt_engine {
  * A context that is not good takes no more jobs: CS gives ECANCELED, or ENODEV
  * when the GPU is lost. What robustness extensions of graphics interfaces ask
  * for is here. @fault_address and what follows tell of the first fault, for
- * DRM_RGT_CAUSE_FAULT, and are 0 otherwise.
+ * DRM_RGT_CAUSE_FAULT and DRM_RGT_CAUSE_BAD_MEMORY, and are 0 otherwise.
  */
 struct drm_rgt_query_context {
 	/** @status: DRM_RGT_CONTEXT_* */

@@ -4,6 +4,7 @@
 
 use super::{
     Inner,
+    Known,
     Request, //
 };
 use crate::rust::bindings;
@@ -135,7 +136,8 @@ impl Clearing {
 impl PinnedDrop for Blocks {
     fn drop(self: Pin<&mut Self>) {
         let list = self.list.as_raw();
-        let (raw, mut spares) = self.buddy.lock();
+        let (raw, mut known) = self.buddy.lock();
+        let Known { spares, retired } = &mut *known;
         let zero = self.is_zero();
 
         // SAFETY: By the type invariants `raw`, which is locked, has allocated all of the list,
@@ -150,6 +152,8 @@ impl PinnedDrop for Blocks {
                 spares.put(raw, chunk);
             }
         }
+        // SAFETY: Initialised by the type invariants of `Inner`, and locked.
+        unsafe { retired.catch_up(raw, spares, self.buddy.chunk_size()) };
     }
 }
 
@@ -167,7 +171,8 @@ unsafe fn take(buddy: &Inner, request: &Request, list: *mut bindings::list_head)
         return Err(EINVAL);
     }
 
-    let (raw, mut spares) = buddy.lock();
+    let (raw, mut known) = buddy.lock();
+    let spares = &mut known.spares;
     if request.is_for_any(buddy.chunk_size()) {
         if let Some(chunk) = spares.take(&range) {
             // SAFETY: It is allocated and in no list, and `list` is one.

@@ -6,9 +6,13 @@
 //! C header: [`include/linux/gpu_buddy.h`](srctree/include/linux/gpu_buddy.h)
 
 mod blocks;
+mod retired;
 mod spare;
 
-use self::spare::Spares;
+use self::{
+    retired::Retired,
+    spare::Spares, //
+};
 use crate::rust::bindings;
 use core::ops::Range;
 use kernel::{
@@ -71,6 +75,12 @@ impl Request {
     }
 }
 
+/// What is known of an allocator beyond what it knows.
+struct Known {
+    spares: Spares,
+    retired: Retired,
+}
+
 /// The allocator, locked by `lock`.
 ///
 /// # Invariants
@@ -82,7 +92,7 @@ struct Inner {
     #[pin]
     raw: Opaque<bindings::gpu_buddy>,
     #[pin]
-    lock: Mutex<Spares>,
+    lock: Mutex<Known>,
     /// How often it was forgotten what is known to be zero. Changes with the lock held.
     forgotten: Atomic<u64>,
 }
@@ -100,23 +110,29 @@ impl Inner {
                 // SAFETY: `raw` is where the structure goes.
                 to_result(unsafe { bindings::gpu_buddy_init(raw, size, chunk.as_usize() as u64) })
             }),
-            lock <- new_mutex!(Spares::new(), "Buddy::lock"),
+            lock <- new_mutex!(
+                Known {
+                    spares: Spares::new(),
+                    retired: Retired::new(),
+                },
+                "Buddy::lock"
+            ),
             forgotten: Atomic::new(0),
         })
     }
 
-    /// The allocator, and its spare chunks as long as it is locked.
-    fn lock(&self) -> (*mut bindings::gpu_buddy, MutexGuard<'_, Spares>) {
+    /// The allocator, and what is known of it as long as it is locked.
+    fn lock(&self) -> (*mut bindings::gpu_buddy, MutexGuard<'_, Known>) {
         (self.raw.get(), self.lock.lock())
     }
 
     /// As [`Self::lock()`], without spare chunks: all that is free is in the allocator.
-    fn lock_whole(&self) -> (*mut bindings::gpu_buddy, MutexGuard<'_, Spares>) {
-        let (raw, mut spares) = self.lock();
+    fn lock_whole(&self) -> (*mut bindings::gpu_buddy, MutexGuard<'_, Known>) {
+        let (raw, mut known) = self.lock();
 
         // SAFETY: Initialised by the type invariants, and locked.
-        unsafe { spares.flush(raw) };
-        (raw, spares)
+        unsafe { known.spares.flush(raw) };
+        (raw, known)
     }
 
     /// Bytes of the smallest block.
@@ -129,9 +145,12 @@ impl Inner {
 #[pinned_drop]
 impl PinnedDrop for Inner {
     fn drop(self: Pin<&mut Self>) {
-        drop(self.lock_whole());
+        let (raw, mut known) = self.lock_whole();
+        // SAFETY: Initialised by the type invariants, and locked.
+        unsafe { known.retired.free(raw) };
+        drop(known);
         // SAFETY: Initialised by the type invariants. Nobody else has it, and all blocks are free:
-        // the spare ones just now, and each other keeps a reference.
+        // the spare and the retired ones just now, and each other keeps a reference.
         unsafe { bindings::gpu_buddy_fini(self.raw.get()) };
     }
 }
@@ -140,7 +159,8 @@ impl PinnedDrop for Inner {
 ///
 /// It remembers of free blocks whether they are known to be zero; at first, none is. A few single
 /// chunks are given to the next one who wants such without being joined with their neighbours first,
-/// unless somebody finds no room because of that.
+/// unless somebody finds no room because of that. A chunk can be retired, as one of memory that went
+/// bad is.
 pub struct Buddy(Arc<Inner>);
 
 impl Buddy {
@@ -203,6 +223,31 @@ impl Buddy {
         self.0.forgotten.fetch_add(1, Relaxed);
         // SAFETY: As above.
         unsafe { bindings::gpu_buddy_reset_clear(raw, false) };
+    }
+
+    /// Takes the chunk that starts at `offset` out of use for good, now or when it is freed.
+    /// Returns whether somebody still has it. `EINVAL` if no chunk starts there.
+    pub fn retire(&self, offset: u64) -> Result<bool> {
+        let chunk = self.chunk_size();
+        if offset >= self.size() || offset % chunk != 0 {
+            return Err(EINVAL);
+        }
+
+        let (raw, mut known) = self.0.lock();
+        let Known { spares, retired } = &mut *known;
+        // SAFETY: Initialised by the type invariants, and locked; a chunk starts there.
+        unsafe { retired.add(raw, spares, chunk, offset) }
+    }
+
+    /// Where each chunk starts that was retired, and whether somebody still has it.
+    pub fn retired(&self) -> Result<KVec<(u64, bool)>> {
+        let (_, known) = self.0.lock();
+        let mut list = KVec::with_capacity(known.retired.len(), GFP_KERNEL)?;
+
+        for entry in known.retired.iter() {
+            list.push(entry, GFP_KERNEL)?;
+        }
+        Ok(list)
     }
 
     /// Allocates. `ENOSPC` when there is no room, `EINVAL` for a request that can never be met.

@@ -2,6 +2,7 @@
 
 //! Commands, as text and as what they do.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::device::Device;
@@ -13,7 +14,7 @@ use super::counters::Counters;
 pub(super) fn answer(gpus: &[Arc<Device>], line: &str) -> Result<String, String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let gpu = |word| {
-        gpus.get(number(word)? as usize)
+        gpus.get(number::<usize>(word)?)
             .ok_or_else(|| no("GPU", word))
     };
     match words[..] {
@@ -24,6 +25,11 @@ pub(super) fn answer(gpus: &[Arc<Device>], line: &str) -> Result<String, String>
         ["lose", at, vector, count] => {
             if !gpu(at)?.shared().irqs.lose(number(vector)?, number(count)?) {
                 return Err(no("vector", vector));
+            }
+        }
+        ["poison", at, offset, length] => {
+            if !gpu(at)?.poison(number(offset)?, number(length)?) {
+                return Err(no("such bytes of VRAM", &format!("{offset} {length}")));
             }
         }
         ["remove", at] => gpu(at)?.pull_out(),
@@ -39,11 +45,11 @@ pub(super) fn answer(gpus: &[Arc<Device>], line: &str) -> Result<String, String>
 }
 
 fn engine<'a>(gpu: &'a Device, word: &str) -> Result<&'a Arc<Engine>, String> {
-    let engine = gpu.engines().get(number(word)? as usize);
+    let engine = gpu.engines().get(number::<usize>(word)?);
     engine.ok_or_else(|| no("engine", word))
 }
 
-fn number(word: &str) -> Result<u32, String> {
+fn number<T: FromStr>(word: &str) -> Result<T, String> {
     word.parse().map_err(|_| format!("not a number: {word}"))
 }
 

@@ -262,6 +262,8 @@ impl<'a> Transfer<'a> {
         if piece.path().is_some_and(|path| !view.takes_atomics(path)) {
             return Err(fail(space, address, Access::Write, Reason::NoAtomics));
         }
+        // It reads, too: a bad page has no word to change.
+        view.piece(space, address, 8, Access::Read)?;
         for access in [Access::Read, Access::Write] {
             self.note(&view, space, address, 8, access, &piece);
         }

@@ -144,6 +144,8 @@ fn load(vram: &Vram, dma: &Dma, parent: u64, index: u64) -> Result<u64, Reason> 
     let slice = if parent & pte::SYSTEM != 0 {
         let reached = dma.reach(at, ENTRY_SIZE, false);
         reached.map(|(_, memory)| memory)
+    } else if vram.bad_pages.first_in(at..at + ENTRY_SIZE).is_some() {
+        return Err(Reason::Poisoned);
     } else {
         vram.slice(at, ENTRY_SIZE)
     };

@@ -16,6 +16,7 @@ mod mmu;
 mod packets;
 mod panic;
 mod pci;
+mod poison;
 mod process;
 mod protocol;
 mod protocol_fuzz;

@@ -14,7 +14,7 @@ fn reset_values() {
     assert_eq!(gpu.read(regs::ID), regs::ID_MAGIC);
     let revision = regs::REVISION_MAJOR << 16 | regs::REVISION_MINOR;
     assert_eq!(gpu.read(regs::REVISION), revision);
-    let features = feature::SCRATCHPAD | feature::ATOMICS | feature::TLB_SEQNO;
+    let features = feature::SCRATCHPAD | feature::ATOMICS | feature::TLB_SEQNO | feature::POISON;
     assert_eq!(gpu.read(regs::FEATURES), features);
     assert_eq!(gpu.read_pair(regs::VRAM_SIZE_LO), VRAM_SIZE);
     assert_eq!(gpu.read_pair(regs::VISIBLE_SIZE_LO), VISIBLE_SIZE);

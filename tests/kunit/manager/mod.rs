@@ -5,6 +5,7 @@
 mod gtt;
 mod scratchpad;
 mod vram;
+mod vram_bad;
 mod vram_place;
 mod vram_spare;
 mod vram_zero;

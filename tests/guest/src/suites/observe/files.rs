@@ -33,7 +33,7 @@ pub(super) fn mounted(kind: &str, path: &str, sign: &str) -> Result<()> {
 
 /// The pairs of one line of a debugfs file, or of a trace event.
 #[derive(Debug, Clone)]
-pub(super) struct Line(HashMap<String, String>);
+pub(crate) struct Line(HashMap<String, String>);
 
 impl Line {
     fn parse(text: &str) -> Result<Self> {
@@ -52,14 +52,14 @@ impl Line {
         Self(pairs.map(owned).collect())
     }
 
-    pub(super) fn text(&self, key: &str) -> Result<&str> {
+    pub(crate) fn text(&self, key: &str) -> Result<&str> {
         let value = self.0.get(key);
         value
             .map(String::as_str)
             .with_context(|| format!("no {key} in {self:?}"))
     }
 
-    pub(super) fn number(&self, key: &str) -> Result<u64> {
+    pub(crate) fn number(&self, key: &str) -> Result<u64> {
         let text = self.text(key)?;
         let number = match text.strip_prefix("0x") {
             Some(hex) => u64::from_str_radix(hex, 16),
@@ -70,10 +70,10 @@ impl Line {
 }
 
 /// The debugfs directory of a device.
-pub(super) struct Debugfs(PathBuf);
+pub(crate) struct Debugfs(PathBuf);
 
 impl Debugfs {
-    pub(super) fn of(device: &Device) -> Result<Self> {
+    pub(crate) fn of(device: &Device) -> Result<Self> {
         mounted("debugfs", DEBUGFS, "dri")?;
         let address = FdInfo::of(device)?.text("drm-pdev")?.to_owned();
         Ok(Self(Path::new(DEBUGFS).join("dri").join(address)))
@@ -84,14 +84,14 @@ impl Debugfs {
     }
 
     /// All lines of a file.
-    pub(super) fn lines(&self, file: &str) -> Result<Vec<Line>> {
+    pub(crate) fn lines(&self, file: &str) -> Result<Vec<Line>> {
         let path = self.path(file);
         let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
         text.lines().map(Line::parse).collect()
     }
 
     /// The line of a file that has this pair.
-    pub(super) fn line(&self, file: &str, key: &str, value: &str) -> Result<Line> {
+    pub(crate) fn line(&self, file: &str, key: &str, value: &str) -> Result<Line> {
         let lines = self.lines(file)?;
         lines
             .into_iter()
@@ -107,7 +107,7 @@ impl Debugfs {
     }
 
     /// The line of a BO, which must be the only one of its size among those of its client.
-    pub(super) fn bo(&self, bo: &Bo) -> Result<Line> {
+    pub(crate) fn bo(&self, bo: &Bo) -> Result<Line> {
         let client = FdInfo::of(bo.device())?.number("drm-client-id")?;
         let mut lines = self.bos_of(client)?;
         lines.retain(|line| line.number("size").is_ok_and(|size| size == bo.size()));

@@ -14,7 +14,7 @@ mod tracefs;
 use crate::harness::Suite;
 
 pub(super) use clients::{HOLDER, hold};
-pub(super) use files::FdInfo;
+pub(super) use files::{Debugfs, FdInfo, Line};
 
 pub(super) const SUITE: Suite = Suite {
     name: "observe",

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A GPU that stops answering: everything ends, nothing waits for ever, and other GPUs do not care.
-//!
-//! The second GPU of the machine is the one that goes; nothing brings it back.
 
 use std::fs;
 use std::path::Path;
@@ -14,14 +12,11 @@ use rgt::{Context, Device, FenceStatus, Priority, Syncobj, WaitFor, WaitFrom};
 use rustix::io::Errno;
 
 use crate::expect::{fails, same};
-use crate::harness::{Control, Outcome, Suite, tests};
+use crate::harness::{Control, Outcome, Test, tests};
 use crate::peer::SwFence;
 use crate::rig::{MIB, PAGE, Rig};
 
-pub(super) const SUITE: Suite = Suite {
-    name: "lost",
-    tests: &[tests![in_the_middle_of_work]],
-};
+pub(super) const TESTS: &[Test] = tests![in_the_middle_of_work];
 
 /// How long anything may take to notice.
 const PATIENCE: Duration = Duration::from_secs(60);

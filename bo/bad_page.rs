@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Retiring pages of VRAM that went bad.
+//!
+//! A bad page is never given out again. Who has it has lost what was there, and with it what the BO
+//! is good for: jobs that name it give `EIO`, the CPU's accesses `SIGBUS`, and a job that reads it
+//! all the same faults. Its VRAM is taken away at once, unless others share the BO or it is pinned.
+
+use super::{
+    Bo,
+    Reserved, //
+};
+use crate::{
+    driver::RgtDevice,
+    hw::OnBadPage,
+    resource_mgr::Vram,
+    rust::drm::{
+        fdinfo::is_shared,
+        ttm::OperationCtx, //
+    },
+    vm, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::Relaxed, //
+    }, //
+};
+
+/// What retires the bad pages of a device.
+pub(crate) struct Retirement(ARef<RgtDevice>);
+
+impl Retirement {
+    /// Makes that of a device.
+    pub(crate) fn new(dev: &RgtDevice) -> Self {
+        Self(dev.into())
+    }
+
+    fn retire(&self, offset: u64) -> Result {
+        let dev = &self.0;
+        let vram = dev.vram.inner();
+
+        // It is told again after each reset.
+        if vram.bad_pages()?.iter().any(|(known, _)| *known == offset) {
+            return Ok(());
+        }
+        if !vram.retire(offset)? {
+            dev_err!(
+                dev.as_ref(),
+                "the page at {:#x} in VRAM is bad: nobody has it\n",
+                offset
+            );
+            return Ok(());
+        }
+        dev_err!(dev.as_ref(), "the page at {:#x} in VRAM is bad\n", offset);
+        dev.ttm.for_each_bo(|bo| lose(bo, offset))
+    }
+}
+
+impl OnBadPage for Retirement {
+    fn on_bad_page(&self, offset: u64) {
+        if let Err(err) = self.retire(offset) {
+            dev_err!(
+                self.0.as_ref(),
+                "the bad page at {:#x} in VRAM cannot be retired: {}\n",
+                offset,
+                err.to_errno()
+            );
+        }
+    }
+}
+
+/// Declares a BO's content lost if it has a bad page.
+fn lose(bo: &Bo, offset: u64) -> Result {
+    let mut guard = bo.reserve(false)?;
+    let mut bo = guard.reserved();
+    if !bo
+        .resource()
+        .and_then(|res| res.of_manager::<Vram>())
+        .is_some_and(|(_, vram)| vram.has_page(offset))
+    {
+        return Ok(());
+    }
+
+    bo.lost.store(true, Relaxed);
+    bo.unmap_cpu();
+    dev_err!(
+        bo.device().as_ref(),
+        "BO {} of client {}, process {}, has lost its content: it was in the page at {:#x}\n",
+        bo.record.id(),
+        bo.record.client(),
+        bo.record.pid(),
+        offset
+    );
+    if bo.pin_count() == 0 && !is_shared(bo.as_gem()) {
+        // If not, it keeps the page until it is moved or freed.
+        let _ = give_back(&mut bo);
+    }
+    Ok(())
+}
+
+fn give_back(bo: &mut Reserved<'_>) -> Result {
+    let mut ctx = OperationCtx::new(false);
+
+    bo.wait_idle(&mut ctx)?;
+    vm::zap(bo);
+    bo.purge(&mut ctx)
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `bad_pages`: pages of VRAM that went bad.
+
+use crate::{
+    driver::{
+        RgtDevice,
+        RgtDriver, //
+    },
+    rust::drm::debugfs::File, //
+};
+use kernel::{
+    drm::Registered,
+    prelude::*,
+    seq_file::{
+        seq_print,
+        SeqFile, //
+    }, //
+};
+
+/// The file.
+pub(super) struct BadPages;
+
+impl File for BadPages {
+    type Driver = RgtDriver;
+
+    const NAME: &'static CStr = c"bad_pages";
+
+    fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
+        for (offset, in_use) in dev.vram.inner().bad_pages()? {
+            seq_print!(out, "offset={offset} in_use={}\n", u32::from(in_use));
+        }
+        Ok(())
+    }
+}
