@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::process::{
-    Pid, Signal, kill_process, kill_process_group, set_parent_process_death_signal,
+    Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, prlimit,
+    set_parent_process_death_signal,
 };
 
 use crate::interrupt;
@@ -80,8 +81,23 @@ impl Child {
         }
     }
 
+    /// Bounds what the child may have of a resource.
+    pub(crate) fn limit(&self, resource: Resource, most: u64) -> Result<()> {
+        let pid = self.pid().context("a process that has gone")?;
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        prlimit(Some(pid), resource, limit)?;
+        Ok(())
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        Pid::from_raw(self.inner.id().cast_signed())
+    }
+
     fn signal(&self, signal: Signal) {
-        let Some(pid) = Pid::from_raw(self.inner.id().cast_signed()) else {
+        let Some(pid) = self.pid() else {
             return;
         };
         // An error means that the process is gone already.

@@ -12,6 +12,7 @@ mod gem;
 mod gpus;
 mod hunt;
 mod inject;
+mod iommu;
 mod leak;
 mod lost;
 mod madvise;
@@ -61,6 +62,7 @@ pub(crate) const ALL: &[Suite] = &[
     dmabuf::THREE,
     dmabuf::QXL,
     dmabuf::BOUNCED,
+    iommu::SUITE,
     lost::SUITE,
     policy::SUITE,
     cgroup::SUITE,

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Resource;
 
 use super::machine::{Gpu, Machine};
 use crate::child::{Child, Group};
@@ -19,6 +20,9 @@ const LOG: &str = "softgpu.log";
 const START: Duration = Duration::from_secs(60);
 const FINISH: Duration = Duration::from_secs(5);
 const SHOWN: usize = 20;
+/// Descriptors that the process may have open: more than GPUs and clients of any machine here take,
+/// and fewer than pages of guest memory that are mapped.
+const DESCRIPTORS: u64 = 256;
 
 /// The socket of a GPU, in the folder of the boot. Its path is given relative
 /// to that folder: a socket's whole path may be too long.
@@ -51,6 +55,9 @@ impl<'a> Gpus<'a> {
             child: Child::spawn(&mut command, Group::Own)?,
             dir,
         };
+        gpus.child
+            .limit(Resource::Nofile, DESCRIPTORS)
+            .with_context(|| gpus.words("softgpu did not start"))?;
         let deadline = Instant::now() + START;
         let mut sockets: Vec<_> = (0..machine.gpus.len()).map(socket).collect();
         sockets.push(CONTROL.to_owned());

@@ -21,6 +21,9 @@ pub(crate) struct Machine {
     pub(crate) gpus: &'static [Gpu],
     /// What the GPUs sit on.
     pub(crate) bus: Bus,
+    /// Whether an IOMMU stands between devices and RAM. The kernel uses it if it is told
+    /// `intel_iommu=on`.
+    pub(crate) iommu: bool,
     /// A disk to swap to, in MiB. It takes host storage as the guest fills it.
     pub(crate) swap: Option<u32>,
     /// More devices, as QEMU's `-device` takes them.
@@ -75,6 +78,7 @@ impl Machine {
             visible: "64M",
         }],
         bus: Bus::RootPorts,
+        iommu: false,
         swap: None,
         devices: &[],
         clock: Clock::Time,

@@ -62,6 +62,11 @@ pub(super) fn start(
     qemu.args(["-display", "none", "-monitor", "none"]);
     qemu.args(["-machine", &board(machine)]);
     cpus(&mut qemu, machine.clock, software.accel);
+    if machine.iommu {
+        // Before the devices that it stands before. It tells them of every page that the kernel
+        // maps, and leaves interrupts alone.
+        qemu.args(["-device", "intel-iommu,caching-mode=on,intremap=off"]);
+    }
     // The device processes map the guest's memory.
     qemu.args(["-m", &format!("{}M", machine.memory), "-object"]);
     qemu.arg(format!(

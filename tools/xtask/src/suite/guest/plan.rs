@@ -134,6 +134,16 @@ const GUESTS: &[(Machine, &[&str])] = &[
         &["gem", "mmap", "cs", "zero", "evict", "dmabuf-bounced"],
     ),
     (
+        // Pages are mapped and unmapped one by one.
+        Machine {
+            name: "iommu",
+            append: &["intel_iommu=on"],
+            iommu: true,
+            ..Machine::DEFAULT
+        },
+        &["iommu-pages", "gem", "mmap", "cs", "zero", "evict", "moves"],
+    ),
+    (
         Machine {
             name: "lowmem",
             memory: 384,
