@@ -62,10 +62,11 @@ impl Dma {
                 "a DMA range that is not a number of whole pages",
             ));
         }
+        let end = address.checked_add(size).ok_or_else(wraps)?;
         self.check_free(map)?;
         let file = self.file(file, offset, size, write)?;
         let range = Range {
-            end: address + size,
+            end,
             offset,
             writable: write,
             file,
@@ -77,9 +78,7 @@ impl Dma {
     /// Fails if any address of a range has memory, or does not exist.
     pub fn check_free(&self, map: &DmaMap) -> Result<(), Refusal> {
         let &DmaMap { address, size, .. } = map;
-        let end = address
-            .checked_add(size)
-            .ok_or_else(|| Refusal::invalid("a DMA range wraps"))?;
+        let end = end(address, size)?;
         let before = self.ranges.range(..end).next_back();
         if before.is_some_and(|(_, range)| range.end > address) {
             return Err(Refusal::new(
@@ -127,12 +126,12 @@ impl Dma {
         Ok(new)
     }
 
-    /// Takes the memory of the `size` bytes from `start`, which do not wrap.
-    pub fn unmap(&mut self, start: u64, size: u64) {
+    /// Takes the memory of the `size` bytes from `start`.
+    pub fn unmap(&mut self, start: u64, size: u64) -> Result<(), Refusal> {
+        let end = end(start, size)?;
         if size == 0 {
-            return;
+            return Ok(());
         }
-        let end = start.saturating_add(size);
         // What sticks out stays.
         let first = self.ranges.range(..end).next_back();
         if let Some((&from, range)) = first
@@ -150,6 +149,7 @@ impl Dma {
         while let Some((&from, _)) = self.ranges.range(start..end).next() {
             self.ranges.remove(&from);
         }
+        Ok(())
     }
 
     /// Forgets every range, and every file.
@@ -196,6 +196,20 @@ impl Dma {
         }
         range.file.slice(range.offset + (address - start), length)
     }
+}
+
+fn wraps() -> Refusal {
+    Refusal::invalid("a DMA range wraps")
+}
+
+/// The address behind a range. A range may go up to the last address, as that of the upper half of
+/// all addresses does, in which there is no memory: its end is then that address.
+fn end(start: u64, size: u64) -> Result<u64, Refusal> {
+    let Some(last) = size.checked_sub(1) else {
+        return Ok(start);
+    };
+    let last = start.checked_add(last).ok_or_else(wraps)?;
+    Ok(last.saturating_add(1))
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ fn unmapping_takes_what_it_says() {
         let mut dma = master();
         map(&mut dma, 0, 8 * PAGE, 0, &file).unwrap();
         map(&mut dma, 8 * PAGE, 8 * PAGE, 8 * PAGE, &file).unwrap();
-        dma.unmap(start * PAGE, (end - start) * PAGE);
+        dma.unmap(start * PAGE, (end - start) * PAGE).unwrap();
         let wanted: Vec<_> = (0..16)
             .map(|page| (!(start..end).contains(&page)).then_some(page))
             .collect();
@@ -159,7 +159,7 @@ fn a_file_that_no_range_has_is_given_up_for_another() {
     let files = [file(1), file(1), file(1)];
     map(&mut dma, 0, PAGE, 0, &files[0]).unwrap();
     map(&mut dma, PAGE, PAGE, 0, &files[1]).unwrap();
-    dma.unmap(0, PAGE);
+    dma.unmap(0, PAGE).unwrap();
     assert_eq!(dma.files.len(), 2, "for the next page of it");
     map(&mut dma, 0, PAGE, 0, &files[2]).unwrap();
     assert_eq!(dma.files.len(), 2);
@@ -195,7 +195,7 @@ fn memory_that_is_cut_off_is_out_of_reach() {
     assert!(dma.reach(0, 8, false).is_none());
 
     // It is mapped anew for the next range.
-    dma.unmap(0, 4 * PAGE);
+    dma.unmap(0, 4 * PAGE).unwrap();
     assert_eq!(map(&mut dma, 0, 4 * PAGE, 0, &file), Err(Errno::INVAL));
     rustix::fs::ftruncate(&file, 4 * PAGE).unwrap();
     map(&mut dma, 0, 4 * PAGE, 0, &file).unwrap();
