@@ -3,8 +3,8 @@
 //! How fast the device is, without a guest: host time beside that of this process's own `memcpy()`
 //! and `memset()`. A line for each figure, its name, value and unit separated by tabs.
 //!
-//! A device and the host are measured in turn, round by round, and a ratio is that of one round:
-//! other work on the machine slows both down alike.
+//! The device and the host work in turn, round by round, and of either the fastest round counts:
+//! other work on the machine can only make one slower.
 
 mod clock;
 mod gpu;

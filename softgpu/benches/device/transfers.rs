@@ -6,7 +6,7 @@ use std::ptr;
 
 use anyhow::Result;
 
-use crate::clock::{median, row, time};
+use crate::clock::{row, time};
 use crate::gpu::{Gpu, HALF, Memory};
 use crate::stream::Stream;
 
@@ -21,7 +21,7 @@ const SIZES: [(u64, &str); 5] = [
 /// Bytes that packets of a smaller size share: they go through memory one after the other, so that
 /// all sizes find the same of it in caches.
 const BATCH: u64 = 16 << 20;
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 31;
 
 #[derive(Clone, Copy)]
 enum Work {
@@ -90,7 +90,7 @@ pub(crate) fn run(gpu: &mut Gpu) -> Result<()> {
 
 fn measure(gpu: &mut Gpu, work: Work, memory: Memory, size: u64, name: &str) -> Result<()> {
     let places = || (0..BATCH.max(size)).step_by(size as usize);
-    let (mut device, mut host, mut ratios) = (vec![], vec![], vec![]);
+    let (mut device, mut host) = (f64::INFINITY, f64::INFINITY);
     for round in 0..=ROUNDS {
         let mut stream = Stream::default();
         for at in places() {
@@ -107,14 +107,13 @@ fn measure(gpu: &mut Gpu, work: Work, memory: Memory, size: u64, name: &str) -> 
         })?;
         // The first round is one to get warm.
         if round != 0 {
-            let count = places().count() as f64;
-            device.push(by_device / count);
-            host.push(by_host / count);
-            ratios.push(by_host / by_device);
+            device = device.min(by_device);
+            host = host.min(by_host);
         }
     }
-    row(&format!("{name}.device"), median(device).round(), "ns");
-    row(&format!("{name}.host"), median(host).round(), "ns");
-    row(&format!("{name}.speed"), median(ratios), "ratio");
+    let count = places().count() as f64;
+    row(&format!("{name}.device"), (device / count).round(), "ns");
+    row(&format!("{name}.host"), (host / count).round(), "ns");
+    row(&format!("{name}.speed"), host / device, "ratio");
     Ok(())
 }
