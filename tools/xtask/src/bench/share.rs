@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{APPEND, Benchmark, Bound, FEW_INSTRUCTIONS, Goal, Place, Script};
+use super::{APPEND, Benchmark, Bound, Goal, Place, Script, few_instructions};
 use crate::guest::{Bus, Clock, Gpu, Machine};
 
 const GPU: Gpu = Gpu {
@@ -37,7 +37,7 @@ rgt-bench share copies
     unit: "instructions",
     columns: &["export", "import", "map", "touch", "sum", "release"],
     noise: |figure| match figure.unit.as_str() {
-        "instructions" => FEW_INSTRUCTIONS,
+        "instructions" => few_instructions(figure),
         _ => 0.0,
     },
     goals: GOALS,

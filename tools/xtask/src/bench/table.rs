@@ -67,9 +67,9 @@ pub(super) fn of(benchmark: &Benchmark, figures: &Figures) -> String {
     text
 }
 
-/// Whole numbers in groups of three digits, others with two decimals.
+/// Numbers in groups of three digits; small ones that are not whole with two decimals.
 pub(super) fn number(value: f64) -> String {
-    if value.fract() != 0.0 {
+    if value.fract() != 0.0 && value.abs() < 100.0 {
         return format!("{value:.2}");
     }
     let digits = format!("{value:.0}");
@@ -125,6 +125,7 @@ mod tests {
         assert_eq!(number(0.0), "0");
         assert_eq!(number(743.0), "743");
         assert_eq!(number(1_082_505.0), "1 082 505");
+        assert_eq!(number(73_386.4), "73 386");
         assert_eq!(number(0.125), "0.12");
     }
 }
