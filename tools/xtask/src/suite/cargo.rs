@@ -87,10 +87,12 @@ pub(crate) fn run(paths: &Paths, report: &Report, only: Option<&str>) -> Result<
         }
         Some(_) => {}
     }
-    if let (0, Some(only)) = (results, only) {
-        return none(paths, only);
+    match only {
+        Some(only) if results == 0 && status.is_some_and(|status| status.success()) => {
+            none(paths, only)
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The error that no test has `only` in its name, with the names that there are.
