@@ -41,9 +41,10 @@ pub(crate) enum Terminal {
 /// a good address for a wild one.
 pub(crate) const CPU: &str = "max,la57=off";
 
-/// Keeps the kernel from looking whether the timer ticks as fast as it should, which an emulated
-/// one does not while the machine is busy: the kernel panics.
-pub(crate) const TIMER: &str = "no_timer_check";
+/// Keeps the kernel from judging its clocks by each other, which an emulated machine that does not
+/// get its time fails: a timer that ticks late is a panic at boot, and the watchdog takes the TSC,
+/// of which all CPUs read the host's, for a bad one.
+pub(crate) const TIMER: &str = "no_timer_check tsc=reliable";
 
 /// The kernel's log goes to the serial port whole. A guest that oopses ends:
 /// nothing after it can be trusted.
