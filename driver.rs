@@ -317,8 +317,9 @@ pub(crate) struct RgtPciDriver;
 /// What lives as long as the PCI device is bound.
 ///
 /// The fields are dropped in this order: first no client gets in any more and the hardware stops,
-/// then no bad page is retired any more, then VMs that were given up are waited for, then the shrinker goes, then system pages are
-/// unmapped from the device, then its interrupts and its memory are freed.
+/// then no bad page is retired any more, then VMs that were given up are waited for, then the
+/// shrinker goes, then system pages are unmapped from the device, then its interrupts and its
+/// memory are freed.
 pub(crate) struct RgtPciData<'bound> {
     _registration: drm::Registration<'bound, RgtDriver>,
     _bad_pages: BadPageWatch,
