@@ -222,6 +222,18 @@ remove_old_roots() {
 	done
 }
 
+# Each checkout has a folder of its own for what cargo builds: cargo knows a crate
+# by its path in the workspace and takes it for current by the times of files, and
+# so takes what another checkout has built for this one's.
+prepare_target() {
+	target=$cache/target/$(printf '%s\n' "$src" | sha256sum | cut -c1-12)
+	mkdir -p "$target"
+	printf '%s\n' "$src" >"$target/checkout"
+	for checkout in "$cache"/target/*/checkout; do
+		[ -d "$(cat "$checkout")" ] || remove "${checkout%/checkout}"
+	done
+}
+
 interrupted() {
 	trap '' INT TERM HUP
 	kill -KILL "$pid" 2>/dev/null || :
@@ -237,8 +249,8 @@ interrupted() {
 # file inside and outside.
 # shellcheck disable=SC2016
 enter='
-root=$1 src=$2 cache=$3 ksrc=$4 trees=$5
-shift 5
+root=$1 src=$2 cache=$3 target=$4 ksrc=$5 trees=$6
+shift 6
 for dir in /proc /sys /dev /tmp; do
 	mount --rbind "$dir" "$root$dir"
 done
@@ -271,7 +283,7 @@ done
 exec chroot "$root" /usr/bin/env -i -C "$src" \
 	PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$cache/home" LANG=C.UTF-8 \
 	TERM="${TERM:-dumb}" RGT_CACHE="$cache" RGT_SRC="$src" \
-	CARGO_HOME="$cache/cargo" CARGO_TARGET_DIR="$cache/target" \
+	CARGO_HOME="$cache/cargo" CARGO_TARGET_DIR="$target" \
 	${KDIR:+KDIR="$KDIR"} ${KSRC:+KSRC="$KSRC"} ${CI:+CI="$CI"} \
 	${RGT_ACCEL:+RGT_ACCEL="$RGT_ACCEL"} \
 	${TEST:+TEST="$TEST"} ${FAILFAST:+FAILFAST="$FAILFAST"} \
@@ -367,6 +379,7 @@ fi
 exec 8<"$root/.in-use"
 flock -s 8
 remove_old_roots
+prepare_target
 exec 9>&-
 
 [ $# -gt 0 ] || exit 0
@@ -378,4 +391,4 @@ if [ "$1" = exec ]; then
 else
 	set -- sh -euc "$xtask" xtask "$@"
 fi
-become sh -euc "$enter" enter "$root" "$src" "$cache" "$ksrc" "$trees" "$@"
+become sh -euc "$enter" enter "$root" "$src" "$cache" "$target" "$ksrc" "$trees" "$@"

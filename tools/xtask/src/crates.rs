@@ -23,7 +23,7 @@ pub(crate) const SOFTGPU: &str = "softgpu";
 /// checkout that shares the cache may build its own right after.
 pub(crate) fn build(paths: &Paths, to: &Path) -> Result<()> {
     let _lock = Lock::exclusive(&paths.cache.join("lock/crates"))?;
-    let target = target(paths);
+    let target = target()?;
     Step::new(paths, "softgpu", "cargo-host").run(&mut cargo(paths, &["-p", SOFTGPU]))?;
     copy(&target.join("release").join(SOFTGPU), &to.join(SOFTGPU))?;
 
@@ -63,8 +63,10 @@ fn cargo(paths: &Paths, arguments: &[&str]) -> Command {
 }
 
 /// Where cargo puts what it builds.
-fn target(paths: &Paths) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| paths.cache.join("target"), Into::into)
+fn target() -> Result<PathBuf> {
+    let dir = std::env::var_os("CARGO_TARGET_DIR");
+    dir.map(Into::into)
+        .context("CARGO_TARGET_DIR is not set; start this by tools/root.sh")
 }
 
 /// The executables that cargo left in `dir`.
