@@ -2,9 +2,9 @@
 
 //! Retiring pages of VRAM that went bad.
 //!
-//! A bad page is never given out again. Who has it has lost what was there, and with it what the BO
-//! is good for: jobs that name it give `EIO`, the CPU's accesses `SIGBUS`, and a job that reads it
-//! all the same faults. Its VRAM is taken away at once, unless others share the BO or it is pinned.
+//! A bad page is never given out again. The BO that has it has lost its content: jobs that name it
+//! give `EIO`, the CPU's accesses `SIGBUS`, and a job that reads it all the same faults. Its VRAM is
+//! taken away at once, unless it is shared or pinned.
 
 use super::{
     Bo,
@@ -28,7 +28,7 @@ use kernel::{
     }, //
 };
 
-/// What retires the bad pages of a device.
+/// Retires the bad pages of a device.
 pub(crate) struct Retirement(ARef<RgtDevice>);
 
 impl Retirement {
@@ -48,7 +48,7 @@ impl Retirement {
         if !vram.retire(offset)? {
             dev_err!(
                 dev.as_ref(),
-                "the page at {:#x} in VRAM is bad: nobody has it\n",
+                "the page at {:#x} in VRAM is bad: it is free\n",
                 offset
             );
             return Ok(());

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::rust::workqueue::disable_delayed_work_sync;
 
-/// What is to be done about a bad page.
+/// The handler of bad pages.
 pub(crate) trait OnBadPage: Send {
     /// The page at `offset` in VRAM is bad. This may be told more than once.
     ///

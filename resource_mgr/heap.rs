@@ -123,12 +123,12 @@ impl Heap {
     }
 
     /// Takes the page at an offset out of use for good, now or when it is freed. Returns whether
-    /// somebody still has it. `EINVAL` if no page starts there.
+    /// it is still in use. `EINVAL` if no page starts there.
     pub(super) fn retire(&self, offset: u64) -> Result<bool> {
         self.buddy.retire(offset)
     }
 
-    /// Where each page is that was taken out of use, and whether somebody still has it.
+    /// Where each page is that was taken out of use, and whether it is still in use.
     pub(super) fn retired(&self) -> Result<KVec<(u64, bool)>> {
         self.buddy.retired()
     }

@@ -101,12 +101,12 @@ impl Vram {
     }
 
     /// Takes a page that went bad out of use for good, now or when it is freed. Returns whether
-    /// somebody still has it. `EINVAL` if no page starts there.
+    /// it is still in use. `EINVAL` if no page starts there.
     pub(crate) fn retire(&self, offset: u64) -> Result<bool> {
         self.heap.retire(offset)
     }
 
-    /// Where each page is that went bad, and whether somebody still has it.
+    /// Where each page is that went bad, and whether it is still in use.
     pub(crate) fn bad_pages(&self) -> Result<KVec<(u64, bool)>> {
         self.heap.retired()
     }

@@ -44,7 +44,7 @@ pub(crate) struct Invalidation {
     seqno: u32,
 }
 
-/// What it takes to number invalidations, and to give up on one.
+/// Numbers invalidations, and gives up on one that takes too long.
 pub(super) struct Numbers {
     last: u32,
     resetter: Option<Arc<Resetter>>,
@@ -123,7 +123,7 @@ impl Mmu {
 
     fn is_done(&self, seqno: u32) -> bool {
         reached(self.regs.read(TLB_DONE), seqno)
-            // A reset has emptied the TLB, and nobody has asked for anything since.
+            // A reset has emptied the TLB, and nothing was requested since.
             || !reached(self.regs.read(TLB_SEQNO), seqno)
             || !self.regs.is_present()
     }
@@ -135,8 +135,8 @@ impl Mmu {
             seqno,
             self.regs.read(TLB_DONE)
         );
-        // At once, whoever waits: this stops all accesses and empties the TLB. The caller may have
-        // locks that it takes to get the engines going again, so that is left to others.
+        // At once, for all that wait: this stops all accesses and empties the TLB. The caller may
+        // hold locks that recovering the engines takes, so that is left to a work item.
         self.regs.reset();
         self.lost.store(true, Relaxed);
         let resetter = self.numbers.lock().resetter.clone();
@@ -145,7 +145,7 @@ impl Mmu {
         }
     }
 
-    /// Whether the device was reset, and nobody has made it go on, because of an invalidation.
+    /// Whether the device was reset because of an invalidation and is not recovered yet.
     pub(in crate::hw) fn is_lost(&self) -> bool {
         self.lost.load(Relaxed)
     }

@@ -12,7 +12,7 @@ use crate::abi::limits::{ADDRESS_SPACES, TLB_QUEUE};
 use crate::memory::Memory;
 use crate::mmu::Mmu;
 
-/// What is to be invalidated, under which number.
+/// Queued invalidations and their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Request {
     seqno: u32,

@@ -75,7 +75,7 @@ impl Request {
     }
 }
 
-/// What is known of an allocator beyond what it knows.
+/// The state of an allocator beyond what C keeps.
 struct Known {
     spares: Spares,
     retired: Retired,
@@ -159,8 +159,8 @@ impl PinnedDrop for Inner {
 ///
 /// It remembers of free blocks whether they are known to be zero; at first, none is. A few single
 /// chunks are given to the next one who wants such without being joined with their neighbours first,
-/// unless somebody finds no room because of that. A chunk can be retired, as one of memory that went
-/// bad is.
+/// unless an allocation finds no room because of that. A chunk can be retired, as one of memory
+/// that went bad is.
 pub struct Buddy(Arc<Inner>);
 
 impl Buddy {
@@ -226,7 +226,7 @@ impl Buddy {
     }
 
     /// Takes the chunk that starts at `offset` out of use for good, now or when it is freed.
-    /// Returns whether somebody still has it. `EINVAL` if no chunk starts there.
+    /// Returns whether it is still in use. `EINVAL` if no chunk starts there.
     pub fn retire(&self, offset: u64) -> Result<bool> {
         let chunk = self.chunk_size();
         if offset >= self.size() || offset % chunk != 0 {
@@ -239,7 +239,7 @@ impl Buddy {
         unsafe { retired.add(raw, spares, chunk, offset) }
     }
 
-    /// Where each chunk starts that was retired, and whether somebody still has it.
+    /// Where each chunk starts that was retired, and whether it is still in use.
     pub fn retired(&self) -> Result<KVec<(u64, bool)>> {
         let (_, known) = self.0.lock();
         let mut list = KVec::with_capacity(known.retired.len(), GFP_KERNEL)?;

@@ -15,11 +15,11 @@ use pin_init::stack_pin_init;
 ///
 /// # Invariants
 ///
-/// `blocks` are blocks of one chunk that the allocator has allocated and that nobody uses; they are
-/// in no list.
+/// `blocks` are blocks of one chunk that the allocator has allocated and that are not in use; they
+/// are in no list.
 pub(super) struct Retired {
     blocks: KVec<*mut bindings::gpu_buddy_block>,
-    /// Where those start that somebody still has.
+    /// Where those start that are still in use.
     awaited: KVec<u64>,
 }
 
@@ -41,7 +41,7 @@ impl Retired {
         self.blocks.len() + self.awaited.len()
     }
 
-    /// Where each starts, and whether somebody still has it.
+    /// Where each starts, and whether it is still in use.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, bool)> + '_ {
         let gone = self.blocks.iter().map(|&block| {
             // SAFETY: By the type invariants it is an allocated block.
@@ -51,7 +51,7 @@ impl Retired {
         Iterator::chain(gone, awaited)
     }
 
-    /// Retires a chunk, now or when it is freed. Returns whether somebody still has it.
+    /// Retires a chunk, now or when it is freed. Returns whether it is still in use.
     ///
     /// # Safety
     ///

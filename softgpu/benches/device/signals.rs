@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What it costs to be heard by the device, and to hear from it.
+//! The cost of doorbells, register reads and interrupts.
 
 use std::hint::black_box;
 use std::sync::Arc;

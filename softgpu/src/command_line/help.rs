@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `--help` says behind the options, as text and for the manual page.
+//! The help behind the options, as text and for the manual page.
 
 use std::fmt::Write;
 
@@ -47,7 +47,7 @@ pub const COMMANDS: [(&str, &str); 7] = [
     ),
 ];
 
-/// What there is to say beside the options and the commands.
+/// The sections beside the options and the commands.
 pub const SECTIONS: [Section; 4] = [
     Section {
         title: "CONTROL SOCKET",
@@ -92,7 +92,7 @@ Two GPUs that can access each other's VRAM, the second without a scratchpad:
     },
 ];
 
-/// What `--help` shows behind the options.
+/// The text that `--help` shows behind the options.
 pub(super) fn text() -> String {
     let mut all = String::from("Control commands:\n");
     for (usage, does) in COMMANDS {

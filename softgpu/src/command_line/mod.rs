@@ -77,7 +77,7 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// What is wrong with a size.
+    /// The reason why a size is refused.
     pub fn gpus(&self) -> anyhow::Result<Vec<(&Path, Config)>> {
         let mut gpus = Vec::new();
         if let Some(socket) = &self.socket {

@@ -78,7 +78,7 @@ fn define(out: &mut String, constant: &Constant, numbers: &Numbers, topic: &Topi
     out.push('\n');
 }
 
-/// What a doc comment says, with the names that C has.
+/// The text of a doc comment, with the names that C has.
 fn words(doc: &Doc, numbers: &Numbers, topic: &Topic) -> Vec<String> {
     let name = |path: &str| match numbers.linked(topic, path) {
         Some((topic, constant)) => macro_name(topic, &constant.name),

@@ -45,7 +45,7 @@ fn files(root: &Path) -> Result<[(&'static str, String); 3]> {
     ])
 }
 
-/// What the manual says otherwise than the numbers do.
+/// The places where the manual's figures are not the crate's.
 fn wrong_figures(root: &Path) -> Result<Vec<String>> {
     let numbers = Numbers::read(&root.join(NUMBERS))?;
     Ok(manual::wrong_figures(&read(root, MANUAL)?, &numbers))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the caller asked for by variables, of every task that it means something to.
+//! The variables of the caller that are not of one task.
 
 use std::env;
 

@@ -26,7 +26,7 @@ pub(crate) struct Paths {
     pub(crate) ksrc: Option<PathBuf>,
     /// The driver's source, if it is not the checkout.
     pub(crate) driver: Option<DriverSource>,
-    /// What else the caller asked for.
+    /// The caller's other variables.
     pub(crate) options: Options,
 }
 

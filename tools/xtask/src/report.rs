@@ -41,12 +41,12 @@ pub(crate) struct Report {
 
 #[derive(Default)]
 struct State {
-    /// What the run was made with: a name and its value, a string or an object.
+    /// Facts of the run: a name and its value, a string or an object.
     facts: Vec<(String, serde_json::Value)>,
     tests: Vec<Test>,
     suites: Vec<Took>,
     guests: Vec<Took>,
-    /// What to say if a test fails.
+    /// A line that is shown if a test fails.
     suspects: Option<String>,
 }
 

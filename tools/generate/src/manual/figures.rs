@@ -27,7 +27,7 @@ static PACKET: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?m)^\| `([A-Z_]+)`, opcode (0x[0-9a-f]+)(?:, ([0-9]+) dwords)? \|")
 });
 
-/// What the manual's text says otherwise than the numbers do.
+/// The places where the figures of the manual's text are not the crate's.
 pub(crate) fn wrong_figures(manual: &str, numbers: &Numbers) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut compare = |topics: &[&Topic], name: &str, figure: u64| {

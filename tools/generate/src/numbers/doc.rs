@@ -22,7 +22,7 @@ pub(crate) struct Doc {
 }
 
 impl Doc {
-    /// What the attributes of an item say about it.
+    /// The documentation in the attributes of an item.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ use self::value::Resolver;
 
 /// All of them.
 pub(crate) struct Numbers {
-    /// What the crate says about itself.
+    /// The documentation of the crate.
     pub(crate) doc: Doc,
     /// Its modules, in the order of their names; one in another follows that.
     pub(crate) topics: Vec<Topic>,

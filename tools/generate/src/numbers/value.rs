@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the expressions of constants come to.
+//! The values of constant expressions.
 
 use std::collections::HashMap;
 

@@ -102,7 +102,7 @@ const ALL: &[Benchmark] = &[
     device::BENCHMARK,
 ];
 
-/// What came of a benchmark.
+/// The result of a benchmark.
 struct Outcome {
     figures: Figures,
     /// Whether all measurements could be made, and the kernel had no complaint.

@@ -39,7 +39,7 @@ const DIRS: [&str; 15] = [
     "usr",
     "usr/bin",
 ];
-/// What suites run besides the programs.
+/// Scripts that suites run besides the programs.
 const SCRIPTS: [(&str, &[u8]); 2] = [
     ("bin/leak-scan", include_bytes!("../../../guest/leak-scan")),
     (

@@ -49,7 +49,7 @@ const SHOWN: usize = 25;
 /// Everything that guests boot, ready. Several may run at once, one on each
 /// machine.
 pub(crate) struct Guest {
-    /// What its kernel is called in messages.
+    /// The name of its kernel in messages.
     title: &'static str,
     accel: Accel,
     /// Words of the caller's for the kernel's command line.

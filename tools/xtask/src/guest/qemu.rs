@@ -17,13 +17,13 @@ use crate::child::{Child, Group};
 /// The kernel's image, in the folder of the run.
 pub(super) const KERNEL: &str = "bzImage";
 
-/// What a machine boots.
+/// The software that a machine boots.
 pub(super) struct Software<'a> {
     pub(super) kernel: &'a Path,
     pub(super) initramfs: &'a Path,
     /// Words for the kernel's command line, after those of the machine.
     pub(super) append: &'a [String],
-    /// What runs it, unless the machine asks for what only emulation has.
+    /// The accelerator, unless the machine asks for what only emulation has.
     pub(super) accel: Accel,
 }
 

@@ -35,7 +35,7 @@ CONFIG_DRM_RUST_GPU_TTM=y
 CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y
 ";
 
-/// What it asks for, which are options that nobody can set.
+/// The options that it selects, which have no prompt.
 const SELECTED: [&str; 7] = [
     "CONFIG_DRM_EXEC=y",
     "CONFIG_RUST_DRM_GPUVM=y",
@@ -92,14 +92,14 @@ impl As {
     }
 }
 
-/// What a build came to.
+/// The result of a build.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Built {
     /// All is well.
     Clean,
     /// It is built, and compilers warned.
     Warned {
-        /// What was said.
+        /// The output.
         log: String,
     },
     /// It is not built, or not fit for the kernel.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Kernels of a source of the caller's, which somebody edits between runs: `make` says what there
+//! Kernels of a source of the caller's, which is edited between runs: `make` says what there
 //! is to build, each time. Each tree has a folder of its own in the cache, and is only read.
 
 use std::collections::BTreeSet;
@@ -24,10 +24,10 @@ use crate::progress;
 /// The file that says which tree a folder in the cache belongs to.
 const PATH: &str = "path";
 
-/// What the driver cannot do without, whatever else a tree lacks.
+/// Files that a tree has to have for the driver.
 const NEEDED: [&str; 2] = ["CONFIG_RUST=y", "CONFIG_DRM=y"];
 
-/// What a build in place leaves in a source, which keeps others from building it elsewhere.
+/// Files that a build in place leaves in a source, which keep it from being built elsewhere.
 const BUILT: [&str; 3] = [".config", "include/config", "arch/x86/include/generated"];
 
 /// The kernels that this run has built: for the rest of it, they are what they are.

@@ -99,7 +99,7 @@ pub(super) fn check(dir: &Path, release: Release) -> Result<Support> {
     Ok(support)
 }
 
-/// Whether nobody has asked for the tree before, in this run.
+/// Whether the tree is asked for the first time in this run.
 fn is_first(dir: &Path) -> bool {
     static SEEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);

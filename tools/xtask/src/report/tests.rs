@@ -21,7 +21,7 @@ fn report(whole: bool) -> Report {
     })
 }
 
-/// What a report leaves in its file.
+/// The file that a report leaves.
 fn close(report: &Report) -> (ExitCode, serde_json::Value) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out/test.json");

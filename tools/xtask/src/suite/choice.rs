@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the caller chose of the suites.
+//! The caller's choice of suites.
 
 use std::env;
 

@@ -17,7 +17,7 @@ use crate::suite::{Choice, cargo, kunit};
 use crate::versions::Versions;
 use crate::versions::green::{Run, Whole};
 
-/// What the report leaves below out/.
+/// The report's file, below out/.
 const FILE: &str = "test.json";
 
 /// Runs the suites and prints the sum, whatever happens. A name that is none is told before
@@ -49,7 +49,7 @@ pub(crate) fn test(paths: &Paths, choice: &Choice) -> Result<ExitCode> {
     report.close(Some(&paths.out().join(FILE)))
 }
 
-/// What is to run.
+/// The chosen suites of all kinds.
 struct Suites {
     /// The tests of the crates, of which there may be a name.
     cargo: Option<Option<String>>,

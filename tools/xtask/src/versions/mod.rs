@@ -29,7 +29,7 @@ const HEAD: &str = "\
 # `make lint` and a whole `make test` without a failure.
 ";
 
-/// What is recorded, and what runs.
+/// The recorded and the present versions.
 pub(crate) struct Versions {
     recorded: Vec<(Tool, String)>,
     running: Vec<(Tool, String)>,

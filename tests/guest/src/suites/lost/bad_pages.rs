@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages of VRAM that go bad: who had them is told, and nobody gets them again.
+//! Pages of VRAM that go bad: their users are told, and they are not given out again.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::suites::observe::{Debugfs, Line};
 pub(super) const TESTS: &[Test] = tests![
     who_had_it_is_told,
     a_job_that_reads_it_knows_why,
-    nobody_gets_it_again,
+    it_is_not_given_out_again,
 ];
 
 /// How long the driver may take to hear of it.
@@ -145,7 +145,7 @@ fn a_job_that_reads_it_knows_why() -> Outcome {
 }
 
 /// All of VRAM is given out, several times over, and all that is read of it is there.
-fn nobody_gets_it_again() -> Outcome {
+fn it_is_not_given_out_again() -> Outcome {
     const SIZE: u64 = 8 * MIB;
     let mut client = Client::new()?;
     let victim = client.bo(13, 5)?;

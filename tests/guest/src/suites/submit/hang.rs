@@ -252,7 +252,7 @@ fn of_the_whole_device() -> Outcome {
 }
 
 /// Memory that the device does not let go of is not given to others: it takes a reset of the
-/// device, which hits whoever has something in VRAM and nobody else.
+/// device, which hits those that have something in VRAM and no others.
 fn of_the_tlb() -> Outcome {
     let mut control = Control::open()?;
     let (poor, lucky) = (Neighbour::new()?, Neighbour::without_vram()?);

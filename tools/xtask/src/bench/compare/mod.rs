@@ -23,7 +23,7 @@ use crate::progress::{say, show};
 /// Where all figures go, under out/.
 const FILE: &str = "compare.json";
 
-/// What to compare.
+/// The request: two trees, and the benchmarks.
 pub(crate) struct Request<'a> {
     /// The tree that the other one is compared with.
     pub(crate) a: &'a str,

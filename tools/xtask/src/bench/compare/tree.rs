@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `A=` and `B=` name, told apart by what is in it.
+//! The trees of `A=` and `B=`, whose kind is told by their content.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ impl Tree {
         })
     }
 
-    /// What it is, for a person.
+    /// Its description, for a person.
     pub(super) fn title(&self) -> String {
         match self {
             Self::Source(path) => format!("kernel source {}", path.display()),
@@ -87,7 +87,7 @@ impl Tree {
         }
     }
 
-    /// What kind of tree it is, for a program.
+    /// Its kind, for a program.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Source(_) => "kernel source",
@@ -152,7 +152,7 @@ fn check_out(paths: &Paths, hash: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// A command of git's on this checkout, whoever owns it.
+/// A command of git's on this checkout, whose owner may be another user.
 fn git(paths: &Paths) -> Command {
     let mut git = Command::new("git");
     git.args(["-c", "safe.directory=*", "-C"]).arg(&paths.src);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What became of a boot with KVM, remembered for the kernel and the machine that it was on.
+//! The result of a boot with KVM, remembered for the kernel and the machine that it was on.
 
 use std::fs;
 use std::hash::Hasher;
@@ -14,7 +14,7 @@ use fnv::FnvHasher;
 use super::DEVICE;
 use crate::paths::Paths;
 
-/// What a boot with KVM showed.
+/// The result of a boot with KVM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The kernel came up.

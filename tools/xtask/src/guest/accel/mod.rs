@@ -35,7 +35,7 @@ pub(crate) enum Wanted {
     Kvm,
 }
 
-/// What runs a guest's code.
+/// An accelerator of QEMU's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accel {
     /// QEMU's own translator.
@@ -87,7 +87,7 @@ fn has_virtualization(cpuinfo: &str) -> bool {
         })
 }
 
-/// What to do about a guest's accelerator.
+/// The next step in the choice of a guest's accelerator.
 #[derive(Debug, PartialEq, Eq)]
 enum Decision {
     /// Take it, for that reason.

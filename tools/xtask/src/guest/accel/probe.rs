@@ -22,7 +22,7 @@ use crate::progress::Progress;
 /// How long the kernel has. It takes one or two seconds where KVM is what it is meant to be.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What the init writes to the kernel's log.
+/// The line that the init writes to the kernel's log.
 const MARK: &str = "accel: up";
 
 /// The init.

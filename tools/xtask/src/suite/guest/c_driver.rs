@@ -14,7 +14,7 @@ use crate::paths::Paths;
 /// The suite's name.
 pub(super) const NAME: &str = "c-driver";
 
-/// What runs it in the guest.
+/// The script that runs it in the guest.
 pub(super) const COMMAND: &str = "c-driver-test";
 
 /// Puts the example and what tests it into the folder `bin`.

@@ -41,7 +41,7 @@ pub(crate) enum Form {
     Long,
 }
 
-/// What is chosen of the guests.
+/// The chosen guests.
 pub(crate) struct Chosen {
     /// On the debug kernel.
     pub(crate) debug: Suites,
@@ -156,7 +156,7 @@ pub(crate) fn is_kernels_own(suite: &str) -> bool {
     kernel_tests::command(suite).is_some()
 }
 
-/// What the test program says of itself, a line each.
+/// The names that the test program lists, a line each.
 fn list(run: &RunDir, what: &str) -> Result<Vec<String>> {
     let program = run.path().join("bin/guest-tests");
     let output = Command::new(&program)

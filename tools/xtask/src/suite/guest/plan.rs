@@ -21,7 +21,7 @@ const DMABUF: &str = "dmabuf";
 /// The first stage of the default guest, whose suites have names without a guest's.
 const DEFAULT: &str = Machine::DEFAULT.name;
 
-/// What runs in the default guest, with the driver as it loads by itself.
+/// The suites of the default guest, with the driver as it loads by itself.
 const DEFAULT_SUITES: &[&str] = &[
     "query",
     "gem",
@@ -202,7 +202,7 @@ const STRESS: Machine = Machine {
     ..Machine::DEFAULT
 };
 
-/// What one guest runs.
+/// A guest and its suites.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Assignment {
     pub(super) machine: Machine,
@@ -228,7 +228,7 @@ impl Stage {
         }
     }
 
-    /// What the report calls a suite of this stage.
+    /// The report's name of a suite of this stage.
     pub(super) fn label(&self, suite: &str) -> String {
         match self.name {
             DEFAULT => suite.to_owned(),
@@ -262,7 +262,7 @@ impl Assignment {
         .checked_for_leaks()
     }
 
-    /// What the report calls something that is not a suite of a stage.
+    /// The report's name of something that is not a suite of a stage.
     pub(super) fn label(&self, what: &str) -> String {
         Stage::new(self.machine.name, &[], &[]).label(what)
     }

@@ -33,7 +33,7 @@ pub(super) struct Boot {
     pub(super) number: usize,
 }
 
-/// What is left.
+/// The guests and suites that are left.
 pub(super) struct Queue {
     guests: Vec<Assignment>,
     state: Mutex<Vec<State>>,

@@ -32,7 +32,7 @@ struct Current {
     lap: Instant,
 }
 
-/// What a line of the job's output has brought.
+/// The meaning of a line of the job's output.
 #[derive(Debug, PartialEq)]
 pub(super) enum Event {
     /// Nothing that matters here.

@@ -25,7 +25,7 @@ const JOB: &str = include_str!("../../../../guest/suites");
 /// Where the job finds what comes next, below the share.
 const NEXT: &str = "next";
 
-/// What a worker works on, together with others.
+/// A worker, which shares its queue and report with others.
 pub(super) struct Worker<'a> {
     pub(super) guest: &'a Guest,
     pub(super) queue: &'a Queue,
@@ -195,7 +195,7 @@ struct Failure {
     words: String,
 }
 
-/// What a guest is told.
+/// An order to a guest.
 #[derive(Default)]
 struct Feed {
     /// The stage that it is in.

@@ -37,20 +37,20 @@ pub(super) struct Check<'a> {
     pub(super) name: &'a str,
     /// Names its log.
     pub(super) log: &'a str,
-    /// What its findings depend on.
+    /// The tools that its findings depend on.
     pub(super) tools: &'a [Tool],
     /// Tells from its exit code, if it has one, and its output what came of it.
     pub(super) judge: fn(Option<i32>, &str) -> Outcome,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// There is nothing to find.
     Clean,
     /// The check found something to be better, by the rules of its tools.
     Findings,
-    /// What was to be checked is wrong by any rules, or the check did not come to its end.
+    /// The checked files are wrong by any rules, or the check did not come to its end.
     Broken,
 }
 

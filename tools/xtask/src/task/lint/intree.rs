@@ -10,7 +10,7 @@ use crate::kernel::{self, Flavour};
 use crate::progress::say;
 use crate::versions::Tool;
 
-/// What the compilers find depends on.
+/// The tools that the compilers' findings depend on.
 const TOOLS: &[Tool] = &[Tool::Rustc, Tool::Bindgen, Tool::Clang, Tool::Kernel];
 
 /// Builds it as part of the kernel that the tests run on, and as a module of that.

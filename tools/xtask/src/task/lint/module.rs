@@ -11,8 +11,8 @@ use crate::kernel::{self, Flavour, Kernel};
 use crate::module::{Build, Variant};
 use crate::versions::Tool;
 
-/// What the findings of the driver's compilers depend on, the kernel's own flags and macros among
-/// it.
+/// The tools that the findings of the driver's compilers depend on, the kernel's flags and macros
+/// among them.
 const TOOLS: &[Tool] = &[
     Tool::Rustc,
     Tool::Clippy,

@@ -30,7 +30,7 @@ fn of(stage: &str, suites: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// What the test program is taken to have.
+/// The suites that the test program is taken to have.
 fn listed() -> Vec<String> {
     let all = everything();
     let stages = all.iter().flat_map(|guest| &guest.stages);

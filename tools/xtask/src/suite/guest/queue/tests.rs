@@ -48,7 +48,7 @@ fn little_work_is_not_worth_another_boot() {
     assert!(queue.boot().is_some());
     queue.next(boot.guest, 0).unwrap();
     assert_eq!(queue.boot(), None);
-    // Unless nobody else does it.
+    // Unless no other worker does it.
     queue.ended(boot.guest);
     queue.ended(boot.guest);
     assert!(queue.boot().is_some());

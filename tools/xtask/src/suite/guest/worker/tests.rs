@@ -59,7 +59,7 @@ fn leaks_are_looked_for_at_the_end_of_a_boot() {
     );
 }
 
-/// What becomes of a guest with this log, and how many failures that are besides.
+/// The end of a guest with this log, and the number of failures besides.
 fn judged(
     status: std::result::Result<i32, Death>,
     console: &str,
