@@ -29,7 +29,7 @@ impl Drop for SocketFile {
     }
 }
 
-/// Fails if `path` is anything but free or a socket that nobody listens at any more.
+/// Fails if `path` is anything but free or a socket without a listener.
 pub(crate) fn refuse_taken(path: &Path) -> anyhow::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else {
         return Ok(());

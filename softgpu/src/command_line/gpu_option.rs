@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use crate::size;
 
-/// What `--gpu` says: pairs of a key and a value, separated by commas. What it does not say is as the options do.
+/// The value of `--gpu`: pairs of a key and a value, separated by commas. A key that is left out
+/// has the value of its option.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GpuOption {
     /// Where to listen for the client.

@@ -29,8 +29,8 @@ use crate::size;
 pub struct Arguments {
     /// Where to listen for the client of the one GPU
     ///
-    /// The socket file appears when connections are accepted. A socket that nobody listens at any
-    /// more is replaced; any other file there is an error.
+    /// The socket file appears when connections are accepted. A socket without a listener is
+    /// replaced; any other file there is an error.
     #[arg(
         long,
         value_name = "PATH",

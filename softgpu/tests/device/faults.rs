@@ -180,7 +180,7 @@ fn atomics_leave_the_device_only_if_they_are_allowed_to() {
         );
     }
     assert_eq!(gpu.ram64(DATA), 5);
-    // In its own memory they need nobody's leave; the old value is an ordinary write.
+    // In its own memory they need no permission; the old value is an ordinary write.
     let own = Stream::new().atomic_add(PAGE, 7, GOOD);
     gpu.run_ib(COPY, SPACE, &own, TAG);
     gpu.assert_no_fault();
