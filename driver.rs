@@ -2,6 +2,26 @@
 
 //! PCI probe and unbind, DRM registration.
 
+use kernel::{
+    device::{
+        Core,
+        DeviceContext, //
+    },
+    dma::Device as _,
+    drm::{
+        self,
+        ioctl::RENDER_ALLOW, //
+    },
+    new_mutex,
+    page::PAGE_SIZE,
+    pci,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
+};
+
 use crate::{
     bo::{
         self,
@@ -110,25 +130,6 @@ use crate::{
         self,
         Closing,
         ClosingGuard, //
-    }, //
-};
-use kernel::{
-    device::{
-        Core,
-        DeviceContext, //
-    },
-    dma::Device as _,
-    drm::{
-        self,
-        ioctl::RENDER_ALLOW, //
-    },
-    new_mutex,
-    page::PAGE_SIZE,
-    pci,
-    prelude::*,
-    sync::{
-        Arc,
-        Mutex, //
     }, //
 };
 

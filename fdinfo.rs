@@ -2,6 +2,11 @@
 
 //! What `/proc/PID/fdinfo` tells of a client.
 
+use kernel::{
+    drm,
+    prelude::*, //
+};
+
 use crate::{
     bo::{
         Advice,
@@ -23,10 +28,6 @@ use crate::{
             ttm::Resource, //
         }, //
     }, //
-};
-use kernel::{
-    drm,
-    prelude::*, //
 };
 
 /// What a client has in each region.

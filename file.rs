@@ -2,6 +2,17 @@
 
 //! What belongs to one client.
 
+use kernel::{
+    drm,
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    }, //
+};
+
 use crate::{
     driver::{
         RgtDevice,
@@ -16,16 +27,6 @@ use crate::{
     vm::{
         Vm,
         VmHandle, //
-    }, //
-};
-use kernel::{
-    drm,
-    new_mutex,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        Arc,
-        Mutex, //
     }, //
 };
 

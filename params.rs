@@ -2,15 +2,8 @@
 
 //! Module parameters that the probe of a device checks.
 
-use crate::{
-    hw::abi,
-    module_parameters,
-    rust::{
-        dma::Streaming,
-        drm::ttm::AllocFlags, //
-    }, //
-};
 use core::ops::RangeInclusive;
+
 use kernel::{
     device,
     dma::DmaMask,
@@ -20,6 +13,15 @@ use kernel::{
     time::{
         msecs_to_jiffies,
         Jiffies, //
+    }, //
+};
+
+use crate::{
+    hw::abi,
+    module_parameters,
+    rust::{
+        dma::Streaming,
+        drm::ttm::AllocFlags, //
     }, //
 };
 

@@ -2,6 +2,8 @@
 
 //! Accounting of moves.
 
+use kernel::prelude::*;
+
 use super::{
     mv,
     stats::MoveReason,
@@ -15,7 +17,6 @@ use crate::rust::drm::ttm::{
     PlaceFlags,
     Resource, //
 };
-use kernel::prelude::*;
 
 /// Moves a BO, and counts that by its reason.
 pub(crate) fn move_bo<'a>(move_: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {

@@ -3,6 +3,14 @@
 //! What the GPU sees of a BO: contiguous extents of the GPU's own memory or of
 //! system pages.
 
+use core::ops::Range;
+
+use kernel::{
+    dma::DmaAddress,
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
 use super::Reserved;
 use crate::{
     hw::Backing,
@@ -11,12 +19,6 @@ use crate::{
         OnCard, //
     },
     rust::drm::ttm::MemType, //
-};
-use core::ops::Range;
-use kernel::{
-    dma::DmaAddress,
-    page::PAGE_SIZE,
-    prelude::*, //
 };
 
 const PAGE: u64 = PAGE_SIZE as u64;

@@ -6,6 +6,14 @@
 //! give `EIO`, the CPU's accesses `SIGBUS`, and a job that reads it all the same faults. Its VRAM is
 //! taken away at once, unless it is shared or pinned.
 
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::Relaxed, //
+    }, //
+};
+
 use super::{
     Bo,
     Reserved, //
@@ -19,13 +27,6 @@ use crate::{
         ttm::OperationCtx, //
     },
     vm, //
-};
-use kernel::{
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::Relaxed, //
-    }, //
 };
 
 /// Retires the bad pages of a device.

@@ -2,6 +2,8 @@
 
 //! What TTM asks about BOs, but for moves.
 
+use kernel::prelude::*;
+
 use super::{
     trace,
     validate,
@@ -18,7 +20,6 @@ use crate::{
         PlaceFlags, //
     }, //
 };
-use kernel::prelude::*;
 
 /// Where BOs evicted from memory of the GPU's own go: pages that the GPU still sees, while the limit allows.
 static FROM_OWN: [Place; 2] = [

@@ -2,6 +2,8 @@
 
 //! Clearing of new BOs by the CPU.
 
+use kernel::sizes::SZ_4K;
+
 use super::BoData;
 use crate::{
     resource_mgr::{
@@ -13,7 +15,6 @@ use crate::{
         drm::ttm::Move, //
     }, //
 };
-use kernel::sizes::SZ_4K;
 
 /// Bytes up to which it takes longer to have an engine do it and to wait for that.
 const MOST: usize = SZ_4K;

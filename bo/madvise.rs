@@ -2,6 +2,15 @@
 
 //! Content that nobody needs.
 
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Release, //
+    }, //
+};
+
 use super::{
     BoData,
     Reserved, //
@@ -17,14 +26,6 @@ use crate::{
         }, //
     },
     vm, //
-};
-use kernel::{
-    prelude::*,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Release, //
-    }, //
 };
 
 /// What is known about a BO's content.

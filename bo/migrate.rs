@@ -5,6 +5,21 @@
 //! A migration is one job or several of the same queue. The last one's fence stands for all of
 //! them.
 
+use kernel::{
+    dma::DmaAddress,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    time::Jiffies, //
+};
+
 use super::window::{
     Window,
     Windows,
@@ -34,20 +49,6 @@ use crate::{
         Dependencies,
         Queue, //
     }, //
-};
-use kernel::{
-    dma::DmaAddress,
-    page::PAGE_SIZE,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            AtomicFlag,
-            Relaxed, //
-        },
-        Arc, //
-    },
-    time::Jiffies, //
 };
 
 /// Which way a copy goes.

@@ -46,6 +46,20 @@ pub(crate) use self::{
     window::Windows, //
 };
 
+use kernel::{
+    page::{
+        page_align,
+        PAGE_SHIFT, //
+    },
+    prelude::*,
+    sizes::SZ_2M,
+    sync::{
+        aref::ARef,
+        atomic::AtomicFlag,
+        Arc, //
+    }, //
+};
+
 use crate::{
     driver::{
         RgtDevice,
@@ -68,19 +82,6 @@ use crate::{
         }, //
     },
     vm::Vm, //
-};
-use kernel::{
-    page::{
-        page_align,
-        PAGE_SHIFT, //
-    },
-    prelude::*,
-    sizes::SZ_2M,
-    sync::{
-        aref::ARef,
-        atomic::AtomicFlag,
-        Arc, //
-    }, //
 };
 
 /// The driver's data of a BO.

@@ -6,6 +6,14 @@
 //! of a move is on the BO's reservation, the old place is given to others behind it, and page
 //! tables lose their entries before it signals.
 
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::Relaxed, //
+    }, //
+};
+
 use super::{
     clear::clear_by_cpu,
     madvise::discard,
@@ -41,13 +49,6 @@ use crate::{
     },
     sched::Dependencies,
     vm, //
-};
-use kernel::{
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::Relaxed, //
-    }, //
 };
 
 /// The stop between VRAM and system pages that the GPU does not see.

@@ -2,14 +2,6 @@
 
 //! Which BO it is, whose, and what is known of its moves: for those who look from outside.
 
-use super::stats::MoveReason;
-use crate::{
-    file::RgtFile,
-    rust::drm::{
-        file::client_id,
-        ttm::MemType, //
-    }, //
-};
 use kernel::{
     drm,
     sync::atomic::{
@@ -18,6 +10,15 @@ use kernel::{
         Relaxed, //
     },
     task::Pid, //
+};
+
+use super::stats::MoveReason;
+use crate::{
+    file::RgtFile,
+    rust::drm::{
+        file::client_id,
+        ttm::MemType, //
+    }, //
 };
 
 /// The number of the BO made last. All devices share it, so that a number names one BO.

@@ -2,6 +2,18 @@
 
 //! Whether the GPU does what it is for: its engines copy, by DMA, and the CPU sees its memory.
 
+use core::ops::Range;
+
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    page::PAGE_SIZE,
+    prelude::*,
+    time::Jiffies, //
+};
+
 use super::{
     window::Windows,
     BoData, //
@@ -27,16 +39,6 @@ use crate::{
         Dependencies,
         Queue, //
     }, //
-};
-use core::ops::Range;
-use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    page::PAGE_SIZE,
-    prelude::*,
-    time::Jiffies, //
 };
 
 type KernelBo<'a> = ttm::KernelBo<'a, BoData>;

@@ -6,6 +6,14 @@
 //! recently used first, and come back when the BO is used: pages that the kernel can swap out for
 //! pages that it cannot.
 
+use core::ops::ControlFlow;
+
+use kernel::{
+    page::PAGE_SHIFT,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use super::{
     madvise::{
         purge,
@@ -32,12 +40,6 @@ use crate::{
             ShrinkControl, //
         }, //
     }, //
-};
-use core::ops::ControlFlow;
-use kernel::{
-    page::PAGE_SHIFT,
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 /// What TTM's pages are in. Those of the device come last: they cost page-table updates.

@@ -2,6 +2,8 @@
 
 //! Trace events of BOs.
 
+use kernel::prelude::*;
+
 use super::{
     Bo,
     MoveReason,
@@ -20,7 +22,6 @@ use crate::{
         trace::declare_trace, //
     }, //
 };
-use kernel::prelude::*;
 
 declare_trace! {
     fn rgt_bo_create(

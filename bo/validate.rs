@@ -2,6 +2,11 @@
 
 //! Bringing a BO to where its user reaches it.
 
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
+
 use super::{
     places,
     trace,
@@ -28,10 +33,6 @@ use crate::{
             Resource, //
         }, //
     }, //
-};
-use kernel::{
-    prelude::*,
-    sync::atomic::Relaxed, //
 };
 
 /// BOs in VRAM whose uses do not justify that: they are evicted first.

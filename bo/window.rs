@@ -2,13 +2,6 @@
 
 //! Windows of the GART, through which the copy engines see the pages of BOs.
 
-use crate::{
-    hw::{
-        Gpu,
-        PacketBuffer, //
-    },
-    rust::dma_fence::Fence, //
-};
 use kernel::{
     dma::DmaAddress,
     new_condvar,
@@ -21,6 +14,14 @@ use kernel::{
         Mutex, //
     },
     time::Jiffies, //
+};
+
+use crate::{
+    hw::{
+        Gpu,
+        PacketBuffer, //
+    },
+    rust::dma_fence::Fence, //
 };
 
 /// Pages that a window shows.

@@ -2,13 +2,6 @@
 
 //! `bad_pages`: pages of VRAM that went bad.
 
-use crate::{
-    driver::{
-        RgtDevice,
-        RgtDriver, //
-    },
-    rust::drm::debugfs::File, //
-};
 use kernel::{
     drm::Registered,
     prelude::*,
@@ -16,6 +9,14 @@ use kernel::{
         seq_print,
         SeqFile, //
     }, //
+};
+
+use crate::{
+    driver::{
+        RgtDevice,
+        RgtDriver, //
+    },
+    rust::drm::debugfs::File, //
 };
 
 /// The file.

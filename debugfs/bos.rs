@@ -2,6 +2,16 @@
 
 //! `bos`: all BOs of the device.
 
+use kernel::{
+    drm::Registered,
+    prelude::*,
+    seq_file::{
+        seq_print,
+        SeqFile, //
+    },
+    sync::atomic::Relaxed, //
+};
+
 use crate::{
     bo::Bo,
     driver::{
@@ -18,15 +28,6 @@ use crate::{
         fdinfo::is_shared,
         ttm::Caching, //
     }, //
-};
-use kernel::{
-    drm::Registered,
-    prelude::*,
-    seq_file::{
-        seq_print,
-        SeqFile, //
-    },
-    sync::atomic::Relaxed, //
 };
 
 /// The file.

@@ -2,6 +2,15 @@
 
 //! `contexts`: the jobs that wait in the entities of all contexts.
 
+use kernel::{
+    drm::Registered,
+    prelude::*,
+    seq_file::{
+        seq_print,
+        SeqFile, //
+    }, //
+};
+
 use crate::{
     driver::{
         RgtDevice,
@@ -15,14 +24,6 @@ use crate::{
         }, //
     },
     sched::Cause, //
-};
-use kernel::{
-    drm::Registered,
-    prelude::*,
-    seq_file::{
-        seq_print,
-        SeqFile, //
-    }, //
 };
 
 /// The file.

@@ -2,14 +2,6 @@
 
 //! `engines`: what the engines have to do.
 
-use crate::{
-    driver::{
-        RgtDevice,
-        RgtDriver, //
-    },
-    hw::abi::class,
-    rust::drm::debugfs::File, //
-};
 use kernel::{
     drm::Registered,
     prelude::*,
@@ -17,6 +9,15 @@ use kernel::{
         seq_print,
         SeqFile, //
     }, //
+};
+
+use crate::{
+    driver::{
+        RgtDevice,
+        RgtDriver, //
+    },
+    hw::abi::class,
+    rust::drm::debugfs::File, //
 };
 
 /// The file.

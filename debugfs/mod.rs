@@ -14,11 +14,12 @@ mod page_pool;
 mod regions;
 mod rings;
 
+use kernel::drm::UnregisteredDevice;
+
 use crate::{
     driver::RgtDriver,
     rust::drm::debugfs::add, //
 };
-use kernel::drm::UnregisteredDevice;
 
 /// Adds all files to a device.
 pub(crate) fn add_files(dev: &UnregisteredDevice<RgtDriver>) {

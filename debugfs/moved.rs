@@ -2,14 +2,6 @@
 
 //! `moved`: how often BOs moved, and how many bytes, by the reason.
 
-use crate::{
-    bo::MoveReason,
-    driver::{
-        RgtDevice,
-        RgtDriver, //
-    },
-    rust::drm::debugfs::File, //
-};
 use kernel::{
     drm::Registered,
     prelude::*,
@@ -17,6 +9,15 @@ use kernel::{
         seq_print,
         SeqFile, //
     }, //
+};
+
+use crate::{
+    bo::MoveReason,
+    driver::{
+        RgtDevice,
+        RgtDriver, //
+    },
+    rust::drm::debugfs::File, //
 };
 
 /// The file.

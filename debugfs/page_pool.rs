@@ -2,17 +2,18 @@
 
 //! `page_pool`: the system pages that TTM keeps for this device, in TTM's own format.
 
+use kernel::{
+    drm::Registered,
+    prelude::*,
+    seq_file::SeqFile, //
+};
+
 use crate::{
     driver::{
         RgtDevice,
         RgtDriver, //
     },
     rust::drm::debugfs::File, //
-};
-use kernel::{
-    drm::Registered,
-    prelude::*,
-    seq_file::SeqFile, //
 };
 
 /// The file.

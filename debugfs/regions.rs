@@ -2,6 +2,15 @@
 
 //! `regions`: the memory regions, how full they are and in how many pieces.
 
+use kernel::{
+    drm::Registered,
+    prelude::*,
+    seq_file::{
+        seq_print,
+        SeqFile, //
+    }, //
+};
+
 use crate::{
     driver::{
         RgtDevice,
@@ -16,14 +25,6 @@ use crate::{
     rust::drm::{
         debugfs::File,
         ttm::MemType, //
-    }, //
-};
-use kernel::{
-    drm::Registered,
-    prelude::*,
-    seq_file::{
-        seq_print,
-        SeqFile, //
     }, //
 };
 

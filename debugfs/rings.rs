@@ -2,13 +2,6 @@
 
 //! `rings`: what the device and its engines are at, as in a dump.
 
-use crate::{
-    driver::{
-        RgtDevice,
-        RgtDriver, //
-    },
-    rust::drm::debugfs::File, //
-};
 use kernel::{
     drm::Registered,
     fmt::{
@@ -20,6 +13,14 @@ use kernel::{
         seq_print,
         SeqFile, //
     }, //
+};
+
+use crate::{
+    driver::{
+        RgtDevice,
+        RgtDriver, //
+    },
+    rust::drm::debugfs::File, //
 };
 
 /// The file.

@@ -2,6 +2,8 @@
 
 //! BOs that other devices use.
 
+use kernel::prelude::*;
+
 use crate::{
     bo::{
         can_be_reached,
@@ -15,7 +17,6 @@ use crate::{
         Reach, //
     }, //
 };
-use kernel::prelude::*;
 
 fn user(reach: Reach) -> User {
     match reach {

@@ -2,6 +2,11 @@
 
 //! BOs whose memory is another device's.
 
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use crate::{
     bo::{
         Bo,
@@ -12,10 +17,6 @@ use crate::{
         dma_buf::DmaBuf,
         drm::ttm::Object, //
     }, //
-};
-use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 /// Makes a BO of a buffer, or finds the one that it was exported from.

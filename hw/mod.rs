@@ -19,6 +19,7 @@ mod regs;
 mod reset;
 
 use core::ops::Range;
+
 use kernel::{
     device::{
         Bound,

@@ -2,6 +2,8 @@
 
 //! CTX_CREATE, CTX_DESTROY.
 
+use kernel::prelude::*;
+
 use super::{
     flags,
     reserved,
@@ -25,7 +27,6 @@ use crate::{
         drm::sched::Priority, //
     }, //
 };
-use kernel::prelude::*;
 
 /// Makes a context.
 pub(crate) fn create(

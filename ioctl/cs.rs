@@ -2,6 +2,8 @@
 
 //! CS.
 
+use kernel::prelude::*;
+
 use super::{
     flags,
     gem::lookup,
@@ -33,7 +35,6 @@ use crate::{
         Submission, //
     }, //
 };
-use kernel::prelude::*;
 
 /// Most BOs in one list.
 const MAX_BOS: usize = 4096;

@@ -2,6 +2,16 @@
 
 //! GEM_CREATE, GEM_MMAP_OFFSET, GEM_INFO, GEM_WAIT, GEM_MADVISE.
 
+use kernel::{
+    drm::gem::BaseObject,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::AtomicFlag,
+        Arc, //
+    }, //
+};
+
 use super::{
     flags,
     reserved,
@@ -45,15 +55,6 @@ use crate::{
             }, //
         }, //
     },
-};
-use kernel::{
-    drm::gem::BaseObject,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::AtomicFlag,
-        Arc, //
-    }, //
 };
 
 /// Looks a BO up. `ENOENT` for an unknown handle.

@@ -12,7 +12,6 @@ mod sync;
 pub(crate) mod unimplemented;
 pub(crate) mod vm;
 
-use crate::driver::RgtDriver;
 use kernel::{
     drm,
     prelude::*,
@@ -22,6 +21,8 @@ use kernel::{
         UserSlice, //
     }, //
 };
+
+use crate::driver::RgtDriver;
 
 /// The device, while an ioctl is under way.
 pub(crate) type Device = drm::Device<RgtDriver, drm::Registered>;

@@ -2,6 +2,12 @@
 
 //! QUERY.
 
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    transmute::AsBytes, //
+};
+
 use super::{
     reserved,
     user_slice,
@@ -59,11 +65,6 @@ use crate::{
         Verdict, //
     },
     vm::VA_RANGE, //
-};
-use kernel::{
-    page::PAGE_SIZE,
-    prelude::*,
-    transmute::AsBytes, //
 };
 
 /// Answers a query.

@@ -2,6 +2,11 @@
 
 //! Syncobjs that submissions wait for and signal.
 
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use super::{
     flags,
     user_array,
@@ -17,10 +22,6 @@ use crate::rust::{
         find_fence,
         OutSync, //
     }, //
-};
-use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 /// Most syncobjs in one list.

@@ -2,6 +2,17 @@
 
 //! VM_CREATE, VM_DESTROY, VM_BIND.
 
+use core::{
+    ops::Range,
+    ptr, //
+};
+
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use super::{
     flags,
     gem::lookup,
@@ -31,15 +42,6 @@ use crate::{
         Vm,
         VA_RANGE, //
     }, //
-};
-use core::{
-    ops::Range,
-    ptr, //
-};
-use kernel::{
-    page::PAGE_SIZE,
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 /// Most operations in one call.

@@ -2,10 +2,6 @@
 
 //! A device's policy with what it needs of the outside: parameters, locks and time.
 
-use super::{
-    Budget,
-    Policy, //
-};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -14,6 +10,11 @@ use kernel::{
         Instant,
         Monotonic, //
     }, //
+};
+
+use super::{
+    Budget,
+    Policy, //
 };
 
 /// Who decides which BOs are in VRAM.

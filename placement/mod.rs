@@ -17,6 +17,14 @@ pub(crate) use self::{
     }, //
 };
 
+use kernel::{
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
+    prelude::*, //
+};
+
 use crate::{
     resource_mgr::{
         Gtt,
@@ -41,13 +49,6 @@ use crate::{
             PlaceFlags, //
         },
     }, //
-};
-use kernel::{
-    page::{
-        PAGE_SHIFT,
-        PAGE_SIZE, //
-    },
-    prelude::*, //
 };
 
 /// All placements that a BO can ask for.

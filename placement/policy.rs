@@ -10,6 +10,7 @@
 //! Time is virtual: it counts the bytes of the BOs that were used.
 
 use core::num::NonZeroU16;
+
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //

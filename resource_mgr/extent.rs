@@ -3,6 +3,7 @@
 //! Contiguous pieces of the GPU's own memory.
 
 use core::ops::Range;
+
 use kernel::prelude::*;
 
 /// A contiguous piece of VRAM or of the scratchpad.

@@ -5,10 +5,6 @@
 //! The pages come from TTM's pool and each VM maps them on its own, so that all there is to manage
 //! is how many there are.
 
-use crate::rust::drm::ttm::{
-    AllocRequest,
-    ResourceManager, //
-};
 use kernel::{
     prelude::*,
     sync::{
@@ -18,6 +14,11 @@ use kernel::{
         },
         Arc, //
     },
+};
+
+use crate::rust::drm::ttm::{
+    AllocRequest,
+    ResourceManager, //
 };
 
 /// The GTT manager.

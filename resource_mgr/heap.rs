@@ -6,6 +6,21 @@
 //! size, so that a BO of 2 MiB or more is made of blocks of 2 MiB as far as there are any, then of
 //! those of 64 KiB, and its mappings of pages of that size.
 
+use core::ops::Range;
+
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    ptr::{
+        Alignable,
+        Alignment, //
+    },
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
+
 use super::Extent;
 use crate::{
     hw::VramGeneration,
@@ -23,19 +38,6 @@ use crate::{
             Clearing,
             Request, //
         }, //
-    }, //
-};
-use core::ops::Range;
-use kernel::{
-    page::PAGE_SIZE,
-    prelude::*,
-    ptr::{
-        Alignable,
-        Alignment, //
-    },
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
     }, //
 };
 

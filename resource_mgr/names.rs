@@ -2,9 +2,10 @@
 
 //! What the memory regions are called, wherever one reads of them.
 
+use kernel::prelude::*;
+
 use super::SCRATCHPAD;
 use crate::rust::drm::ttm::MemType;
-use kernel::prelude::*;
 
 /// The types of memory and their names, in the order of their numbers: those of
 /// `DRM_RGT_REGION_*`.

@@ -2,6 +2,8 @@
 
 //! The scratchpad: a little memory on the GPU's chip that the CPU never sees.
 
+use kernel::prelude::*;
+
 use super::{
     heap::{
         Fragmentation,
@@ -22,7 +24,6 @@ use crate::{
         gpu::buddy::Clearing, //
     }, //
 };
-use kernel::prelude::*;
 
 /// The memory type of the scratchpad.
 pub(crate) const SCRATCHPAD: MemType = MemType::PRIV;

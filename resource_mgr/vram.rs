@@ -2,6 +2,22 @@
 
 //! VRAM, and what the CPU sees of it.
 
+use kernel::{
+    io::PhysAddr,
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+
 use super::{
     heap::{
         Fragmentation,
@@ -21,21 +37,6 @@ use crate::{
         },
         gpu::buddy::Clearing, //
     }, //
-};
-use kernel::{
-    io::PhysAddr,
-    page::{
-        PAGE_SHIFT,
-        PAGE_SIZE, //
-    },
-    prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
-    },
 };
 
 /// The VRAM manager.

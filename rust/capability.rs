@@ -4,8 +4,9 @@
 //!
 //! C header: [`include/linux/capability.h`](srctree/include/linux/capability.h)
 
-use crate::rust::bindings;
 use kernel::prelude::*;
+
+use crate::rust::bindings;
 
 /// A capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,15 @@
 //!
 //! C header: [`include/linux/devcoredump.h`](srctree/include/linux/devcoredump.h)
 
-use crate::rust::bindings;
 use core::ptr;
+
 use kernel::{
     device::Device,
     fmt,
     prelude::*, //
 };
+
+use crate::rust::bindings;
 
 /// The text of a dump.
 ///

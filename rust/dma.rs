@@ -4,12 +4,14 @@
 //!
 //! C header: [`include/linux/dma-mapping.h`](srctree/include/linux/dma-mapping.h)
 
-use crate::rust::bindings;
 use core::ptr;
+
 use kernel::device::{
     Bound,
     Device, //
 };
+
+use crate::rust::bindings;
 
 /// Whether streaming mappings of a device are, or may be, bounce buffers.
 ///

@@ -13,7 +13,6 @@
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
-use crate::rust::bindings;
 use core::{
     marker::PhantomData,
     ptr::{
@@ -21,6 +20,7 @@ use core::{
         NonNull, //
     },
 };
+
 use kernel::{
     alloc::AllocError,
     prelude::*,
@@ -34,6 +34,8 @@ use kernel::{
         Opaque, //
     },
 };
+
+use crate::rust::bindings;
 
 /// Translates a time-out to what C functions with a signed one take.
 ///

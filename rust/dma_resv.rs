@@ -11,20 +11,13 @@
 //!
 //! C header: [`include/linux/dma-resv.h`](srctree/include/linux/dma-resv.h)
 
-use crate::rust::{
-    bindings,
-    dma_fence::{
-        clamp_timeout,
-        wait_result,
-        Fence, //
-    },
-};
 use core::{
     cell::Cell,
     marker::PhantomData,
     ops::Deref,
     ptr, //
 };
+
 use kernel::{
     error::to_result,
     prelude::*,
@@ -32,6 +25,15 @@ use kernel::{
     types::{
         NotThreadSafe,
         Opaque, //
+    },
+};
+
+use crate::rust::{
+    bindings,
+    dma_fence::{
+        clamp_timeout,
+        wait_result,
+        Fence, //
     },
 };
 

@@ -4,8 +4,9 @@
 //!
 //! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
-use crate::rust::bindings;
 use kernel::page::PAGE_SHIFT;
+
+use crate::rust::bindings;
 
 /// Returns the bytes of memory that the page allocator manages.
 ///

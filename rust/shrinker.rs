@@ -4,12 +4,14 @@
 //!
 //! C header: [`include/linux/shrinker.h`](srctree/include/linux/shrinker.h)
 
-use crate::rust::bindings;
 use core::ptr::NonNull;
+
 use kernel::{
     prelude::*,
     types::Opaque, //
 };
+
+use crate::rust::bindings;
 
 /// A cache that can be shrunk.
 ///

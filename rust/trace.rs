@@ -11,14 +11,15 @@
 //!
 //! C header: [`include/linux/tracepoint.h`](srctree/include/linux/tracepoint.h)
 
-use super::{
-    bindings,
-    drm::device, //
-};
 use kernel::{
     drm,
     prelude::*,
     str::CStr, //
+};
+
+use super::{
+    bindings,
+    drm::device, //
 };
 
 /// An argument of a trace event.

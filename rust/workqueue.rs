@@ -8,6 +8,7 @@ use core::{
     ops::Deref,
     ptr::NonNull, //
 };
+
 use kernel::{
     bindings,
     container_of,

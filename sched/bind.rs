@@ -5,6 +5,15 @@
 //! A job that needs them must not be held up in its ioctl until the BOs have arrived, so they are
 //! written by a job of their own that comes before it.
 
+use kernel::{
+    device::Device,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+
 use super::queue::Queues;
 use crate::{
     hw::DeferredMaps,
@@ -17,14 +26,6 @@ use crate::{
             Scheduler,
             UnarmedJob, //
         }, //
-    }, //
-};
-use kernel::{
-    device::Device,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
     }, //
 };
 

@@ -3,6 +3,11 @@
 //! Contexts: what jobs of a client belong together, in what order they run, and what becomes of
 //! them.
 
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
 use super::{
     job::Job,
     queue::Queues,
@@ -15,10 +20,6 @@ use super::{
 use crate::rust::drm::sched::{
     Entity,
     Priority, //
-};
-use kernel::{
-    prelude::*,
-    sync::Arc, //
 };
 
 /// A context.

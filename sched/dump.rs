@@ -5,15 +5,6 @@
 //! It is written where fences signal, hence into memory that is there already, and handed to the
 //! devcoredump core from elsewhere.
 
-use super::job::Hardware;
-use crate::rust::{
-    devcoredump::Dump,
-    dma_fence::Fence,
-    workqueue::{
-        disable_delayed_work_sync,
-        ReclaimQueue, //
-    }, //
-};
 use kernel::{
     device::Device,
     fmt::{
@@ -33,6 +24,16 @@ use kernel::{
         new_delayed_work,
         DelayedWork,
         WorkItem, //
+    }, //
+};
+
+use super::job::Hardware;
+use crate::rust::{
+    devcoredump::Dump,
+    dma_fence::Fence,
+    workqueue::{
+        disable_delayed_work_sync,
+        ReclaimQueue, //
     }, //
 };
 

@@ -2,6 +2,19 @@
 
 //! Jobs as the schedulers of the engines see them.
 
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc,
+        SetOnce, //
+    }, //
+};
+
 use super::{
     dump::Dumper,
     kernel::Load,
@@ -20,18 +33,6 @@ use crate::{
             UnpublishedFence, //
         },
         drm::sched, //
-    }, //
-};
-use kernel::{
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            AtomicFlag,
-            Relaxed, //
-        },
-        Arc,
-        SetOnce, //
     }, //
 };
 

@@ -2,6 +2,18 @@
 
 //! Jobs of the kernel: moves and clears.
 
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
+
 use super::{
     job::{
         Job,
@@ -26,17 +38,6 @@ use crate::{
             Priority,
             Scheduler, //
         }, //
-    }, //
-};
-use kernel::{
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
     }, //
 };
 

@@ -2,6 +2,13 @@
 
 //! The schedulers of a device.
 
+use kernel::{
+    device::Device,
+    prelude::*,
+    sync::Arc,
+    time::Jiffies, //
+};
+
 use super::{
     bind::BindScheduler,
     dump::{
@@ -24,12 +31,6 @@ use crate::{
         CREDITS, //
     },
     rust::drm::sched::Scheduler, //
-};
-use kernel::{
-    device::Device,
-    prelude::*,
-    sync::Arc,
-    time::Jiffies, //
 };
 
 /// Names of the schedulers.

@@ -2,18 +2,6 @@
 
 //! What has become of a context.
 
-use super::usage::Usage;
-use crate::{
-    hw::{
-        EndHook,
-        Fault,
-        OnEnd,
-        Outcome,
-        Reset,
-        Resetter,
-        VramGeneration, //
-    }, //
-};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -24,6 +12,19 @@ use kernel::{
         },
         Arc,
         Mutex, //
+    }, //
+};
+
+use super::usage::Usage;
+use crate::{
+    hw::{
+        EndHook,
+        Fault,
+        OnEnd,
+        Outcome,
+        Reset,
+        Resetter,
+        VramGeneration, //
     }, //
 };
 

@@ -2,6 +2,14 @@
 
 //! From a job's description to its entity.
 
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+
 use super::{
     context::Context,
     job::{
@@ -42,13 +50,6 @@ use crate::{
         rebind,
         Binds,
         Vm, //
-    }, //
-};
-use kernel::{
-    prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
     }, //
 };
 

@@ -2,7 +2,6 @@
 
 //! What a client has had of the engines.
 
-use crate::hw::abi::limits::MAX_ENGINES;
 use kernel::{
     prelude::*,
     sync::{
@@ -13,6 +12,8 @@ use kernel::{
         Arc, //
     }, //
 };
+
+use crate::hw::abi::limits::MAX_ENGINES;
 
 /// Device time of all jobs of a client that are done, for each engine.
 pub(crate) struct Usage([Atomic<u64>; MAX_ENGINES as usize]);

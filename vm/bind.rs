@@ -2,6 +2,13 @@
 
 //! Changing what a VM maps.
 
+use core::ops::Range;
+
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
+
 use super::{
     Vm,
     MOST_BOUND, //
@@ -18,11 +25,6 @@ use crate::{
         }, //
     },
     vm::VmData, //
-};
-use core::ops::Range;
-use kernel::{
-    prelude::*,
-    sync::atomic::Relaxed, //
 };
 
 /// Maps the bytes of a BO from `offset` on at the addresses `va`.

@@ -2,6 +2,15 @@
 
 //! VMs that clients have given up.
 
+use kernel::{
+    prelude::*,
+    sync::aref::ARef,
+    time::{
+        msecs_to_jiffies,
+        Jiffies, //
+    }, //
+};
+
 use super::{
     Vm,
     VmData,
@@ -17,14 +26,6 @@ use crate::{
             gpuvm::UnmapAlloc, //
         },
         workqueue::ReclaimQueue, //
-    }, //
-};
-use kernel::{
-    prelude::*,
-    sync::aref::ARef,
-    time::{
-        msecs_to_jiffies,
-        Jiffies, //
     }, //
 };
 

@@ -2,6 +2,11 @@
 
 //! A client's hold on a VM.
 
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use super::{
     closing::{
         ClosedVm,
@@ -16,10 +21,6 @@ use crate::{
     hw::Gpu,
     rust::drm::gpuvm::UnmapAlloc,
     sched::BindQueue, //
-};
-use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 /// A VM that a client has. Dropping it gives up its address space when the VM's jobs have ended.

@@ -40,19 +40,8 @@ pub(crate) use self::{
     }, //
 };
 
-use crate::{
-    bo::BoData,
-    hw::SpaceId,
-    rust::{
-        dma_fence::Fence,
-        drm::gpuvm::{
-            DriverGpuVm,
-            GpuVm, //
-        }, //
-    },
-    sched::BindQueue, //
-};
 use core::ops::Range;
+
 use kernel::{
     new_mutex,
     prelude::*,
@@ -67,6 +56,19 @@ use kernel::{
         Mutex, //
     },
     time::Jiffies, //
+};
+
+use crate::{
+    bo::BoData,
+    hw::SpaceId,
+    rust::{
+        dma_fence::Fence,
+        drm::gpuvm::{
+            DriverGpuVm,
+            GpuVm, //
+        }, //
+    },
+    sched::BindQueue, //
 };
 
 /// GPU virtual addresses that can be bound: all but the first 64 KiB, so that a null pointer

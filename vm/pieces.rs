@@ -2,6 +2,10 @@
 
 //! What is behind the addresses of a mapping.
 
+use core::ops::Range;
+
+use kernel::prelude::*;
+
 use super::VmData;
 use crate::{
     bo::{
@@ -11,8 +15,6 @@ use crate::{
     hw::Backing,
     rust::drm::gpuvm::Mapping, //
 };
-use core::ops::Range;
-use kernel::prelude::*;
 
 /// Calls `f` with the addresses and the backing of each piece of a mapping that is contiguous.
 pub(super) fn for_each_piece(

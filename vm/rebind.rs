@@ -2,6 +2,17 @@
 
 //! Keeping page tables true to where BOs are.
 
+use core::ptr;
+
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::Relaxed, //
+    },
+    types::ScopeGuard, //
+};
+
 use super::{
     pieces::for_each_piece,
     Vm,
@@ -36,15 +47,6 @@ use crate::{
         }, //
     },
     sched::BindJob, //
-};
-use core::ptr;
-use kernel::{
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::Relaxed, //
-    },
-    types::ScopeGuard, //
 };
 
 /// Page-table entries to be written when the BOs that they are about have arrived.

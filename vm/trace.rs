@@ -2,6 +2,10 @@
 
 //! Trace events of VMs.
 
+use core::ops::Range;
+
+use kernel::prelude::*;
+
 use crate::{
     bo::Bo,
     driver::RgtDevice,
@@ -13,8 +17,6 @@ use crate::{
         trace::declare_trace, //
     }, //
 };
-use core::ops::Range;
-use kernel::prelude::*;
 
 declare_trace! {
     fn rgt_vm_bind(

@@ -2,6 +2,8 @@
 
 //! Taking BOs that move out of page tables.
 
+use kernel::prelude::*;
+
 use super::{
     pieces::for_each_piece,
     trace,
@@ -21,7 +23,6 @@ use crate::{
         gpuvm::for_each_mapping, //
     }, //
 };
-use kernel::prelude::*;
 
 /// Takes a BO that no job uses out of the page tables of all VMs, because it is about to move.
 ///

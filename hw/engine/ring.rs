@@ -3,6 +3,7 @@
 //! The ring of packets of an engine.
 
 use core::ops::Range;
+
 use kernel::{
     device::{
         Bound,

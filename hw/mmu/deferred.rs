@@ -3,6 +3,7 @@
 //! Mapping and unmapping that is decided on now and done later, where memory cannot be allocated.
 
 use core::ops::Range;
+
 use kernel::{
     prelude::*,
     sync::{

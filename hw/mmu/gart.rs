@@ -3,6 +3,7 @@
 //! The GART: a window of the kernel's address space to memory that the device reaches by DMA.
 
 use core::ops::Range;
+
 use kernel::{
     dma::DmaAddress,
     prelude::*, //

@@ -10,6 +10,7 @@ use core::{
     hint::spin_loop,
     ops::Range, //
 };
+
 use kernel::{
     io::poll::read_poll_timeout,
     prelude::*,

@@ -10,6 +10,7 @@ mod node;
 mod table;
 
 use core::ops::Range;
+
 use kernel::{
     device::Device,
     dma::DmaAddress,

@@ -9,6 +9,7 @@ use core::{
         Range, //
     }, //
 };
+
 use kernel::{
     device::{
         Bound,

@@ -3,6 +3,7 @@
 //! The page tables of an address space.
 
 use core::ops::Range;
+
 use kernel::prelude::*;
 
 use super::{

@@ -2,11 +2,12 @@
 
 //! The driver's uAPI structures as plain bytes.
 
-use super::*;
 use kernel::transmute::{
     AsBytes,
     FromBytes, //
 };
+
+use super::*;
 
 macro_rules! plain {
     ($($type:ident),* $(,)?) => {

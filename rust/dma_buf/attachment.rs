@@ -2,16 +2,17 @@
 
 //! A device's hold on a shared buffer, as the exporter sees it.
 
-use crate::rust::{
-    bindings,
-    dma::is_bounced, //
-};
 use kernel::{
     device::{
         Bound,
         Device, //
     },
     types::Opaque, //
+};
+
+use crate::rust::{
+    bindings,
+    dma::is_bounced, //
 };
 
 /// An attachment to a buffer.

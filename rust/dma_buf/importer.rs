@@ -2,14 +2,6 @@
 
 //! Using buffers of others.
 
-use super::{
-    DmaBuf,
-    Mapping, //
-};
-use crate::rust::{
-    bindings,
-    dma_resv::LockedResv, //
-};
 use core::{
     marker::PhantomData,
     ptr::{
@@ -17,6 +9,7 @@ use core::{
         NonNull, //
     }, //
 };
+
 use kernel::{
     device::{
         Bound,
@@ -32,6 +25,15 @@ use kernel::{
         aref::ARef,
         Arc, //
     }, //
+};
+
+use super::{
+    DmaBuf,
+    Mapping, //
+};
+use crate::rust::{
+    bindings,
+    dma_resv::LockedResv, //
 };
 
 /// What is attached to a buffer and follows when the buffer's memory moves.

@@ -26,18 +26,20 @@ pub use self::{
     },
 };
 
+use core::ptr::NonNull;
+
+use kernel::{
+    prelude::*,
+    sync::aref::AlwaysRefCounted,
+    types::Opaque, //
+};
+
 use crate::rust::{
     bindings,
     dma_resv::{
         LockedResv,
         Resv, //
     },
-};
-use core::ptr::NonNull;
-use kernel::{
-    prelude::*,
-    sync::aref::AlwaysRefCounted,
-    types::Opaque, //
 };
 
 /// A shared buffer.

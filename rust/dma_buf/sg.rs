@@ -4,8 +4,6 @@
 //!
 //! C header: [`include/linux/scatterlist.h`](srctree/include/linux/scatterlist.h)
 
-use super::Attachment;
-use crate::rust::bindings;
 use core::{
     marker::PhantomData,
     mem,
@@ -15,6 +13,7 @@ use core::{
         NonNull, //
     }, //
 };
+
 use kernel::{
     device::{
         Bound,
@@ -33,6 +32,9 @@ use kernel::{
     prelude::*,
     scatterlist::SGTable, //
 };
+
+use super::Attachment;
+use crate::rust::bindings;
 
 /// A table that an exporter has mapped for an attachment. Dropping it unmaps it.
 ///

@@ -8,8 +8,6 @@
 //!
 //! C header: [`include/drm/drm_debugfs.h`](srctree/include/drm/drm_debugfs.h)
 
-use super::device;
-use crate::rust::bindings;
 use kernel::{
     drm::{
         self,
@@ -20,6 +18,9 @@ use kernel::{
     seq_file::SeqFile,
     str::CStr, //
 };
+
+use super::device;
+use crate::rust::bindings;
 
 /// A file that can be read.
 pub trait File: 'static {

@@ -4,12 +4,13 @@
 //!
 //! C header: [`include/drm/drm_drv.h`](srctree/include/drm/drm_drv.h)
 
-use crate::rust::bindings;
 use kernel::drm::{
     self,
     Ioctl,
     RegistrationGuard, //
 };
+
+use crate::rust::bindings;
 
 /// Returns the `struct drm_device` of a device.
 pub fn raw<T: drm::Driver>(dev: &drm::Device<T>) -> *mut bindings::drm_device {

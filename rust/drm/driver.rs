@@ -10,15 +10,8 @@
 //!
 //! C header: [`include/drm/drm_drv.h`](srctree/include/drm/drm_drv.h)
 
-use super::{
-    device,
-    fdinfo::FdInfo, //
-};
-use crate::rust::{
-    bindings,
-    dma_buf::DmaBuf, //
-};
 use core::marker::PhantomData;
+
 use kernel::{
     drm::{
         self,
@@ -33,6 +26,15 @@ use kernel::{
         ARef,
         AlwaysRefCounted, //
     }, //
+};
+
+use super::{
+    device,
+    fdinfo::FdInfo, //
+};
+use crate::rust::{
+    bindings,
+    dma_buf::DmaBuf, //
 };
 
 /// Features of a driver; combine with `|`.

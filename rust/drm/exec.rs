@@ -8,17 +8,11 @@
 //!
 //! C header: [`include/drm/drm_exec.h`](srctree/include/drm/drm_exec.h)
 
-use crate::rust::{
-    bindings,
-    dma_resv::{
-        LockedResv,
-        Resv, //
-    },
-};
 use core::{
     marker::PhantomData,
     ptr, //
 };
+
 use kernel::{
     drm::gem::IntoGEMObject,
     error::to_result,
@@ -26,6 +20,14 @@ use kernel::{
     types::{
         NotThreadSafe,
         Opaque, //
+    },
+};
+
+use crate::rust::{
+    bindings,
+    dma_resv::{
+        LockedResv,
+        Resv, //
     },
 };
 

@@ -4,14 +4,16 @@
 //!
 //! C header: [`include/drm/drm_file.h`](srctree/include/drm/drm_file.h)
 
-use crate::rust::bindings;
 use core::marker::PhantomData;
+
 use kernel::{
     drm::gem::IntoGEMObject,
     fmt,
     prelude::*,
     str::CStr, //
 };
+
+use crate::rust::bindings;
 
 /// The fdinfo file that is being printed.
 ///

@@ -4,8 +4,8 @@
 //!
 //! C header: [`include/drm/drm_file.h`](srctree/include/drm/drm_file.h)
 
-use crate::rust::bindings;
 use core::ptr::NonNull;
+
 use kernel::{
     drm::{
         self,
@@ -19,6 +19,8 @@ use kernel::{
         AlwaysRefCounted, //
     }, //
 };
+
+use crate::rust::bindings;
 
 /// Returns the `struct drm_file` of an open file.
 pub(super) fn raw<T: DriverFile>(file: &drm::File<T>) -> *mut bindings::drm_file {

@@ -4,14 +4,16 @@
 //!
 //! C header: [`include/drm/drm_gem.h`](srctree/include/drm/drm_gem.h)
 
-use crate::rust::{
-    bindings,
-    dma_resv::Resv, //
-};
 use core::ptr::NonNull;
+
 use kernel::{
     sync::aref::AlwaysRefCounted,
     types::Opaque, //
+};
+
+use crate::rust::{
+    bindings,
+    dma_resv::Resv, //
 };
 
 /// A GEM object that has nothing but a reservation, for others to share.

@@ -9,19 +9,6 @@
 //!
 //! C header: [`include/drm/drm_gpuvm.h`](srctree/include/drm/drm_gpuvm.h)
 
-use crate::rust::{
-    bindings,
-    dma_resv::Resv,
-    drm::{
-        device,
-        exec::ExecLocks,
-        gem::ResvObject,
-        ttm::{
-            Bo,
-            DriverBo, //
-        }, //
-    },
-};
 use core::{
     any::TypeId,
     marker::PhantomData,
@@ -35,6 +22,7 @@ use core::{
         NonNull, //
     }, //
 };
+
 use kernel::{
     alloc::flags::GFP_KERNEL_ACCOUNT,
     drm,
@@ -54,6 +42,20 @@ use kernel::{
         MutexGuard, //
     },
     types::Opaque, //
+};
+
+use crate::rust::{
+    bindings,
+    dma_resv::Resv,
+    drm::{
+        device,
+        exec::ExecLocks,
+        gem::ResvObject,
+        ttm::{
+            Bo,
+            DriverBo, //
+        }, //
+    },
 };
 
 /// The driver's data of a VM.

@@ -4,11 +4,11 @@
 //!
 //! C header: [`include/drm/drm_ioctl.h`](srctree/include/drm/drm_ioctl.h)
 
-use crate::rust::bindings;
 use core::{
     mem::size_of,
     ptr::NonNull, //
 };
+
 use kernel::{
     drm::{
         self,
@@ -20,6 +20,8 @@ use kernel::{
     transmute::FromBytes,
     uapi, //
 };
+
+use crate::rust::bindings;
 
 /// What handles an ioctl: a function of the type that [`declare_ioctls!`] tells.
 #[doc(hidden)]

@@ -4,6 +4,17 @@
 //!
 //! C header: [`include/drm/drm_prime.h`](srctree/include/drm/drm_prime.h)
 
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+
+use kernel::{
+    dma::DataDirection,
+    error::from_err_ptr,
+    prelude::*, //
+};
+
 use crate::rust::{
     bindings,
     dma_buf::{
@@ -12,15 +23,6 @@ use crate::rust::{
         MappedSg, //
     },
     dma_resv::LockedResv, //
-};
-use core::{
-    marker::PhantomData,
-    ptr::NonNull, //
-};
-use kernel::{
-    dma::DataDirection,
-    error::from_err_ptr,
-    prelude::*, //
 };
 
 /// GEM objects that others can import.

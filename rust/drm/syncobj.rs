@@ -9,11 +9,6 @@
 //!
 //! C header: [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)
 
-use crate::rust::{
-    bindings,
-    dma_fence::Fence,
-    drm::file, //
-};
 use core::{
     num::NonZero,
     ptr::{
@@ -21,6 +16,7 @@ use core::{
         NonNull, //
     },
 };
+
 use kernel::{
     drm::{
         self,
@@ -33,6 +29,12 @@ use kernel::{
         AlwaysRefCounted, //
     },
     types::Opaque, //
+};
+
+use crate::rust::{
+    bindings,
+    dma_fence::Fence,
+    drm::file, //
 };
 
 /// Takes the fence that is in a syncobj at a point, for something to wait for; point 0 is that of

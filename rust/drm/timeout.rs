@@ -4,8 +4,9 @@
 //!
 //! C header: [`include/drm/drm_utils.h`](srctree/include/drm/drm_utils.h)
 
-use crate::rust::bindings;
 use kernel::time::Jiffies;
+
+use crate::rust::bindings;
 
 /// Returns how long it is until a `CLOCK_MONOTONIC` time in nanoseconds; 0 for the past.
 ///

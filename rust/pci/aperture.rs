@@ -4,11 +4,11 @@
 //!
 //! C header: [`include/linux/pci.h`](srctree/include/linux/pci.h)
 
-use crate::rust::bindings;
 use core::{
     ops::Range,
     ptr::NonNull, //
 };
+
 use kernel::{
     device::Bound,
     devres::Devres,
@@ -18,6 +18,8 @@ use kernel::{
     pci,
     prelude::*, //
 };
+
+use crate::rust::bindings;
 
 /// Memory of a device behind a BAR, for mappings that gather writes.
 ///

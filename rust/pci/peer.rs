@@ -4,7 +4,6 @@
 //!
 //! C header: [`include/linux/pci-p2pdma.h`](srctree/include/linux/pci-p2pdma.h)
 
-use crate::rust::bindings;
 use kernel::{
     device::{
         Bound,
@@ -14,6 +13,8 @@ use kernel::{
     pci,
     prelude::*, //
 };
+
+use crate::rust::bindings;
 
 /// Lets other devices access the BARs of a device, where the machine allows it, as long as it is
 /// bound. Returns whether this kernel knows how to.

@@ -2,6 +2,18 @@
 
 //! Dumps of devices that failed.
 
+use core::ptr::{
+    self,
+    NonNull, //
+};
+
+use kernel::{
+    device,
+    faux,
+    fmt::Write,
+    prelude::*, //
+};
+
 use super::fake::faux_device;
 use crate::rust::{
     bindings,
@@ -9,16 +21,6 @@ use crate::rust::{
         remove,
         Dump, //
     }, //
-};
-use core::ptr::{
-    self,
-    NonNull, //
-};
-use kernel::{
-    device,
-    faux,
-    fmt::Write,
-    prelude::*, //
 };
 
 struct Failing(faux::Registration);

@@ -2,6 +2,23 @@
 
 //! Locking many GEM objects, on a device of the faux bus that nobody registers.
 
+use core::cell::Cell;
+
+use kernel::{
+    drm::gem::IntoGEMObject,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        Completion, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    workqueue, //
+};
+
 use super::fake::{
     Fixture,
     Object, //
@@ -16,21 +33,6 @@ use crate::rust::{
         Exec,
         ExecFlags, //
     }, //
-};
-use core::cell::Cell;
-use kernel::{
-    drm::gem::IntoGEMObject,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        Arc,
-        Completion, //
-    },
-    time::{
-        delay::fsleep,
-        Delta, //
-    },
-    workqueue, //
 };
 
 /// How often two tasks take the same locks.

@@ -2,7 +2,6 @@
 
 //! A DRM driver without hardware, for a device of the faux bus.
 
-use crate::rust::drm::ioctl::declare_ioctls;
 use kernel::{
     device,
     drm::{
@@ -22,6 +21,8 @@ use kernel::{
     },
     transmute::FromBytes, //
 };
+
+use crate::rust::drm::ioctl::declare_ioctls;
 
 /// How many devices were made on the faux bus.
 static DEVICES: Atomic<i32> = Atomic::new(0);

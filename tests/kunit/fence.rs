@@ -2,15 +2,6 @@
 
 //! Timelines, their fences, and what remains of them.
 
-use crate::rust::{
-    bindings,
-    dma_fence::{
-        Fence,
-        PendingFence,
-        SignallingSection,
-        Timeline, //
-    },
-};
 use kernel::{
     interrupt::local_interrupt_disable,
     prelude::*,
@@ -23,6 +14,16 @@ use kernel::{
         Jiffies, //
     },
     workqueue, //
+};
+
+use crate::rust::{
+    bindings,
+    dma_fence::{
+        Fence,
+        PendingFence,
+        SignallingSection,
+        Timeline, //
+    },
 };
 
 const LONG: Jiffies = Jiffies::MAX;

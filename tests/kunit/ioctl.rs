@@ -2,15 +2,8 @@
 
 //! From an entry of the ioctl table to its handler.
 
-use super::fake::{
-    Argument,
-    FakeDriver,
-    FakeRegistrationData,
-    Fixture,
-    ADD, //
-};
-use crate::rust::bindings;
 use core::ptr;
+
 use kernel::{
     device,
     drm::{
@@ -21,6 +14,15 @@ use kernel::{
     prelude::*,
     sync::aref::ARef, //
 };
+
+use super::fake::{
+    Argument,
+    FakeDriver,
+    FakeRegistrationData,
+    Fixture,
+    ADD, //
+};
+use crate::rust::bindings;
 
 /// Calls an ioctl as the DRM core does, and returns what user space would get.
 fn call(dev: &drm::Device<FakeDriver>, nr: u32, value: u64) -> Result<c_int> {

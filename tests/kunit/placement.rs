@@ -2,6 +2,11 @@
 
 //! From what user space asks for to TTM's places.
 
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
 use crate::{
     placement::{
         pages,
@@ -32,10 +37,6 @@ use crate::{
             PlaceFlags, //
         }, //
     }, //
-};
-use kernel::{
-    page::PAGE_SIZE,
-    prelude::*, //
 };
 
 const PAGE: u64 = PAGE_SIZE as u64;

@@ -2,6 +2,19 @@
 
 //! Reservation objects: the lock, the fences, and room for them.
 
+use core::ops::Deref;
+
+use kernel::{
+    prelude::*,
+    sync::aref::ARef,
+    time::{
+        msecs_to_jiffies,
+        Jiffies, //
+    },
+    types::Opaque,
+    workqueue, //
+};
+
 use crate::rust::{
     bindings,
     dma_fence::{
@@ -14,17 +27,6 @@ use crate::rust::{
         Resv,
         Usage, //
     },
-};
-use core::ops::Deref;
-use kernel::{
-    prelude::*,
-    sync::aref::ARef,
-    time::{
-        msecs_to_jiffies,
-        Jiffies, //
-    },
-    types::Opaque,
-    workqueue, //
 };
 
 const LONG: Jiffies = Jiffies::MAX;

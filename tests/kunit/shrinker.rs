@@ -2,16 +2,6 @@
 
 //! Shrinkers.
 
-use crate::rust::{
-    bindings,
-    shrinker::{
-        Count,
-        Registration,
-        Scan,
-        ShrinkControl,
-        Shrinker, //
-    }, //
-};
 use kernel::{
     prelude::*,
     sync::{
@@ -20,6 +10,17 @@ use kernel::{
             Relaxed, //
         },
         Arc, //
+    }, //
+};
+
+use crate::rust::{
+    bindings,
+    shrinker::{
+        Count,
+        Registration,
+        Scan,
+        ShrinkControl,
+        Shrinker, //
     }, //
 };
 

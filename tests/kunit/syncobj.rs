@@ -2,6 +2,17 @@
 
 //! Synchronisation objects: what is in them, what comes, and for whom.
 
+use core::num::NonZero;
+
+use kernel::{
+    drm,
+    error::to_result,
+    prelude::*,
+    sync::aref::ARef,
+    time::msecs_to_jiffies,
+    types::Opaque, //
+};
+
 use super::fake::FakeFile;
 use crate::rust::{
     bindings,
@@ -16,15 +27,6 @@ use crate::rust::{
         OutSync,
         Syncobj, //
     }, //
-};
-use core::num::NonZero;
-use kernel::{
-    drm,
-    error::to_result,
-    prelude::*,
-    sync::aref::ARef,
-    time::msecs_to_jiffies,
-    types::Opaque, //
 };
 
 fn fence() -> Result<(ARef<Fence>, PendingFence)> {

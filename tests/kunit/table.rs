@@ -2,6 +2,14 @@
 
 //! Extending a driver's table.
 
+use kernel::{
+    drm::{
+        self,
+        UnregisteredDevice, //
+    },
+    prelude::*, //
+};
+
 use super::fake::{
     FakeDriver,
     FakeFile,
@@ -18,13 +26,6 @@ use crate::rust::{
         },
         fdinfo::FdInfo, //
     }, //
-};
-use kernel::{
-    drm::{
-        self,
-        UnregisteredDevice, //
-    },
-    prelude::*, //
 };
 
 impl DriverTable for FakeDriver {

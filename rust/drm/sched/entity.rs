@@ -2,18 +2,11 @@
 
 //! Queues of jobs.
 
-use super::{
-    job::{
-        Job,
-        UnarmedJob, //
-    },
-    scheduler::Scheduler, //
-};
-use crate::rust::bindings;
 use core::{
     mem::ManuallyDrop,
     ptr, //
 };
+
 use kernel::{
     error::to_result,
     new_mutex,
@@ -28,6 +21,15 @@ use kernel::{
     },
     types::Opaque, //
 };
+
+use super::{
+    job::{
+        Job,
+        UnarmedJob, //
+    },
+    scheduler::Scheduler, //
+};
+use crate::rust::bindings;
 
 /// The priority of an [`Entity`]: as long as one has a job that could run, no lower one's is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

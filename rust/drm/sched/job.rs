@@ -2,6 +2,26 @@
 
 //! Jobs, and what the scheduler calls of them.
 
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ptr::{
+        self,
+        NonNull, //
+    },
+};
+
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    types::Opaque, //
+};
+
 use super::{
     entity::Entity,
     scheduler::{
@@ -19,24 +39,6 @@ use crate::rust::{
         LockedResv,
         Usage, //
     },
-};
-use core::{
-    cell::UnsafeCell,
-    marker::PhantomData,
-    mem::ManuallyDrop,
-    ptr::{
-        self,
-        NonNull, //
-    },
-};
-use kernel::{
-    error::to_result,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    },
-    types::Opaque, //
 };
 
 /// What a driver has the hardware do.

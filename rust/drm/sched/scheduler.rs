@@ -2,23 +2,12 @@
 
 //! What feeds an engine.
 
-use super::job::{
-    Callbacks,
-    Job, //
-};
-use crate::rust::{
-    bindings,
-    dma_fence::{
-        clamp_timeout,
-        SignallingSection, //
-    },
-    workqueue::ReclaimQueue, //
-};
 use core::{
     marker::PhantomData,
     mem::ManuallyDrop,
     ptr, //
 };
+
 use kernel::{
     device::Device,
     error::to_result,
@@ -35,6 +24,19 @@ use kernel::{
     },
     time::Jiffies,
     types::Opaque, //
+};
+
+use super::job::{
+    Callbacks,
+    Job, //
+};
+use crate::rust::{
+    bindings,
+    dma_fence::{
+        clamp_timeout,
+        SignallingSection, //
+    },
+    workqueue::ReclaimQueue, //
 };
 
 /// Completes [`Self::gone`] when the scheduler and all of its jobs have let go of it.

@@ -4,6 +4,12 @@
 //!
 //! C header: [`include/drm/ttm/ttm_backup.h`](srctree/include/drm/ttm/ttm_backup.h)
 
+use kernel::{
+    error::to_result,
+    page::PAGE_SHIFT,
+    prelude::*, //
+};
+
 use super::{
     pool,
     Device,
@@ -12,11 +18,6 @@ use super::{
     Reserved, //
 };
 use crate::rust::bindings;
-use kernel::{
-    error::to_result,
-    page::PAGE_SHIFT,
-    prelude::*, //
-};
 
 /// Returns about how many pages can still be backed up: what is left of swap.
 ///

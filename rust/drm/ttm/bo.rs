@@ -4,6 +4,38 @@
 //!
 //! C header: [`include/drm/ttm/ttm_bo.h`](srctree/include/drm/ttm/ttm_bo.h)
 
+use core::{
+    marker::PhantomData,
+    mem,
+    ops::Deref,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+
+use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
+    container_of,
+    drm::{
+        self,
+        gem::{
+            self,
+            IntoGEMObject, //
+        }, //
+    },
+    error::to_result,
+    prelude::*,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
 use super::{
     fault,
     Device,
@@ -25,36 +57,6 @@ use crate::rust::{
         device,
         exec::ExecLocks,
         gem::ResvObject, //
-    },
-};
-use core::{
-    marker::PhantomData,
-    mem,
-    ops::Deref,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
-};
-use kernel::{
-    alloc::flags::GFP_KERNEL_ACCOUNT,
-    container_of,
-    drm::{
-        self,
-        gem::{
-            self,
-            IntoGEMObject, //
-        }, //
-    },
-    error::to_result,
-    prelude::*,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
-    },
-    types::{
-        NotThreadSafe,
-        Opaque, //
     },
 };
 

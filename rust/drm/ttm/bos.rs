@@ -2,13 +2,8 @@
 
 //! All buffer objects of a device, for those who look from outside.
 
-use super::{
-    bo::Tail,
-    Bo,
-    DriverBo, //
-};
-use crate::rust::bindings;
 use core::marker::PhantomData;
+
 use kernel::{
     interop::list::CListHead,
     new_spinlock,
@@ -18,6 +13,13 @@ use kernel::{
         SpinLock, //
     }, //
 };
+
+use super::{
+    bo::Tail,
+    Bo,
+    DriverBo, //
+};
+use crate::rust::bindings;
 
 /// A list of buffer objects that does not keep them.
 ///

@@ -4,29 +4,13 @@
 //!
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
-use super::{
-    bos::Bos,
-    dmem::DmemRegion,
-    funcs,
-    manager::{
-        Manager,
-        Registered,
-        ResourceManager, //
-    },
-    Bo,
-    Driver,
-    MemType, //
-};
-use crate::rust::{
-    bindings,
-    drm::device, //
-};
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
     ops::BitOr,
     ptr, //
 };
+
 use kernel::{
     container_of,
     drm::{
@@ -47,6 +31,24 @@ use kernel::{
         Arc, //
     },
     types::Opaque,
+};
+
+use super::{
+    bos::Bos,
+    dmem::DmemRegion,
+    funcs,
+    manager::{
+        Manager,
+        Registered,
+        ResourceManager, //
+    },
+    Bo,
+    Driver,
+    MemType, //
+};
+use crate::rust::{
+    bindings,
+    drm::device, //
 };
 
 /// How TTM allocates system pages; combine with `|`.

@@ -4,15 +4,16 @@
 //!
 //! C header: [`include/linux/cgroup_dmem.h`](srctree/include/linux/cgroup_dmem.h)
 
+use kernel::{
+    error::from_err_ptr,
+    prelude::*, //
+};
+
 use super::{
     DriverBo,
     Reserved, //
 };
 use crate::rust::bindings;
-use kernel::{
-    error::from_err_ptr,
-    prelude::*, //
-};
 
 /// A region of the dmem cgroup controller: what a manager hands out is charged to the cgroup of
 /// the task that asks, and TTM evicts by the cgroups' limits and protections.

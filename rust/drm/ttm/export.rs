@@ -7,6 +7,31 @@
 //!
 //! C header: [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
 
+use core::{
+    ops::Range,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    dma::DataDirection,
+    error::to_result,
+    io::PhysAddr,
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
+    prelude::*,
+    sync::aref::ARef,
+    time::Jiffies, //
+};
+
 use super::{
     bo::Tail,
     Bo,
@@ -34,29 +59,6 @@ use crate::rust::{
             Exporter, //
         }, //
     }, //
-};
-use core::{
-    ops::Range,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
-};
-use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    dma::DataDirection,
-    error::to_result,
-    io::PhysAddr,
-    page::{
-        PAGE_SHIFT,
-        PAGE_SIZE, //
-    },
-    prelude::*,
-    sync::aref::ARef,
-    time::Jiffies, //
 };
 
 /// What a device that shares a BO reaches.

@@ -4,6 +4,15 @@
 //!
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
+use core::ptr;
+
+use kernel::{
+    drm,
+    io::PhysAddr,
+    prelude::*,
+    warn_on, //
+};
+
 use super::{
     import,
     pool,
@@ -23,13 +32,6 @@ use super::{
     Resource, //
 };
 use crate::rust::bindings;
-use core::ptr;
-use kernel::{
-    drm,
-    io::PhysAddr,
-    prelude::*,
-    warn_on, //
-};
 
 /// A DRM driver whose objects are TTM's.
 ///

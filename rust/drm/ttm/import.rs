@@ -8,6 +8,21 @@
 //!
 //! C header: [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
 
+use core::{
+    ptr::{
+        self,
+        NonNull, //
+    },
+    slice, //
+};
+
+use kernel::{
+    drm,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use super::{
     Bo,
     BoInit,
@@ -32,19 +47,6 @@ use crate::rust::{
         device,
         prime, //
     }, //
-};
-use core::{
-    ptr::{
-        self,
-        NonNull, //
-    },
-    slice, //
-};
-use kernel::{
-    drm,
-    page::PAGE_SIZE,
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 impl<T: DriverBo> Bo<T> {

@@ -4,6 +4,27 @@
 //!
 //! C header: [`include/drm/ttm/ttm_bo.h`](srctree/include/drm/ttm/ttm_bo.h)
 
+use core::{
+    marker::PhantomData,
+    mem::MaybeUninit,
+    ptr, //
+};
+
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    drm,
+    error::to_result,
+    prelude::*,
+    sync::aref::ARef,
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    }, //
+};
+
 use super::{
     Bo,
     BoInit,
@@ -18,25 +39,6 @@ use super::{
 use crate::rust::{
     bindings,
     drm::device as drm_device, //
-};
-use core::{
-    marker::PhantomData,
-    mem::MaybeUninit,
-    ptr, //
-};
-use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    drm,
-    error::to_result,
-    prelude::*,
-    sync::aref::ARef,
-    transmute::{
-        AsBytes,
-        FromBytes, //
-    }, //
 };
 
 /// A buffer object that only the kernel uses: in one piece, pinned and mapped for its life, and

@@ -4,15 +4,11 @@
 //!
 //! C header: [`include/drm/ttm/ttm_resource.h`](srctree/include/drm/ttm/ttm_resource.h)
 
-use super::{
-    MemType,
-    Place, //
-};
-use crate::rust::bindings;
 use core::{
     any::TypeId,
     ptr::NonNull, //
 };
+
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -24,6 +20,12 @@ use kernel::{
     },
     types::Opaque, //
 };
+
+use super::{
+    MemType,
+    Place, //
+};
+use crate::rust::bindings;
 
 /// What a manager is asked for.
 pub struct AllocRequest<'a> {

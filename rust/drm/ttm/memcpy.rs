@@ -6,15 +6,8 @@
 //!
 //! C header: [`include/drm/ttm/ttm_kmap_iter.h`](srctree/include/drm/ttm/ttm_kmap_iter.h)
 
-use super::{
-    Caching,
-    Driver,
-    DriverBo,
-    Reserved,
-    Resource, //
-};
-use crate::rust::bindings;
 use core::marker::PhantomData;
+
 use kernel::{
     io::PhysAddr,
     page::{
@@ -23,6 +16,15 @@ use kernel::{
     },
     prelude::*, //
 };
+
+use super::{
+    Caching,
+    Driver,
+    DriverBo,
+    Reserved,
+    Resource, //
+};
+use crate::rust::bindings;
 
 /// One end of a copy.
 enum Side<'a> {

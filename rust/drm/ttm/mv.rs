@@ -4,6 +4,13 @@
 //!
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
+use core::marker::PhantomData;
+
+use kernel::{
+    prelude::*,
+    time::Jiffies, //
+};
+
 use super::{
     memcpy::memcpy,
     DriverBo,
@@ -15,11 +22,6 @@ use super::{
 use crate::rust::{
     bindings,
     dma_fence::Fence, //
-};
-use core::marker::PhantomData;
-use kernel::{
-    prelude::*,
-    time::Jiffies, //
 };
 
 /// A move that TTM wants done.

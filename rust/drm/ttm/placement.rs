@@ -4,11 +4,12 @@
 //!
 //! C header: [`include/drm/ttm/ttm_placement.h`](srctree/include/drm/ttm/ttm_placement.h)
 
-use crate::rust::bindings;
 use core::{
     marker::PhantomData,
     ops::BitOr, //
 };
+
+use crate::rust::bindings;
 
 /// A memory type: which resource manager hands the memory out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,20 +7,22 @@
 //!
 //! C header: [`include/drm/ttm/ttm_pool.h`](srctree/include/drm/ttm/ttm_pool.h)
 
+use core::{
+    cell::Cell,
+    ptr, //
+};
+
+use kernel::{
+    prelude::*,
+    types::Opaque, //
+};
+
 use super::{
     Bo,
     Device,
     Driver, //
 };
 use crate::rust::bindings;
-use core::{
-    cell::Cell,
-    ptr, //
-};
-use kernel::{
-    prelude::*,
-    types::Opaque, //
-};
 
 /// What [`create()`] makes.
 ///

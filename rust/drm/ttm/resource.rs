@@ -4,6 +4,11 @@
 //!
 //! C header: [`include/drm/ttm/ttm_resource.h`](srctree/include/drm/ttm/ttm_resource.h)
 
+use kernel::{
+    io::PhysAddr,
+    types::Opaque, //
+};
+
 use super::{
     manager::{
         Manager,
@@ -15,10 +20,6 @@ use super::{
     PlaceFlags, //
 };
 use crate::rust::bindings;
-use kernel::{
-    io::PhysAddr,
-    types::Opaque, //
-};
 
 /// Memory that a resource manager handed out.
 ///

@@ -4,12 +4,14 @@
 //!
 //! C header: [`include/drm/ttm/ttm_tt.h`](srctree/include/drm/ttm/ttm_tt.h)
 
-use crate::rust::bindings;
 use core::slice;
+
 use kernel::{
     dma::DmaAddress,
     types::Opaque, //
 };
+
+use crate::rust::bindings;
 
 /// How the CPU maps pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

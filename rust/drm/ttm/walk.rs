@@ -4,6 +4,18 @@
 //!
 //! C header: [`include/drm/ttm/ttm_bo.h`](srctree/include/drm/ttm/ttm_bo.h)
 
+use core::{
+    marker::PhantomData,
+    mem,
+    ptr, //
+};
+
+use kernel::{
+    prelude::*,
+    sync::aref::ARef,
+    types::Opaque, //
+};
+
 use super::{
     Bo,
     Device,
@@ -13,16 +25,6 @@ use super::{
     Reserved, //
 };
 use crate::rust::bindings;
-use core::{
-    marker::PhantomData,
-    mem,
-    ptr, //
-};
-use kernel::{
-    prelude::*,
-    sync::aref::ARef,
-    types::Opaque, //
-};
 
 /// A walk over the BOs of one memory type that can be reserved without waiting.
 ///

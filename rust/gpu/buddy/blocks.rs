@@ -2,13 +2,8 @@
 
 //! What a [`Buddy`](super::Buddy) hands out.
 
-use super::{
-    Inner,
-    Known,
-    Request, //
-};
-use crate::rust::bindings;
 use core::ops::Range;
+
 use kernel::{
     clist_create,
     error::to_result,
@@ -23,6 +18,13 @@ use kernel::{
     },
     types::Opaque, //
 };
+
+use super::{
+    Inner,
+    Known,
+    Request, //
+};
+use crate::rust::bindings;
 
 /// Blocks of a [`Buddy`], free when they are dropped.
 ///

@@ -9,12 +9,8 @@ mod blocks;
 mod retired;
 mod spare;
 
-use self::{
-    retired::Retired,
-    spare::Spares, //
-};
-use crate::rust::bindings;
 use core::ops::Range;
+
 use kernel::{
     error::to_result,
     new_mutex,
@@ -31,6 +27,12 @@ use kernel::{
     },
     types::Opaque, //
 };
+
+use self::{
+    retired::Retired,
+    spare::Spares, //
+};
+use crate::rust::bindings;
 
 pub use self::blocks::{
     Block,

@@ -2,14 +2,15 @@
 
 //! Chunks that are never handed out again.
 
-use super::spare::Spares;
-use crate::rust::bindings;
 use kernel::{
     error::to_result,
     interop::list::CListHead,
     prelude::*, //
 };
 use pin_init::stack_pin_init;
+
+use super::spare::Spares;
+use crate::rust::bindings;
 
 /// The retired chunks of an allocator.
 ///

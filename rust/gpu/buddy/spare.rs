@@ -7,12 +7,14 @@
 //! anything else about a small allocation. As with the pages that the kernel keeps for each CPU,
 //! the chunk that was freed last is what the next one gets.
 
-use crate::rust::bindings;
 use core::{
     ops::Range,
     ptr, //
 };
+
 use kernel::prelude::*;
+
+use crate::rust::bindings;
 
 /// How many there are at most: they keep larger blocks from being whole.
 const MOST: usize = 4;

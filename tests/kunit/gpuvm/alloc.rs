@@ -2,6 +2,8 @@
 
 //! Memory for mappings, and who keeps whom.
 
+use kernel::prelude::*;
+
 use super::{
     bytes,
     clear,
@@ -22,7 +24,6 @@ use crate::{
         Fixture, //
     }, //
 };
-use kernel::prelude::*;
 
 #[kunit_tests(rgt_gpuvm_alloc)]
 mod tests {

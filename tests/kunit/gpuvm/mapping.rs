@@ -2,6 +2,13 @@
 
 //! Mappings as the page tables' owner sees them: by buffer object, and stale or not.
 
+use core::ptr;
+
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use super::{
     bytes,
     clear,
@@ -25,11 +32,6 @@ use crate::{
         Fixture,
         TtmBo, //
     }, //
-};
-use core::ptr;
-use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 /// A VM of another kind, on the same device.

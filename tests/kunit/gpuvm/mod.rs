@@ -6,6 +6,13 @@ mod alloc;
 mod mapping;
 mod split;
 
+use core::ops::Range;
+
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use super::ttm::fake::{
     Bo,
     Fixture,
@@ -17,11 +24,6 @@ use crate::rust::drm::gpuvm::{
     GpuVm,
     MapAlloc,
     UnmapAlloc, //
-};
-use core::ops::Range;
-use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 /// Pages of addresses that a VM has.

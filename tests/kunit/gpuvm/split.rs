@@ -2,6 +2,8 @@
 
 //! Mapping, unmapping, and mappings that are cut.
 
+use kernel::prelude::*;
+
 use super::{
     clear,
     is_vacant,
@@ -12,7 +14,6 @@ use super::{
     PAGES, //
 };
 use crate::tests::ttm::fake::Fixture;
-use kernel::prelude::*;
 
 #[kunit_tests(rgt_gpuvm)]
 mod tests {

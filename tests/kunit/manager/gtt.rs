@@ -2,6 +2,8 @@
 
 //! GTT: a limit and what is used of it.
 
+use kernel::prelude::*;
+
 use super::{
     alloc as alloc_aligned,
     is_full,
@@ -16,7 +18,6 @@ use crate::{
         PlaceFlags, //
     }, //
 };
-use kernel::prelude::*;
 
 fn alloc(gtt: &Gtt, pages: usize) -> Allocated<Gtt> {
     alloc_aligned(gtt, Place::new(MemType::TT, PlaceFlags::NONE), pages, 1)

@@ -10,6 +10,11 @@ mod vram_place;
 mod vram_spare;
 mod vram_zero;
 
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
 use crate::{
     resource_mgr::VramResource,
     rust::drm::ttm::{
@@ -19,10 +24,6 @@ use crate::{
         PlaceFlags,
         ResourceManager, //
     }, //
-};
-use kernel::{
-    page::PAGE_SIZE,
-    prelude::*, //
 };
 
 const PAGE: u64 = PAGE_SIZE as u64;

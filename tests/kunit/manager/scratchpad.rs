@@ -2,6 +2,8 @@
 
 //! The scratchpad: a heap of its own.
 
+use kernel::prelude::*;
+
 use super::{
     alloc as alloc_aligned,
     alloc_zeroed,
@@ -22,7 +24,6 @@ use crate::{
         ResourceManager, //
     }, //
 };
-use kernel::prelude::*;
 
 const ANYWHERE: Place = Place::new(SCRATCHPAD, PlaceFlags::NONE);
 

@@ -2,6 +2,11 @@
 
 //! VRAM: sizes, alignment, extents, and what is used of the visible part.
 
+use kernel::{
+    io::PhysAddr,
+    prelude::*, //
+};
+
 use super::{
     alloc,
     is_full,
@@ -16,10 +21,6 @@ use crate::{
         Place,
         PlaceFlags, //
     }, //
-};
-use kernel::{
-    io::PhysAddr,
-    prelude::*, //
 };
 
 const BAR: PhysAddr = 0x1_0000_0000;

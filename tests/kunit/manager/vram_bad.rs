@@ -2,6 +2,8 @@
 
 //! VRAM: pages that went bad.
 
+use kernel::prelude::*;
+
 use super::{
     alloc,
     is_full,
@@ -14,7 +16,6 @@ use crate::{
     resource_mgr::Vram,
     rust::drm::ttm::PlaceFlags, //
 };
-use kernel::prelude::*;
 
 const PAGES: u64 = 16;
 

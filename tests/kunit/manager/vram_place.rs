@@ -2,6 +2,8 @@
 
 //! VRAM: where in it a place puts a resource, and which places a resource suits.
 
+use kernel::prelude::*;
+
 use super::{
     alloc,
     is_full,
@@ -18,7 +20,6 @@ use crate::{
         ResourceManager, //
     }, //
 };
-use kernel::prelude::*;
 
 const PAGES: u64 = 16;
 const SIZE: usize = PAGE as usize;

@@ -2,6 +2,8 @@
 
 //! VRAM: single pages that are kept for the next one.
 
+use kernel::prelude::*;
+
 use super::{
     alloc,
     alloc_zeroed,
@@ -15,7 +17,6 @@ use crate::{
     resource_mgr::Vram,
     rust::drm::ttm::PlaceFlags, //
 };
-use kernel::prelude::*;
 
 const PAGES: u64 = 16;
 

@@ -2,6 +2,14 @@
 
 //! VRAM: what is known to be zero, and how the free part is cut up.
 
+use kernel::{
+    prelude::*,
+    sizes::{
+        SZ_2M,
+        SZ_64K, //
+    }, //
+};
+
 use super::{
     alloc,
     alloc_zeroed,
@@ -16,13 +24,6 @@ use crate::{
         VramResource, //
     },
     rust::drm::ttm::PlaceFlags, //
-};
-use kernel::{
-    prelude::*,
-    sizes::{
-        SZ_2M,
-        SZ_64K, //
-    }, //
 };
 
 const PAGES: u64 = 16;

@@ -2,8 +2,9 @@
 
 //! The least that can be moved when the future is known.
 
-use super::trace::Trace;
 use kernel::prelude::*;
+
+use super::trace::Trace;
 
 /// Bytes moved when what is used last in the future is evicted, for BOs of the same size that have
 /// to be in VRAM when they are used.

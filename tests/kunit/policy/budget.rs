@@ -2,12 +2,13 @@
 
 //! How fast BOs come back.
 
-use crate::placement::Budget;
 use kernel::{
     prelude::*,
     sizes::SZ_1M,
     time::Delta, //
 };
+
+use crate::placement::Budget;
 
 const MIB: u64 = SZ_1M as u64;
 

@@ -2,12 +2,13 @@
 
 //! Single decisions of the policy.
 
+use kernel::prelude::*;
+
 use crate::placement::{
     Claim,
     History,
     Policy, //
 };
-use kernel::prelude::*;
 
 const CAPACITY: u64 = 1 << 20;
 

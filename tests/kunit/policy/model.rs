@@ -2,12 +2,13 @@
 
 //! VRAM, its lists and the driver's use of the policy, without BOs.
 
+use kernel::prelude::*;
+
 use crate::placement::{
     Claim,
     History,
     Policy, //
 };
-use kernel::prelude::*;
 
 /// What the model decides by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

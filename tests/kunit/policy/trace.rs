@@ -2,13 +2,15 @@
 
 //! Sequences of uses.
 
+use core::ops::Range;
+
+use kernel::prelude::*;
+
 use super::model::{
     Model,
     Rule,
     Where, //
 };
-use core::ops::Range;
-use kernel::prelude::*;
 
 /// BOs with their sizes, and the order in which they are used.
 pub(super) struct Trace {

@@ -2,6 +2,11 @@
 
 //! What the policy moves on traces of uses, compared with LRU and with the least possible.
 
+use kernel::{
+    prelude::*,
+    sizes::SZ_1M, //
+};
+
 use super::{
     belady,
     model::{
@@ -12,10 +17,6 @@ use super::{
         Dice,
         Trace, //
     },
-};
-use kernel::{
-    prelude::*,
-    sizes::SZ_1M, //
 };
 
 const SIZE: u64 = SZ_1M as u64;

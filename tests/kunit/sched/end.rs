@@ -2,14 +2,6 @@
 
 //! What remains when jobs, entities and schedulers go.
 
-use super::mock::{
-    outcome,
-    settle,
-    soon,
-    Fixture,
-    Task, //
-};
-use crate::rust::drm::sched::Priority;
 use kernel::{
     prelude::*,
     sync::atomic::Relaxed,
@@ -20,6 +12,15 @@ use kernel::{
     },
     workqueue, //
 };
+
+use super::mock::{
+    outcome,
+    settle,
+    soon,
+    Fixture,
+    Task, //
+};
+use crate::rust::drm::sched::Priority;
 
 #[kunit_tests(rgt_sched_end)]
 mod tests {

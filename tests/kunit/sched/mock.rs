@@ -2,23 +2,8 @@
 
 //! Hardware that finishes a job when it is told to.
 
-use super::super::fake::faux_device;
-use crate::rust::{
-    dma_fence::{
-        Fence,
-        PendingFence,
-        Timeline,
-        UnpublishedFence, //
-    },
-    drm::sched::{
-        Entity,
-        Job,
-        Priority,
-        Scheduler,
-        UnarmedJob, //
-    }, //
-};
 use core::ops::Deref;
+
 use kernel::{
     device,
     faux,
@@ -38,6 +23,23 @@ use kernel::{
         msecs_to_jiffies,
         Delta,
         Jiffies, //
+    }, //
+};
+
+use super::super::fake::faux_device;
+use crate::rust::{
+    dma_fence::{
+        Fence,
+        PendingFence,
+        Timeline,
+        UnpublishedFence, //
+    },
+    drm::sched::{
+        Entity,
+        Job,
+        Priority,
+        Scheduler,
+        UnarmedJob, //
     }, //
 };
 

@@ -2,6 +2,8 @@
 
 //! Which job is run when, and how it ends.
 
+use kernel::prelude::*;
+
 use super::{
     super::resv::OwnResv,
     mock::{
@@ -17,7 +19,6 @@ use crate::rust::{
     dma_resv::Usage,
     drm::sched::Priority, //
 };
-use kernel::prelude::*;
 
 #[kunit_tests(rgt_sched_queue)]
 mod tests {

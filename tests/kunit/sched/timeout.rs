@@ -2,6 +2,11 @@
 
 //! Jobs that take too long.
 
+use kernel::{
+    prelude::*,
+    time::msecs_to_jiffies, //
+};
+
 use super::mock::{
     outcome,
     settle,
@@ -9,10 +14,6 @@ use super::mock::{
     Fixture, //
 };
 use crate::rust::drm::sched::Priority;
-use kernel::{
-    prelude::*,
-    time::msecs_to_jiffies, //
-};
 
 #[kunit_tests(rgt_sched_timeout)]
 mod tests {

@@ -2,6 +2,14 @@
 
 //! Buffer objects: made, reserved, gone.
 
+use core::ptr;
+
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use super::fake::{
     make_busy,
     mem_type,
@@ -24,12 +32,6 @@ use crate::rust::{
         Place,
         PlaceFlags, //
     }, //
-};
-use core::ptr;
-use kernel::{
-    page::PAGE_SIZE,
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 #[kunit_tests(rgt_bo)]

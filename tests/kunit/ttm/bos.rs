@@ -2,13 +2,14 @@
 
 //! Walking all buffer objects of a device.
 
+use kernel::prelude::*;
+
 use super::fake::{
     Fixture,
     PAGE,
     VRAM, //
 };
 use crate::rust::drm::ttm::Device;
-use kernel::prelude::*;
 
 /// The pages of all BOs, in the order of the walk.
 fn sizes(fixture: &Fixture) -> Result<KVec<u64>> {

@@ -2,6 +2,8 @@
 
 //! Buffer objects that nobody refers to any more, but for the device.
 
+use kernel::prelude::*;
+
 use super::fake::{
     eventually,
     make_busy,
@@ -13,7 +15,6 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
-use kernel::prelude::*;
 
 #[kunit_tests(rgt_bo_delayed)]
 mod tests {

@@ -2,6 +2,8 @@
 
 //! Bringing a TTM device up and down.
 
+use kernel::prelude::*;
+
 use super::fake::{
     eventually,
     make_busy,
@@ -29,7 +31,6 @@ use crate::{
         MemType, //
     }, //
 };
-use kernel::prelude::*;
 
 /// Brings the device up with one manager.
 fn init_with(fixture: &Fixture, mem_type: MemType, manager: Attach) -> Result {

@@ -2,6 +2,11 @@
 
 //! Who has to go when there is no room.
 
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
+
 use super::fake::{
     make_busy,
     mem_type,
@@ -29,10 +34,6 @@ use crate::rust::drm::{
         OperationCtx,
         Placement, //
     }, //
-};
-use kernel::{
-    prelude::*,
-    sync::atomic::Relaxed, //
 };
 
 const HALF: usize = VRAM_PAGES / 2;

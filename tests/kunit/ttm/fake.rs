@@ -2,6 +2,41 @@
 
 //! A TTM driver for a device of the faux bus whose VRAM is system memory.
 
+use core::ptr;
+
+use kernel::{
+    device,
+    dma::Coherent,
+    drm::{
+        self,
+        ioctl::DrmIoctlDescriptor, //
+    },
+    faux,
+    io::{
+        io_read,
+        io_write,
+        PhysAddr, //
+    },
+    new_mutex,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    workqueue, //
+};
+
 use super::super::fake::faux_device;
 use crate::{
     resource_mgr::{
@@ -38,39 +73,6 @@ use crate::{
             Resource, //
         }, //
     }, //
-};
-use core::ptr;
-use kernel::{
-    device,
-    dma::Coherent,
-    drm::{
-        self,
-        ioctl::DrmIoctlDescriptor, //
-    },
-    faux,
-    io::{
-        io_read,
-        io_write,
-        PhysAddr, //
-    },
-    new_mutex,
-    page::PAGE_SIZE,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            Atomic,
-            AtomicFlag,
-            Relaxed, //
-        },
-        Arc,
-        Mutex, //
-    },
-    time::{
-        delay::fsleep,
-        Delta, //
-    },
-    workqueue, //
 };
 
 pub(in crate::tests) const PAGE: u64 = PAGE_SIZE as u64;

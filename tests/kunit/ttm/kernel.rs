@@ -2,6 +2,12 @@
 
 //! Buffer objects of the kernel's own.
 
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    sizes::SZ_4K, //
+};
+
 use super::fake::{
     Fixture,
     TtmBo,
@@ -14,11 +20,6 @@ use crate::rust::drm::ttm::{
     AllocFlags,
     KernelBo,
     MemType, //
-};
-use kernel::{
-    page::PAGE_SIZE,
-    prelude::*,
-    sizes::SZ_4K, //
 };
 
 const SIZE: usize = 3 * PAGE_SIZE;

@@ -2,6 +2,11 @@
 
 //! Moves, and what they do to the content.
 
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
+
 use super::fake::{
     make_busy,
     mem_type,
@@ -22,10 +27,6 @@ use crate::rust::drm::ttm::{
     Place,
     PlaceFlags,
     Placement, //
-};
-use kernel::{
-    prelude::*,
-    sync::atomic::Relaxed, //
 };
 
 const PATTERN: u64 = 0x0123_4567_89ab_cdef;

@@ -2,6 +2,8 @@
 
 //! Buffer objects that give their backing up, and the ghosts that keep it while it is in use.
 
+use kernel::prelude::*;
+
 use super::fake::{
     eventually,
     make_busy,
@@ -15,7 +17,6 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
-use kernel::prelude::*;
 
 #[kunit_tests(rgt_bo_purge)]
 mod tests {

@@ -3,6 +3,21 @@
 //! Exporter and importer: the one against an importer that moves, pins and refuses, the other
 //! against an exporter that does.
 
+use kernel::{
+    dma::DmaAddress,
+    drm,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
+
 use super::fake::{
     make_busy,
     mem_type,
@@ -26,20 +41,6 @@ use crate::rust::{
         MemType,
         OperationCtx,
         Placement, //
-    }, //
-};
-use kernel::{
-    dma::DmaAddress,
-    drm,
-    page::PAGE_SIZE,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
     }, //
 };
 

@@ -2,6 +2,12 @@
 
 //! Buffer objects that share a reservation.
 
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
 use super::fake::{
     eventually,
     make_busy,
@@ -28,11 +34,6 @@ use crate::{
         vm,
         Vm, //
     }, //
-};
-use kernel::{
-    page::PAGE_SIZE,
-    prelude::*,
-    sync::aref::ARef, //
 };
 
 /// A buffer object that shares the reservation of a VM.

@@ -2,6 +2,13 @@
 
 //! Taking the pages of buffer objects away: walks, counts, content lost and content backed up.
 
+use core::ptr;
+
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
+
 use super::fake::{
     make_busy,
     mem_type,
@@ -20,11 +27,6 @@ use crate::rust::drm::ttm::{
     Device,
     MemType,
     OperationCtx, //
-};
-use core::ptr;
-use kernel::{
-    prelude::*,
-    sync::atomic::Relaxed, //
 };
 
 const PATTERN: u64 = 0x0123_4567_89ab_cdef;

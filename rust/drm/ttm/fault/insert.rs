@@ -5,13 +5,6 @@
 //!
 //! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
-use super::super::{
-    Driver,
-    DriverBo,
-    Reserved,
-    Resource, //
-};
-use crate::rust::bindings;
 use kernel::{
     page::{
         PAGE_SHIFT,
@@ -19,6 +12,14 @@ use kernel::{
     },
     prelude::*, //
 };
+
+use super::super::{
+    Driver,
+    DriverBo,
+    Reserved,
+    Resource, //
+};
+use crate::rust::bindings;
 
 /// Bytes that a table of page-table entries maps, and an entry of the level above.
 const BLOCK: usize = bindings::RGT_PMD_SIZE;

@@ -6,6 +6,11 @@
 
 mod insert;
 
+use kernel::{
+    prelude::*,
+    time::Jiffies, //
+};
+
 use super::{
     Bo,
     Device,
@@ -18,10 +23,6 @@ use crate::rust::{
     bindings,
     dma_resv::Usage,
     drm::device, //
-};
-use kernel::{
-    prelude::*,
-    time::Jiffies, //
 };
 
 /// The `vm_operations_struct` of mapped BOs.
