@@ -12,14 +12,9 @@ use kernel::{
         self,
         ioctl::RENDER_ALLOW, //
     },
-    new_mutex,
     page::PAGE_SIZE,
     pci,
-    prelude::*,
-    sync::{
-        Arc,
-        Mutex, //
-    }, //
+    prelude::*, //
 };
 
 use crate::{
@@ -27,13 +22,16 @@ use crate::{
         self,
         Bo,
         BoData,
-        MoveStats,
         Reserved,
         Retirement,
-        Shrinker,
-        Windows, //
+        Shrinker, //
     },
     debugfs,
+    device::{
+        RgtData,
+        RgtDevice,
+        RgtDriver, //
+    },
     dma_buf,
     fdinfo,
     file::RgtFile,
@@ -53,12 +51,9 @@ use crate::{
     },
     module_parameters,
     params,
-    placement::Arbiter,
     resource_mgr::{
-        Gtt,
-        Scratchpad,
-        Vram,
-        SCRATCHPAD, //
+        Managers,
+        Vram, //
     },
     rust::{
         bindings::{
@@ -101,27 +96,22 @@ use crate::{
             ioctl::declare_ioctls,
             ttm::{
                 self,
-                Attach,
                 Caching,
                 DmaMappings,
                 IoMem,
                 IoRun,
-                Manager,
-                MemType,
                 Move,
                 MoveOutcome,
                 OperationCtx,
                 Place,
                 Reach,
-                Resource,
-                ResourceManager, //
+                Resource, //
             }, //
         },
         mm::total_ram,
         pci::{
             init_peer_to_peer,
-            Aperture,
-            ApertureMap, //
+            Aperture, //
         },
         shrinker, //
     },
@@ -132,76 +122,6 @@ use crate::{
         ClosingGuard, //
     }, //
 };
-
-/// The DRM driver.
-pub(crate) struct RgtDriver;
-
-/// A DRM device of this driver.
-pub(crate) type RgtDevice<Ctx = drm::Normal> = drm::Device<RgtDriver, Ctx>;
-
-/// What a DRM device has for as long as anybody refers to it.
-#[pin_data]
-pub(crate) struct RgtData {
-    /// The TTM device; first, to be dropped before what its callbacks use.
-    #[pin]
-    pub(crate) ttm: ttm::Device<RgtDriver>,
-    /// The VRAM manager.
-    pub(crate) vram: Arc<Manager<Vram>>,
-    /// What the CPU sees of VRAM.
-    pub(crate) vram_map: ApertureMap,
-    /// The GTT manager.
-    pub(crate) gtt: Arc<Manager<Gtt>>,
-    /// Who decides which BOs are in VRAM.
-    #[pin]
-    pub(crate) arbiter: Arbiter,
-    /// The scratchpad's manager, if there is one.
-    pub(crate) scratchpad: Option<Arc<Manager<Scratchpad>>>,
-    /// Taken by a job that did not find room for its BOs, to try again alone.
-    #[pin]
-    pub(crate) validation: Mutex<()>,
-    /// What the copy engines see of system pages.
-    #[pin]
-    pub(crate) windows: Windows,
-    /// What moved.
-    pub(crate) moves: MoveStats,
-    /// VMs that clients have given up while there were jobs in them.
-    pub(crate) closing: Closing,
-    /// What goes to the engines goes through them; last, as everything else may have jobs.
-    pub(crate) queues: Queues,
-}
-
-impl RgtData {
-    fn new(
-        managers: &Managers,
-        vram_map: ApertureMap,
-        queues: Queues,
-        plain_lru: bool,
-    ) -> impl PinInit<Self, Error> {
-        let Managers {
-            vram,
-            gtt,
-            scratchpad,
-        } = managers.clone();
-
-        try_pin_init!(Self {
-            ttm <- ttm::Device::new(),
-            arbiter <- Arbiter::new(
-                vram.inner().size(),
-                plain_lru,
-                module_parameters::moveback_mbps.value(),
-            ),
-            vram,
-            vram_map,
-            gtt,
-            scratchpad,
-            validation <- new_mutex!((), "RgtData::validation"),
-            moves: MoveStats::new(),
-            closing: Closing::new()?,
-            windows <- Windows::new(),
-            queues,
-        })
-    }
-}
 
 #[vtable]
 impl drm::Driver for RgtDriver {
@@ -367,11 +287,18 @@ impl pci::Driver for RgtPciDriver {
         let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
         // Without it nobody else gets VRAM.
         let _ = init_peer_to_peer(pdev)?;
-        let managers = Managers::new(&gpu, &aperture)?;
+        // As other drivers do, half of the machine's memory is left to everything else.
+        let managers = Managers::new(&gpu, aperture.range(), total_ram() / 2)?;
 
         let vram_map = aperture.map(managers.vram.inner().visible_size())?;
         let queues = Queues::new(pdev.as_ref(), &gpu, job_timeout)?;
-        let data = RgtData::new(&managers, vram_map, queues, plain_lru);
+        let data = RgtData::new(
+            managers.clone(),
+            vram_map,
+            queues,
+            plain_lru,
+            module_parameters::moveback_mbps.value(),
+        );
         let drm = drm::UnregisteredDevice::<RgtDriver>::new(pdev, data)?;
         driver_table::extend(&drm)?;
         debugfs::add_files(&drm);
@@ -395,60 +322,6 @@ impl pci::Driver for RgtPciDriver {
             _aperture: aperture,
         })
     }
-}
-
-/// The resource managers.
-#[derive(Clone)]
-struct Managers {
-    vram: Arc<Manager<Vram>>,
-    gtt: Arc<Manager<Gtt>>,
-    scratchpad: Option<Arc<Manager<Scratchpad>>>,
-}
-
-impl Managers {
-    fn new(gpu: &Gpu, aperture: &Aperture<'_>) -> Result<Self> {
-        let info = gpu.info();
-        let generation = gpu.vram_generation();
-        let window = aperture.range();
-        let visible = info.visible_size.min(window.end - window.start);
-        let scratchpad = match info.scratchpad_size {
-            0 => None,
-            size => Some(manager(Scratchpad::new(size)?.with_generation(generation))?),
-        };
-
-        Ok(Self {
-            vram: manager(
-                Vram::new(info.vram_size, visible, window.start)?.with_generation(generation),
-            )?,
-            // As other drivers do, leave half of the machine's memory to everybody else.
-            gtt: manager(Gtt::new(total_ram() / 2)?)?,
-            scratchpad,
-        })
-    }
-
-    /// Memory type, size and manager of each.
-    fn attach(self) -> impl Iterator<Item = (MemType, u64, Attach)> {
-        let (vram_size, gtt_size) = (self.vram.inner().size(), self.gtt.inner().limit());
-        let scratchpad = self.scratchpad.map(|scratchpad| {
-            let size = scratchpad.inner().size();
-
-            (SCRATCHPAD, size, scratchpad.into())
-        });
-
-        let vram = Attach::from(self.vram).with_dmem_region(c"vram");
-
-        [
-            Some((MemType::VRAM, vram_size, vram)),
-            Some((MemType::TT, gtt_size, self.gtt.into())),
-            scratchpad,
-        ]
-        .into_iter()
-        .flatten()
-    }
-}
-
-fn manager<M: ResourceManager>(inner: M) -> Result<Arc<Manager<M>>> {
-    Arc::pin_init(Manager::new(Ok::<_, Error>(inner)), GFP_KERNEL)
 }
 
 /// The commands that `declare_ioctls!` computes are those of the C header.

@@ -12,7 +12,7 @@ use crate::{
         Advice,
         Bo, //
     },
-    driver::RgtDevice,
+    device::RgtDevice,
     file::RgtFile,
     hw::abi::class,
     resource_mgr::REGIONS,

@@ -14,7 +14,7 @@ use kernel::{
 };
 
 use crate::{
-    driver::{
+    device::{
         RgtDevice,
         RgtDriver, //
     },

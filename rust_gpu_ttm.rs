@@ -6,6 +6,7 @@
 
 mod bo;
 mod debugfs;
+mod device;
 mod dma_buf;
 #[allow(unsafe_code)]
 mod driver;

@@ -19,7 +19,7 @@ use super::{
     Reserved, //
 };
 use crate::{
-    driver::RgtDevice,
+    device::RgtDevice,
     hw::OnBadPage,
     resource_mgr::Vram,
     rust::drm::{

@@ -61,7 +61,7 @@ use kernel::{
 };
 
 use crate::{
-    driver::{
+    device::{
         RgtDevice,
         RgtDriver, //
     },

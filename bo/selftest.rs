@@ -19,7 +19,7 @@ use super::{
     BoData, //
 };
 use crate::{
-    driver::RgtDevice,
+    device::RgtDevice,
     hw::{
         Body,
         EndHook,

@@ -22,7 +22,7 @@ use super::{
     MoveReason, //
 };
 use crate::{
-    driver::{
+    device::{
         RgtDevice,
         RgtDriver, //
     },

@@ -10,7 +10,7 @@ use super::{
     Reserved, //
 };
 use crate::{
-    driver::RgtDevice,
+    device::RgtDevice,
     placement::User,
     resource_mgr::region_name,
     rust::{

@@ -14,7 +14,7 @@ use kernel::{
 
 use crate::{
     bo::Bo,
-    driver::{
+    device::{
         RgtDevice,
         RgtDriver, //
     },

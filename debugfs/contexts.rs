@@ -12,7 +12,7 @@ use kernel::{
 };
 
 use crate::{
-    driver::{
+    device::{
         RgtDevice,
         RgtDriver, //
     },

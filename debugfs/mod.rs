@@ -17,7 +17,7 @@ mod rings;
 use kernel::drm::UnregisteredDevice;
 
 use crate::{
-    driver::RgtDriver,
+    device::RgtDriver,
     rust::drm::debugfs::add, //
 };
 

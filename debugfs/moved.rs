@@ -13,7 +13,7 @@ use kernel::{
 
 use crate::{
     bo::MoveReason,
-    driver::{
+    device::{
         RgtDevice,
         RgtDriver, //
     },

@@ -9,7 +9,7 @@ use kernel::{
 };
 
 use crate::{
-    driver::{
+    device::{
         RgtDevice,
         RgtDriver, //
     },

@@ -16,7 +16,7 @@ use kernel::{
 };
 
 use crate::{
-    driver::{
+    device::{
         RgtDevice,
         RgtDriver, //
     },

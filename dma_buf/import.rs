@@ -12,7 +12,7 @@ use crate::{
         Bo,
         BoData, //
     },
-    driver::RgtDevice,
+    device::RgtDevice,
     rust::{
         dma_buf::DmaBuf,
         drm::ttm::Object, //

@@ -22,7 +22,7 @@ use kernel::{
     }, //
 };
 
-use crate::driver::RgtDriver;
+use crate::device::RgtDriver;
 
 /// The device, while an ioctl is under way.
 pub(crate) type Device = drm::Device<RgtDriver, drm::Registered>;

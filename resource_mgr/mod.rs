@@ -5,6 +5,7 @@
 mod extent;
 mod gtt;
 mod heap;
+mod managers;
 mod names;
 mod on_card;
 mod scratchpad;
@@ -17,6 +18,7 @@ pub(crate) use self::{
     },
     gtt::Gtt,
     heap::Fragmentation,
+    managers::Managers,
     names::{
         region_name,
         REGIONS, //

@@ -25,7 +25,7 @@ use crate::{
         Bo,
         Reserved, //
     },
-    driver::RgtDevice,
+    device::RgtDevice,
     hw::{
         Body,
         Engine,

@@ -17,7 +17,7 @@ use super::{
     VA_RANGE, //
 };
 use crate::{
-    driver::RgtDevice,
+    device::RgtDevice,
     hw::SpaceId,
     rust::{
         dma_resv::Usage,

@@ -17,7 +17,7 @@ use super::{
     VA_RANGE, //
 };
 use crate::{
-    driver::RgtDevice,
+    device::RgtDevice,
     hw::Gpu,
     rust::drm::gpuvm::UnmapAlloc,
     sched::BindQueue, //

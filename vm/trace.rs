@@ -8,7 +8,7 @@ use kernel::prelude::*;
 
 use crate::{
     bo::Bo,
-    driver::RgtDevice,
+    device::RgtDevice,
     rust::{
         bindings::{
             drm_rgt_vm_bind_op,

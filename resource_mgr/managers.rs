@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! All managers of a device.
+
+use core::ops::Range;
+
+use kernel::{
+    io::PhysAddr,
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    Gtt,
+    Scratchpad,
+    Vram,
+    SCRATCHPAD, //
+};
+use crate::{
+    hw::Gpu,
+    rust::drm::ttm::{
+        Attach,
+        Manager,
+        MemType,
+        ResourceManager, //
+    }, //
+};
+
+/// The resource managers of a device.
+#[derive(Clone)]
+pub(crate) struct Managers {
+    /// VRAM.
+    pub(crate) vram: Arc<Manager<Vram>>,
+    /// GTT.
+    pub(crate) gtt: Arc<Manager<Gtt>>,
+    /// The scratchpad, if the device has one.
+    pub(crate) scratchpad: Option<Arc<Manager<Scratchpad>>>,
+}
+
+impl Managers {
+    /// Makes the managers of a GPU whose VRAM the CPU sees in `window`, with at most `gtt_limit`
+    /// bytes in GTT.
+    pub(crate) fn new(gpu: &Gpu, window: Range<PhysAddr>, gtt_limit: u64) -> Result<Self> {
+        let info = gpu.info();
+        let generation = gpu.vram_generation();
+        let visible = info.visible_size.min(window.end - window.start);
+        let scratchpad = match info.scratchpad_size {
+            0 => None,
+            size => Some(manager(Scratchpad::new(size)?.with_generation(generation))?),
+        };
+
+        Ok(Self {
+            vram: manager(
+                Vram::new(info.vram_size, visible, window.start)?.with_generation(generation),
+            )?,
+            gtt: manager(Gtt::new(gtt_limit)?)?,
+            scratchpad,
+        })
+    }
+
+    /// Returns memory type, size and manager of each, to be attached to the TTM device.
+    pub(crate) fn attach(self) -> impl Iterator<Item = (MemType, u64, Attach)> {
+        let (vram_size, gtt_size) = (self.vram.inner().size(), self.gtt.inner().limit());
+        let scratchpad = self.scratchpad.map(|scratchpad| {
+            let size = scratchpad.inner().size();
+
+            (SCRATCHPAD, size, scratchpad.into())
+        });
+
+        let vram = Attach::from(self.vram).with_dmem_region(c"vram");
+
+        [
+            Some((MemType::VRAM, vram_size, vram)),
+            Some((MemType::TT, gtt_size, self.gtt.into())),
+            scratchpad,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+fn manager<M: ResourceManager>(inner: M) -> Result<Arc<Manager<M>>> {
+    Arc::pin_init(Manager::new(Ok::<_, Error>(inner)), GFP_KERNEL)
+}
