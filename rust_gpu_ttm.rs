@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod bo;
+mod cs;
 mod debugfs;
 mod device;
 mod dma_buf;

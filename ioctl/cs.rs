@@ -14,6 +14,10 @@ use super::{
     File, //
 };
 use crate::{
+    cs::{
+        JobBo,
+        Submission, //
+    },
     hw::{
         abi::limits::IB_MAX_DWORDS,
         Gpu,
@@ -30,10 +34,6 @@ use crate::{
         },
         drm::file::client_id, //
     },
-    sched::{
-        JobBo,
-        Submission, //
-    }, //
 };
 
 /// Most BOs in one list.

@@ -5,27 +5,42 @@
 
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::AtomicFlag,
+        Arc, //
+    }, //
 };
 
 use super::{
-    job::Job,
+    job::{
+        Job,
+        Owner,
+        Work, //
+    },
     queue::Queues,
     state::{
         State,
-        Verdict, //
+        Verdict,
+        Verdicts, //
     },
     usage::Usage, //
 };
-use crate::rust::drm::sched::{
-    Entity,
-    Priority, //
+use crate::{
+    hw::{
+        Body,
+        Engine, //
+    },
+    rust::drm::sched::{
+        Entity,
+        Priority,
+        UnarmedJob, //
+    }, //
 };
 
 /// A context.
 pub(crate) struct Context {
     entities: KVec<Entity<Job>>,
-    pub(super) state: Arc<State>,
+    state: Arc<State>,
 }
 
 impl Context {
@@ -64,8 +79,40 @@ impl Context {
         self.entities.iter().map(Entity::queued)
     }
 
-    /// Its entity of an engine.
-    pub(super) fn entity(&self, engine: u32) -> Option<&Entity<Job>> {
-        self.entities.get(engine as usize)
+    /// Checks whether the context takes jobs: `ECANCELED` or `ENODEV` if not.
+    pub(crate) fn check(&self) -> Result {
+        self.state.check()
+    }
+
+    /// Notes that a job uses VRAM.
+    pub(crate) fn uses_vram(&self) {
+        self.state.uses_vram();
+    }
+
+    /// Makes a job of the context for an engine, on behalf of a client.
+    ///
+    /// It fails if one of the flags `lost` is set when its dependencies have signalled.
+    pub(crate) fn job(
+        &self,
+        engine: &Engine,
+        client: u64,
+        body: Body,
+        lost: KVVec<Arc<AtomicFlag>>,
+    ) -> Result<UnarmedJob<'_, Job>> {
+        let entity = self.entities.get(engine.index() as usize).ok_or(EINVAL)?;
+        let credits = body.credits();
+        let work = Work {
+            body,
+            fence: engine.new_fence()?,
+            hook: Verdicts::hook(&self.state, engine.index())?,
+            lost,
+        };
+
+        entity.job(
+            credits,
+            client,
+            Job::new(Owner::Context(self.state.clone())),
+            work,
+        )
     }
 }

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// What the scheduler of an engine works with.
-pub(super) struct Hardware {
+pub(crate) struct Hardware {
     pub(super) engine: Arc<Engine>,
     pub(super) resetter: Arc<Resetter>,
     pub(super) dumper: Arc<Dumper>,
@@ -52,14 +52,14 @@ pub(super) enum Owner {
 }
 
 /// A job of an engine.
-pub(super) struct Job {
+pub(crate) struct Job {
     owner: Owner,
     /// The engine's fence, once it has the job.
     fence: SetOnce<ARef<Fence>>,
 }
 
 /// What a job is about.
-pub(super) struct Work {
+pub(crate) struct Work {
     pub(super) body: Body,
     pub(super) fence: UnpublishedFence,
     pub(super) hook: EndHook,

@@ -13,7 +13,6 @@ mod job;
 mod kernel;
 mod queue;
 mod state;
-mod submit;
 mod usage;
 
 pub(crate) use self::{
@@ -30,10 +29,6 @@ pub(crate) use self::{
     state::{
         Cause,
         Verdict, //
-    },
-    submit::{
-        JobBo,
-        Submission, //
     },
     usage::Usage, //
 };

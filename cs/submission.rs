@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From a job's description to its entity.
+//! A job that is being submitted: from its description to its entity.
 
 use kernel::{
     prelude::*,
@@ -10,15 +10,6 @@ use kernel::{
     }, //
 };
 
-use super::{
-    context::Context,
-    job::{
-        Job,
-        Owner,
-        Work, //
-    },
-    state::Verdicts, //
-};
 use crate::{
     bo::{
         validate,
@@ -46,6 +37,7 @@ use crate::{
             ttm::OperationCtx, //
         }, //
     },
+    sched::Context,
     vm::{
         rebind,
         Binds,
@@ -118,7 +110,7 @@ impl Submission<'_> {
     /// closed, `ENOSPC` or `ENOMEM` when there is no room, `ECANCELED` when the context takes no
     /// jobs any more, `ENODEV` when the GPU is dead. Nothing was submitted then.
     pub(crate) fn submit(self) -> Result<ARef<Fence>> {
-        self.context.state.check()?;
+        self.context.check()?;
         if self.engine.is_dead() {
             return Err(ENODEV);
         }
@@ -178,8 +170,6 @@ impl Submission<'_> {
     /// the reservations.
     fn queue(self, exec: &Exec, binds: Option<Binds>) -> Result<ARef<Fence>> {
         let engine = self.engine;
-        let state = &self.context.state;
-        let entity = self.context.entity(engine.index()).ok_or(EINVAL)?;
 
         // One for the entries and one for the job.
         let vm_resv = exec.locked_resv(self.vm.resv())?;
@@ -200,15 +190,7 @@ impl Submission<'_> {
         };
         // The VM's reservation is held: whoever closes the VM waits for this job.
         let body = Body::indirect(self.vm.space()?, self.ibs)?;
-        let credits = body.credits();
-        let work = Work {
-            body,
-            fence: engine.new_fence()?,
-            hook: Verdicts::hook(state, engine.index())?,
-            lost,
-        };
-        let owner = Owner::Context(state.clone());
-        let mut job = entity.job(credits, self.client, Job::new(owner), work)?;
+        let mut job = self.context.job(engine, self.client, body, lost)?;
         job.add_resv_dependencies(vm_resv, Usage::Kernel)?;
         for job_bo in self.bos {
             let resv = exec.resv_of(job_bo.bo.as_gem())?;
@@ -228,7 +210,7 @@ impl Submission<'_> {
             job.add_dependency(bound)?;
         }
         if self.vm.uses_vram() {
-            state.uses_vram();
+            self.context.uses_vram();
         }
         let signals = self.signals;
         Ok(job.submit(|fence| {
