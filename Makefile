@@ -9,7 +9,7 @@ kunit-option := $(if $(KUNIT),CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y)
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(kunit-option) \
 	$(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1)
 
-.PHONY: modules modules_install clean run test stress bench compare kunit shell lint generate record-versions intree help
+.PHONY: modules modules_install clean run test stress bench compare kunit shell lint layers generate record-versions intree help
 
 modules:
 	@tools/kdir.sh "$(KDIR)"
@@ -24,6 +24,9 @@ clean:
 
 generate:
 	@tools/root.sh exec cargo run --quiet --locked -p generate
+
+layers:
+	@tools/root.sh exec cargo run --quiet --locked -p layers -- $(AS:%=--as=%)
 
 run kunit shell lint record-versions:
 	@tools/root.sh $@
@@ -57,8 +60,9 @@ help:
 	@echo 'make compare A= B=      the same on two trees, kernels or states of the driver, and the ratios'
 	@echo 'make kunit [TEST=]      the KUnit suites, with their KTAP'
 	@echo 'make lint               checks of the sources'
+	@echo 'make layers             which folder of the module imports from which; AS=imports each import, AS=dot for Graphviz'
 	@echo 'make record-versions    after a green lint and test: record the tools that they ran with'
-	@echo 'make generate           make what follows from others: C header, tables of numbers, manual page'
+	@echo 'make generate           make what follows from others: C header, tables of numbers and layers, manual page'
 	@echo 'make intree KSRC=       put the driver into a kernel source tree'
 	@echo 'KSRC=/path/to/linux     a kernel source of yours for guests, built with each change; KDIR= a finished build'
 	@echo 'KERNEL=plain|debug      the kernel, in place of a target'\''s own; APPEND= more words for its command line'

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Makes the files that are committed although they follow from others: the C header and the
-//! tables of the device's numbers, and the manual page of the device process.
+//! tables of the device's numbers, the table of the driver's layers, and the manual page of the
+//! device process.
 //!
 //! `make generate` writes them. A test sees to it that what is committed is what would be written.
 
+mod architecture;
 mod header;
 mod man;
 mod manual;
 mod numbers;
+mod parts;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +26,8 @@ const NUMBERS: &str = "hw/abi/src";
 const HEADER: &str = "hw/abi/include/softgpu.h";
 /// The programmer's manual, of which a part is made here.
 const MANUAL: &str = "docs/hardware.md";
+/// The page on the driver's architecture, of which a part is made here.
+const ARCHITECTURE: &str = "docs/architecture.md";
 /// The manual page, in the package of the device process.
 const MAN: &str = "softgpu/softgpu.1";
 
@@ -36,11 +41,15 @@ fn read(root: &Path, name: &str) -> Result<String> {
 }
 
 /// The files by their names in the checkout, and what they are to hold.
-fn files(root: &Path) -> Result<[(&'static str, String); 3]> {
+fn files(root: &Path) -> Result<[(&'static str, String); 4]> {
     let numbers = Numbers::read(&root.join(NUMBERS))?;
     Ok([
         (HEADER, header::text(&numbers)?),
         (MANUAL, manual::with_tables(&read(root, MANUAL)?, &numbers)?),
+        (
+            ARCHITECTURE,
+            architecture::with_table(&read(root, ARCHITECTURE)?)?,
+        ),
         (MAN, man::page()?),
     ])
 }

@@ -6,10 +6,11 @@ mod figures;
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 pub(crate) use self::figures::wrong_figures;
 use crate::numbers::Numbers;
+use crate::parts;
 
 /// The lines that the tables are between.
 const BEGIN: &str = "<!-- Tables of numbers, by `make generate`. -->\n";
@@ -21,9 +22,7 @@ const END: &str = "<!-- End of the tables. -->\n";
 ///
 /// It has no place for them.
 pub(crate) fn with_tables(manual: &str, numbers: &Numbers) -> Result<String> {
-    let (before, rest) = manual.split_once(BEGIN).context("no begin of the tables")?;
-    let (_, after) = rest.split_once(END).context("no end of the tables")?;
-    Ok(format!("{before}{BEGIN}{}{END}{after}", tables(numbers)))
+    parts::replace(manual, BEGIN, END, &tables(numbers))
 }
 
 fn tables(numbers: &Numbers) -> String {

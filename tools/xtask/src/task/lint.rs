@@ -6,6 +6,7 @@ mod check;
 mod crates;
 mod files;
 mod format;
+mod imports;
 mod intree;
 mod kernel_style;
 mod module;
@@ -35,6 +36,7 @@ pub(crate) fn lint(paths: &Paths) -> Result<ExitCode> {
         let others = [
             scope.spawn(|| crates::check(&lint)),
             scope.spawn(|| {
+                imports::check(&lint)?;
                 format::check(&lint, &tree)?;
                 kernel_style::check(&lint, &tree)?;
                 shell::check(&lint)
