@@ -12,6 +12,7 @@ mod dma_buf;
 #[allow(unsafe_code)]
 mod driver;
 mod fdinfo;
+mod fence;
 mod file;
 mod hw;
 mod ioctl;

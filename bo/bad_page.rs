@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     device::RgtDevice,
-    hw::OnBadPage,
+    hw::BadPageHandler,
     resource_mgr::Vram,
     rust::drm::{
         fdinfo::is_shared,
@@ -59,8 +59,8 @@ impl Retirement {
     }
 }
 
-impl OnBadPage for Retirement {
-    fn on_bad_page(&self, offset: u64) {
+impl BadPageHandler for Retirement {
+    fn handle(&self, offset: u64) {
         if let Err(err) = self.retire(offset) {
             dev_err!(
                 self.0.as_ref(),

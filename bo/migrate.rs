@@ -26,15 +26,17 @@ use super::window::{
     WINDOW_PAGES, //
 };
 use crate::{
-    hw::{
-        Body,
-        DeferredUnmaps,
-        EndHook,
-        Gpu,
-        OnEnd,
+    fence::{
+        Completion,
+        CompletionCallback,
         Outcome,
+        Reset, //
+    },
+    hw::{
+        Commands,
+        DeferredUnmaps,
+        Gpu,
         PacketBuffer,
-        Reset,
         MAX_PACKET_DWORDS, //
     },
     resource_mgr::{
@@ -75,18 +77,18 @@ pub(super) struct Migration<'a> {
     last: Option<ARef<Fence>>,
 }
 
-/// What becomes of a BO with a job of its migration.
-struct End {
+/// The completion callback of a migration's job.
+struct MigrationCallback {
     lost: Arc<AtomicFlag>,
-    /// To be told that it is the last one of a clear and that all of them are done.
+    /// Set for the last job of a clear: told when all of them are done.
     clearing: Option<Clearing>,
     unmaps: Option<DeferredUnmaps>,
     reads_card: bool,
-    tried_again: bool,
+    retried: bool,
 }
 
-impl OnEnd for End {
-    fn on_end(&mut self, outcome: &Outcome) -> Result {
+impl CompletionCallback for MigrationCallback {
+    fn complete(&mut self, outcome: &Outcome) -> Result {
         if outcome.result.is_err() {
             self.lost.store(true, Relaxed);
         }
@@ -101,14 +103,14 @@ impl OnEnd for End {
         outcome.result
     }
 
-    fn is_cancelled(&self, reset: Reset) -> bool {
-        // Whatever it has done of the rest, it can do once more.
+    fn is_cancelled_by(&self, reset: Reset) -> bool {
+        // Unless it reads VRAM, the job can run again from its start.
         matches!(reset, Reset::Device { .. }) && self.reads_card
     }
 
-    fn try_again(&mut self) -> bool {
+    fn retry(&mut self) -> bool {
         // There is nothing wrong with the job itself.
-        !core::mem::replace(&mut self.tried_again, true)
+        !core::mem::replace(&mut self.retried, true)
     }
 }
 
@@ -214,17 +216,17 @@ impl<'a> Migration<'a> {
             return Ok(());
         }
         let packets = core::mem::replace(&mut self.packets, PacketBuffer::new());
-        let end = EndHook::new(End {
+        let completion = Completion::new(MigrationCallback {
             lost: self.lost.clone(),
             clearing: self.clearing.take(),
             unmaps,
             reads_card: self.reads_card,
-            tried_again: false,
+            retried: false,
         })?;
         self.last = Some(self.queue.submit_kernel(
-            Body::packets(packets)?,
+            Commands::packets(packets)?,
             &self.dependencies,
-            end,
+            completion,
         )?);
         // What follows comes after this.
         self.dependencies = Dependencies::new();

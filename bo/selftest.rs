@@ -20,9 +20,9 @@ use super::{
 };
 use crate::{
     device::RgtDevice,
+    fence::Completion,
     hw::{
-        Body,
-        EndHook,
+        Commands,
         Engine,
         Gpu,
         PacketBuffer, //
@@ -148,8 +148,8 @@ impl<'a> Test<'a> {
             Way::ToPages => packets.copy(vram, pages, SIZE as u64)?,
             Way::ToVram => packets.copy(pages, vram, SIZE as u64)?,
         }
-        let body = Body::packets(packets)?;
-        let fence = queue.submit_kernel(body, &Dependencies::new(), EndHook::none())?;
+        let commands = Commands::packets(packets)?;
+        let fence = queue.submit_kernel(commands, &Dependencies::new(), Completion::none())?;
         window.used_by(&fence);
 
         // The scheduler ends the job if the engine does not.

@@ -18,7 +18,7 @@ use crate::{
     },
     device::RgtDevice,
     hw::{
-        Body,
+        Commands,
         Engine,
         Gpu,
         Ib, //
@@ -189,8 +189,8 @@ impl Submission<'_> {
             None => None,
         };
         // The VM's reservation is held: whoever closes the VM waits for this job.
-        let body = Body::indirect(self.vm.space()?, self.ibs)?;
-        let mut job = self.context.job(engine, self.client, body, lost)?;
+        let commands = Commands::indirect(self.vm.space()?, self.ibs)?;
+        let mut job = self.context.job(engine, self.client, commands, lost)?;
         job.add_resv_dependencies(vm_resv, Usage::Kernel)?;
         for job_bo in self.bos {
             let resv = exec.resv_of(job_bo.bo.as_gem())?;

@@ -41,7 +41,7 @@ impl File for Rings {
     const NAME: &'static CStr = c"rings";
 
     fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
-        dev.registration_data_with(|gpu| gpu.resetter().describe(&mut Writer(out)))
+        dev.registration_data_with(|gpu| gpu.resetter().print(&mut Writer(out)))
             .map_err(|_| EIO)
     }
 }

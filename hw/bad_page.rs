@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages of VRAM that went bad, as the device reports them.
+//! The device's reports of pages of VRAM that went bad.
 
 use kernel::{
     new_mutex,
@@ -29,21 +29,21 @@ use super::{
 use crate::rust::workqueue::disable_delayed_work_sync;
 
 /// The handler of bad pages.
-pub(crate) trait OnBadPage: Send {
-    /// The page at `offset` in VRAM is bad. This may be told more than once.
+pub(crate) trait BadPageHandler: Send {
+    /// Handles a bad page at `offset` in VRAM, which may be reported more than once.
     ///
-    /// Memory may be allocated, reservations locked and fences waited for.
-    fn on_bad_page(&self, offset: u64);
+    /// Called in process context: it may allocate memory, lock reservations and wait for fences.
+    fn handle(&self, offset: u64);
 }
 
 /// The reports of a device.
 #[pin_data]
 pub(crate) struct BadPages {
     regs: Regs,
-    /// Pages that can go bad; 0 if the device does not tell.
+    /// Number of pages that can go bad; 0 if the device does not report them.
     pages: u64,
     #[pin]
-    handler: Mutex<Option<KBox<dyn OnBadPage>>>,
+    handler: Mutex<Option<KBox<dyn BadPageHandler>>>,
     #[pin]
     work: DelayedWork<Self>,
 }
@@ -69,27 +69,27 @@ impl BadPages {
         )
     }
 
-    /// Has `handler` called for the pages that are bad and for those that will be, until what is
-    /// returned is dropped. To be called once.
+    /// Calls `handler` for the pages that are bad, and for each that goes bad until the returned
+    /// watch is dropped. To be called once.
     pub(crate) fn watch(
         self: &Arc<Self>,
-        handler: impl OnBadPage + 'static,
+        handler: impl BadPageHandler + 'static,
     ) -> Result<BadPageWatch> {
-        let handler: KBox<dyn OnBadPage> = KBox::new(handler, GFP_KERNEL)?;
+        let handler: KBox<dyn BadPageHandler> = KBox::new(handler, GFP_KERNEL)?;
         *self.handler.lock() = Some(handler);
         let watch = BadPageWatch(self.clone());
         self.drain();
         Ok(watch)
     }
 
-    /// Looks for reports: later, where more may be done than in the handler of an interrupt.
-    pub(super) fn look(self: &Arc<Self>) {
+    /// Schedules the handling of reports, from the interrupt handler.
+    pub(super) fn schedule(self: &Arc<Self>) {
         if self.count() != 0 {
             let _ = workqueue::system_unbound().enqueue_delayed(self.clone(), 0);
         }
     }
 
-    /// The number of reports that wait.
+    /// Returns the number of reports that wait.
     fn count(&self) -> u64 {
         match self.pages {
             0 => 0,
@@ -109,7 +109,7 @@ impl BadPages {
             let offset = self.regs.read64(POISON_ADDR_LO);
             self.regs.write(POISON_POP, 0);
             if offset / PAGE_SIZE < self.pages {
-                handler.on_bad_page(offset);
+                handler.handle(offset);
             }
         }
     }
@@ -123,7 +123,7 @@ impl WorkItem for BadPages {
     }
 }
 
-/// Has a handler called. When it is dropped, the handler is not any more.
+/// The registration of a [`BadPageHandler`]. Once it is dropped, the handler is not called any more.
 pub(crate) struct BadPageWatch(Arc<BadPages>);
 
 impl Drop for BadPageWatch {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults that the engines report.
+//! The device's queue of fault records.
 
 use kernel::{
     device::Device,
@@ -25,51 +25,42 @@ use kernel::{
 
 use super::{
     abi::{
-        fault::*,
+        fault,
         limits::{
             FAULT_QUEUE,
             MAX_ENGINES, //
         },
         regs::*, //
     },
-    engine::MAX_JOBS,
     regs::Regs, //
 };
+use crate::fence::{
+    Access,
+    Fault,
+    FaultReason,
+    MAX_IN_FLIGHT, //
+};
 
-/// The device's queue of fault records, and what is known from those taken out of it.
+/// The faults of a device: those of jobs in flight, and of rings that halted.
 #[pin_data]
 pub(super) struct Faults {
     dev: ARef<Device>,
     #[pin]
-    known: Mutex<Known>,
+    drained: Mutex<Drained>,
 }
 
-struct Known {
-    /// The first fault of each job that is pending, by its slot, of one engine after the other.
+/// The content of the records that were drained.
+struct Drained {
+    /// The first fault of each job in flight, by its slot, of one engine after the other.
     jobs: KVec<Option<Fault>>,
-    /// Engines whose ring faulted, a bit an engine.
+    /// Engines whose ring faulted, one bit per engine.
     rings: u32,
-    /// The last one of all.
+    /// The last record of all.
     last: Option<Record>,
-    limit: Limit,
+    limit: RateLimit,
 }
 
-/// What an engine could not do.
-#[derive(Clone, Copy)]
-pub(crate) struct Fault {
-    /// The engine.
-    pub(crate) engine: u32,
-    /// The address space, as the device numbers them.
-    pub(crate) space: u32,
-    /// One of [`ACCESS_READ`], [`ACCESS_WRITE`], [`ACCESS_FETCH`].
-    pub(crate) access: u32,
-    /// Why, see [`fault`](super::abi::fault).
-    pub(crate) reason: u32,
-    /// GPU virtual address.
-    pub(crate) address: u64,
-}
-
-/// A record.
+/// A fault record.
 #[derive(Clone, Copy)]
 struct Record {
     fault: Fault,
@@ -77,28 +68,28 @@ struct Record {
 }
 
 impl Faults {
-    /// Nothing is known.
+    /// Allocates room for the faults of all jobs in flight.
     pub(super) fn new(dev: &Device) -> Result<impl PinInit<Self> + use<'_>> {
-        let slots = MAX_ENGINES as usize * MAX_JOBS;
+        let slots = MAX_ENGINES as usize * MAX_IN_FLIGHT;
         let mut jobs = KVec::with_capacity(slots, GFP_KERNEL)?;
         for _ in 0..slots {
             jobs.push(None, GFP_KERNEL)?;
         }
         Ok(pin_init!(Self {
             dev: dev.into(),
-            known <- new_mutex!(Known {
+            drained <- new_mutex!(Drained {
                 jobs,
                 rings: 0,
                 last: None,
-                limit: Limit::new(),
-            }, "Faults::known"),
+                limit: RateLimit::new(),
+            }, "Faults::drained"),
         }))
     }
 
-    /// Takes all records that the device has now.
+    /// Drains the device's queue.
     pub(super) fn drain(&self, regs: &Regs) {
-        // Held over the whole of it: once this returns, whoever took a record has also noted it.
-        let mut known = self.known.lock();
+        // Held throughout: once this returns, records that another CPU popped are noted as well.
+        let mut drained = self.drained.lock();
         let count = regs.read(FAULT_COUNT);
         if count > FAULT_QUEUE {
             return;
@@ -106,44 +97,44 @@ impl Faults {
         for _ in 0..count {
             let record = Record::read(regs);
             regs.write(FAULT_POP, 0);
-            known.note(&record);
-            if known.limit.pass(&self.dev) {
+            drained.note(&record);
+            if drained.limit.pass(&self.dev) {
                 record.report(&self.dev);
             }
         }
     }
 
-    /// The first fault of job `seqno` of `engine`, if there was one; forgets it.
+    /// Takes the first fault of job `seqno` of `engine`, if it faulted.
     pub(super) fn take_job(&self, engine: u32, seqno: u64) -> Option<Fault> {
-        self.known.lock().job(engine, seqno)?.take()
+        self.drained.lock().job(engine, seqno)?.take()
     }
 
-    /// Writes the last one.
-    pub(super) fn describe(&self, out: &mut dyn Write) -> FmtResult {
-        match &self.known.lock().last {
+    /// Prints the last fault.
+    pub(super) fn print(&self, out: &mut dyn Write) -> FmtResult {
+        match &self.drained.lock().last {
             Some(record) => out.write_fmt(fmt!("last fault: {record}\n")),
             None => Ok(()),
         }
     }
 
-    /// Engines whose ring faulted, a bit an engine.
+    /// Returns the engines whose ring faulted, one bit per engine.
     pub(super) fn rings(&self) -> u32 {
-        self.known.lock().rings
+        self.drained.lock().rings
     }
 
-    /// Whether the ring of `engine` faulted; forgets it.
+    /// Returns whether the ring of `engine` faulted, and clears that.
     pub(super) fn take_ring(&self, engine: u32) -> bool {
-        let mut known = self.known.lock();
-        let found = known.rings & (1 << engine) != 0;
-        known.rings &= !(1 << engine);
+        let mut drained = self.drained.lock();
+        let found = drained.rings & (1 << engine) != 0;
+        drained.rings &= !(1 << engine);
         found
     }
 }
 
-impl Known {
+impl Drained {
     fn job(&mut self, engine: u32, seqno: u64) -> Option<&mut Option<Fault>> {
-        let slot = (seqno % MAX_JOBS as u64) as usize;
-        self.jobs.get_mut(engine as usize * MAX_JOBS + slot)
+        let slot = (seqno % MAX_IN_FLIGHT as u64) as usize;
+        self.jobs.get_mut(engine as usize * MAX_IN_FLIGHT + slot)
     }
 
     fn note(&mut self, record: &Record) {
@@ -154,22 +145,38 @@ impl Known {
         }
         if record.tag == 0 {
             self.rings |= 1 << engine;
-        } else if let Some(known) = self.job(engine, record.tag) {
-            known.get_or_insert(record.fault);
+        } else if let Some(first) = self.job(engine, record.tag) {
+            first.get_or_insert(record.fault);
         }
     }
 }
 
 impl Record {
-    /// Reads the oldest one.
+    /// Reads the oldest record.
     fn read(regs: &Regs) -> Self {
         let info = regs.read(FAULT_INFO);
         Self {
             fault: Fault {
-                engine: info >> ENGINE_SHIFT & 0xff,
-                space: info >> AS_SHIFT & 0xff,
-                access: info >> ACCESS_SHIFT & 0xf,
-                reason: info >> REASON_SHIFT & 0xff,
+                engine: info >> fault::ENGINE_SHIFT & 0xff,
+                space: info >> fault::AS_SHIFT & 0xff,
+                access: match info >> fault::ACCESS_SHIFT & 0xf {
+                    fault::ACCESS_READ => Access::Read,
+                    fault::ACCESS_WRITE => Access::Write,
+                    fault::ACCESS_FETCH => Access::Fetch,
+                    _ => Access::Unknown,
+                },
+                reason: match info >> fault::REASON_SHIFT & 0xff {
+                    fault::NOT_PRESENT => FaultReason::NotPresent,
+                    fault::NOT_WRITABLE => FaultReason::NotWritable,
+                    fault::BAD_ENTRY => FaultReason::BadEntry,
+                    fault::BAD_ADDRESS => FaultReason::BadAddress,
+                    fault::OUT_OF_RANGE => FaultReason::OutOfRange,
+                    fault::BAD_PACKET => FaultReason::BadPacket,
+                    fault::MISALIGNED => FaultReason::Misaligned,
+                    fault::NO_ATOMICS => FaultReason::NoAtomics,
+                    fault::POISONED => FaultReason::Poisoned,
+                    _ => FaultReason::Unknown,
+                },
                 address: regs.read64(FAULT_ADDR_LO),
             },
             tag: regs.read64(FAULT_TAG_LO),
@@ -189,37 +196,37 @@ impl Display for Record {
             self.fault.engine,
             self.tag,
             match self.fault.access {
-                ACCESS_READ => "read",
-                ACCESS_WRITE => "write",
-                ACCESS_FETCH => "fetch",
-                _ => "unknown access",
+                Access::Read => "read",
+                Access::Write => "write",
+                Access::Fetch => "fetch",
+                Access::Unknown => "unknown access",
             },
             self.fault.address,
             self.fault.space,
             match self.fault.reason {
-                NOT_PRESENT => "not present",
-                NOT_WRITABLE => "not writable",
-                BAD_ENTRY => "bad page-table entry",
-                BAD_ADDRESS => "bad address in a page-table entry",
-                OUT_OF_RANGE => "out of range",
-                BAD_PACKET => "bad packet",
-                MISALIGNED => "misaligned",
-                NO_ATOMICS => "no atomics there",
-                POISONED => "bad page of VRAM",
-                _ => "unknown reason",
+                FaultReason::NotPresent => "not present",
+                FaultReason::NotWritable => "not writable",
+                FaultReason::BadEntry => "bad page-table entry",
+                FaultReason::BadAddress => "bad address in a page-table entry",
+                FaultReason::OutOfRange => "out of range",
+                FaultReason::BadPacket => "bad packet",
+                FaultReason::Misaligned => "misaligned",
+                FaultReason::NoAtomics => "no atomics there",
+                FaultReason::Poisoned => "bad page of VRAM",
+                FaultReason::Unknown => "unknown reason",
             }
         )
     }
 }
 
-/// Keeps a client that faults on purpose from flooding the log.
-struct Limit {
+/// A rate limit of reports, against clients that flood the log with faults.
+struct RateLimit {
     since: Instant<Monotonic>,
     reported: u32,
     missed: u32,
 }
 
-impl Limit {
+impl RateLimit {
     const INTERVAL: Delta = Delta::from_secs(5);
     const BURST: u32 = 10;
 
@@ -231,6 +238,7 @@ impl Limit {
         }
     }
 
+    /// Returns whether a record is to be reported.
     fn pass(&mut self, dev: &Device) -> bool {
         if self.since.elapsed() >= Self::INTERVAL {
             if self.missed != 0 {

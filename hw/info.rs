@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the device says about itself.
+//! Properties of the device.
 
 use kernel::{
     device::{
@@ -22,32 +22,33 @@ use super::{
 };
 use crate::rust::pci::enable_atomics_to_root;
 
-/// Optional units that the driver cannot do without.
+/// Optional units that the driver requires.
 const NEEDED: u32 = feature::TLB_SEQNO;
 
-/// What the device is and has.
+/// The properties of a device.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Info {
     /// Major revision in bits 31:16, minor in 15:0.
     pub(crate) revision: u32,
-    /// Whether engines can do atomics in the GPU's own memory.
+    /// Whether engines can do atomics in device-local memory.
     pub(crate) atomics: bool,
-    /// Whether they can do them in system memory, too.
+    /// Whether engines can do atomics in system memory.
     pub(crate) system_atomics: bool,
     /// Whether the device reports pages of VRAM that went bad.
     pub(crate) reports_bad_pages: bool,
-    /// Bytes of VRAM, a multiple of 2 MiB.
+    /// Size of VRAM in bytes, a multiple of 2 MiB.
     pub(crate) vram_size: u64,
     /// Bytes of VRAM, from its start, that the CPU can see.
     pub(crate) visible_size: u64,
-    /// Bytes of the scratchpad, whole pages; 0 if there is none.
+    /// Size of the scratchpad in bytes, whole pages; 0 if there is none.
     pub(crate) scratchpad_size: u64,
     /// Number of engines.
     pub(crate) engines: u32,
 }
 
 impl Info {
-    /// Makes sure that `regs` are those of a device that this driver knows, and reads its info.
+    /// Reads the properties of a device. [`ENODEV`], with a message, for one that the driver does not
+    /// support.
     pub(super) fn read(pdev: &pci::Device<Bound>, regs: &Regs) -> Result<Self> {
         let dev: &Device<Bound> = pdev.as_ref();
         let id = regs.read(ID);

@@ -23,8 +23,7 @@ use super::{
     bad_page::BadPages,
     engine::{
         Engine,
-        Shared,
-        ENGINE_NAMES, //
+        Shared, //
     },
     regs::Regs, //
 };
@@ -38,7 +37,7 @@ pub(crate) struct Interrupts<'a> {
     _handlers: MsixHandlers<'a, Handler>,
 }
 
-/// The mask of the interrupts of a device with some number of engines.
+/// Returns the mask of the interrupts of a device with this number of engines.
 pub(super) fn vectors(engines: usize) -> u32 {
     (1 << (VECTOR_ENGINE0 as usize + engines)) - 1
 }
@@ -74,12 +73,12 @@ impl<'a> Interrupts<'a> {
             bad_pages: bad_pages.clone(),
         };
         handlers.push((c"rust_gpu_ttm-fault", fault), GFP_KERNEL)?;
-        for (engine, (_, name)) in engines.iter().zip(&ENGINE_NAMES) {
+        for engine in engines {
             let handler = Handler::Engine {
                 regs: regs.clone(),
                 engine: engine.clone(),
             };
-            handlers.push((*name, handler), GFP_KERNEL)?;
+            handlers.push((engine.irq_name(), handler), GFP_KERNEL)?;
         }
 
         let handlers = MsixHandlers::new(pdev, handlers)?;
@@ -100,7 +99,7 @@ impl Drop for Interrupts<'_> {
 
 impl ThreadedHandler for Handler {
     fn handle_threaded(&self) -> IrqReturn {
-        // The bit is cleared first: what comes after that raises the interrupt again.
+        // The bit is cleared first: an event after that raises the interrupt again.
         match self {
             Self::Fault {
                 shared,
@@ -108,7 +107,7 @@ impl ThreadedHandler for Handler {
                 bad_pages,
             } => {
                 shared.regs.write(INT_CLEAR, 1 << VECTOR_FAULT);
-                bad_pages.look();
+                bad_pages.schedule();
                 shared.faults.drain(&shared.regs);
                 let rings = shared.faults.rings();
                 for engine in engines {

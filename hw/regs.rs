@@ -23,8 +23,8 @@ use super::abi::{
 
 /// A handle of the registers.
 ///
-/// A device that is gone, unbound or pulled out, takes no writes, and what it reads as means
-/// nothing; see [`Regs::is_present`].
+/// A device that is gone, unbound or removed, ignores writes, and its reads have no meaning; see
+/// [`Regs::is_present`].
 #[derive(Clone)]
 pub(crate) struct Regs(Arc<DevresBar<BAR_REGS_SIZE>>);
 
@@ -43,7 +43,8 @@ impl Regs {
             .unwrap_or(!0)
     }
 
-    /// Whether the device answers. Without one a read gives all ones, or zeros, as the bus has it.
+    /// Returns whether the device answers. Without one, reads give all ones or zeros, as the bus has
+    /// it.
     pub(super) fn is_present(&self) -> bool {
         self.read(ID) == ID_MAGIC
     }
@@ -87,7 +88,7 @@ impl Regs {
         self.write64(Self::engine_offset(engine, offset), value);
     }
 
-    /// Tells `engine` where the packets in its ring end.
+    /// Rings the doorbell of `engine`: sets the end of the packets in its ring.
     pub(super) fn doorbell(&self, engine: u32, tail: u32) {
         self.write(DOORBELL + 4 * engine as usize, tail);
     }
@@ -104,8 +105,7 @@ impl Regs {
         self.flush();
     }
 
-    /// Waits until all writes so far are complete: the bus may post them, a read pushes them ahead
-    /// of itself.
+    /// Flushes posted writes by a read.
     pub(super) fn flush(&self) {
         self.read(ID);
     }

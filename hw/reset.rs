@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Getting a GPU going again: first the engine that does not get on, then all of the device.
+//! Recovery of a GPU: reset of the hung engine first, then of the device.
 
 use kernel::{
     fmt::{
@@ -36,11 +36,14 @@ use super::{
     },
     engine::{
         Engine,
-        Remedy,
+        RecoveryAction,
         Shared, //
     },
     irq::vectors,
-    mmu::Mmu, //
+    mmu::{
+        HangHandler,
+        Mmu, //
+    }, //
 };
 use crate::rust::{
     dma_fence::{
@@ -50,16 +53,16 @@ use crate::rust::{
     workqueue::disable_delayed_work_sync, //
 };
 
-/// Why the device is reset.
+/// The reason of a reset of the device.
 enum Reason<'a> {
-    /// An engine cannot be reset, which the job of the fence is at for too long.
+    /// A job, of this fence, timed out, and its engine cannot be reset.
     Engine(&'a Engine, &'a Fence),
-    /// The TLB does not do what it is asked for.
+    /// An invalidation of the TLB timed out.
     Tlb,
 }
 
 impl Reason<'_> {
-    /// The sequence number of the job that is not to be done, if it is one of this engine.
+    /// Returns the sequence number of the job that timed out, if it is one of `engine`.
     fn guilty_job(&self, engine: &Engine) -> Option<u64> {
         match self {
             Self::Engine(guilty, fence) if guilty.index() == engine.index() => Some(fence.seqno()),
@@ -68,23 +71,25 @@ impl Reason<'_> {
     }
 }
 
-/// What resets a GPU and its engines.
+/// The recovery of a GPU and its engines.
+///
+/// Lock order: `device`, then the engines' locks.
 #[pin_data]
 pub(crate) struct Resetter {
     mmu: Arc<Mmu>,
     shared: Arc<Shared>,
     engines: KVec<Arc<Engine>>,
     count: Atomic<u64>,
-    /// One at a time.
+    /// Serialises resets of the device.
     #[pin]
     device: Mutex<()>,
-    /// Resets the device when the MMU asks for it.
+    /// Resets the device when the TLB hangs.
     #[pin]
-    requested: DelayedWork<Self>,
+    tlb_hang: DelayedWork<Self>,
 }
 
 impl_has_delayed_work! {
-    impl HasDelayedWork<Self> for Resetter { self.requested }
+    impl HasDelayedWork<Self> for Resetter { self.tlb_hang }
 }
 
 impl Resetter {
@@ -104,41 +109,42 @@ impl Resetter {
                 engines: all,
                 count: Atomic::new(0),
                 device <- new_mutex!((), "Resetter::device"),
-                requested <- new_delayed_work!("Resetter::requested"),
+                tlb_hang <- new_delayed_work!("Resetter::tlb_hang"),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// Number of resets that jobs were the reason for.
+    /// Returns the number of recoveries.
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Relaxed)
     }
 
-    /// Takes `engine` away from the job of `fence`, which is at it for too long.
+    /// Recovers from a time-out of the job of `fence` on `engine`.
     ///
-    /// The job ends with `ECANCELED`. When it is the whole device that has to be reset for that,
-    /// so do those whose hooks say that they cannot be done any more; with the device gone, all end
-    /// with `ENODEV`.
+    /// The job ends with `ECANCELED`. If the device has to be reset for that, so do the jobs whose
+    /// completion callbacks say that the reset cancels them; if it does not come back, all end with
+    /// `ENODEV`.
     pub(crate) fn recover(&self, engine: &Engine, fence: &Fence) {
         self.count.fetch_add(1, Relaxed);
-        if engine.recover(fence) == Remedy::ResetDevice {
+        if engine.recover(fence) == RecoveryAction::ResetDevice {
             self.reset_device(Reason::Engine(engine, fence));
         }
     }
 
-    /// Has the device, which the MMU has given up and reset, be made to go on.
-    pub(super) fn request(self: &Arc<Self>) {
-        let _ = self.shared.queue.enqueue_delayed(self.clone(), 0);
+    /// Returns the handler of a hung TLB.
+    pub(super) fn hang_handler(self: &Arc<Self>) -> Result<KBox<dyn HangHandler>> {
+        let handler: KBox<dyn HangHandler> = KBox::new(TlbHang(self.clone()), GFP_KERNEL)?;
+        Ok(handler)
     }
 
-    /// Keeps requests from having an effect.
+    /// Disables the handling of a hung TLB, and waits for it.
     pub(super) fn stop(self: &Arc<Self>) {
         disable_delayed_work_sync(self);
     }
 
-    /// Writes what the device and its engines are at.
-    pub(crate) fn describe(&self, out: &mut dyn Write) -> FmtResult {
+    /// Prints the state of the device and its engines.
+    pub(crate) fn print(&self, out: &mut dyn Write) -> FmtResult {
         let regs = &self.shared.regs;
 
         writeln!(
@@ -151,20 +157,18 @@ impl Resetter {
             regs.read(INT_ENABLE),
             regs.read(FAULT_COUNT),
         )?;
-        self.shared.faults.describe(out)?;
-        self.mmu.describe(out)?;
-        self.engines
-            .iter()
-            .try_for_each(|engine| engine.describe(out))
+        self.shared.faults.print(out)?;
+        self.mmu.print(out)?;
+        self.engines.iter().try_for_each(|engine| engine.print(out))
     }
 
     fn reset_device(&self, reason: Reason<'_>) {
         let _section = SignallingSection::begin();
         let _guard = self.device.lock();
-        // Somebody else may have done it in the meantime.
+        // Another reset may have been faster.
         match reason {
             Reason::Engine(_, fence) if fence.is_signaled() => return,
-            Reason::Tlb if !self.mmu.is_lost() => return,
+            Reason::Tlb if !self.mmu.is_hung() => return,
             Reason::Engine(engine, _) => dev_err!(
                 self.shared.dev,
                 "engine {} cannot be reset: resetting the device\n",
@@ -176,16 +180,16 @@ impl Resetter {
             }
         }
         for other in &self.engines {
-            other.hold(reason.guilty_job(other));
+            other.pause(reason.guilty_job(other));
         }
         self.shared.regs.reset();
         if !self.shared.regs.is_present() {
             for other in &self.engines {
-                other.give_up();
+                other.kill();
             }
             return;
         }
-        // Before anything is begun again that would take it for what it was.
+        // Before any job runs that relies on the content of VRAM.
         self.shared.vram.lose();
         self.mmu.restore();
         self.shared
@@ -194,6 +198,16 @@ impl Resetter {
         for other in &self.engines {
             other.resume();
         }
+    }
+}
+
+/// Has the TLB's hang handled by a work item: [`HangHandler::handle`] is called with locks held that
+/// recovering the engines takes.
+struct TlbHang(Arc<Resetter>);
+
+impl HangHandler for TlbHang {
+    fn handle(&self) {
+        let _ = self.0.shared.queue.enqueue_delayed(self.0.clone(), 0);
     }
 }
 

@@ -15,6 +15,10 @@ use super::{
     File, //
 };
 use crate::{
+    fence::{
+        Access,
+        FaultReason, //
+    },
     hw::{
         abi,
         Gpu,
@@ -127,7 +131,7 @@ fn context(verdict: &Verdict) -> Result<KVec<u8>> {
     };
     (answer.status, answer.cause) = match verdict.cause {
         None => (DRM_RGT_CONTEXT_GOOD, DRM_RGT_CAUSE_NONE),
-        Some(Cause::Fault(fault)) if fault.reason == abi::fault::POISONED => {
+        Some(Cause::Fault(fault)) if fault.reason == FaultReason::Poisoned => {
             (DRM_RGT_CONTEXT_INNOCENT, DRM_RGT_CAUSE_BAD_MEMORY)
         }
         Some(Cause::Hang) => (DRM_RGT_CONTEXT_GUILTY, DRM_RGT_CAUSE_HANG),
@@ -139,9 +143,9 @@ fn context(verdict: &Verdict) -> Result<KVec<u8>> {
         answer.fault_address = fault.address;
         answer.fault_engine = fault.engine;
         answer.fault_access = match fault.access {
-            abi::fault::ACCESS_WRITE => DRM_RGT_FAULT_WRITE,
-            abi::fault::ACCESS_FETCH => DRM_RGT_FAULT_FETCH,
-            _ => DRM_RGT_FAULT_READ,
+            Access::Read | Access::Unknown => DRM_RGT_FAULT_READ,
+            Access::Write => DRM_RGT_FAULT_WRITE,
+            Access::Fetch => DRM_RGT_FAULT_FETCH,
         };
         answer.fault_reason = reason(fault.reason);
     }
@@ -149,19 +153,19 @@ fn context(verdict: &Verdict) -> Result<KVec<u8>> {
     bytes_of(&answer)
 }
 
-/// The reason of a fault as user space knows it; 0 for one that it does not know.
-fn reason(reason: u32) -> u32 {
+/// Returns the reason of a fault as user space knows it; 0 for one that it does not know.
+fn reason(reason: FaultReason) -> u32 {
     match reason {
-        abi::fault::NOT_PRESENT => DRM_RGT_REASON_NOT_PRESENT,
-        abi::fault::NOT_WRITABLE => DRM_RGT_REASON_NOT_WRITABLE,
-        abi::fault::BAD_ENTRY => DRM_RGT_REASON_BAD_ENTRY,
-        abi::fault::BAD_ADDRESS => DRM_RGT_REASON_BAD_ADDRESS,
-        abi::fault::OUT_OF_RANGE => DRM_RGT_REASON_OUT_OF_RANGE,
-        abi::fault::BAD_PACKET => DRM_RGT_REASON_BAD_PACKET,
-        abi::fault::MISALIGNED => DRM_RGT_REASON_MISALIGNED,
-        abi::fault::NO_ATOMICS => DRM_RGT_REASON_NO_ATOMICS,
-        abi::fault::POISONED => DRM_RGT_REASON_POISONED,
-        _ => 0,
+        FaultReason::NotPresent => DRM_RGT_REASON_NOT_PRESENT,
+        FaultReason::NotWritable => DRM_RGT_REASON_NOT_WRITABLE,
+        FaultReason::BadEntry => DRM_RGT_REASON_BAD_ENTRY,
+        FaultReason::BadAddress => DRM_RGT_REASON_BAD_ADDRESS,
+        FaultReason::BadPacket => DRM_RGT_REASON_BAD_PACKET,
+        FaultReason::Misaligned => DRM_RGT_REASON_MISALIGNED,
+        FaultReason::NoAtomics => DRM_RGT_REASON_NO_ATOMICS,
+        FaultReason::OutOfRange => DRM_RGT_REASON_OUT_OF_RANGE,
+        FaultReason::Poisoned => DRM_RGT_REASON_POISONED,
+        FaultReason::Unknown => 0,
     }
 }
 

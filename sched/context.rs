@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     hw::{
-        Body,
+        Commands,
         Engine, //
     },
     rust::drm::sched::{
@@ -96,15 +96,15 @@ impl Context {
         &self,
         engine: &Engine,
         client: u64,
-        body: Body,
+        commands: Commands,
         lost: KVVec<Arc<AtomicFlag>>,
     ) -> Result<UnarmedJob<'_, Job>> {
         let entity = self.entities.get(engine.index() as usize).ok_or(EINVAL)?;
-        let credits = body.credits();
+        let credits = commands.credits();
         let work = Work {
-            body,
+            commands,
             fence: engine.new_fence()?,
-            hook: Verdicts::hook(&self.state, engine.index())?,
+            completion: Verdicts::completion(&self.state, engine.index())?,
             lost,
         };
 

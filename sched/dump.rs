@@ -104,7 +104,7 @@ impl Dumper {
             fence.seqno(),
             hardware.engine.index()
         )
-        .and_then(|()| hardware.resetter.describe(&mut text));
+        .and_then(|()| hardware.resetter.print(&mut text));
         *state = State::Taken(text);
         drop(state);
 

@@ -21,9 +21,9 @@ use super::{
     state::State, //
 };
 use crate::{
+    fence::Completion,
     hw::{
-        Body,
-        EndHook,
+        Commands,
         Engine,
         Resetter, //
     },
@@ -60,9 +60,9 @@ pub(crate) struct Job {
 
 /// What a job is about.
 pub(crate) struct Work {
-    pub(super) body: Body,
+    pub(super) commands: Commands,
     pub(super) fence: UnpublishedFence,
-    pub(super) hook: EndHook,
+    pub(super) completion: Completion,
     /// Set, when its dependencies are done, if the content was lost of BOs that were moving when it
     /// was submitted.
     pub(super) lost: KVVec<Arc<AtomicFlag>>,
@@ -88,7 +88,9 @@ impl sched::Job for Job {
         if work.lost.iter().any(|lost| lost.load(Relaxed)) {
             return Err(EIO);
         }
-        let fence = hardware.engine.submit(&work.body, work.fence, work.hook)?;
+        let fence = hardware
+            .engine
+            .submit(&work.commands, work.fence, work.completion)?;
         self.fence.populate(fence.clone());
         Ok(Some(fence))
     }

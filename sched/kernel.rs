@@ -23,10 +23,8 @@ use super::{
     queue::Queue, //
 };
 use crate::{
-    hw::{
-        Body,
-        EndHook, //
-    },
+    fence::Completion,
+    hw::Commands,
     rust::{
         dma_fence::Fence,
         dma_resv::{
@@ -101,28 +99,29 @@ impl Drop for Load {
 
 impl Queue {
     /// Submits a job of the kernel, which runs after `dependencies` and after those that were
-    /// submitted to this queue before. Returns its fence. `hook` is called before that signals.
+    /// submitted to this queue before. Returns its fence. `completion` is called before that
+    /// signals.
     ///
     /// # Errors
     ///
-    /// In all cases nothing was submitted, and the hook was not called.
+    /// In all cases nothing was submitted, and the completion callback was not called.
     ///
     /// - [`ENODEV`]: the device is gone.
     /// - [`ENOMEM`]
     pub(crate) fn submit_kernel(
         &self,
-        body: Body,
+        commands: Commands,
         dependencies: &Dependencies,
-        hook: EndHook,
+        completion: Completion,
     ) -> Result<ARef<Fence>> {
         if self.engine.is_dead() {
             return Err(ENODEV);
         }
-        let credits = body.credits();
+        let credits = commands.credits();
         let work = Work {
-            body,
+            commands,
             fence: self.engine.new_fence()?,
-            hook,
+            completion,
             lost: KVVec::new(),
         };
         let owner = Owner::Kernel {

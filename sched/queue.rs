@@ -33,11 +33,6 @@ use crate::{
     rust::drm::sched::Scheduler, //
 };
 
-/// Names of the schedulers.
-const NAMES: [&CStr; 8] = [
-    c"engine0", c"engine1", c"engine2", c"engine3", c"engine4", c"engine5", c"engine6", c"engine7",
-];
-
 /// What an engine's jobs go through.
 pub(crate) struct Queue {
     pub(super) engine: Arc<Engine>,
@@ -66,13 +61,13 @@ impl Queues {
     pub(crate) fn new(dev: &Device, gpu: &Gpu, timeout: Jiffies) -> Result<Self> {
         let dumper = DumperGuard(Dumper::new(dev)?);
         let mut queues = KVec::with_capacity(gpu.engines().len(), GFP_KERNEL)?;
-        for (engine, name) in gpu.engines().iter().zip(NAMES) {
+        for engine in gpu.engines() {
             let hardware = Hardware {
                 engine: engine.clone(),
                 resetter: gpu.resetter().clone(),
                 dumper: dumper.0.clone(),
             };
-            let scheduler = Scheduler::new(name, dev, hardware, CREDITS, Some(timeout))?;
+            let scheduler = Scheduler::new(engine.name(), dev, hardware, CREDITS, Some(timeout))?;
             queues.push(
                 Queue {
                     engine: engine.clone(),

@@ -17,12 +17,14 @@ use kernel::{
 
 use super::usage::Usage;
 use crate::{
-    hw::{
-        EndHook,
+    fence::{
+        Completion,
+        CompletionCallback,
         Fault,
-        OnEnd,
         Outcome,
-        Reset,
+        Reset, //
+    },
+    hw::{
         Resetter,
         VramGeneration, //
     }, //
@@ -144,16 +146,16 @@ pub(super) struct Verdicts {
 }
 
 impl Verdicts {
-    pub(super) fn hook(state: &Arc<State>, engine: u32) -> Result<EndHook> {
-        EndHook::new(Self {
+    pub(super) fn completion(state: &Arc<State>, engine: u32) -> Result<Completion> {
+        Completion::new(Self {
             state: state.clone(),
             engine,
         })
     }
 }
 
-impl OnEnd for Verdicts {
-    fn on_end(&mut self, outcome: &Outcome) -> Result {
+impl CompletionCallback for Verdicts {
+    fn complete(&mut self, outcome: &Outcome) -> Result {
         self.state.usage.add(self.engine, outcome.device_ns);
         match (outcome.result, outcome.fault) {
             (Err(EFAULT), Some(fault)) => self.state.condemn(Cause::Fault(fault)),
@@ -163,7 +165,7 @@ impl OnEnd for Verdicts {
         outcome.result
     }
 
-    fn is_cancelled(&self, reset: Reset) -> bool {
+    fn is_cancelled_by(&self, reset: Reset) -> bool {
         let lost = match reset {
             Reset::Engine => false,
             // One that was begun cannot be done from its start once more.

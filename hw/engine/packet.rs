@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Packets.
+//! Encoding of packets.
 
 use kernel::prelude::*;
 
@@ -13,14 +13,14 @@ use crate::hw::abi::packet::{
 /// The kernel's address space.
 const KERNEL: u32 = 0;
 
-/// A packet of one dword that does nothing.
+/// A NOP, a packet of one dword.
 pub(super) const NOP: u32 = header(packet::NOP, 0, 1);
 
 /// Packets of the kernel's address space, for one job.
 pub(crate) struct PacketBuffer(KVec<u32>);
 
 impl PacketBuffer {
-    /// Makes an empty one.
+    /// Makes an empty buffer.
     pub(crate) const fn new() -> Self {
         Self(KVec::new())
     }
@@ -56,8 +56,7 @@ impl PacketBuffer {
         Ok(self.0.extend_from_slice(&packet, GFP_KERNEL)?)
     }
 
-    /// Appends that the device forgets its translations of `bytes` bytes from `start` on in the
-    /// kernel's address space.
+    /// Appends a TLB invalidation of `bytes` bytes from `start` on in the kernel's address space.
     pub(crate) fn invalidate(&mut self, start: u64, bytes: u64) -> Result {
         let packet: [u32; len::TLB_INVALIDATE as usize] = [
             header(packet::TLB_INVALIDATE, 0, len::TLB_INVALIDATE),
@@ -71,12 +70,12 @@ impl PacketBuffer {
         Ok(self.0.extend_from_slice(&packet, GFP_KERNEL)?)
     }
 
-    /// Whether there are no packets.
+    /// Returns whether there are no packets.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Length in dwords.
+    /// Returns the length in dwords.
     pub(crate) fn dwords(&self) -> usize {
         self.0.len()
     }
@@ -86,7 +85,7 @@ impl PacketBuffer {
     }
 }
 
-/// Writes `value` to `address` and raises the engine's interrupt.
+/// Encodes a fence, which writes `value` to `address` and raises the engine's interrupt.
 pub(super) fn fence(address: u64, value: u64) -> [u32; len::FENCE as usize] {
     [
         header(packet::FENCE, packet::FENCE_IRQ, len::FENCE),
@@ -97,7 +96,7 @@ pub(super) fn fence(address: u64, value: u64) -> [u32; len::FENCE as usize] {
     ]
 }
 
-/// Writes for how long the engine has been busy to `address`.
+/// Encodes a write of the time that the engine was busy to `address`.
 pub(super) fn timestamp(address: u64) -> [u32; len::TIMESTAMP as usize] {
     [
         header(packet::TIMESTAMP, 0, len::TIMESTAMP),
@@ -106,7 +105,8 @@ pub(super) fn timestamp(address: u64) -> [u32; len::TIMESTAMP as usize] {
     ]
 }
 
-/// Runs the `dwords` dwords at `address` in address space `space`.
+/// Encodes a call of the `dwords` dwords at `address` in address space `space`. Its faults are
+/// reported with `tag`.
 pub(super) fn indirect(
     space: u32,
     address: u64,

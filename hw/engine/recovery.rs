@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What happens to an engine that does not get on.
+//! Recovery of a hung engine.
 
 use kernel::prelude::*;
 
-use super::{
-    end::Outcome,
+use super::hw_engine::{
     Engine,
-    Queue, //
+    EngineState, //
 };
 use crate::{
+    fence::Outcome,
     hw::abi::regs::*,
     rust::dma_fence::{
         Fence,
@@ -17,55 +17,56 @@ use crate::{
     }, //
 };
 
-/// What it takes to get an engine going again.
+/// The action that completes the recovery of an engine.
+#[must_use]
 #[derive(PartialEq, Eq)]
-pub(in crate::hw) enum Remedy {
-    /// Nothing more.
+pub(in crate::hw) enum RecoveryAction {
+    /// None: it is complete.
     None,
-    /// The engine could not be reset: the device has to be.
+    /// A reset of the device, as the engine cannot be reset.
     ResetDevice,
 }
 
 impl Engine {
-    /// Has a look at what is done, and returns whether the job of `fence` is not.
+    /// Completes jobs, and returns whether that of `fence` is still in flight.
     pub(crate) fn is_pending(&self, fence: &Fence) -> bool {
         let _section = SignallingSection::begin();
-        self.retire(&mut self.queue.lock());
+        self.retire(&mut self.state.lock());
         !fence.is_signaled()
     }
 
-    /// Takes the engine away from the job of `fence`, which is at it for too long, and has it do
-    /// those behind.
-    pub(in crate::hw) fn recover(&self, fence: &Fence) -> Remedy {
+    /// Recovers from a time-out of the job of `fence`: resets the engine and has it run the jobs
+    /// behind that one.
+    pub(in crate::hw) fn recover(&self, fence: &Fence) -> RecoveryAction {
         let _section = SignallingSection::begin();
-        let mut queue = self.queue.lock();
-        self.retire(&mut queue);
-        if fence.is_signaled() || queue.stopped {
-            return Remedy::None;
+        let mut state = self.state.lock();
+        self.retire(&mut state);
+        if fence.is_signaled() || state.stopped {
+            return RecoveryAction::None;
         }
-        self.reset_and_skip(&mut queue, fence.seqno(), ECANCELED)
+        self.reset_and_fail(&mut state, fence.seqno(), ECANCELED)
     }
 
-    /// Gets a halted ring going again, without the job that it halted at.
-    pub(super) fn recover_ring(&self, queue: &mut Queue) {
-        if let Some(oldest) = queue.pending.oldest() {
-            // If that is not enough, the job will be at it for too long.
-            self.reset_and_skip(queue, oldest, EIO);
+    /// Recovers a ring that halted: the job that it halted at fails.
+    pub(super) fn recover_ring(&self, state: &mut EngineState) {
+        if let Some(oldest) = state.in_flight.oldest() {
+            // If the engine cannot be reset, the job times out, and then the device is reset.
+            let _ = self.reset_and_fail(state, oldest, EIO);
         }
     }
 
-    fn reset_and_skip(&self, queue: &mut Queue, guilty: u64, error: Error) -> Remedy {
+    fn reset_and_fail(&self, state: &mut EngineState, guilty: u64, error: Error) -> RecoveryAction {
         if !self.reset() {
             if self.shared.regs.is_present() {
-                return Remedy::ResetDevice;
+                return RecoveryAction::ResetDevice;
             }
-            self.die(queue);
-            return Remedy::None;
+            self.declare_dead(state);
+            return RecoveryAction::None;
         }
-        // It may have done the job in the end. What it has not done by now, it will not do.
-        self.retire(queue);
-        let skipped = queue.pending.skip(guilty, error);
-        queue.pending.skip_cancelled(false);
+        // The engine may have completed the job before the reset. From here on it cannot.
+        self.retire(state);
+        let failed = state.in_flight.fail(guilty, error);
+        state.in_flight.cancel_on_engine_reset();
         dev_warn!(
             self.shared.dev,
             "engine {} reset, {} at job {}, which {}\n",
@@ -75,65 +76,69 @@ impl Engine {
                 _ => "ring fault",
             },
             guilty,
-            if skipped { "failed" } else { "is tried again" }
+            if failed { "failed" } else { "is tried again" }
         );
-        self.restart(queue);
-        Remedy::None
+        self.restart(state);
+        RecoveryAction::None
     }
 
-    /// Has an engine that was reset do what is left to do.
-    fn restart(&self, queue: &mut Queue) {
+    /// Restarts an engine that was reset: it runs the jobs in flight that did not fail.
+    fn restart(&self, state: &mut EngineState) {
         self.shared.faults.take_ring(self.index);
-        if let Some(memory) = &mut queue.memory {
-            for job in queue.pending.skipped() {
-                memory.ring.erase(job.start..job.body_end);
+        if let Some(memory) = &mut state.memory {
+            for (_, span, failed) in state.in_flight.iter() {
+                if failed {
+                    memory.ring.erase(span.start..span.commands_end);
+                }
             }
-            queue.pending.rewind(memory.ring.rewind());
+            let by = memory.ring.rewind();
+            state.in_flight.iter_mut().for_each(|span| span.rewind(by));
         }
-        self.start_queue(queue);
+        self.start_ring(state);
     }
 
-    /// The device is about to be reset: notes what is done, and that nothing is begun until
-    /// [`Self::resume`]. Job `guilty` will not be.
-    pub(in crate::hw) fn hold(&self, guilty: Option<u64>) {
-        let mut queue = self.queue.lock();
-        queue.held = true;
+    /// Prepares for a reset of the device: completes jobs, and pauses the engine until
+    /// [`Self::resume`]. Job `guilty` fails.
+    pub(in crate::hw) fn pause(&self, guilty: Option<u64>) {
+        let mut state = self.state.lock();
+        state.paused = true;
         self.reset();
-        self.retire(&mut queue);
+        self.retire(&mut state);
         if let Some(guilty) = guilty {
-            queue.pending.skip(guilty, ECANCELED);
+            state.in_flight.fail(guilty, ECANCELED);
         }
     }
 
-    /// The device was reset: does what can still be done.
+    /// Resumes after a reset of the device: runs the jobs that it does not cancel.
     pub(in crate::hw) fn resume(&self) {
-        let mut queue = self.queue.lock();
-        queue.held = false;
-        if !queue.stopped {
-            queue.pending.skip_cancelled(true);
-            self.restart(&mut queue);
+        let mut state = self.state.lock();
+        state.paused = false;
+        if !state.stopped {
+            state.in_flight.cancel_on_device_reset();
+            self.restart(&mut state);
         }
     }
 
-    /// Gives the device up.
-    pub(in crate::hw) fn give_up(&self) {
-        self.die(&mut self.queue.lock());
+    /// Declares the device dead and fails all jobs of the engine.
+    pub(in crate::hw) fn kill(&self) {
+        self.declare_dead(&mut self.state.lock());
     }
 
-    pub(super) fn die(&self, queue: &mut Queue) {
-        self.shared.die();
-        self.abandon(queue);
+    pub(super) fn declare_dead(&self, state: &mut EngineState) {
+        self.shared.declare_dead();
+        self.fail_all(state);
     }
 
     /// Fails all jobs and takes no more.
-    pub(super) fn abandon(&self, queue: &mut Queue) {
-        queue.stopped = true;
-        while let Some((_, job)) = queue.pending.pop(u64::MAX) {
-            job.finish(Outcome::failed(ENODEV));
-        }
+    pub(super) fn fail_all(&self, state: &mut EngineState) {
+        state.stopped = true;
+        while state
+            .in_flight
+            .complete_oldest(u64::MAX, |_, _| Outcome::failed(ENODEV))
+        {}
     }
 
-    /// Resets the engine. Returns whether it is there and stands still.
+    /// Resets the engine. Returns whether it is present and idle.
     pub(super) fn reset(&self) -> bool {
         let regs = &self.shared.regs;
         regs.engine_write(self.index, ENGINE_CONTROL, CONTROL_RESET);

@@ -26,7 +26,26 @@ use super::packet;
 pub(super) const RING_DWORDS: usize = 1 << 14;
 
 /// Bytes of a ring.
-pub(crate) const RING_SIZE: u32 = (RING_DWORDS * size_of::<u32>()) as u32;
+pub(super) const RING_SIZE: u32 = (RING_DWORDS * size_of::<u32>()) as u32;
+
+/// The part of a ring that a job takes, by positions.
+pub(super) struct RingSpan {
+    /// Start of the job's packets.
+    pub(super) start: u64,
+    /// End of its commands. The packets behind them report its completion.
+    pub(super) commands_end: u64,
+    /// End of its packets.
+    pub(super) end: u64,
+}
+
+impl RingSpan {
+    /// Moves the span in a ring that [`Ring::rewind`] was called of.
+    pub(super) fn rewind(&mut self, by: u64) {
+        self.start -= by;
+        self.commands_end -= by;
+        self.end -= by;
+    }
+}
 
 /// A ring.
 ///
@@ -39,14 +58,14 @@ pub(crate) const RING_SIZE: u32 = (RING_DWORDS * size_of::<u32>()) as u32;
 /// equal offsets for an empty one.
 pub(super) struct Ring {
     dwords: Coherent<[u32; RING_DWORDS]>,
-    /// Takes the packets over while they are moved to the start of the ring.
+    /// Holds the packets while they are moved to the start of the ring.
     spare: KVVec<u32>,
     head: u64,
     tail: u64,
 }
 
 impl Ring {
-    /// Allocates an empty one.
+    /// Allocates an empty ring.
     pub(super) fn new(dev: &Device<Bound>) -> Result<Self> {
         Ok(Self {
             dwords: Coherent::zeroed(dev, GFP_KERNEL)?,
@@ -56,12 +75,12 @@ impl Ring {
         })
     }
 
-    /// Where the device finds it.
+    /// Returns the ring's DMA address.
     pub(super) fn dma_address(&self) -> DmaAddress {
         self.dwords.dma_address()
     }
 
-    /// Dwords that can be pushed now.
+    /// Returns how many dwords can be pushed now.
     pub(super) fn room(&self) -> usize {
         RING_DWORDS - 1 - (self.tail - self.head) as usize
     }
@@ -75,28 +94,28 @@ impl Ring {
         }
     }
 
-    /// Position of the end of the packets.
+    /// Returns the position of the end of the packets.
     pub(super) fn tail(&self) -> u64 {
         self.tail
     }
 
-    /// Offset in bytes of the end of the packets.
+    /// Returns the offset in bytes of the end of the packets.
     pub(super) fn tail_offset(&self) -> u32 {
         (self.tail as usize % RING_DWORDS * size_of::<u32>()) as u32
     }
 
-    /// Makes room of what is before `position`.
+    /// Frees the dwords before `position`.
     pub(super) fn release(&mut self, position: u64) {
         // INVARIANT: `head` only moves towards `tail`.
         self.head = position.clamp(self.head, self.tail);
     }
 
-    /// Positions and dwords of the packets that the engine may not have done.
+    /// Iterates over the positions and dwords of packets that the engine may not have run.
     pub(super) fn pending(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         (self.head..self.tail).map(|position| (position, self.get(position)))
     }
 
-    /// Replaces the packets at some positions by ones that do nothing.
+    /// Replaces the packets at `positions` by NOPs.
     pub(super) fn erase(&self, positions: Range<u64>) {
         for position in positions {
             self.set(position, packet::NOP);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the engines of a GPU share.
+//! State that the engines of a GPU share.
 
 use kernel::{
     device::Device,
@@ -24,36 +24,36 @@ use crate::{
     rust::workqueue::ReclaimQueue, //
 };
 
-/// A number that changes when the GPU's own memory loses its content.
+/// A counter of losses of the content of device-local memory.
 #[derive(Clone)]
 pub(crate) struct VramGeneration(Arc<Atomic<u64>>);
 
 impl VramGeneration {
-    /// Makes the first one.
+    /// Makes a counter, which begins at 1.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self(Arc::new(Atomic::new(1), GFP_KERNEL)?))
     }
 
-    /// Returns it. The first one is 1.
+    /// Returns the current generation.
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 
-    /// Notes that all is lost.
+    /// Counts a loss.
     pub(crate) fn lose(&self) {
         self.0.fetch_add(1, Relaxed);
     }
 }
 
-/// What the engines share.
+/// The state that the engines share.
 #[pin_data]
 pub(crate) struct Shared {
     pub(in crate::hw) dev: ARef<Device>,
     pub(in crate::hw) regs: Regs,
-    /// Runs the watchdogs, and resets that the MMU asks for.
+    /// Runs the watchdogs, and resets that the MMU requests.
     pub(in crate::hw) queue: ReclaimQueue,
     dead: AtomicFlag,
-    /// What is in VRAM.
+    /// Generation of VRAM's content.
     pub(in crate::hw) vram: VramGeneration,
     #[pin]
     pub(in crate::hw) faults: Faults,
@@ -74,15 +74,15 @@ impl Shared {
         )
     }
 
-    /// Whether the device is gone for good.
+    /// Returns whether the device was declared dead.
     pub(super) fn is_dead(&self) -> bool {
         self.dead.load(Relaxed)
     }
 
-    /// Notes that the device is gone for good.
-    pub(super) fn die(&self) {
+    /// Declares the device dead: it does not answer, and stays so for the driver.
+    pub(super) fn declare_dead(&self) {
         if !self.dead.xchg(true, Relaxed) {
-            // If it is there after all, it must not use memory that others get.
+            // If it is alive after all, it must not access memory that is reused.
             self.regs.reset();
             dev_err!(self.dev, "the device does not answer any more\n");
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Submission of jobs.
+//! Submission of jobs to an engine.
 
 use kernel::{
     prelude::*,
@@ -11,87 +11,88 @@ use kernel::{
 };
 
 use super::{
-    body::Body,
-    end::{
-        EndHook,
-        Outcome, //
+    commands::Commands,
+    hw_engine::{
+        Engine,
+        EngineMemory,
+        EngineState, //
     },
     packet,
-    pending::Job,
-    Engine,
-    Memory,
-    Queue, //
+    ring::RingSpan, //
 };
-use crate::rust::dma_fence::{
-    Fence,
-    SignallingSection,
-    UnpublishedFence, //
+use crate::{
+    fence::{
+        Completion,
+        Outcome, //
+    },
+    rust::dma_fence::{
+        Fence,
+        SignallingSection,
+        UnpublishedFence, //
+    }, //
 };
 
 impl Engine {
-    /// Has the engine do `body` once all earlier jobs are done, then does what `hook` says, and
-    /// then signals `fence`, which [`Engine::new_fence`] of this engine made.
+    /// Submits a job that runs `commands` after all earlier jobs. When it is done, `completion` is
+    /// called and then `fence`, which [`Engine::new_fence`] of this engine allocated, signals.
     ///
-    /// Waits for nobody and allocates nothing.
+    /// Neither waits nor allocates.
     ///
     /// # Errors
     ///
-    /// In all cases nothing was submitted, and the hook was called with the error.
+    /// In all cases nothing was submitted, and the completion callback was called with the error.
     ///
-    /// - [`EBUSY`]: there is no room. Cannot be if no more than [`CREDITS`](super::CREDITS) are
-    ///   pending.
+    /// - [`EBUSY`]: there is no room. Cannot be if no more than [`CREDITS`](super::CREDITS) are in
+    ///   flight.
     /// - [`ENODEV`]: the device is gone.
     pub(crate) fn submit(
         self: &Arc<Self>,
-        body: &Body,
+        commands: &Commands,
         fence: UnpublishedFence,
-        hook: EndHook,
+        completion: Completion,
     ) -> Result<ARef<Fence>> {
         let _section = SignallingSection::begin();
-        let mut queue = self.queue.lock();
-        if let Err(error) = self.check_room(&queue, body) {
-            drop(queue);
-            let _ = hook.end(&Outcome::failed(error));
+        let mut state = self.state.lock();
+        if let Err(error) = self.check_room(&state, commands) {
+            drop(state);
+            let _ = completion.run(&Outcome::failed(error));
             return Err(error);
         }
-        let Queue {
-            memory: Some(Memory { ring, slots }),
-            pending: jobs,
-            held,
+        let EngineState {
+            memory: Some(EngineMemory { ring, status }),
+            in_flight,
+            paused,
             ..
-        } = &mut *queue
+        } = &mut *state
         else {
             return Err(ENODEV);
         };
 
-        let seqno = jobs.next();
-        let (fence, pending) = fence.publish(seqno);
-        let start = ring.tail();
-        body.push(ring, seqno);
-        let body_end = ring.tail();
-        ring.push(&packet::timestamp(slots.stamp_va(seqno)));
-        ring.push(&packet::fence(slots.done_va(), seqno));
-        jobs.push(Job {
-            fence: pending,
-            start,
-            body_end,
-            end: ring.tail(),
-            skipped: None,
-            hook,
-        });
-        if !*held {
+        let fence = in_flight.publish(fence, completion, |seqno| {
+            let start = ring.tail();
+            commands.push(ring, seqno);
+            let commands_end = ring.tail();
+            ring.push(&packet::timestamp(status.timestamp_va(seqno)));
+            ring.push(&packet::fence(status.last_seqno_va(), seqno));
+            RingSpan {
+                start,
+                commands_end,
+                end: ring.tail(),
+            }
+        })?;
+        if !*paused {
             self.shared.regs.doorbell(self.index, ring.tail_offset());
         }
         self.watch();
         Ok(fence)
     }
 
-    fn check_room(&self, queue: &Queue, body: &Body) -> Result {
-        if queue.stopped || self.shared.is_dead() {
+    fn check_room(&self, state: &EngineState, commands: &Commands) -> Result {
+        if state.stopped || self.shared.is_dead() {
             return Err(ENODEV);
         }
-        let memory = queue.memory.as_ref().ok_or(ENODEV)?;
-        if queue.pending.is_full() || memory.ring.room() < body.ring_dwords() {
+        let memory = state.memory.as_ref().ok_or(ENODEV)?;
+        if state.in_flight.is_full() || memory.ring.room() < commands.ring_dwords() {
             return Err(EBUSY);
         }
         Ok(())

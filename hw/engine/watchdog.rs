@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The watchdog of an engine: it looks after interrupts that got lost, rings that halted and
-//! devices that are gone. Jobs that take too long are the scheduler's.
+//! The watchdog of an engine, for lost interrupts, rings that halted and devices that are gone.
+//! Time-outs of jobs are the scheduler's.
 
 use kernel::{
     sync::Arc,
@@ -12,20 +12,20 @@ use kernel::{
     workqueue::WorkItem, //
 };
 
-use super::{
+use super::hw_engine::{
     Engine,
-    Queue, //
+    EngineState, //
 };
 use crate::{
     hw::abi::regs::*,
     rust::dma_fence::SignallingSection, //
 };
 
-/// Milliseconds between two looks at an engine that has something to do.
+/// Milliseconds between two checks of an engine with jobs in flight.
 const PERIOD: Msecs = 1000;
 
 impl Engine {
-    /// Has the watchdog look at the engine in a while, if it is not about to anyway.
+    /// Schedules a check of the engine, unless one is scheduled.
     pub(super) fn watch(self: &Arc<Self>) {
         let _ = self
             .shared
@@ -33,17 +33,17 @@ impl Engine {
             .enqueue_delayed(self.clone(), msecs_to_jiffies(PERIOD));
     }
 
-    fn look(&self, queue: &mut Queue) {
-        self.retire(queue);
-        if queue.pending.is_empty() {
+    fn check(&self, state: &mut EngineState) {
+        self.retire(state);
+        if state.in_flight.is_empty() {
             return;
         }
         let regs = &self.shared.regs;
         let status = regs.engine_read(self.index, ENGINE_STATUS);
         if !regs.is_present() || self.shared.is_dead() {
-            self.die(queue);
-        } else if status & STATUS_HALTED != 0 && !queue.held {
-            self.recover_ring(queue);
+            self.declare_dead(state);
+        } else if status & STATUS_HALTED != 0 && !state.paused {
+            self.recover_ring(state);
         }
     }
 }
@@ -53,9 +53,9 @@ impl WorkItem for Engine {
 
     fn run(this: Arc<Self>) {
         let _section = SignallingSection::begin();
-        let mut queue = this.queue.lock();
-        this.look(&mut queue);
-        if !queue.pending.is_empty() {
+        let mut state = this.state.lock();
+        this.check(&mut state);
+        if !state.in_flight.is_empty() {
             this.watch();
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Mapping and unmapping that is decided on now and done later, where memory cannot be allocated.
+//! Mappings to make or remove later, where memory cannot be allocated.
 
 use core::ops::Range;
 
@@ -16,15 +16,15 @@ use kernel::{
 };
 
 use super::{
-    Backing,
-    Mmu,
-    SpaceId, //
+    backing::Backing,
+    hw_mmu::Mmu,
+    space::SpaceId, //
 };
 
-/// Mappings to take away when what is behind them is about to be given to others.
+/// Mappings to remove before their backing is reused.
 ///
-/// Until then anybody may map other things at the same addresses, or free the address spaces: what
-/// is not mapped as it was noted here stays.
+/// Until then the same addresses may be mapped to other backings, and the address spaces be freed:
+/// only mappings that still are as they were pushed are removed.
 pub(crate) struct DeferredUnmaps {
     mmu: Arc<Mmu>,
     list: KVVec<Unmap>,
@@ -44,26 +44,27 @@ impl DeferredUnmaps {
         }
     }
 
-    /// Makes sure that `more` can be pushed without an allocation.
+    /// Reserves room for `more` mappings.
     pub(crate) fn reserve(&mut self, more: usize) -> Result {
         Ok(self.list.reserve(more, GFP_KERNEL)?)
     }
 
-    /// Notes that the addresses `va` of a space are mapped to `backing` and what follows it.
+    /// Pushes the mapping of `va` in a space to `backing` and the addresses that follow it.
     ///
-    /// [`ENOSPC`] when there is no room for it; see [`Self::reserve`].
+    /// [`ENOSPC`] if there is no room for it; see [`Self::reserve`].
     pub(crate) fn push(&mut self, space: SpaceId, va: Range<u64>, backing: Backing) -> Result {
         self.list
             .push_within_capacity(Unmap { space, va, backing })
             .map_err(|_| ENOSPC)
     }
 
-    /// Whether there is nothing to unmap.
+    /// Returns whether there is nothing to unmap.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Unmaps it all. When this returns, no access is under way that uses it. Allocates nothing.
+    /// Removes all mappings. When this returns, no access is under way that uses one. Does not
+    /// allocate.
     pub(crate) fn run(&mut self) {
         let mut last = None;
         for unmaps in self.list.chunk_by(|a, b| a.space == b.space) {
@@ -74,7 +75,7 @@ impl DeferredUnmaps {
                     *all = all.start.min(va.start)..all.end.max(va.end);
                 }
             }
-            // One invalidation, and if it is of too much, costs less than many.
+            // One invalidation, even of a larger range, is cheaper than many.
             if let (Some(va), [first, ..]) = (changed, unmaps) {
                 last = self.mmu.invalidate(first.space, va).or(last);
             }
@@ -86,7 +87,7 @@ impl DeferredUnmaps {
     }
 }
 
-/// Mappings to make, in ranges that are prepared and stay so until then.
+/// Mappings to make, in ranges that stay prepared until then.
 pub(crate) struct DeferredMaps {
     mmu: Arc<Mmu>,
     list: KVVec<Map>,
@@ -97,7 +98,7 @@ struct Map {
     va: Range<u64>,
     backing: Backing,
     writable: bool,
-    /// Set by then if what is behind the addresses is not what it should be.
+    /// Set by then if the content of the backing is lost.
     lost: Arc<AtomicFlag>,
 }
 
@@ -109,8 +110,8 @@ impl DeferredMaps {
         }
     }
 
-    /// Notes that the addresses `va` of a space, where nothing is mapped, are to be mapped to
-    /// `backing` and what follows it, unless `lost` is set by then.
+    /// Pushes a mapping of `va` in a space, where nothing is mapped, to `backing` and the addresses
+    /// that follow it. It is not made if `lost` is set by then.
     pub(crate) fn push(
         &mut self,
         space: SpaceId,
@@ -129,7 +130,7 @@ impl DeferredMaps {
         Ok(self.list.push(map, GFP_KERNEL)?)
     }
 
-    /// Maps it all. Allocates nothing.
+    /// Makes all mappings. Does not allocate.
     pub(crate) fn run(&self) -> Result {
         self.list
             .iter()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The GART: a window of the kernel's address space to memory that the device reaches by DMA.
+//! The GART: a range of the kernel's address space that maps system memory for copies.
 
 use core::ops::Range;
 
@@ -10,33 +10,33 @@ use kernel::{
 };
 
 use super::{
+    backing::Backing,
+    hw_mmu::Mmu,
     layout::{
         GART_BASE,
         GART_SIZE,
         SCRATCHPAD_BASE,
         VRAM_BASE, //
     },
+    space::KERNEL_SPACE,
     table::{
         Depth,
         PageTable, //
-    },
-    Backing,
-    Mmu,
-    KERNEL_SPACE, //
+    }, //
 };
 use crate::hw::abi::limits::PAGE_SIZE;
 
-/// A piece of the window whose pages follow each other in memory as well.
-struct Run {
+/// Pages of the GART whose DMA addresses are contiguous.
+struct Contiguous {
     va: u64,
     address: DmaAddress,
     size: u64,
 }
 
-impl Run {
+impl Contiguous {
     fn map(&self, table: &mut PageTable) -> Result {
         let range = self.va..self.va + self.size;
-        // The job that uses the window begins with an invalidation.
+        // The job that uses the pages begins with an invalidation.
         table
             .map(&range, Backing::System(self.address), true, Depth::Pages)
             .map(|_| ())
@@ -44,17 +44,17 @@ impl Run {
 }
 
 impl Mmu {
-    /// Address of an offset in the window.
+    /// Returns the address of an offset in the GART.
     pub(in crate::hw) fn gart_va(&self, offset: u64) -> u64 {
         GART_BASE + offset
     }
 
-    /// Address of an offset in VRAM.
+    /// Returns the address of an offset in VRAM.
     pub(in crate::hw) fn vram_va(&self, offset: u64) -> u64 {
         VRAM_BASE + offset
     }
 
-    /// Address of an offset in the scratchpad.
+    /// Returns the address of an offset in the scratchpad.
     pub(in crate::hw) fn scratchpad_va(&self, offset: u64) -> u64 {
         SCRATCHPAD_BASE + offset
     }
@@ -65,18 +65,18 @@ impl Mmu {
         pages: Range<u64>,
         addresses: impl Iterator<Item = DmaAddress>,
     ) -> Result {
-        let range = window(pages)?;
+        let range = addresses_of(pages)?;
         self.populate(KERNEL_SPACE, &range, Depth::Pages, |_| ())?;
         let result = self
             .with(KERNEL_SPACE, |table| map_pages(table, &range, addresses))
             .ok_or(EINVAL)?;
         if result.is_err() {
-            self.unmap_window(range);
+            self.gart_unmap(range);
         }
         result
     }
 
-    fn unmap_window(&self, range: Range<u64>) {
+    fn gart_unmap(&self, range: Range<u64>) {
         self.with(KERNEL_SPACE, |table| table.unmap(&range));
         self.flush(KERNEL_SPACE, range);
     }
@@ -87,30 +87,30 @@ fn map_pages(
     range: &Range<u64>,
     mut addresses: impl Iterator<Item = DmaAddress>,
 ) -> Result {
-    let mut run: Option<Run> = None;
+    let mut current: Option<Contiguous> = None;
     for va in range.clone().step_by(PAGE_SIZE as usize) {
         let address = addresses.next().ok_or(EINVAL)?;
-        match &mut run {
-            Some(run) if run.address.checked_add(run.size) == Some(address) => {
-                run.size += PAGE_SIZE;
+        match &mut current {
+            Some(current) if current.address.checked_add(current.size) == Some(address) => {
+                current.size += PAGE_SIZE;
             }
             _ => {
-                let next = Run {
+                let next = Contiguous {
                     va,
                     address,
                     size: PAGE_SIZE,
                 };
-                if let Some(run) = run.replace(next) {
-                    run.map(table)?;
+                if let Some(previous) = current.replace(next) {
+                    previous.map(table)?;
                 }
             }
         }
     }
-    run.map_or(Ok(()), |run| run.map(table))
+    current.map_or(Ok(()), |last| last.map(table))
 }
 
-/// The addresses of pages of the window.
-fn window(pages: Range<u64>) -> Result<Range<u64>> {
+/// Returns the addresses of pages of the GART.
+fn addresses_of(pages: Range<u64>) -> Result<Range<u64>> {
     if pages.is_empty() || pages.end > GART_SIZE / PAGE_SIZE {
         return Err(EINVAL);
     }

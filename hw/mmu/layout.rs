@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where things are in the kernel's address space.
+//! Layout of the kernel's address space.
 
 use core::ops::Range;
 
-/// VRAM.
+/// Start of VRAM.
 pub(super) const VRAM_BASE: u64 = 1 << 40;
-/// The GART.
+/// Start of the GART.
 pub(super) const GART_BASE: u64 = 2 << 40;
-/// The scratchpad.
+/// Start of the scratchpad.
 pub(super) const SCRATCHPAD_BASE: u64 = 4 << 40;
-/// Bytes of the GART.
+/// Size of the GART in bytes.
 pub(super) const GART_SIZE: u64 = 4 << 30;
-/// The driver's own memory: rings and the like.
+/// Start of the driver's own memory: rings and status pages.
 pub(in crate::hw) const KERNEL_BASE: u64 = 3 << 40;
 
-/// The range of a scratchpad of this size.
+/// Returns the range of a scratchpad of this size.
 pub(super) fn scratchpad(size: u64) -> Range<u64> {
     SCRATCHPAD_BASE..SCRATCHPAD_BASE + size
 }
 
-/// The range of VRAM of this size.
+/// Returns the range of VRAM of this size.
 pub(super) fn vram(size: u64) -> Range<u64> {
     VRAM_BASE..VRAM_BASE + size
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One table of page-table entries, and spare ones.
+//! Nodes of page tables, and pools of unused ones.
 
 use core::{
     iter,
@@ -35,18 +35,18 @@ use crate::{
     rust::devres::BoundDevice, //
 };
 
-/// What the address of an entry is an address of.
+/// The bits of an entry that select its aperture.
 const APERTURE: u64 = SYSTEM | SCRATCHPAD;
 
 const BLOCK_ENTRIES: usize = (BLOCK_64K_SIZE / PAGE_SIZE) as usize;
 
-/// Bit number of an address where the index in a table of `level` starts.
+/// Returns the first bit of an address that is part of the index in a table of `level`.
 const fn shift(level: u32) -> u32 {
     PAGE_SIZE.trailing_zeros() + ENTRIES.trailing_zeros() * level
 }
 
-/// Cuts `range` at the boundaries of what entries of a table of `level` map, and says which entry
-/// of its table each part belongs to.
+/// Splits `range` by the entries of tables of `level`. Iterates over the index of each entry in its
+/// table and the part of the range that it maps.
 pub(super) fn parts(level: u32, range: &Range<u64>) -> impl Iterator<Item = (usize, Range<u64>)> {
     cut(range, 1 << shift(level)).map(move |part| {
         let index = (part.start >> shift(level)) as usize % ENTRIES;
@@ -54,7 +54,7 @@ pub(super) fn parts(level: u32, range: &Range<u64>) -> impl Iterator<Item = (usi
     })
 }
 
-/// Cuts `range` at multiples of `unit`.
+/// Splits `range` at multiples of `unit`.
 fn cut(range: &Range<u64>, unit: u64) -> impl Iterator<Item = Range<u64>> {
     let Range { start: mut at, end } = *range;
     iter::from_fn(move || {
@@ -66,19 +66,18 @@ fn cut(range: &Range<u64>, unit: u64) -> impl Iterator<Item = Range<u64>> {
 
 /// A table.
 ///
-/// What an entry that is not valid, or a leaf, hides is undefined: a child that is not linked has
-/// no defined content.
+/// A child is linked if its entry is valid and no leaf. One that is not has no defined content.
 pub(super) struct Node {
     entries: Coherent<[u64; ENTRIES]>,
-    /// The tables below, linked or not. None at level 0.
+    /// The tables of the level below, linked or not. Empty at level 0.
     pub(super) children: KVec<Option<KBox<Node>>>,
-    /// Level 0: pages that somebody wants to be able to map. Above: children.
+    /// Level 0: the sum of its pages' users. Above: number of children.
     pub(super) users: u64,
     next: Option<KBox<Node>>,
 }
 
 impl Node {
-    /// Makes an empty table.
+    /// Allocates an empty table.
     pub(super) fn new(dev: &Device<Bound>, level: u32) -> Result<Self> {
         let mut children = KVec::new();
         if level > 0 {
@@ -95,22 +94,22 @@ impl Node {
         })
     }
 
-    /// The entry that refers to this table.
+    /// Returns the entry that refers to this table.
     pub(super) fn link(&self) -> u64 {
         self.entries.dma_address() & ADDRESS | SYSTEM | VALID
     }
 
-    /// The entry at `index`.
+    /// Reads the entry at `index`.
     fn get(&self, index: usize) -> u64 {
         u64::from_le(io_read!(self.entries, [panic: index % ENTRIES]))
     }
 
-    /// Sets the entry at `index`.
+    /// Writes the entry at `index`.
     pub(super) fn set(&self, index: usize, entry: u64) {
         io_write!(self.entries, [panic: index % ENTRIES], entry.to_le());
     }
 
-    /// Links the child at `index`; what was written to it so far is visible first.
+    /// Links the child at `index`. Its entries are visible to the device before that.
     pub(super) fn link_child(&self, index: usize) {
         if let Some(Some(child)) = self.children.get(index) {
             dma_mb(Write);
@@ -118,7 +117,7 @@ impl Node {
         }
     }
 
-    /// The child at `index`, a table of level 0, linked and with defined content.
+    /// Returns the child at `index`, a table of level 0, linked.
     pub(super) fn open(&mut self, index: usize) -> Option<&mut Node> {
         let entry = self.get(index);
         if entry & VALID == 0 || entry & LEAF != 0 {
@@ -129,7 +128,7 @@ impl Node {
         self.children.get_mut(index)?.as_deref_mut()
     }
 
-    /// As [`Self::open`], but none if there is nothing mapped.
+    /// As [`Self::open`], but [`None`] if nothing is mapped.
     pub(super) fn open_valid(&mut self, index: usize) -> Option<&mut Node> {
         if self.get(index) & VALID == 0 {
             return None;
@@ -137,7 +136,7 @@ impl Node {
         self.open(index)
     }
 
-    /// Makes this table map what `entry`, of level 1, does.
+    /// Maps the pages of this table as `entry`, of level 1, does.
     fn split(&self, entry: u64) {
         for index in 0..ENTRIES {
             let page = if entry & VALID == 0 {
@@ -149,7 +148,8 @@ impl Node {
         }
     }
 
-    /// Maps the pages of `range`, all of this table, of level 0, to `address` and what follows.
+    /// Maps the pages of `range`, all of this table, of level 0, to `address` and the addresses that
+    /// follow it.
     pub(super) fn map_pages(&self, range: &Range<u64>, address: u64, bits: u64) {
         for part in cut(range, BLOCK_64K_SIZE) {
             let address = address + (part.start - range.start);
@@ -179,24 +179,24 @@ impl Node {
         }
     }
 
-    /// Whether the entry at `index`, of level 1, maps a block.
+    /// Returns whether the entry at `index`, of level 1, maps a block.
     pub(super) fn is_block(&self, index: usize) -> bool {
         self.get(index) & (VALID | LEAF) == VALID | LEAF
     }
 
-    /// Whether the entry at `index`, of level 1, refers to the child.
+    /// Returns whether the entry at `index`, of level 1, links the child.
     pub(super) fn is_linked(&self, index: usize) -> bool {
         self.get(index) & (VALID | LEAF) == VALID
     }
 
-    /// Whether the entry at `index`, a leaf, maps to `target`, an address with its aperture.
+    /// Returns whether the entry at `index`, a leaf, maps to `target`, an address with its aperture.
     pub(super) fn maps(&self, index: usize, target: u64) -> bool {
         let entry = self.get(index);
         entry & VALID != 0 && entry & (ADDRESS | APERTURE) == target
     }
 
     /// Unmaps those pages of `range`, all of this table, of level 0, that are mapped to `target`
-    /// and what follows. Returns whether there were any.
+    /// and the addresses that follow it. Returns whether there were any.
     pub(super) fn unmap_pages_backing(&self, range: &Range<u64>, target: u64) -> bool {
         let mut changed = false;
         for part in cut(range, BLOCK_64K_SIZE) {
@@ -222,10 +222,10 @@ impl Node {
         changed
     }
 
-    /// Turns the block around `address`, if it is one, into separate pages.
+    /// Turns the 64 KiB block around `address`, if it is one, into separate pages.
     ///
-    /// Its pages must not change while any of them still says that they are one: a translation
-    /// that the device made then would be for all of them.
+    /// None of its pages may change while the hint is set in any of them: a translation that the TLB
+    /// caches then would be for all of them.
     fn break_block(&self, address: u64) {
         let first = (address >> shift(0)) as usize % ENTRIES / BLOCK_ENTRIES * BLOCK_ENTRIES;
         for index in first..first + BLOCK_ENTRIES {
@@ -238,7 +238,7 @@ impl Node {
     }
 }
 
-/// Tables in no tree. Adding one allocates nothing.
+/// A list of tables that are in no tree. Adding one does not allocate.
 pub(super) struct Chain {
     first: Option<KBox<Node>>,
     len: u64,
@@ -268,12 +268,12 @@ impl Chain {
 
 impl Drop for Chain {
     fn drop(&mut self) {
-        // One after the other: dropping the first would recurse as deep as the chain is long.
+        // One by one: dropping the first would recurse as deep as the list is long.
         while self.pop().is_some() {}
     }
 }
 
-/// Numbers of tables, of level 0 and above.
+/// Numbers of tables of level 0 and of the levels above.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Count {
     pub(super) leaves: u64,
@@ -281,7 +281,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// All tables of the levels `bottom..=top` for `range`.
+    /// Counts all tables of the levels `bottom..=top` for `range`.
     pub(super) fn all(top: u32, bottom: u32, range: &Range<u64>) -> Self {
         let mut count = Self::default();
         for level in bottom..=top {
@@ -308,8 +308,7 @@ impl AddAssign for Count {
     }
 }
 
-/// Tables to put into a tree: allocated before its lock is taken, so that freeing memory may take
-/// that lock.
+/// Tables to put into a tree, allocated before its lock is taken: reclaim may take that lock.
 pub(super) struct Pool {
     leaves: Chain,
     inner: Chain,
@@ -323,7 +322,7 @@ impl Pool {
         }
     }
 
-    /// Allocates until there are at least `count`.
+    /// Allocates until the pool has at least `count`.
     pub(super) fn fill(&mut self, bound: &BoundDevice, count: Count) -> Result {
         bound.with(|dev| {
             while self.leaves.len < count.leaves {

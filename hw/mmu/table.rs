@@ -7,14 +7,14 @@ use core::ops::Range;
 use kernel::prelude::*;
 
 use super::{
+    backing::Backing,
     node::{
         parts,
         Chain,
         Count,
         Node,
         Pool, //
-    },
-    Backing, //
+    }, //
 };
 use crate::{
     hw::abi::{
@@ -29,7 +29,7 @@ use crate::{
 
 const TOP: u32 = LEVELS - 1;
 
-/// How far down tables are made.
+/// The lowest level that tables are made for.
 #[derive(Clone, Copy)]
 pub(super) enum Depth {
     /// To level 0: any page can be mapped and unmapped.
@@ -40,25 +40,25 @@ pub(super) enum Depth {
 
 /// A tree of page tables.
 ///
-/// Nothing but [`Pool::fill`] allocates: what is to be mapped needs its tables made before.
-/// Nothing here forgets translations that the device has cached.
+/// Nothing but [`Pool::fill`] allocates: ranges are populated before they are mapped. Nothing here
+/// invalidates the TLB.
 pub(super) struct PageTable {
     root: Node,
 }
 
 impl PageTable {
-    /// Makes an empty one.
+    /// Allocates an empty tree.
     pub(super) fn new(bound: &BoundDevice) -> Result<Self> {
         let root = bound.with(|dev| Node::new(dev, TOP))?;
         Ok(Self { root })
     }
 
-    /// What the address space's root register takes.
+    /// Returns the entry for the address space's root register.
     pub(super) fn root(&self) -> u64 {
         self.root.link()
     }
 
-    /// Makes the tables for `range` from those in `pool`, or says how many it takes.
+    /// Makes the tables for `range` of those in `pool`, or returns how many that takes.
     pub(super) fn populate(
         &mut self,
         range: &Range<u64>,
@@ -73,19 +73,19 @@ impl PageTable {
         Ok(())
     }
 
-    /// Counts the pages of `range`, populated, as wanted.
+    /// Adds a user to the pages of `range`, which is populated.
     pub(super) fn retain(&mut self, range: &Range<u64>) {
         self.root.retain(TOP, range);
     }
 
-    /// Takes back one [`Self::retain`] of the pages of `range`. Tables that nobody wants move to
-    /// `garbage`, to be freed when the device has forgotten them.
+    /// Undoes one [`Self::retain`] of the pages of `range`. Tables without users move to `garbage`,
+    /// to be freed when the TLB is invalidated.
     pub(super) fn release(&mut self, range: &Range<u64>, garbage: &mut Chain) {
         self.root.release(TOP, range, garbage);
     }
 
-    /// Maps `range` to `backing` and what follows it. Returns whether pages took the place of
-    /// tables, empty ones, that the device may remember: then it has to forget the range before it
+    /// Maps `range` to `backing` and the addresses that follow it. Returns whether blocks have
+    /// replaced tables, which the TLB may have cached: then it has to be invalidated before the range
     /// is used.
     pub(super) fn map(
         &mut self,
@@ -108,8 +108,8 @@ impl PageTable {
             .map(TOP, range, address, VALID | aperture | access))
     }
 
-    /// Unmaps the pages of `range` that are mapped to `backing` and what follows it. Returns
-    /// whether there were any.
+    /// Unmaps the pages of `range` that are mapped to `backing` and the addresses that follow it.
+    /// Returns whether there were any.
     pub(super) fn unmap_backing(&mut self, range: &Range<u64>, backing: Backing) -> bool {
         let (address, aperture) = backing.entry();
         self.root.unmap_backing(TOP, range, address | aperture)
@@ -118,17 +118,6 @@ impl PageTable {
     /// Unmaps `range`.
     pub(super) fn unmap(&mut self, range: &Range<u64>) {
         self.root.unmap(TOP, range);
-    }
-}
-
-impl Backing {
-    /// The bits of a page-table entry that say so: the address, and what it is an address of.
-    fn entry(self) -> (u64, u64) {
-        match self {
-            Self::Vram(offset) => (offset, 0),
-            Self::Scratchpad(offset) => (offset, SCRATCHPAD),
-            Self::System(address) => (address, SYSTEM),
-        }
     }
 }
 

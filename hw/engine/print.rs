@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an engine is at, for people.
+//! State of an engine, as text.
 
 use kernel::fmt::{
     Result as FmtResult,
     Write, //
 };
 
-use super::Engine;
+use super::hw_engine::Engine;
 use crate::hw::abi::regs::*;
 
-/// Most dwords of a ring that are shown.
+/// Maximum number of dwords of a ring that are printed.
 const MOST_DWORDS: usize = 1024;
 const PER_LINE: usize = 8;
 
 impl Engine {
-    /// Writes its registers, its pending jobs and the packets of these.
-    pub(in crate::hw) fn describe(&self, out: &mut dyn Write) -> FmtResult {
+    /// Prints the engine's registers, its jobs in flight and their packets.
+    pub(in crate::hw) fn print(&self, out: &mut dyn Write) -> FmtResult {
         let regs = &self.shared.regs;
-        let queue = self.queue.lock();
+        let state = self.state.lock();
 
         writeln!(
             out,
@@ -31,30 +31,26 @@ impl Engine {
             regs.engine_read(self.index, RING_TAIL),
             regs.engine_read64(self.index, BUSY_LO),
         )?;
-        let Some(memory) = &queue.memory else {
+        let Some(memory) = &state.memory else {
             return Ok(());
         };
-        let (done, pending) = queue.pending.counts();
+        let (done, pending) = state.in_flight.counts();
         writeln!(
             out,
             "  ring at {:#x}: {} jobs done, {} pending, last written {}",
             self.ring_va,
             done,
             pending,
-            memory.slots.done()
+            memory.status.last_seqno()
         )?;
-        for (seqno, job) in queue.pending.iter() {
+        for (seqno, span, failed) in state.in_flight.iter() {
             writeln!(
                 out,
                 "  job {}: dwords {} to {}{}",
                 seqno,
-                job.start,
-                job.end,
-                if job.skipped.is_some() {
-                    ", cancelled"
-                } else {
-                    ""
-                }
+                span.start,
+                span.end,
+                if failed { ", cancelled" } else { "" }
             )?;
         }
         let dwords = memory.ring.pending().take(MOST_DWORDS);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What jobs do.
+//! Commands of jobs.
 
 use kernel::prelude::*;
 
@@ -9,47 +9,49 @@ use super::{
         self,
         PacketBuffer, //
     },
-    pending::MAX_JOBS,
     ring::{
         Ring,
         RING_DWORDS, //
     }, //
 };
-use crate::hw::{
-    abi::{
-        limits::IB_MAX_DWORDS,
-        packet::len, //
-    },
-    mmu::SpaceId, //
+use crate::{
+    fence::MAX_IN_FLIGHT,
+    hw::{
+        abi::{
+            limits::IB_MAX_DWORDS,
+            packet::len, //
+        },
+        mmu::SpaceId, //
+    }, //
 };
 
-/// Most indirect buffers of a job.
+/// Maximum number of indirect buffers of a job.
 pub(crate) const MAX_IBS: usize = 64;
 
-/// Most dwords of the packets of a job.
+/// Maximum number of dwords of the packets of a job.
 pub(crate) const MAX_PACKET_DWORDS: usize = 2048;
 
-/// Dwords of a ring that one credit stands for.
+/// Dwords of the ring per credit.
 const CREDIT_DWORDS: usize = 128;
 
-/// Credits of an engine: jobs that are worth no more are sure to have room.
-pub(crate) const CREDITS: u32 = MAX_JOBS as u32;
+/// Credits of an engine: jobs that take no more are sure to have room.
+pub(crate) const CREDITS: u32 = MAX_IN_FLIGHT as u32;
 
-/// Dwords at the end of each job.
+/// Dwords of the packets at the end of each job that report its completion.
 const EPILOGUE: usize = (len::TIMESTAMP + len::FENCE) as usize;
 
-// A ring has one dword less than it could.
+// One dword of a ring is never used.
 const _: () = assert!(CREDITS as usize * CREDIT_DWORDS < RING_DWORDS);
 
 // The largest job fits in.
 const _: () = {
     let ibs = MAX_IBS * len::INDIRECT as usize;
-    let body = if MAX_PACKET_DWORDS > ibs {
+    let commands = if MAX_PACKET_DWORDS > ibs {
         MAX_PACKET_DWORDS
     } else {
         ibs
     };
-    assert!((body + EPILOGUE).div_ceil(CREDIT_DWORDS) <= CREDITS as usize);
+    assert!((commands + EPILOGUE).div_ceil(CREDIT_DWORDS) <= CREDITS as usize);
 };
 
 /// An indirect buffer.
@@ -62,24 +64,24 @@ pub(crate) struct Ib {
 }
 
 impl Ib {
-    /// Whether the ring may refer to it: a bad one would fault there.
+    /// Returns whether the ring may refer to it. An invalid one would fault as the ring.
     fn is_valid(&self) -> bool {
         self.addr % 4 == 0 && (1..=IB_MAX_DWORDS).contains(&self.dwords)
     }
 }
 
-/// What a job does.
-pub(crate) struct Body(Kind);
+/// The commands of a job.
+pub(crate) struct Commands(Kind);
 
 enum Kind {
     Indirect { space: SpaceId, ibs: KVec<Ib> },
     Packets(PacketBuffer),
 }
 
-impl Body {
-    /// Runs indirect buffers, which are in an address space, one after the other.
+impl Commands {
+    /// Calls indirect buffers of an address space, one after the other.
     ///
-    /// [`EINVAL`] for more than [`MAX_IBS`], or for one that cannot be one.
+    /// [`EINVAL`] for more than [`MAX_IBS`], or for an invalid one.
     pub(crate) fn indirect(space: SpaceId, ibs: KVec<Ib>) -> Result<Self> {
         if ibs.len() > MAX_IBS || !ibs.iter().all(Ib::is_valid) {
             return Err(EINVAL);
@@ -95,12 +97,12 @@ impl Body {
         Ok(Self(Kind::Packets(packets)))
     }
 
-    /// What the job is worth of an engine's [`CREDITS`].
+    /// Returns how many of an engine's [`CREDITS`] the job takes.
     pub(crate) fn credits(&self) -> u32 {
         self.ring_dwords().div_ceil(CREDIT_DWORDS) as u32
     }
 
-    /// Dwords that the job takes in a ring.
+    /// Returns how many dwords the job takes in a ring.
     pub(super) fn ring_dwords(&self) -> usize {
         EPILOGUE
             + match &self.0 {
@@ -109,6 +111,7 @@ impl Body {
             }
     }
 
+    /// Pushes the packets of job `seqno` to `ring`.
     pub(super) fn push(&self, ring: &mut Ring, seqno: u64) {
         match &self.0 {
             Kind::Indirect { space, ibs } => {

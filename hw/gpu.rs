@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A GPU: its units put together.
+
+use core::ops::Range;
+
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    dma::DmaAddress,
+    pci,
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    abi,
+    bad_page::BadPages,
+    engine::{
+        Engine,
+        Shared,
+        VramGeneration, //
+    },
+    info::Info,
+    irq::Interrupts,
+    mmu::{
+        Backing,
+        DeferredMaps,
+        DeferredUnmaps,
+        Invalidation,
+        Mmu,
+        SpaceId, //
+    },
+    regs::Regs,
+    reset::Resetter, //
+};
+use crate::rust::devres::BoundDevice;
+
+/// A GPU.
+///
+/// Dropping it stops the device: the fences of jobs in flight signal with an error, and the device
+/// has no address of memory any more.
+pub(crate) struct Gpu {
+    regs: Regs,
+    info: Info,
+    mmu: Arc<Mmu>,
+    shared: Arc<Shared>,
+    engines: KVec<Arc<Engine>>,
+    resetter: Arc<Resetter>,
+    bad_pages: Arc<BadPages>,
+}
+
+impl Gpu {
+    /// Resets the device and starts it, without interrupts.
+    ///
+    /// The caller has enabled the device's memory and bus mastering and set the DMA mask.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`], with a message, if this is not a device that the driver knows.
+    pub(crate) fn new(pdev: &pci::Device<Bound>) -> Result<Self> {
+        let dev: &Device<Bound> = pdev.as_ref();
+        let regs = Regs::new(pdev)?;
+        let info = Info::read(pdev, &regs)?;
+        regs.reset();
+
+        let bound = BoundDevice::new(dev)?;
+        let mmu = Mmu::new(dev, regs.clone(), bound.clone(), &info)?;
+        let shared = Shared::new(dev, regs.clone())?;
+        let mut engines = KVec::with_capacity(info.engines as usize, GFP_KERNEL)?;
+        for index in 0..info.engines {
+            engines.push(Engine::new(index, &shared, &bound, &mmu)?, GFP_KERNEL)?;
+        }
+
+        let resetter = Resetter::new(&mmu, &shared, &engines)?;
+        let bad_pages = BadPages::new(&regs, &info)?;
+        let this = Self {
+            regs,
+            info,
+            mmu,
+            shared,
+            engines,
+            resetter,
+            bad_pages,
+        };
+        this.mmu
+            .set_hang_handler(Some(this.resetter.hang_handler()?));
+        this.mmu.start();
+        for engine in &this.engines {
+            engine.start();
+        }
+        Ok(this)
+    }
+
+    /// Registers the handlers of the interrupts and enables them.
+    pub(crate) fn interrupts<'a>(&self, pdev: &'a pci::Device<Bound>) -> Result<Interrupts<'a>> {
+        Interrupts::new(pdev, &self.shared, &self.engines, &self.bad_pages)
+    }
+
+    /// Returns the properties of the device.
+    pub(crate) fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// Returns the number of resets since power on.
+    pub(crate) fn reset_count(&self) -> u32 {
+        self.regs.read(abi::regs::RESET_COUNT)
+    }
+
+    /// Returns engine `n`.
+    pub(crate) fn engine(&self, n: u32) -> Option<&Arc<Engine>> {
+        self.engines.get(n as usize)
+    }
+
+    /// Returns all engines.
+    pub(crate) fn engines(&self) -> &[Arc<Engine>] {
+        &self.engines
+    }
+
+    /// Returns the recovery of the device and its engines.
+    pub(crate) fn resetter(&self) -> &Arc<Resetter> {
+        &self.resetter
+    }
+
+    /// Returns the reports of pages of VRAM that went bad.
+    pub(crate) fn bad_pages(&self) -> &Arc<BadPages> {
+        &self.bad_pages
+    }
+
+    /// Returns the counter of losses of VRAM's content.
+    pub(crate) fn vram_generation(&self) -> &VramGeneration {
+        &self.shared.vram
+    }
+
+    /// Allocates an address space, an empty one.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOSPC`] if all are in use.
+    pub(crate) fn alloc_space(&self) -> Result<SpaceId> {
+        self.mmu.alloc()
+    }
+
+    /// Frees an address space, which no job uses any more.
+    pub(crate) fn free_space(&self, id: SpaceId) {
+        self.mmu.free(id);
+    }
+
+    /// Allocates all page tables for mapping and unmapping in `va`.
+    ///
+    /// They stay until [`Self::space_release`] was called for all of the range, and for each other
+    /// range that they were prepared for.
+    pub(crate) fn space_prepare(&self, id: SpaceId, va: Range<u64>) -> Result {
+        self.mmu.prepare(id, va)
+    }
+
+    /// Undoes [`Self::space_prepare`] for a range, or a part of one, that is unmapped.
+    ///
+    /// When this returns, the device no longer uses translations of the range;
+    /// [`Self::space_flush`] need not come before.
+    pub(crate) fn space_release(&self, id: SpaceId, va: Range<u64>) {
+        self.mmu.release(id, va);
+    }
+
+    /// Maps `size` bytes from `va` on, in a prepared range, to `backing` and the addresses that
+    /// follow it.
+    ///
+    /// Where something is mapped already, [`Self::space_flush`] has to follow.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if anything is not a multiple of the page size or too large, or if the range is
+    /// not prepared.
+    pub(crate) fn space_map(
+        &self,
+        id: SpaceId,
+        va: u64,
+        size: u64,
+        backing: Backing,
+        writable: bool,
+    ) -> Result {
+        let end = va.checked_add(size).ok_or(EINVAL)?;
+        self.mmu.map(id, va..end, backing, writable)
+    }
+
+    /// Unmaps all of `va`, a prepared range. [`Self::space_flush`], or [`Self::space_release`], has
+    /// to follow.
+    pub(crate) fn space_unmap(&self, id: SpaceId, va: Range<u64>) {
+        self.mmu.unmap(id, va);
+    }
+
+    /// Invalidates the device's TLB for `va`. When this returns, no access is under way that uses
+    /// an old translation.
+    pub(crate) fn space_flush(&self, id: SpaceId, va: Range<u64>) {
+        self.mmu.flush(id, va);
+    }
+
+    /// Queues the invalidation that [`Self::space_flush`] waits for. [`None`] if the range is
+    /// empty.
+    pub(crate) fn space_invalidate(&self, id: SpaceId, va: Range<u64>) -> Option<Invalidation> {
+        self.mmu.invalidate(id, va)
+    }
+
+    /// Waits for an invalidation, and for all that were queued before it.
+    pub(crate) fn wait_invalidated(&self, invalidation: Invalidation) {
+        self.mmu.wait(invalidation);
+    }
+
+    /// Makes an empty list of mappings to make later.
+    pub(crate) fn deferred_maps(&self) -> DeferredMaps {
+        DeferredMaps::new(&self.mmu)
+    }
+
+    /// Makes an empty list of mappings to remove later.
+    pub(crate) fn deferred_unmaps(&self) -> DeferredUnmaps {
+        DeferredUnmaps::new(&self.mmu)
+    }
+
+    /// Returns the address of an offset in VRAM, in the kernel's address space.
+    pub(crate) fn vram_va(&self, offset: u64) -> u64 {
+        self.mmu.vram_va(offset)
+    }
+
+    /// Returns the address of an offset in the scratchpad, in the kernel's address space.
+    pub(crate) fn scratchpad_va(&self, offset: u64) -> u64 {
+        self.mmu.scratchpad_va(offset)
+    }
+
+    /// Returns the address of an offset in the GART, in the kernel's address space.
+    pub(crate) fn gart_va(&self, offset: u64) -> u64 {
+        self.mmu.gart_va(offset)
+    }
+
+    /// Maps pages of the GART, which no job uses, to `addresses`, one per page.
+    ///
+    /// The TLB may still have old translations: the job that uses the pages has to begin with
+    /// [`PacketBuffer::invalidate`](super::PacketBuffer::invalidate).
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if there are too few addresses, or if the pages are not in the GART. Nothing is
+    /// mapped then.
+    pub(crate) fn gart_map(
+        &self,
+        pages: Range<u64>,
+        addresses: impl Iterator<Item = DmaAddress>,
+    ) -> Result {
+        self.mmu.gart_map(pages, addresses)
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        self.mmu.set_hang_handler(None);
+        self.resetter.stop();
+        for engine in &self.engines {
+            engine.stop();
+        }
+        self.regs.reset();
+        // Unmapping and freeing of address spaces has no effect after this.
+        self.mmu.stop();
+    }
+}
