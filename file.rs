@@ -38,7 +38,7 @@ const MAX_CONTEXTS: usize = 1024;
 /// The fields are dropped in this order: a VM waits for the jobs that run in it.
 #[pin_data]
 pub(crate) struct RgtFile {
-    /// A context's number is its index. At 0 is what stands for none.
+    /// A context's number is its index. At 0 is the default context.
     #[pin]
     contexts: Mutex<KVVec<Option<Arc<Context>>>>,
     /// What its jobs took of the engines.
@@ -54,7 +54,7 @@ impl drm::file::DriverFile for RgtFile {
     fn open(dev: &RgtDevice) -> Result<Pin<KBox<Self>>> {
         let usage = Usage::new()?;
         let mut contexts = KVVec::new();
-        contexts.push(Some(Context::none(&dev.queues, &usage)?), GFP_KERNEL)?;
+        contexts.push(Some(Context::new_default(&dev.queues, &usage)?), GFP_KERNEL)?;
 
         KBox::pin_init(
             pin_init!(Self {

@@ -29,6 +29,7 @@ use crate::{
     fence::{
         Completion,
         CompletionCallback,
+        Dependencies,
         Outcome,
         Reset, //
     },
@@ -47,10 +48,7 @@ use crate::{
         dma_fence::Fence,
         gpu::buddy::Clearing, //
     },
-    sched::{
-        Dependencies,
-        Queue, //
-    }, //
+    sched::Queue, //
 };
 
 /// Which way a copy goes.

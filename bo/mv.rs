@@ -24,6 +24,7 @@ use super::{
     BoData, //
 };
 use crate::{
+    fence::Dependencies,
     hw::{
         DeferredUnmaps,
         Gpu, //
@@ -47,7 +48,6 @@ use crate::{
             }, //
         }, //
     },
-    sched::Dependencies,
     vm, //
 };
 
@@ -169,6 +169,6 @@ fn begin<'gpu, 'bo: 'gpu>(
     let queue = mv.bo.bo().device().queues.copy();
     let mut dependencies = Dependencies::new();
 
-    dependencies.add(&mv.bo.locked_resv(), usage)?;
+    dependencies.add_resv(&mv.bo.locked_resv(), usage)?;
     Ok(Migration::new(gpu, queue, dependencies, &mv.bo.lost))
 }

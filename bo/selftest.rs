@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     device::RgtDevice,
-    fence::Completion,
+    fence::{
+        Completion,
+        Dependencies, //
+    },
     hw::{
         Commands,
         Engine,
@@ -35,10 +38,7 @@ use crate::{
         Place,
         PlaceFlags, //
     },
-    sched::{
-        Dependencies,
-        Queue, //
-    }, //
+    sched::Queue, //
 };
 
 type KernelBo<'a> = ttm::KernelBo<'a, BoData>;

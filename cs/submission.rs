@@ -17,6 +17,12 @@ use crate::{
         Reserved, //
     },
     device::RgtDevice,
+    fence::{
+        BoUse,
+        Dependencies,
+        JobSlots,
+        OutSyncs, //
+    },
     hw::{
         Commands,
         Engine,
@@ -33,7 +39,6 @@ use crate::{
                 ExecFlags,
                 ExecLocks, //
             },
-            syncobj::OutSync,
             ttm::OperationCtx, //
         }, //
     },
@@ -53,30 +58,8 @@ const ATTEMPTS: u32 = 4;
 pub(crate) struct JobBo {
     /// The BO; none that is private to a VM.
     pub(crate) bo: ARef<Bo>,
-    /// Whether the job writes it.
-    pub(crate) write: bool,
-    /// Whether the job waits for the BO's other users, and they for it.
-    pub(crate) implicit: bool,
-}
-
-impl JobBo {
-    /// What the job waits for: a writer for readers, a reader for writers only.
-    fn waits_for(&self) -> Usage {
-        match (self.implicit, self.write) {
-            (false, _) => Usage::Kernel,
-            (true, true) => Usage::Read,
-            (true, false) => Usage::Write,
-        }
-    }
-
-    /// What the job is to others.
-    fn usage(&self) -> Usage {
-        match (self.implicit, self.write) {
-            (false, _) => Usage::Bookkeep,
-            (true, true) => Usage::Write,
-            (true, false) => Usage::Read,
-        }
-    }
+    /// How the job uses it.
+    pub(crate) bo_use: BoUse,
 }
 
 /// A job that is being submitted.
@@ -97,10 +80,10 @@ pub(crate) struct Submission<'a> {
     pub(crate) ibs: KVec<Ib>,
     /// The BOs that it uses.
     pub(crate) bos: &'a [JobBo],
-    /// What it waits for besides.
-    pub(crate) waits: KVVec<ARef<Fence>>,
-    /// Where its fence is put besides.
-    pub(crate) signals: KVVec<OutSync>,
+    /// The fences of syncobjs that it waits for.
+    pub(crate) in_syncs: Dependencies,
+    /// The syncobjs that take its fence.
+    pub(crate) out_syncs: OutSyncs,
 }
 
 impl Submission<'_> {
@@ -171,14 +154,12 @@ impl Submission<'_> {
     fn queue(self, exec: &Exec, binds: Option<Binds>) -> Result<ARef<Fence>> {
         let engine = self.engine;
 
-        // One for the entries and one for the job.
         let vm_resv = exec.locked_resv(self.vm.resv())?;
-        let mut vm_slots = vm_resv.reserve_fences(2)?;
-        let mut slots = KVVec::with_capacity(self.bos.len(), GFP_KERNEL)?;
+        let mut slots = JobSlots::new(vm_resv, self.bos.len())?;
         let mut lost = KVVec::new();
         for job_bo in self.bos {
             let resv = exec.resv_of(job_bo.bo.as_gem())?;
-            slots.push(resv.reserve_fences(2)?, GFP_KERNEL)?;
+            slots.add_bo(resv, job_bo.bo_use)?;
             if !resv.test_signaled(Usage::Kernel) {
                 lost.push(job_bo.bo.lost.clone(), GFP_KERNEL)?;
             }
@@ -194,33 +175,18 @@ impl Submission<'_> {
         job.add_resv_dependencies(vm_resv, Usage::Kernel)?;
         for job_bo in self.bos {
             let resv = exec.resv_of(job_bo.bo.as_gem())?;
-            job.add_resv_dependencies(resv, job_bo.waits_for())?;
+            job.add_resv_dependencies(resv, job_bo.bo_use.waits_for())?;
         }
-        for fence in self.waits {
-            job.add_dependency(fence)?;
-        }
+        self.in_syncs.add_to(&mut job)?;
 
         if let Some(binds) = binds {
-            let bound = binds.submit(self.vm, exec, |fence| {
-                vm_slots.add(fence, Usage::Kernel);
-                for slot in &mut slots {
-                    slot.add(fence, Usage::Bookkeep);
-                }
-            });
+            let bound = binds.submit(self.vm, exec, |fence| slots.attach_bind(fence));
             job.add_dependency(bound)?;
         }
         if self.vm.uses_vram() {
             self.context.uses_vram();
         }
-        let signals = self.signals;
-        Ok(job.submit(|fence| {
-            vm_slots.add(fence, Usage::Bookkeep);
-            for (job_bo, slot) in self.bos.iter().zip(&mut slots) {
-                slot.add(fence, job_bo.usage());
-            }
-            for out in signals {
-                out.set(fence);
-            }
-        }))
+        let out_syncs = self.out_syncs;
+        Ok(job.submit(|fence| slots.attach_job(fence, out_syncs)))
     }
 }

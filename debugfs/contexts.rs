@@ -23,7 +23,7 @@ use crate::{
             for_each, //
         }, //
     },
-    sched::Cause, //
+    sched::ContextStatus, //
 };
 
 /// The file.
@@ -37,10 +37,10 @@ impl File for Contexts {
     fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
         for_each(dev, |file| {
             file.inner().for_each_context(|id, context| {
-                let state = match context.verdict().cause {
-                    None => "good",
-                    Some(Cause::Hang | Cause::Fault(_)) => "guilty",
-                    Some(Cause::VramLost | Cause::DeviceLost) => "innocent",
+                let state = match context.reset_stats().status() {
+                    ContextStatus::Ok => "good",
+                    ContextStatus::Guilty => "guilty",
+                    ContextStatus::Innocent => "innocent",
                 };
                 seq_print!(
                     out,

@@ -22,7 +22,8 @@
 //!    fences of the timeline still signal in order.
 //!
 //! User space does not see these fences: the scheduler has one of its own for each job, which
-//! signals when this one does.
+//! signals when this one does. That is the fence that [`JobSlots`] attaches to reservations and
+//! syncobjs, and that other jobs have among their [`Dependencies`].
 //!
 //! # The signalling path
 //!
@@ -42,6 +43,7 @@
 
 mod completion;
 mod status_page;
+mod sync;
 mod timeline;
 
 pub(crate) use self::{
@@ -55,6 +57,12 @@ pub(crate) use self::{
         Reset, //
     },
     status_page::StatusPage,
+    sync::{
+        BoUse,
+        Dependencies,
+        JobSlots,
+        OutSyncs, //
+    },
     timeline::{
         InFlight,
         Timeline,

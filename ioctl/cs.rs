@@ -18,6 +18,7 @@ use crate::{
         JobBo,
         Submission, //
     },
+    fence::BoUse,
     hw::{
         abi::limits::IB_MAX_DWORDS,
         Gpu,
@@ -56,8 +57,8 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
         vm: &vm,
         ibs: ibs(args)?,
         bos: &bos(args, file)?,
-        waits: sync::waits(file, args.in_syncs, args.in_sync_count)?,
-        signals: sync::signals(file, args.out_syncs, args.out_sync_count)?,
+        in_syncs: sync::in_syncs(file, args.in_syncs, args.in_sync_count)?,
+        out_syncs: sync::out_syncs(file, args.out_syncs, args.out_sync_count)?,
     }
     .submit()?;
     Ok(0)
@@ -100,8 +101,13 @@ fn bos(args: &drm_rgt_cs, file: &File) -> Result<KVVec<JobBo>> {
         bos.push(
             JobBo {
                 bo,
-                write: raw.flags & DRM_RGT_CS_BO_WRITE != 0,
-                implicit: raw.flags & DRM_RGT_CS_BO_NO_IMPLICIT == 0,
+                bo_use: if raw.flags & DRM_RGT_CS_BO_NO_IMPLICIT != 0 {
+                    BoUse::Explicit
+                } else if raw.flags & DRM_RGT_CS_BO_WRITE != 0 {
+                    BoUse::Write
+                } else {
+                    BoUse::Read
+                },
             },
             GFP_KERNEL,
         )?;

@@ -66,7 +66,8 @@ use crate::{
     },
     sched::{
         Cause,
-        Verdict, //
+        ContextStatus,
+        ResetStats, //
     },
     vm::VA_RANGE, //
 };
@@ -82,7 +83,7 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &Fi
         DRM_RGT_QUERY_DEVICE => device(gpu)?,
         DRM_RGT_QUERY_REGIONS => list(&regions(dev)?)?,
         DRM_RGT_QUERY_ENGINES => engines(gpu)?,
-        DRM_RGT_QUERY_CONTEXT => context(&file.inner().context(args.arg)?.verdict())?,
+        DRM_RGT_QUERY_CONTEXT => context(&file.inner().context(args.arg)?.reset_stats())?,
         _ => return Err(EINVAL),
     };
 
@@ -124,22 +125,25 @@ fn features(info: &Info) -> u32 {
         | flag(info.system_atomics, DRM_RGT_FEATURE_SYSTEM_ATOMICS)
 }
 
-fn context(verdict: &Verdict) -> Result<KVec<u8>> {
+fn context(stats: &ResetStats) -> Result<KVec<u8>> {
     let mut answer = drm_rgt_query_context {
-        reset_count: verdict.resets,
+        reset_count: stats.resets,
+        status: match stats.status() {
+            ContextStatus::Ok => DRM_RGT_CONTEXT_GOOD,
+            ContextStatus::Guilty => DRM_RGT_CONTEXT_GUILTY,
+            ContextStatus::Innocent => DRM_RGT_CONTEXT_INNOCENT,
+        },
+        cause: match stats.cause {
+            None => DRM_RGT_CAUSE_NONE,
+            Some(Cause::Hang) => DRM_RGT_CAUSE_HANG,
+            Some(Cause::Fault(_)) => DRM_RGT_CAUSE_FAULT,
+            Some(Cause::BadMemory(_)) => DRM_RGT_CAUSE_BAD_MEMORY,
+            Some(Cause::VramLost) => DRM_RGT_CAUSE_VRAM_LOST,
+            Some(Cause::DeviceLost) => DRM_RGT_CAUSE_DEVICE_LOST,
+        },
         ..Default::default()
     };
-    (answer.status, answer.cause) = match verdict.cause {
-        None => (DRM_RGT_CONTEXT_GOOD, DRM_RGT_CAUSE_NONE),
-        Some(Cause::Fault(fault)) if fault.reason == FaultReason::Poisoned => {
-            (DRM_RGT_CONTEXT_INNOCENT, DRM_RGT_CAUSE_BAD_MEMORY)
-        }
-        Some(Cause::Hang) => (DRM_RGT_CONTEXT_GUILTY, DRM_RGT_CAUSE_HANG),
-        Some(Cause::Fault(_)) => (DRM_RGT_CONTEXT_GUILTY, DRM_RGT_CAUSE_FAULT),
-        Some(Cause::VramLost) => (DRM_RGT_CONTEXT_INNOCENT, DRM_RGT_CAUSE_VRAM_LOST),
-        Some(Cause::DeviceLost) => (DRM_RGT_CONTEXT_INNOCENT, DRM_RGT_CAUSE_DEVICE_LOST),
-    };
-    if let Some(Cause::Fault(fault)) = verdict.cause {
+    if let Some(fault) = stats.cause.as_ref().and_then(Cause::fault) {
         answer.fault_address = fault.address;
         answer.fault_engine = fault.engine;
         answer.fault_access = match fault.access {

@@ -2,52 +2,46 @@
 
 //! Syncobjs that submissions wait for and signal.
 
-use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::prelude::*;
 
 use super::{
     flags,
     user_array,
     File, //
 };
-use crate::rust::{
-    bindings::{
+use crate::{
+    fence::{
+        Dependencies,
+        OutSyncs, //
+    },
+    rust::bindings::{
         drm_rgt_sync,
         DRM_RGT_SYNC_TIMELINE, //
-    },
-    dma_fence::Fence,
-    drm::syncobj::{
-        find_fence,
-        OutSync, //
     }, //
 };
 
-/// Most syncobjs in one list.
+/// Maximum number of syncobjs in one list.
 const MAX_SYNCS: usize = 1024;
 
-/// The fences that a submission waits for.
-pub(super) fn waits(file: &File, address: u64, count: u32) -> Result<KVVec<ARef<Fence>>> {
-    let mut fences = KVVec::new();
+/// Decodes the syncobjs that a submission waits for.
+pub(super) fn in_syncs(file: &File, address: u64, count: u32) -> Result<Dependencies> {
+    let mut dependencies = Dependencies::new();
     for sync in &user_array::<drm_rgt_sync>(address, count, MAX_SYNCS)? {
-        let fence = find_fence(file, sync.handle, point(sync)?)?;
-        fences.push(fence, GFP_KERNEL)?;
+        dependencies.add_syncobj(file, sync.handle, point(sync)?)?;
     }
-    Ok(fences)
+    Ok(dependencies)
 }
 
-/// Where the fence of a submission is put.
-pub(super) fn signals(file: &File, address: u64, count: u32) -> Result<KVVec<OutSync>> {
-    let mut outs = KVVec::new();
+/// Decodes the syncobjs that take the fence of a submission.
+pub(super) fn out_syncs(file: &File, address: u64, count: u32) -> Result<OutSyncs> {
+    let mut outs = OutSyncs::new();
     for sync in &user_array::<drm_rgt_sync>(address, count, MAX_SYNCS)? {
-        let out = OutSync::find(file, sync.handle, point(sync)?)?;
-        outs.push(out, GFP_KERNEL)?;
+        outs.add(file, sync.handle, point(sync)?)?;
     }
     Ok(outs)
 }
 
-/// The point of a timeline syncobj; 0 of a binary one.
+/// Returns the point of a timeline syncobj, or 0 for a binary one.
 fn point(sync: &drm_rgt_sync) -> Result<u64> {
     flags(sync.flags, DRM_RGT_SYNC_TIMELINE)?;
     let timeline = sync.flags & DRM_RGT_SYNC_TIMELINE != 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Page-table entries of BOs that are still on their way.
+//! Binds: jobs that write the page-table entries of BOs that are moving.
 //!
-//! A job that needs them must not be held up in its ioctl until the BOs have arrived, so they are
-//! written by a job of their own that comes before it.
+//! The entries are written on the CPU when the moves are done. CS does not wait for that: it queues
+//! a bind, which the job that needs the entries depends on.
 
 use kernel::{
     device::Device,
@@ -14,8 +14,8 @@ use kernel::{
     }, //
 };
 
-use super::queue::Queues;
 use crate::{
+    fence::Dependencies,
     hw::DeferredMaps,
     rust::{
         dma_fence::Fence,
@@ -29,16 +29,16 @@ use crate::{
     }, //
 };
 
-/// Each takes one, and none is pending on anything once it has run.
+/// A bind takes one credit, until it has run.
 const CREDITS: u32 = 16;
 
-/// The scheduler of all VMs.
+/// The scheduler of the binds of all VMs.
 pub(super) struct BindScheduler(Arc<Scheduler<BindJob>>);
 
-/// Where the jobs of a VM wait.
-pub(crate) struct BindQueue(Entity<BindJob>);
+/// The entity of a VM's binds.
+pub(crate) struct BindEntity(Entity<BindJob>);
 
-/// A job that writes page-table entries.
+/// A bind.
 pub(crate) struct BindJob;
 
 impl sched::Job for BindJob {
@@ -61,24 +61,21 @@ impl BindScheduler {
     pub(super) fn new(dev: &Device) -> Result<Self> {
         Ok(Self(Scheduler::new(c"bind", dev, (), CREDITS, None)?))
     }
+
+    pub(super) fn entity(&self) -> Result<BindEntity> {
+        Ok(BindEntity(Entity::new(&self.0, Priority::Normal)?))
+    }
 }
 
-impl BindQueue {
-    /// Makes a VM's queue.
-    pub(crate) fn new(queues: &Queues) -> Result<Self> {
-        Ok(Self(Entity::new(&queues.bind.0, Priority::Normal)?))
-    }
-
-    /// Makes a job that writes `maps` after `moves`.
+impl BindEntity {
+    /// Makes a bind that writes `maps` after `moves`.
     pub(crate) fn job(
         &self,
         maps: DeferredMaps,
-        moves: KVVec<ARef<Fence>>,
+        moves: &Dependencies,
     ) -> Result<UnarmedJob<'_, BindJob>> {
         let mut job = self.0.job(1, 0, BindJob, maps)?;
-        for fence in moves {
-            job.add_dependency(fence)?;
-        }
+        moves.add_to(&mut job)?;
         Ok(job)
     }
 }

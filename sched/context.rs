@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Contexts: what jobs of a client belong together, in what order they run, and what becomes of
-//! them.
+//! Contexts: jobs of a client that run in order on each engine, and share a status.
 
 use kernel::{
     prelude::*,
@@ -13,15 +12,15 @@ use kernel::{
 
 use super::{
     job::{
-        Job,
+        EngineJob,
         Owner,
-        Work, //
+        Payload, //
     },
     queue::Queues,
-    state::{
-        State,
-        Verdict,
-        Verdicts, //
+    status::{
+        ContextCallback,
+        ContextState,
+        ResetStats, //
     },
     usage::Usage, //
 };
@@ -39,29 +38,34 @@ use crate::{
 
 /// A context.
 pub(crate) struct Context {
-    entities: KVec<Entity<Job>>,
-    state: Arc<State>,
+    /// One entity per engine.
+    entities: KVec<Entity<EngineJob>>,
+    state: Arc<ContextState>,
 }
 
 impl Context {
-    /// Makes a context. What its jobs take of the engines is added to `usage`.
+    /// Creates a context. The device time of its jobs is added to `usage`.
     pub(crate) fn new(
         queues: &Queues,
         priority: Priority,
         usage: &Arc<Usage>,
     ) -> Result<Arc<Self>> {
-        let state = State::new(true, &queues.vram, &queues.resetter, usage)?;
+        let state = ContextState::new(true, &queues.vram, &queues.resetter, usage)?;
         Self::with_state(queues, priority, state)
     }
 
-    /// Makes what jobs belong to that have no context: each stands for itself, whatever becomes of
-    /// the others.
-    pub(crate) fn none(queues: &Queues, usage: &Arc<Usage>) -> Result<Arc<Self>> {
-        let state = State::new(false, &queues.vram, &queues.resetter, usage)?;
+    /// Creates a client's default context, number 0. Its jobs are independent: none is cancelled
+    /// for an error of another.
+    pub(crate) fn new_default(queues: &Queues, usage: &Arc<Usage>) -> Result<Arc<Self>> {
+        let state = ContextState::new(false, &queues.vram, &queues.resetter, usage)?;
         Self::with_state(queues, Priority::Normal, state)
     }
 
-    fn with_state(queues: &Queues, priority: Priority, state: Arc<State>) -> Result<Arc<Self>> {
+    fn with_state(
+        queues: &Queues,
+        priority: Priority,
+        state: Arc<ContextState>,
+    ) -> Result<Arc<Self>> {
         let mut entities = KVec::new();
         for queue in queues.iter() {
             entities.push(Entity::new(&queue.scheduler, priority)?, GFP_KERNEL)?;
@@ -69,12 +73,12 @@ impl Context {
         Ok(Arc::new(Self { entities, state }, GFP_KERNEL)?)
     }
 
-    /// What has become of it.
-    pub(crate) fn verdict(&self) -> Verdict {
-        self.state.verdict()
+    /// Returns the resets of the context's lifetime, and its status after them.
+    pub(crate) fn reset_stats(&self) -> ResetStats {
+        self.state.reset_stats()
     }
 
-    /// How many jobs wait for each engine.
+    /// Iterates over the numbers of jobs that wait for each engine.
     pub(crate) fn queued(&self) -> impl Iterator<Item = u32> + '_ {
         self.entities.iter().map(Entity::queued)
     }
@@ -98,21 +102,21 @@ impl Context {
         client: u64,
         commands: Commands,
         lost: KVVec<Arc<AtomicFlag>>,
-    ) -> Result<UnarmedJob<'_, Job>> {
+    ) -> Result<UnarmedJob<'_, EngineJob>> {
         let entity = self.entities.get(engine.index() as usize).ok_or(EINVAL)?;
         let credits = commands.credits();
-        let work = Work {
+        let payload = Payload {
             commands,
             fence: engine.new_fence()?,
-            completion: Verdicts::completion(&self.state, engine.index())?,
+            completion: ContextCallback::completion(&self.state, engine.index())?,
             lost,
         };
 
         entity.job(
             credits,
             client,
-            Job::new(Owner::Context(self.state.clone())),
-            work,
+            EngineJob::new(Owner::Context(self.state.clone())),
+            payload,
         )
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Jobs as the schedulers of the engines see them.
+//! Jobs of the engines' schedulers.
 
 use kernel::{
     prelude::*,
@@ -16,9 +16,12 @@ use kernel::{
 };
 
 use super::{
-    dump::Dumper,
-    kernel::Load,
-    state::State, //
+    coredump::Coredump,
+    load::LoadGuard,
+    status::{
+        Cause,
+        ContextState, //
+    }, //
 };
 use crate::{
     fence::Completion,
@@ -36,39 +39,39 @@ use crate::{
     }, //
 };
 
-/// What the scheduler of an engine works with.
+/// The hardware that the jobs of a scheduler run on.
 pub(crate) struct Hardware {
     pub(super) engine: Arc<Engine>,
     pub(super) resetter: Arc<Resetter>,
-    pub(super) dumper: Arc<Dumper>,
+    pub(super) coredump: Arc<Coredump>,
 }
 
-/// Whose a job is.
+/// The owner of a job.
 pub(super) enum Owner {
-    /// The kernel's.
-    Kernel { _load: Load },
-    /// A context's, of which this is what has become of it.
-    Context(Arc<State>),
+    /// The kernel.
+    Kernel { _load: LoadGuard },
+    /// A context, which may be destroyed by now.
+    Context(Arc<ContextState>),
 }
 
 /// A job of an engine.
-pub(crate) struct Job {
+pub(crate) struct EngineJob {
     owner: Owner,
-    /// The engine's fence, once it has the job.
+    /// The fence of the engine's timeline, once the job was submitted to the engine.
     fence: SetOnce<ARef<Fence>>,
 }
 
-/// What a job is about.
-pub(crate) struct Work {
+/// The payload of a job: all that submitting it to the engine takes.
+pub(crate) struct Payload {
     pub(super) commands: Commands,
     pub(super) fence: UnpublishedFence,
     pub(super) completion: Completion,
-    /// Set, when its dependencies are done, if the content was lost of BOs that were moving when it
-    /// was submitted.
+    /// Flags of BOs that were moving when the job was queued. One is set, by the time that its
+    /// dependencies have signalled, if the content of the BO was lost.
     pub(super) lost: KVVec<Arc<AtomicFlag>>,
 }
 
-impl Job {
+impl EngineJob {
     pub(super) fn new(owner: Owner) -> Self {
         Self {
             owner,
@@ -77,20 +80,20 @@ impl Job {
     }
 }
 
-impl sched::Job for Job {
-    type Work = Work;
+impl sched::Job for EngineJob {
+    type Work = Payload;
     type Data = Hardware;
 
-    fn run(&self, hardware: &Hardware, work: Work) -> Result<Option<ARef<Fence>>> {
+    fn run(&self, hardware: &Hardware, payload: Payload) -> Result<Option<ARef<Fence>>> {
         if let Owner::Context(state) = &self.owner {
             state.check()?;
         }
-        if work.lost.iter().any(|lost| lost.load(Relaxed)) {
+        if payload.lost.iter().any(|lost| lost.load(Relaxed)) {
             return Err(EIO);
         }
         let fence = hardware
             .engine
-            .submit(&work.commands, work.fence, work.completion)?;
+            .submit(&payload.commands, payload.fence, payload.completion)?;
         self.fence.populate(fence.clone());
         Ok(Some(fence))
     }
@@ -107,9 +110,11 @@ impl sched::Job for Job {
             return;
         };
         if let Owner::Context(state) = &self.owner {
-            state.hung();
+            state.ban(Cause::Hang);
         }
-        hardware.dumper.take(hardware, fence);
+        hardware
+            .coredump
+            .capture(&hardware.engine, &hardware.resetter, fence);
         hardware.resetter.recover(&hardware.engine, fence);
     }
 }

@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From jobs of clients and of the kernel to the engines.
+//! Scheduling of jobs of clients and of the kernel on the engines.
 //!
 //! Each engine has a scheduler, and each context an entity of each of them, in whose order its jobs
-//! run. A job waits for its dependencies in its entity: nobody waits in an ioctl. One more scheduler
-//! writes page tables when moves are done that somebody's job is to follow.
+//! run. A job waits for its dependencies in its entity, never in an ioctl. One more scheduler runs
+//! binds, which write page tables when moves are done.
 
 mod bind;
 mod context;
-mod dump;
+mod coredump;
 mod job;
 mod kernel;
+mod load;
 mod queue;
-mod state;
+mod status;
 mod usage;
 
 pub(crate) use self::{
     bind::{
-        BindJob,
-        BindQueue, //
+        BindEntity,
+        BindJob, //
     },
     context::Context,
-    kernel::Dependencies,
     queue::{
         Queue,
         Queues, //
     },
-    state::{
+    status::{
         Cause,
-        Verdict, //
+        ContextStatus,
+        ResetStats, //
     },
     usage::Usage, //
 };

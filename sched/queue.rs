@@ -5,73 +5,107 @@
 use kernel::{
     device::Device,
     prelude::*,
-    sync::Arc,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
     time::Jiffies, //
 };
 
 use super::{
-    bind::BindScheduler,
-    dump::{
-        Dumper,
-        DumperGuard, //
+    bind::{
+        BindEntity,
+        BindScheduler, //
+    },
+    coredump::{
+        Coredump,
+        CoredumpGuard, //
     },
     job::{
-        Hardware,
-        Job, //
+        EngineJob,
+        Hardware, //
     },
-    kernel::KernelQueue, //
+    kernel::KernelEntity, //
 };
 use crate::{
+    fence::{
+        Completion,
+        Dependencies, //
+    },
     hw::{
         abi::class,
+        Commands,
         Engine,
         Gpu,
         Resetter,
         VramGeneration,
         CREDITS, //
     },
-    rust::drm::sched::Scheduler, //
+    rust::{
+        dma_fence::Fence,
+        drm::sched::Scheduler, //
+    }, //
 };
 
-/// What an engine's jobs go through.
+/// An engine and its scheduler.
 pub(crate) struct Queue {
-    pub(super) engine: Arc<Engine>,
-    pub(super) scheduler: Arc<Scheduler<Job>>,
-    pub(super) kernel: KernelQueue,
+    engine: Arc<Engine>,
+    pub(super) scheduler: Arc<Scheduler<EngineJob>>,
+    kernel: KernelEntity,
 }
 
 impl Queue {
-    /// The engine.
+    /// Returns the engine.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
+
+    /// Submits a job of the kernel, which runs after `dependencies` and after the jobs that were
+    /// submitted to this queue before. Returns its fence. `completion` is called before that
+    /// signals.
+    ///
+    /// # Errors
+    ///
+    /// In all cases nothing was submitted, and the completion callback was not called.
+    ///
+    /// - [`ENODEV`]: the device is gone.
+    /// - [`ENOMEM`]
+    pub(crate) fn submit_kernel(
+        &self,
+        commands: Commands,
+        dependencies: &Dependencies,
+        completion: Completion,
+    ) -> Result<ARef<Fence>> {
+        self.kernel
+            .submit(&self.engine, commands, dependencies, completion)
+    }
 }
 
-/// All of them.
+/// All queues of a device: one per engine, and the scheduler of binds.
 pub(crate) struct Queues {
     queues: KVec<Queue>,
-    pub(super) bind: BindScheduler,
+    bind: BindScheduler,
     pub(super) resetter: Arc<Resetter>,
     pub(super) vram: VramGeneration,
-    _dumper: DumperGuard,
+    _coredump: CoredumpGuard,
 }
 
 impl Queues {
-    /// Makes the schedulers of a GPU. A job that is at an engine for longer than `timeout` hangs.
+    /// Makes the schedulers of a GPU. A job that runs for longer than `timeout` hangs.
     pub(crate) fn new(dev: &Device, gpu: &Gpu, timeout: Jiffies) -> Result<Self> {
-        let dumper = DumperGuard(Dumper::new(dev)?);
+        let coredump = CoredumpGuard(Coredump::new(dev)?);
         let mut queues = KVec::with_capacity(gpu.engines().len(), GFP_KERNEL)?;
         for engine in gpu.engines() {
             let hardware = Hardware {
                 engine: engine.clone(),
                 resetter: gpu.resetter().clone(),
-                dumper: dumper.0.clone(),
+                coredump: coredump.0.clone(),
             };
             let scheduler = Scheduler::new(engine.name(), dev, hardware, CREDITS, Some(timeout))?;
             queues.push(
                 Queue {
                     engine: engine.clone(),
-                    kernel: KernelQueue::new(&scheduler)?,
+                    kernel: KernelEntity::new(&scheduler)?,
                     scheduler,
                 },
                 GFP_KERNEL,
@@ -82,22 +116,27 @@ impl Queues {
             bind: BindScheduler::new(dev)?,
             resetter: gpu.resetter().clone(),
             vram: gpu.vram_generation().clone(),
-            _dumper: dumper,
+            _coredump: coredump,
         })
     }
 
-    /// All.
+    /// Iterates over the engines' queues.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Queue> {
         self.queues.iter()
     }
 
-    /// That of the engine to copy with: the one of that class that has the fewest jobs of the
-    /// kernel, or else the first of all.
+    /// Returns the queue for a copy: of the copy engines that with the fewest jobs of the kernel,
+    /// or else the first engine.
     pub(crate) fn copy(&self) -> &Queue {
         self.iter()
             .filter(|queue| queue.engine.class() == class::COPY)
             .min_by_key(|queue| queue.kernel.load())
             // PANIC: A GPU without engines is no GPU for `hw`.
             .unwrap_or(&self.queues[0])
+    }
+
+    /// Makes the entity of a VM's binds.
+    pub(crate) fn bind_entity(&self) -> Result<BindEntity> {
+        self.bind.entity()
     }
 }

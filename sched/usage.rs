@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a client has had of the engines.
+//! Use of the engines by a client.
 
 use kernel::{
     prelude::*,
@@ -15,11 +15,11 @@ use kernel::{
 
 use crate::hw::abi::limits::MAX_ENGINES;
 
-/// Device time of all jobs of a client that are done, for each engine.
+/// Device time of a client's completed jobs, per engine.
 pub(crate) struct Usage([Atomic<u64>; MAX_ENGINES as usize]);
 
 impl Usage {
-    /// None yet.
+    /// Makes one of no device time.
     pub(crate) fn new() -> Result<Arc<Self>> {
         Ok(Arc::new(
             Self(core::array::from_fn(|_| Atomic::new(0))),
@@ -33,7 +33,7 @@ impl Usage {
         }
     }
 
-    /// Nanoseconds of an engine.
+    /// Returns the device time on an engine in nanoseconds.
     pub(crate) fn of(&self, engine: u32) -> u64 {
         self.0
             .get(engine as usize)

@@ -19,8 +19,7 @@ use super::{
 use crate::{
     device::RgtDevice,
     hw::Gpu,
-    rust::drm::gpuvm::UnmapAlloc,
-    sched::BindQueue, //
+    rust::drm::gpuvm::UnmapAlloc, //
 };
 
 /// A VM that a client has. Dropping it gives up its address space when the VM's jobs have ended.
@@ -35,7 +34,7 @@ impl VmHandle {
     /// Makes an empty VM. `ENOSPC` when all address spaces are in use.
     pub(crate) fn new(dev: &RgtDevice, gpu: &Gpu) -> Result<Self> {
         let unmap_alloc = UnmapAlloc::new()?;
-        let binds = BindQueue::new(&dev.queues)?;
+        let binds = dev.queues.bind_entity()?;
         let vm = Vm::new(c"rust_gpu_ttm", dev, VA_RANGE, VmData::new(binds))?;
         // Dropping the handle gives the space up if anything fails from here on.
         let this = Self {

@@ -68,7 +68,7 @@ use crate::{
             GpuVm, //
         }, //
     },
-    sched::BindQueue, //
+    sched::BindEntity, //
 };
 
 /// GPU virtual addresses that can be bound: all but the first 64 KiB, so that a null pointer
@@ -91,7 +91,7 @@ pub(crate) struct VmData {
     /// Whether it has ever mapped the GPU's own memory.
     uses_vram: Atomic<bool>,
     /// Where the jobs wait that write its page tables.
-    binds: BindQueue,
+    binds: BindEntity,
     /// The last of them. Changes with the VM's reservation held.
     #[pin]
     last_bind: Mutex<Option<ARef<Fence>>>,
@@ -105,7 +105,7 @@ impl DriverGpuVm for VmData {
 pub(crate) type Vm = GpuVm<VmData>;
 
 impl VmData {
-    fn new(binds: BindQueue) -> impl PinInit<Self, Error> {
+    fn new(binds: BindEntity) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             space <- new_mutex!(None, "VmData::space"),
             stale: Atomic::new(false),

@@ -24,6 +24,7 @@ use crate::{
         Bo,
         Reserved, //
     },
+    fence::Dependencies,
     hw::{
         Backing,
         DeferredMaps,
@@ -52,7 +53,7 @@ use crate::{
 /// Page-table entries to be written when the BOs that they are about have arrived.
 pub(crate) struct Binds {
     maps: DeferredMaps,
-    moves: KVVec<ARef<Fence>>,
+    moves: Dependencies,
 }
 
 /// A job that does it.
@@ -87,12 +88,10 @@ pub(crate) fn rebind(
     }
 
     // Not before all moves are under way.
-    let mut moves = KVVec::new();
+    let mut moves = Dependencies::new();
     for bo in &bos {
         if let Ok(mut bo) = Reserved::of_exec(locks, bo) {
-            bo.locked_resv().for_each_fence(Usage::Kernel, |fence| {
-                Ok(moves.push(fence.into(), GFP_KERNEL)?)
-            })?;
+            moves.add_resv(&bo.locked_resv(), Usage::Kernel)?;
         }
     }
     if moves.is_empty() {
@@ -117,7 +116,7 @@ pub(crate) fn rebind(
 impl Binds {
     /// Does all that may fail.
     pub(crate) fn into_job(self, vm: &Vm) -> Result<BindsJob<'_>> {
-        Ok(BindsJob(vm.binds.job(self.maps, self.moves)?))
+        Ok(BindsJob(vm.binds.job(self.maps, &self.moves)?))
     }
 }
 

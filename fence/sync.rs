@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Synchronisation of jobs: the fences that a job waits for, and where it attaches its own.
+
+use kernel::{
+    drm::{
+        self,
+        file::DriverFile, //
+    },
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+use crate::rust::{
+    dma_fence::Fence,
+    dma_resv::{
+        FenceSlots,
+        LockedResv,
+        Usage, //
+    },
+    drm::{
+        sched::{
+            Job,
+            UnarmedJob, //
+        },
+        syncobj::{
+            find_fence,
+            OutSync, //
+        }, //
+    }, //
+};
+
+/// How a job uses a BO.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BoUse {
+    /// Without implicit synchronisation.
+    Explicit,
+    /// Implicitly synchronised, for reading.
+    Read,
+    /// Implicitly synchronised, for writing.
+    Write,
+}
+
+impl BoUse {
+    /// Returns the usage of the fences that the job waits for: a writer waits for readers and
+    /// writers, a reader for writers, and every job for moves and clears.
+    pub(crate) fn waits_for(self) -> Usage {
+        match self {
+            Self::Explicit => Usage::Kernel,
+            Self::Read => Usage::Write,
+            Self::Write => Usage::Read,
+        }
+    }
+
+    /// Returns the usage that the job's fence is attached with.
+    pub(crate) fn attaches(self) -> Usage {
+        match self {
+            Self::Explicit => Usage::Bookkeep,
+            Self::Read => Usage::Read,
+            Self::Write => Usage::Write,
+        }
+    }
+}
+
+/// Fences that a job waits for.
+pub(crate) struct Dependencies(KVVec<ARef<Fence>>);
+
+impl Dependencies {
+    /// Makes an empty list.
+    pub(crate) const fn new() -> Self {
+        Self(KVVec::new())
+    }
+
+    /// Returns whether the list is empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds all fences up to `usage` of a reservation that have not signalled.
+    pub(crate) fn add_resv(&mut self, resv: &LockedResv<'_>, usage: Usage) -> Result {
+        resv.for_each_fence(usage, |fence| Ok(self.0.push(fence.into(), GFP_KERNEL)?))
+    }
+
+    /// Adds the fence that a syncobj has now, or has at `point` if that is not 0.
+    ///
+    /// The errors are those of [`find_fence()`].
+    pub(crate) fn add_syncobj<T: DriverFile>(
+        &mut self,
+        file: &drm::File<T>,
+        handle: u32,
+        point: u64,
+    ) -> Result {
+        Ok(self.0.push(find_fence(file, handle, point)?, GFP_KERNEL)?)
+    }
+
+    /// Has `job` wait for the fences.
+    pub(crate) fn add_to<J: Job>(&self, job: &mut UnarmedJob<'_, J>) -> Result {
+        self.0
+            .iter()
+            .try_for_each(|fence| job.add_dependency(fence.clone()))
+    }
+}
+
+/// Syncobjs that take the fence of a job.
+pub(crate) struct OutSyncs(KVVec<OutSync>);
+
+impl OutSyncs {
+    /// Makes an empty list.
+    pub(crate) const fn new() -> Self {
+        Self(KVVec::new())
+    }
+
+    /// Adds a syncobj, or a point of it if that is not 0.
+    ///
+    /// The errors are those of [`OutSync::find()`].
+    pub(crate) fn add<T: DriverFile>(
+        &mut self,
+        file: &drm::File<T>,
+        handle: u32,
+        point: u64,
+    ) -> Result {
+        Ok(self
+            .0
+            .push(OutSync::find(file, handle, point)?, GFP_KERNEL)?)
+    }
+
+    /// Puts `fence` into all of them.
+    fn set(self, fence: &Fence) {
+        for out in self.0 {
+            out.set(fence);
+        }
+    }
+}
+
+/// Room for the fences of a job, and of the bind before it, on the reservations of its VM and BOs.
+///
+/// All that may fail is done when this is made: attaching neither allocates nor fails.
+pub(crate) struct JobSlots<'a> {
+    vm: FenceSlots<'a>,
+    bos: KVVec<(FenceSlots<'a>, BoUse)>,
+}
+
+impl<'a> JobSlots<'a> {
+    /// One fence of the bind and one of the job.
+    const FENCES: u32 = 2;
+
+    /// Reserves slots of the VM's reservation, and makes room for `bos` BOs.
+    pub(crate) fn new(vm: &'a LockedResv<'a>, bos: usize) -> Result<Self> {
+        Ok(Self {
+            vm: vm.reserve_fences(Self::FENCES)?,
+            bos: KVVec::with_capacity(bos, GFP_KERNEL)?,
+        })
+    }
+
+    /// Reserves slots of the reservation of a BO that is not private to the VM.
+    pub(crate) fn add_bo(&mut self, resv: &'a LockedResv<'a>, bo_use: BoUse) -> Result {
+        let slots = resv.reserve_fences(Self::FENCES)?;
+        Ok(self.bos.push((slots, bo_use), GFP_KERNEL)?)
+    }
+
+    /// Attaches the fence of the bind that comes before the job. All later jobs of the VM wait for
+    /// it. On the BOs it only keeps their memory from being moved or freed.
+    pub(crate) fn attach_bind(&mut self, fence: &Fence) {
+        self.vm.add(fence, Usage::Kernel);
+        for (slots, _) in &mut self.bos {
+            slots.add(fence, Usage::Bookkeep);
+        }
+    }
+
+    /// Attaches the fence of the job, also to syncobjs.
+    pub(crate) fn attach_job(mut self, fence: &Fence, syncobjs: OutSyncs) {
+        self.vm.add(fence, Usage::Bookkeep);
+        for (slots, bo_use) in &mut self.bos {
+            slots.add(fence, bo_use.attaches());
+        }
+        syncobjs.set(fence);
+    }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The core dump of the first hang.
+//!
+//! It is captured in the signalling path, hence into a buffer that was allocated before, and
+//! submitted to devcoredump by a work item.
+
+use kernel::{
+    device::Device,
+    fmt::{
+        Error as FmtError,
+        Result as FmtResult,
+        Write, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    },
+    workqueue::{
+        impl_has_delayed_work,
+        new_delayed_work,
+        DelayedWork,
+        WorkItem, //
+    }, //
+};
+
+use crate::{
+    hw::{
+        Engine,
+        Resetter, //
+    },
+    rust::{
+        devcoredump::Dump,
+        dma_fence::Fence,
+        workqueue::{
+            disable_delayed_work_sync,
+            ReclaimQueue, //
+        }, //
+    }, //
+};
+
+/// Maximum size of a core dump in bytes. The rest is cut off.
+const SIZE: usize = 64 << 10;
+
+/// The core dump of a device.
+#[pin_data]
+pub(super) struct Coredump {
+    dev: ARef<Device>,
+    queue: ReclaimQueue,
+    #[pin]
+    state: Mutex<State>,
+    #[pin]
+    work: DelayedWork<Self>,
+}
+
+impl_has_delayed_work! {
+    impl HasDelayedWork<Self> for Coredump { self.work }
+}
+
+enum State {
+    /// There was no hang yet: the buffer for the dump.
+    Empty(Buffer),
+    /// The dump is to be submitted.
+    Captured(Buffer),
+    /// The dump was submitted, or is lost.
+    Submitted,
+}
+
+struct Buffer(KVVec<u8>);
+
+impl Write for Buffer {
+    fn write_str(&mut self, text: &str) -> FmtResult {
+        for &byte in text.as_bytes() {
+            self.0.push_within_capacity(byte).map_err(|_| FmtError)?;
+        }
+        Ok(())
+    }
+}
+
+impl Coredump {
+    pub(super) fn new(dev: &Device) -> Result<Arc<Self>> {
+        let buffer = Buffer(KVVec::with_capacity(SIZE, GFP_KERNEL)?);
+        let queue = ReclaimQueue::new(c"rust_gpu_ttm-dump")?;
+        Arc::pin_init(
+            pin_init!(Self {
+                dev: dev.into(),
+                queue,
+                state <- new_mutex!(State::Empty(buffer), "Coredump::state"),
+                work <- new_delayed_work!("Coredump::work"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Captures the state of a device on which the job of `fence` hangs, unless that was done
+    /// before.
+    pub(super) fn capture(self: &Arc<Self>, engine: &Engine, resetter: &Resetter, fence: &Fence) {
+        let mut state = self.state.lock();
+        if !matches!(*state, State::Empty(_)) {
+            return;
+        }
+        let State::Empty(mut text) = core::mem::replace(&mut *state, State::Submitted) else {
+            return;
+        };
+        // An error means that the rest is cut off.
+        let _ = writeln!(
+            text,
+            "rust_gpu_ttm: job {} of engine {} takes too long",
+            fence.seqno(),
+            engine.index()
+        )
+        .and_then(|()| resetter.print(&mut text));
+        *state = State::Captured(text);
+        drop(state);
+
+        // It cannot be queued yet.
+        let _ = self.queue.enqueue_delayed(self.clone(), 0);
+    }
+
+    fn submit(&self, text: &Buffer) {
+        // It was written as text, and cut off at the end of a piece.
+        let Ok(text) = core::str::from_utf8(&text.0) else {
+            return;
+        };
+        let Ok(mut dump) = Dump::with_capacity(text.len()) else {
+            return;
+        };
+        // There is room for it.
+        let _ = dump.write_str(text);
+        dump.submit(&self.dev);
+    }
+}
+
+/// A guard that waits for the submission of a core dump when it is dropped.
+pub(super) struct CoredumpGuard(pub(super) Arc<Coredump>);
+
+impl Drop for CoredumpGuard {
+    fn drop(&mut self) {
+        disable_delayed_work_sync(&self.0);
+    }
+}
+
+impl WorkItem for Coredump {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        let state = core::mem::replace(&mut *this.state.lock(), State::Submitted);
+        if let State::Captured(text) = state {
+            this.submit(&text);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Load of an engine by the kernel's jobs.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
+
+/// The number of the kernel's jobs that are queued or running.
+pub(super) struct Load(Arc<Atomic<usize>>);
+
+/// The share of one job, for as long as it exists.
+pub(super) struct LoadGuard(Arc<Atomic<usize>>);
+
+impl Load {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self(Arc::new(Atomic::new(0), GFP_KERNEL)?))
+    }
+
+    /// Returns the number of jobs.
+    pub(super) fn get(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+
+    /// Adds a job.
+    pub(super) fn add(&self) -> LoadGuard {
+        self.0.fetch_add(1, Relaxed);
+        LoadGuard(self.0.clone())
+    }
+}
+
+impl Drop for LoadGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
