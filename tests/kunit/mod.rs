@@ -12,7 +12,7 @@ mod manager;
 mod placement;
 mod policy;
 mod resv;
-mod sched;
+mod rust;
 mod shrinker;
 mod syncobj;
 mod table;

@@ -4,20 +4,20 @@
 
 use kernel::prelude::*;
 
-use super::{
-    super::resv::OwnResv,
-    mock::{
-        fence,
-        outcome,
-        settle,
-        soon,
-        Fixture,
-        Task, //
-    },
+use super::mock::{
+    fence,
+    outcome,
+    settle,
+    soon,
+    Fixture,
+    Task, //
 };
-use crate::rust::{
-    dma_resv::Usage,
-    drm::sched::Priority, //
+use crate::{
+    rust::{
+        dma_resv::Usage,
+        drm::sched::Priority, //
+    },
+    tests::resv::OwnResv, //
 };
 
 #[kunit_tests(rgt_sched_queue)]

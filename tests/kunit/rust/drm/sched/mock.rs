@@ -26,21 +26,23 @@ use kernel::{
     }, //
 };
 
-use super::super::fake::faux_device;
-use crate::rust::{
-    dma_fence::{
-        Fence,
-        PendingFence,
-        Timeline,
-        UnpublishedFence, //
+use crate::{
+    rust::{
+        dma_fence::{
+            Fence,
+            PendingFence,
+            Timeline,
+            UnpublishedFence, //
+        },
+        drm::sched::{
+            Entity,
+            Job,
+            Priority,
+            Scheduler,
+            UnarmedJob, //
+        }, //
     },
-    drm::sched::{
-        Entity,
-        Job,
-        Priority,
-        Scheduler,
-        UnarmedJob, //
-    }, //
+    tests::fake::faux_device, //
 };
 
 /// How much the hardware remembers.

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Abstractions.
+
+mod dma_fence;
+mod drm;
