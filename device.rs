@@ -8,33 +8,23 @@ use kernel::{
     drm,
     new_mutex,
     prelude::*,
-    sync::{
-        Arc,
-        Mutex, //
-    }, //
+    sync::Mutex, //
 };
 
 use crate::{
     bo::{
+        GpuMappings,
         MoveStats,
         Windows, //
     },
-    placement::Arbiter,
-    resource_mgr::{
-        Gtt,
-        Managers,
-        Scratchpad,
-        Vram, //
-    },
+    placement::EvictionPolicy,
+    resource_mgr::Managers,
     rust::{
-        drm::ttm::{
-            self,
-            Manager, //
-        },
+        drm::ttm,
         pci::ApertureMap, //
     },
     sched::Queues,
-    vm::Closing, //
+    vm::Reaper, //
 };
 
 /// The DRM driver.
@@ -49,18 +39,16 @@ pub(crate) struct RgtData {
     /// The TTM device; first, to be dropped before what its callbacks use.
     #[pin]
     pub(crate) ttm: ttm::Device<RgtDriver>,
-    /// The VRAM manager.
-    pub(crate) vram: Arc<Manager<Vram>>,
     /// The CPU's mapping of visible VRAM.
     pub(crate) vram_map: ApertureMap,
-    /// The GTT manager.
-    pub(crate) gtt: Arc<Manager<Gtt>>,
-    /// The eviction policy and its state.
+    /// The eviction policy.
     #[pin]
-    pub(crate) arbiter: Arbiter,
-    /// The scratchpad's manager, if there is one.
-    pub(crate) scratchpad: Option<Arc<Manager<Scratchpad>>>,
-    /// Taken by a job that did not find room for its BOs, to try again alone.
+    pub(crate) eviction_policy: EvictionPolicy,
+    /// The mappings of BOs in VMs.
+    pub(crate) gpu_mappings: &'static dyn GpuMappings,
+    /// The resource managers.
+    pub(crate) managers: Managers,
+    /// Held by a job that did not find room for its BOs while it tries again alone.
     #[pin]
     pub(crate) validation: Mutex<()>,
     /// The GART windows of the copy engines.
@@ -69,7 +57,7 @@ pub(crate) struct RgtData {
     /// Statistics of moves.
     pub(crate) moves: MoveStats,
     /// Destroyed VMs that still have jobs.
-    pub(crate) closing: Closing,
+    pub(crate) reaper: Reaper,
     /// The engines' schedulers; last, as everything else may have jobs.
     pub(crate) queues: Queues,
 }
@@ -78,31 +66,25 @@ impl RgtData {
     /// Returns an initializer of the data. BOs come back to VRAM at `moveback_mbps` MiB/s at most.
     pub(crate) fn new(
         managers: Managers,
+        gpu_mappings: &'static dyn GpuMappings,
         vram_map: ApertureMap,
         queues: Queues,
         plain_lru: bool,
         moveback_mbps: u32,
     ) -> impl PinInit<Self, Error> {
-        let Managers {
-            vram,
-            gtt,
-            scratchpad,
-        } = managers;
-
         try_pin_init!(Self {
             ttm <- ttm::Device::new(),
-            arbiter <- Arbiter::new(
-                vram.inner().size(),
+            eviction_policy <- EvictionPolicy::new(
+                managers.vram.inner().size(),
                 plain_lru,
                 moveback_mbps,
             ),
-            vram,
+            gpu_mappings,
+            managers,
             vram_map,
-            gtt,
-            scratchpad,
             validation <- new_mutex!((), "RgtData::validation"),
             moves: MoveStats::new(),
-            closing: Closing::new()?,
+            reaper: Reaper::new()?,
             windows <- Windows::new(),
             queues,
         })

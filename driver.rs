@@ -12,7 +12,6 @@ use kernel::{
         self,
         ioctl::RENDER_ALLOW, //
     },
-    page::PAGE_SIZE,
     pci,
     prelude::*, //
 };
@@ -20,9 +19,7 @@ use kernel::{
 use crate::{
     bo::{
         self,
-        Bo,
         BoData,
-        Reserved,
         Retirement,
         Shrinker, //
     },
@@ -51,10 +48,7 @@ use crate::{
     },
     module_parameters,
     params,
-    resource_mgr::{
-        Managers,
-        Vram, //
-    },
+    resource_mgr::Managers,
     rust::{
         bindings::{
             self,
@@ -96,16 +90,7 @@ use crate::{
             ioctl::declare_ioctls,
             ttm::{
                 self,
-                Caching,
-                DmaMappings,
-                IoMem,
-                IoRun,
-                Move,
-                MoveOutcome,
-                OperationCtx,
-                Place,
-                Reach,
-                Resource, //
+                DmaMappings, //
             }, //
         },
         mm::total_ram,
@@ -118,8 +103,8 @@ use crate::{
     sched::Queues,
     vm::{
         self,
-        Closing,
-        ClosingGuard, //
+        Reaper,
+        ReaperGuard, //
     }, //
 };
 
@@ -166,85 +151,19 @@ impl DriverTable for RgtDriver {
     const PRIME_IMPORT: Option<PrimeImport<Self>> = Some(dma_buf::import);
 }
 
-impl ttm::Driver for RgtDriver {
-    type Bo = BoData;
-
-    fn ttm(data: &RgtData) -> &ttm::Device<Self> {
-        &data.ttm
-    }
-
-    fn caching(bo: &Bo) -> Caching {
-        bo.caching
-    }
-
-    fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
-        bo::evict_placement(bo)
-    }
-
-    fn eviction_valuable(bo: &Reserved<'_>, place: Option<&Place>) -> bool {
-        bo::eviction_valuable(bo, place)
-    }
-
-    fn release_notify(bo: &Bo) {
-        bo::trace::freed(bo);
-    }
-
-    fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
-        bo::move_bo(mv)
-    }
-
-    fn io_mem(res: &Resource) -> Result<IoMem> {
-        let run = Self::io_mem_run(res, 0).ok_or(EINVAL)?;
-
-        Ok(IoMem {
-            addr: run.addr,
-            caching: Caching::WriteCombined,
-        })
-    }
-
-    fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun> {
-        let (manager, vram) = res.of_manager::<Vram>()?;
-        let extent = vram.extent_at((page * PAGE_SIZE) as u64)?;
-
-        manager.io_run(&extent)
-    }
-
-    fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
-        bo::prepare_fault(bo, ctx)
-    }
-
-    fn check_content(bo: &Bo) -> Result {
-        bo::check_content(bo)
-    }
-
-    const PEER_BAR: Option<u32> = Some(abi::pci::BAR_VRAM);
-
-    fn may_share(bo: &Bo, reach: Reach) -> Result {
-        dma_buf::may_share(bo, reach)
-    }
-
-    fn prepare_share(bo: &mut Reserved<'_>, reach: Reach, ctx: &mut OperationCtx) -> Result {
-        dma_buf::prepare_share(bo, reach, ctx)
-    }
-
-    fn invalidate_import(bo: &mut Reserved<'_>) {
-        vm::zap(bo.bo());
-    }
-}
-
 /// The PCI driver.
 pub(crate) struct RgtPciDriver;
 
-/// What lives as long as the PCI device is bound.
+/// The data of the PCI driver, which lives as long as the device is bound.
 ///
-/// The fields are dropped in this order: first no client gets in any more and the hardware stops,
-/// then no bad page is retired any more, then VMs that were given up are waited for, then the
-/// shrinker goes, then system pages are unmapped from the device, then its interrupts and its
-/// memory are freed.
+/// The fields are dropped in this order: first the device is unregistered and the hardware stops,
+/// then no bad page is retired any more, then dying VMs are waited for, then the shrinker is
+/// unregistered, then system pages are unmapped from the device, then its interrupts and its memory
+/// are freed.
 pub(crate) struct RgtPciData<'bound> {
     _registration: drm::Registration<'bound, RgtDriver>,
     _bad_pages: BadPageWatch,
-    _closing: ClosingGuard,
+    _reaper: ReaperGuard,
     _shrinker: shrinker::Registration<Shrinker>,
     _mappings: DmaMappings<RgtDriver>,
     _interrupts: Interrupts<'bound>,
@@ -273,7 +192,7 @@ impl pci::Driver for RgtPciDriver {
         pdev.enable_device_mem()?;
         pdev.set_master();
         let mask = params::dma_mask(pdev.as_ref())?;
-        // SAFETY: The device is being probed: nobody else makes DMA allocations or mappings.
+        // SAFETY: The device is being probed: there are no other DMA allocations or mappings.
         unsafe { pdev.dma_set_mask_and_coherent(mask)? };
         // SAFETY: As above. Page tables take segments of any length.
         unsafe { pdev.dma_set_max_seg_size(u32::MAX) };
@@ -285,7 +204,7 @@ impl pci::Driver for RgtPciDriver {
         let gpu = Gpu::new(pdev)?;
         let interrupts = gpu.interrupts(pdev)?;
         let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
-        // Without it nobody else gets VRAM.
+        // Without it VRAM is not shared peer to peer.
         let _ = init_peer_to_peer(pdev)?;
         // As other drivers do, half of the machine's memory is left to everything else.
         let managers = Managers::new(&gpu, aperture.range(), total_ram() / 2)?;
@@ -294,6 +213,7 @@ impl pci::Driver for RgtPciDriver {
         let queues = Queues::new(pdev.as_ref(), &gpu, job_timeout)?;
         let data = RgtData::new(
             managers.clone(),
+            &vm::Mappings,
             vram_map,
             queues,
             plain_lru,
@@ -304,18 +224,18 @@ impl pci::Driver for RgtPciDriver {
         debugfs::add_files(&drm);
         ttm::Device::init(&drm, alloc_flags, managers.attach())?;
         let mappings = DmaMappings::new(&drm);
-        let closing = Closing::guard(&drm);
+        let reaper = Reaper::guard(&drm);
         bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
         let shrinker = Shrinker::register(&drm)?;
         let bad_pages = gpu.bad_pages().watch(Retirement::new(&drm))?;
 
-        // SAFETY: It is kept in `RgtPciData` and dropped with it; nobody forgets it.
+        // SAFETY: It is kept in `RgtPciData` and dropped with it; nothing forgets it.
         let registration =
             unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(gpu), 0)? };
         Ok(RgtPciData {
             _registration: registration,
             _bad_pages: bad_pages,
-            _closing: closing,
+            _reaper: reaper,
             _shrinker: shrinker,
             _mappings: mappings,
             _interrupts: interrupts,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What belongs to one client.
+//! An open file of the device: a client's contexts and VMs.
 
 use kernel::{
     drm,
@@ -30,7 +30,7 @@ use crate::{
     }, //
 };
 
-/// Most contexts of a client, and one.
+/// The most contexts of a client, the default context included.
 const MAX_CONTEXTS: usize = 1024;
 
 /// An open file of the device.
@@ -38,14 +38,14 @@ const MAX_CONTEXTS: usize = 1024;
 /// The fields are dropped in this order: a VM waits for the jobs that run in it.
 #[pin_data]
 pub(crate) struct RgtFile {
-    /// A context's number is its index. At 0 is the default context.
+    /// The contexts; 0 is the default context.
     #[pin]
-    contexts: Mutex<KVVec<Option<Arc<Context>>>>,
-    /// What its jobs took of the engines.
+    contexts: IdTable<Arc<Context>>,
+    /// The engine time of its jobs.
     pub(crate) usage: Arc<Usage>,
-    /// A VM's number is its index plus 1. There are never more than the device has spaces.
+    /// The VMs; there is none with the number 0.
     #[pin]
-    vms: Mutex<KVec<Option<VmHandle>>>,
+    vms: IdTable<VmHandle>,
 }
 
 impl drm::file::DriverFile for RgtFile {
@@ -53,104 +53,131 @@ impl drm::file::DriverFile for RgtFile {
 
     fn open(dev: &RgtDevice) -> Result<Pin<KBox<Self>>> {
         let usage = Usage::new()?;
-        let mut contexts = KVVec::new();
-        contexts.push(Some(Context::new_default(&dev.queues, &usage)?), GFP_KERNEL)?;
+        let default = Context::new_default(&dev.queues, &usage)?;
 
-        KBox::pin_init(
-            pin_init!(Self {
-                contexts <- new_mutex!(contexts, "RgtFile::contexts"),
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                contexts <- IdTable::new(Some(default), MAX_CONTEXTS),
                 usage,
-                vms <- new_mutex!(KVec::new(), "RgtFile::vms"),
-            }),
+                vms <- IdTable::new(None, usize::MAX),
+            }? Error),
             GFP_KERNEL,
         )
     }
 }
 
 impl RgtFile {
-    /// Makes a context and returns its number. `ENOSPC` when there are too many.
+    /// Creates a context and returns its number. `ENOSPC` when there are too many.
     pub(crate) fn create_context(&self, dev: &RgtDevice, priority: Priority) -> Result<u32> {
-        let context = Context::new(&dev.queues, priority, &self.usage)?;
-        let mut contexts = self.contexts.lock();
-
-        let index = match contexts.iter().position(Option::is_none) {
-            Some(index) => {
-                contexts[index] = Some(context);
-                index
-            }
-            None if contexts.len() == MAX_CONTEXTS => return Err(ENOSPC),
-            None => {
-                contexts.push(Some(context), GFP_KERNEL)?;
-                contexts.len() - 1
-            }
-        };
-        Ok(index as u32)
+        self.contexts
+            .insert(Context::new(&dev.queues, priority, &self.usage)?)
     }
 
     /// Takes a context out of the table. `ENOENT` when there is none of this number.
     pub(crate) fn remove_context(&self, id: u32) -> Result<Arc<Context>> {
+        self.contexts.remove(id)
+    }
+
+    /// Looks a context up. `ENOENT` when there is none of this number.
+    pub(crate) fn context(&self, id: u32) -> Result<Arc<Context>> {
+        self.contexts.get(id, Arc::clone)
+    }
+
+    /// Calls `f` with the number of each context and the context.
+    pub(crate) fn for_each_context(&self, mut f: impl FnMut(usize, &Context)) {
+        self.contexts.for_each(|id, context| f(id, context));
+    }
+
+    /// Creates a VM and returns its number.
+    pub(crate) fn create_vm(&self, dev: &RgtDevice, gpu: &Gpu) -> Result<u32> {
+        self.vms.insert(VmHandle::new(dev, gpu)?)
+    }
+
+    /// Takes a VM out of the table. `ENOENT` when there is none of this number.
+    pub(crate) fn remove_vm(&self, id: u32) -> Result<VmHandle> {
+        self.vms.remove(id)
+    }
+
+    /// Looks a VM up. `ENOENT` when there is none of this number.
+    pub(crate) fn vm(&self, id: u32) -> Result<ARef<Vm>> {
+        self.vms.get(id, |handle| handle.vm().clone())
+    }
+}
+
+/// A client's objects of a type, by their numbers.
+///
+/// Number 0 is not given out: it names a default object, or none.
+#[pin_data]
+struct IdTable<T> {
+    /// The object of a number is at that index.
+    #[pin]
+    objects: Mutex<KVVec<Option<T>>>,
+    /// The most objects, index 0 included.
+    max: usize,
+}
+
+impl<T> IdTable<T> {
+    /// Returns the initializer of a table with an object of number 0, or none.
+    fn new(default: Option<T>, max: usize) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            objects <- new_mutex!(
+                {
+                    let mut objects = KVVec::new();
+                    objects.push(default, GFP_KERNEL)?;
+                    objects
+                },
+                "IdTable::objects"
+            ),
+            max,
+        })
+    }
+
+    /// Adds an object and returns its number, the lowest that is free. `ENOSPC` when the table is
+    /// full.
+    fn insert(&self, object: T) -> Result<u32> {
+        let mut objects = self.objects.lock();
+        let free = (1..objects.len()).find(|&index| objects[index].is_none());
+
+        let index = match free {
+            Some(index) => {
+                objects[index] = Some(object);
+                index
+            }
+            None if objects.len() == self.max => return Err(ENOSPC),
+            None => {
+                objects.push(Some(object), GFP_KERNEL)?;
+                objects.len() - 1
+            }
+        };
+        Ok(u32::try_from(index)?)
+    }
+
+    /// Takes an object out. `ENOENT` for 0 and when there is none of this number.
+    fn remove(&self, id: u32) -> Result<T> {
         if id == 0 {
             return Err(ENOENT);
         }
-        self.contexts
+        self.objects
             .lock()
             .get_mut(id as usize)
             .and_then(Option::take)
             .ok_or(ENOENT)
     }
 
-    /// Looks a context up. `ENOENT` when there is none of this number.
-    pub(crate) fn context(&self, id: u32) -> Result<Arc<Context>> {
-        let contexts = self.contexts.lock();
-        let context = contexts.get(id as usize).and_then(Option::as_ref);
+    /// Returns what `f` returns for an object. `ENOENT` when there is none of this number.
+    fn get<R>(&self, id: u32, f: impl FnOnce(&T) -> R) -> Result<R> {
+        let objects = self.objects.lock();
+        let object = objects.get(id as usize).and_then(Option::as_ref);
 
-        Ok(context.ok_or(ENOENT)?.clone())
+        Ok(f(object.ok_or(ENOENT)?))
     }
 
-    /// Calls `f` with the number of each context and the context.
-    pub(crate) fn for_each_context(&self, mut f: impl FnMut(usize, &Context)) {
-        for (id, context) in self.contexts.lock().iter().enumerate() {
-            if let Some(context) = context {
-                f(id, context);
+    /// Calls `f` with the number of each object and the object.
+    fn for_each(&self, mut f: impl FnMut(usize, &T)) {
+        for (id, object) in self.objects.lock().iter().enumerate() {
+            if let Some(object) = object {
+                f(id, object);
             }
         }
-    }
-
-    /// Makes a VM and returns its number.
-    pub(crate) fn create_vm(&self, dev: &RgtDevice, gpu: &Gpu) -> Result<u32> {
-        let vm = VmHandle::new(dev, gpu)?;
-        let mut vms = self.vms.lock();
-
-        let index = match vms.iter().position(Option::is_none) {
-            Some(index) => {
-                vms[index] = Some(vm);
-                index
-            }
-            None => {
-                vms.push(Some(vm), GFP_KERNEL)?;
-                vms.len() - 1
-            }
-        };
-        Ok(index as u32 + 1)
-    }
-
-    /// Takes a VM out of the table. `ENOENT` when there is none of this number.
-    pub(crate) fn remove_vm(&self, id: u32) -> Result<VmHandle> {
-        let index = id.checked_sub(1).ok_or(ENOENT)? as usize;
-
-        self.vms
-            .lock()
-            .get_mut(index)
-            .and_then(Option::take)
-            .ok_or(ENOENT)
-    }
-
-    /// Looks a VM up. `ENOENT` when there is none of this number.
-    pub(crate) fn vm(&self, id: u32) -> Result<ARef<Vm>> {
-        let index = id.checked_sub(1).ok_or(ENOENT)? as usize;
-
-        let vms = self.vms.lock();
-        let vm = vms.get(index).and_then(Option::as_ref).ok_or(ENOENT)?;
-        Ok(vm.vm().clone())
     }
 }

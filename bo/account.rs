@@ -5,10 +5,10 @@
 use kernel::prelude::*;
 
 use super::{
-    mv,
+    moves,
+    object::BoData,
     stats::MoveReason,
-    trace,
-    BoData, //
+    trace, //
 };
 use crate::rust::drm::ttm::{
     MemType,
@@ -18,15 +18,15 @@ use crate::rust::drm::ttm::{
     Resource, //
 };
 
-/// Moves a BO, and counts that by its reason.
-pub(crate) fn move_bo<'a>(move_: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
-    let bo = move_.bo.bo();
-    let reason = reason(&move_);
-    let from = move_.bo.resource().map(Resource::mem_type);
-    let to = move_.new_resource().mem_type();
-    let bytes = bytes(&move_);
+/// Executes a move, and counts and traces it by its reason.
+pub(super) fn account_move<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+    let bo = mv.bo.bo();
+    let reason = reason(&mv);
+    let from = mv.bo.resource().map(Resource::mem_type);
+    let to = mv.new_resource().mem_type();
+    let bytes = bytes(&mv);
 
-    let outcome = mv::move_bo(move_)?;
+    let outcome = moves::execute(mv)?;
     if let MoveOutcome::Done(done) = &outcome {
         trace::moved(bo, from, to, reason, bytes, done);
         bo.record.moved(reason, from, to);
@@ -35,18 +35,18 @@ pub(crate) fn move_bo<'a>(move_: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     Ok(outcome)
 }
 
-/// Returns why TTM asks for a move.
-fn reason(move_: &Move<'_, BoData>) -> MoveReason {
-    let from = move_.bo.resource().map(Resource::mem_type);
-    let to = move_.new_resource();
-    let record = &move_.bo.record;
+/// Returns the reason of a move.
+fn reason(mv: &Move<'_, BoData>) -> MoveReason {
+    let from = mv.bo.resource().map(Resource::mem_type);
+    let to = mv.new_resource();
+    let record = &mv.bo.record;
 
     match record.cause() {
         _ if to.flags().contains(PlaceFlags::TEMPORARY) => MoveReason::Hop,
         Some(reason @ (MoveReason::KernelBo | MoveReason::Shrink | MoveReason::Purge)) => reason,
-        _ if !move_.bo.advice.is_usable() => MoveReason::Purge,
+        _ if !mv.bo.advice.is_usable() => MoveReason::Purge,
         _ if from.is_none() => MoveReason::First,
-        _ if move_.evict => MoveReason::Evict,
+        _ if mv.evict => MoveReason::Evict,
         _ if to.mem_type() == MemType::VRAM
             && from != Some(MemType::VRAM)
             && record.was_evicted() =>
@@ -57,14 +57,14 @@ fn reason(move_: &Move<'_, BoData>) -> MoveReason {
     }
 }
 
-/// Returns how many bytes a move copies or clears: none where the pages stay, or are made by TTM,
-/// or nobody needs the content.
-fn bytes(move_: &Move<'_, BoData>) -> u64 {
-    let pages = move_.bo.resource().is_none_or(Resource::uses_tt);
+/// Returns how many bytes a move copies or clears: none where the pages stay, TTM allocates them, or
+/// the content is not needed.
+fn bytes(mv: &Move<'_, BoData>) -> u64 {
+    let pages = mv.bo.resource().is_none_or(Resource::uses_tt);
 
-    if (pages || !move_.bo.advice.is_usable()) && move_.new_resource().uses_tt() {
+    if (pages || !mv.bo.advice.is_usable()) && mv.new_resource().uses_tt() {
         0
     } else {
-        move_.bo.size() as u64
+        mv.bo.size() as u64
     }
 }

@@ -2,9 +2,9 @@
 
 //! Retiring pages of VRAM that went bad.
 //!
-//! A bad page is never given out again. The BO that has it has lost its content: jobs that name it
-//! give `EIO`, the CPU's accesses `SIGBUS`, and a job that reads it all the same faults. Its VRAM is
-//! taken away at once, unless it is shared or pinned.
+//! A bad page is never allocated again. The BO that has it has lost its content: jobs that name it
+//! fail with `EIO`, accesses of the CPU with `SIGBUS`, and a job that reads it all the same faults.
+//! Its VRAM is freed at once, unless it is shared or pinned.
 
 use kernel::{
     prelude::*,
@@ -14,7 +14,7 @@ use kernel::{
     }, //
 };
 
-use super::{
+use super::object::{
     Bo,
     Reserved, //
 };
@@ -26,23 +26,22 @@ use crate::{
         fdinfo::is_shared,
         ttm::OperationCtx, //
     },
-    vm, //
 };
 
 /// Retires the bad pages of a device.
 pub(crate) struct Retirement(ARef<RgtDevice>);
 
 impl Retirement {
-    /// Makes that of a device.
+    /// Returns the retirement of a device's pages.
     pub(crate) fn new(dev: &RgtDevice) -> Self {
         Self(dev.into())
     }
 
     fn retire(&self, offset: u64) -> Result {
         let dev = &self.0;
-        let vram = dev.vram.inner();
+        let vram = dev.managers.vram.inner();
 
-        // It is told again after each reset.
+        // The device reports it again after each reset.
         if vram.bad_pages()?.iter().any(|(known, _)| *known == offset) {
             return Ok(());
         }
@@ -105,6 +104,6 @@ fn give_back(bo: &mut Reserved<'_>) -> Result {
     let mut ctx = OperationCtx::new(false);
 
     bo.wait_idle(&mut ctx)?;
-    vm::zap(bo);
+    bo.device().gpu_mappings.invalidate(bo);
     bo.purge(&mut ctx)
 }

@@ -4,12 +4,9 @@
 
 use kernel::sizes::SZ_4K;
 
-use super::BoData;
+use super::object::BoData;
 use crate::{
-    resource_mgr::{
-        OnCard,
-        Vram, //
-    },
+    resource_mgr::Vram,
     rust::{
         dma_resv::Usage,
         drm::ttm::Move, //
@@ -35,8 +32,7 @@ pub(super) fn clear_by_cpu(mv: &Move<'_, BoData>) -> bool {
     }
 
     let map = &mv.bo.bo().device().vram_map;
-    let card = OnCard::Vram(res);
-    for extent in card.dirty_extents() {
+    for extent in res.dirty_extents() {
         if map
             .zero(extent.offset..extent.offset + extent.size)
             .is_err()
@@ -44,7 +40,7 @@ pub(super) fn clear_by_cpu(mv: &Move<'_, BoData>) -> bool {
             return false;
         }
     }
-    if let Some(clearing) = card.clearing() {
+    if let Some(clearing) = res.clearing() {
         clearing.done();
     }
     true

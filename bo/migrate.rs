@@ -5,6 +5,8 @@
 //! A migration is one job or several of the same queue. The last one's fence stands for all of
 //! them.
 
+use core::ops::Range;
+
 use kernel::{
     dma::DmaAddress,
     page::PAGE_SIZE,
@@ -41,8 +43,8 @@ use crate::{
         MAX_PACKET_DWORDS, //
     },
     resource_mgr::{
-        for_each_part,
-        OnCard, //
+        Cursor,
+        LocalResource, //
     },
     rust::{
         dma_fence::Fence,
@@ -51,24 +53,28 @@ use crate::{
     sched::Queue, //
 };
 
-/// Which way a copy goes.
+/// The direction of a copy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
-    /// From the GPU's own memory to pages.
+    /// From device-local memory to pages.
     ToPages,
-    /// From pages to the GPU's own memory.
+    /// From pages to device-local memory.
     FromPages,
 }
 
+/// All bytes of a BO.
+const ALL: Range<u64> = 0..u64::MAX;
+
 /// A migration that is being submitted.
 ///
-/// Dropping it before [`Self::finish`] waits for what was submitted: its memory is given to others.
+/// Dropping it before [`Self::finish`] waits for the jobs that were submitted: their memory is given
+/// to others.
 pub(super) struct Migration<'a> {
     gpu: &'a Gpu,
     queue: &'a Queue,
     dependencies: Dependencies,
-    /// It reads memory that does not survive a reset of the device.
-    reads_card: bool,
+    /// Whether it reads memory that does not survive a reset of the device.
+    reads_local: bool,
     lost: Arc<AtomicFlag>,
     packets: PacketBuffer,
     clearing: Option<Clearing>,
@@ -81,7 +87,7 @@ struct MigrationCallback {
     /// Set for the last job of a clear: told when all of them are done.
     clearing: Option<Clearing>,
     unmaps: Option<DeferredUnmaps>,
-    reads_card: bool,
+    reads_local: bool,
     retried: bool,
 }
 
@@ -103,7 +109,7 @@ impl CompletionCallback for MigrationCallback {
 
     fn is_cancelled_by(&self, reset: Reset) -> bool {
         // Unless it reads VRAM, the job can run again from its start.
-        matches!(reset, Reset::Device { .. }) && self.reads_card
+        matches!(reset, Reset::Device { .. }) && self.reads_local
     }
 
     fn retry(&mut self) -> bool {
@@ -128,7 +134,7 @@ impl<'a> Migration<'a> {
             gpu,
             queue,
             dependencies,
-            reads_card: false,
+            reads_local: false,
             lost: lost.clone(),
             packets: PacketBuffer::new(),
             clearing: None,
@@ -136,61 +142,70 @@ impl<'a> Migration<'a> {
         }
     }
 
-    /// Fills with zeros what is not known to be.
-    pub(super) fn clear(&mut self, card: OnCard<'_>) -> Result {
-        for extent in card.dirty_extents() {
-            let va = card.va(self.gpu, extent.offset);
+    /// Fills the memory that is not known to be zero with zeros.
+    pub(super) fn clear(&mut self, local: &LocalResource) -> Result {
+        for extent in local.dirty_extents() {
+            let va = local.va(self.gpu, extent.offset);
             self.push(|packets| packets.fill(va, extent.size, 0))?;
         }
-        self.clearing = card.clearing();
+        self.clearing = local.clearing();
         Ok(())
     }
 
-    /// Copies all of a BO from one place in the GPU's own memory to another.
-    pub(super) fn copy_on_card(&mut self, from: OnCard<'_>, to: OnCard<'_>) -> Result {
-        let mut start = 0;
-
-        self.reads_card = true;
-        for extent in to.extents() {
-            let end = start + extent.size;
-            for_each_part(from.extents(), start..end, |at, offset, size| {
-                let source = from.va(self.gpu, offset);
-                let target = to.va(self.gpu, extent.offset + (at - start));
-                self.push(|packets| packets.copy(source, target, size))
-            })?;
-            start = end;
+    /// Copies all of a BO from one place in device-local memory to another.
+    pub(super) fn copy_local(&mut self, from: &LocalResource, to: &LocalResource) -> Result {
+        self.reads_local = true;
+        for target in Cursor::local(to, ALL) {
+            let base = target.va(self.gpu)?;
+            for source in Cursor::local(from, target.at..target.at + target.size) {
+                let va = source.va(self.gpu)?;
+                self.push(|packets| packets.copy(va, base + (source.at - target.at), source.size))?;
+            }
         }
         Ok(())
     }
 
-    /// Copies all of a BO between the GPU's own memory and its pages.
+    /// Copies all of a BO between device-local memory and its pages.
     pub(super) fn copy(
         &mut self,
         windows: &Windows,
-        card: OnCard<'_>,
+        local: &LocalResource,
         pages: &[DmaAddress],
         direction: Direction,
     ) -> Result {
         let mut start = 0;
 
-        self.reads_card = direction == Direction::ToPages;
+        self.reads_local = direction == Direction::ToPages;
         for chunk in pages.chunks(WINDOW_PAGES) {
             let mut window = windows.take()?;
             let end = start + (chunk.len() * PAGE_SIZE) as u64;
             let base = window.show(self.gpu, chunk, &mut self.packets)?;
 
-            let done = for_each_part(card.extents(), start..end, |at, offset, size| {
-                let own = card.va(self.gpu, offset);
-                let pages = base + (at - start);
-                self.push(|packets| match direction {
-                    Direction::ToPages => packets.copy(own, pages, size),
-                    Direction::FromPages => packets.copy(pages, own, size),
-                })
-            })
-            .and_then(|()| self.submit(None));
+            let done = self
+                .copy_chunk(local, start..end, base, direction)
+                .and_then(|()| self.submit(None));
             self.note(&mut window);
             done?;
             start = end;
+        }
+        Ok(())
+    }
+
+    /// Copies some bytes of a BO between device-local memory and the address of a window.
+    fn copy_chunk(
+        &mut self,
+        local: &LocalResource,
+        bytes: Range<u64>,
+        window: u64,
+        direction: Direction,
+    ) -> Result {
+        for segment in Cursor::local(local, bytes.clone()) {
+            let local = segment.va(self.gpu)?;
+            let pages = window + (segment.at - bytes.start);
+            self.push(|packets| match direction {
+                Direction::ToPages => packets.copy(local, pages, segment.size),
+                Direction::FromPages => packets.copy(pages, local, segment.size),
+            })?;
         }
         Ok(())
     }
@@ -218,7 +233,7 @@ impl<'a> Migration<'a> {
             lost: self.lost.clone(),
             clearing: self.clearing.take(),
             unmaps,
-            reads_card: self.reads_card,
+            reads_local: self.reads_local,
             retried: false,
         })?;
         self.last = Some(self.queue.submit_kernel(

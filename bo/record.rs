@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which BO it is, whose, and what is known of its moves: for those who look from outside.
+//! A BO's identity, owner and moves, for debugfs, fdinfo and trace events.
 
 use kernel::{
-    drm,
     sync::atomic::{
         Atomic,
         AtomicFlag,
@@ -13,18 +12,12 @@ use kernel::{
 };
 
 use super::stats::MoveReason;
-use crate::{
-    file::RgtFile,
-    rust::drm::{
-        file::client_id,
-        ttm::MemType, //
-    }, //
-};
+use crate::rust::drm::ttm::MemType;
 
-/// The number of the BO made last. All devices share it, so that a number names one BO.
+/// The number of the BO created last. All devices share it, so that a number names one BO.
 static LAST: Atomic<u64> = Atomic::new(0);
 
-/// What others can be told of a BO.
+/// The identity, owner and moves of a BO.
 pub(crate) struct BoRecord {
     id: u64,
     client: u64,
@@ -48,53 +41,52 @@ impl BoRecord {
         }
     }
 
-    /// The record of a BO that a client makes, in the process that runs now.
-    pub(crate) fn of_client(file: &drm::File<RgtFile>) -> Self {
-        Self::new(client_id(file), kernel::current!().tgid())
+    /// Returns the record of a BO that a client creates, in the current process.
+    pub(crate) fn of_client(client: u64) -> Self {
+        Self::new(client, kernel::current!().tgid())
     }
 
-    /// The record of a BO whose memory is another device's, imported by the process that runs now.
+    /// Returns the record of a BO that the current process imports.
     pub(crate) fn of_import() -> Self {
         Self::new(0, kernel::current!().tgid())
     }
 
-    /// The record of a BO of the kernel's own.
+    /// Returns the record of a kernel BO.
     pub(crate) fn of_kernel() -> Self {
         let record = Self::new(0, 0);
         record.cause.store(MoveReason::KernelBo as u32, Relaxed);
         record
     }
 
-    /// The number of the BO; no other one, of whatever device, ever gets it.
+    /// Returns the BO's number, which is unique among all devices.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
-    /// The client that made the BO, as in fdinfo's `drm-client-id`; 0 for the kernel.
+    /// Returns the client that created the BO, as in fdinfo's `drm-client-id`; 0 for the kernel.
     pub(crate) fn client(&self) -> u64 {
         self.client
     }
 
-    /// The process that made the BO; 0 for the kernel.
+    /// Returns the process that created the BO; 0 for the kernel.
     pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Says why the BO is moved, if it is, until the guard is dropped. Whoever calls this has the
-    /// BO reserved.
+    /// Sets the reason of moves of the BO until the guard is dropped. The caller has the BO reserved.
     pub(crate) fn moving(&self, reason: MoveReason) -> Moving<'_> {
         self.cause.store(reason as u32, Relaxed);
         Moving(self)
     }
 
-    /// What [`Self::moving()`] said.
+    /// Returns the reason that [`Self::moving()`] has set.
     pub(super) fn cause(&self) -> Option<MoveReason> {
         MoveReason::ALL
             .get(self.cause.load(Relaxed) as usize)
             .copied()
     }
 
-    /// Whether the BO was evicted from VRAM and has not been there since.
+    /// Returns whether the BO was evicted from VRAM and has not been there since.
     pub(crate) fn was_evicted(&self) -> bool {
         self.evicted.load(Relaxed)
     }
@@ -106,7 +98,7 @@ impl BoRecord {
             MoveReason::Evict | MoveReason::Hop if from == Some(MemType::VRAM) => {
                 self.evicted.store(true, Relaxed);
             }
-            // Somebody wants it where it went by way of a hop.
+            // The hop led to the place that was asked for.
             MoveReason::Fault | MoveReason::Validate if to == MemType::SYSTEM => {
                 self.evicted.store(false, Relaxed);
             }
@@ -115,7 +107,7 @@ impl BoRecord {
     }
 }
 
-/// Ends what [`BoRecord::moving()`] said.
+/// Resets the reason that [`BoRecord::moving()`] has set when it is dropped.
 pub(crate) struct Moving<'a>(&'a BoRecord);
 
 impl Drop for Moving<'_> {

@@ -15,8 +15,8 @@ use kernel::{
 };
 
 use super::{
-    window::Windows,
-    BoData, //
+    object::BoData,
+    window::Windows, //
 };
 use crate::{
     device::RgtDevice,
@@ -31,7 +31,10 @@ use crate::{
         PacketBuffer, //
     },
     placement::pages,
-    resource_mgr::OnCard,
+    resource_mgr::{
+        Cursor,
+        LocalResource, //
+    },
     rust::drm::ttm::{
         self,
         MemType,
@@ -56,7 +59,7 @@ const SIZE: usize = 2 * PAGE_SIZE;
 ///
 /// [`EIO`], with a message, if anything is not as it should be.
 pub(crate) fn run(dev: &RgtDevice, bound: &Device<Bound>, gpu: &Gpu) -> Result {
-    let visible = pages(dev.vram.inner().visible_size());
+    let visible = pages(dev.managers.vram.inner().visible_size());
     let vram = Place::new(MemType::VRAM, PlaceFlags::NONE).within(0, visible);
     let test = Test {
         gpu,
@@ -132,9 +135,9 @@ impl<'a> Test<'a> {
             to.write(at, &!pattern(engine, way, at))?;
         }
 
-        let card = OnCard::of(self.vram.resource()).ok_or(EINVAL)?;
-        let extent = card.extents().first().ok_or(EINVAL)?;
-        let vram = card.va(self.gpu, extent.offset);
+        let local = LocalResource::of(self.vram.resource()).ok_or(EINVAL)?;
+        let segment = Cursor::local(local, 0..SIZE as u64).next().ok_or(EINVAL)?;
+        let vram = segment.va(self.gpu)?;
         let addresses = self
             .pages
             .tt()

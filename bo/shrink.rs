@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Giving system pages back when the machine is short of memory.
+//! The shrinker: system pages are given back under memory pressure.
 //!
-//! BOs whose content nobody needs go first. Then the pages of idle BOs are copied to shmem, least
+//! BOs whose content is not needed go first. Then the pages of idle BOs are copied to shmem, least
 //! recently used first, and come back when the BO is used: pages that the kernel can swap out for
 //! pages that it cannot.
 
@@ -15,11 +15,9 @@ use kernel::{
 };
 
 use super::{
-    madvise::{
-        purge,
-        Advice, //
-    },
-    MoveReason, //
+    advice::Advice,
+    madvise::purge,
+    stats::MoveReason, //
 };
 use crate::{
     device::{
@@ -42,28 +40,27 @@ use crate::{
     }, //
 };
 
-/// What TTM's pages are in. Those of the device come last: they cost page-table updates.
+/// The types of memory that are made of pages. GTT comes last: it costs page-table updates.
 const TYPES: [MemType; 2] = [MemType::SYSTEM, MemType::TT];
 
 /// The shrinker of a device.
 ///
-/// It takes the locks that [`vm::zap()`](crate::vm::zap) takes: those of a BO's mappings, of a VM's
-/// address space and of the MMU. Nothing may allocate with one of them held. Reservations it only
-/// tries.
+/// It takes the locks that [`GpuMappings::invalidate()`](super::GpuMappings::invalidate) takes, so
+/// that nothing may allocate with one of them held. It only tries to lock reservations.
 pub(crate) struct Shrinker(ARef<RgtDevice>);
 
-/// How far a pass goes.
+/// A pass over the BOs; each goes further than the one before.
 #[derive(Clone, Copy)]
 enum Pass {
-    /// Frees what nobody needs.
+    /// Frees BOs whose content is not needed.
     Purge,
-    /// Backs up what is idle.
+    /// Backs up idle BOs.
     BackUp,
-    /// Waits for jobs, and writes to swap what it backs up.
+    /// Waits for jobs, and writes the pages that it backs up to swap.
     WriteBack,
 }
 
-/// What was done so far, in pages.
+/// The progress so far, in pages.
 #[derive(Default)]
 struct Progress {
     wanted: usize,

@@ -5,13 +5,15 @@
 use kernel::prelude::*;
 
 use super::{
-    Bo,
-    MoveReason,
-    Reserved, //
+    object::{
+        Bo,
+        Reserved, //
+    },
+    stats::MoveReason, //
 };
 use crate::{
     device::RgtDevice,
-    placement::User,
+    placement::Accessor,
     resource_mgr::region_name,
     rust::{
         drm::ttm::{
@@ -43,7 +45,7 @@ fn place(mem_type: Option<MemType>) -> &'static CStr {
     mem_type.map_or(c"none", region_name)
 }
 
-/// A BO was made.
+/// A BO was created.
 pub(super) fn created(bo: &Bo) {
     rgt_bo_create(|| {
         (
@@ -58,17 +60,17 @@ pub(super) fn created(bo: &Bo) {
     });
 }
 
-/// A BO was brought to where its user can reach it, or was not.
-pub(super) fn validated(bo: &Reserved<'_>, user: User, done: Result) {
+/// A BO was validated for an accessor, or was not.
+pub(super) fn validated(bo: &Reserved<'_>, accessor: Accessor, done: Result) {
     rgt_bo_validate(|| {
         (
             bo.device(),
             bo.record.id(),
-            match user {
-                User::Gpu => c"gpu",
-                User::Cpu => c"cpu",
-                User::Peer => c"peer",
-                User::Other => c"other",
+            match accessor {
+                Accessor::Gpu => c"gpu",
+                Accessor::Cpu => c"cpu",
+                Accessor::Peer => c"peer",
+                Accessor::NonPeer => c"other",
             },
             place(bo.resource().map(Resource::mem_type)),
             done.map_or_else(Error::to_errno, |()| 0),
@@ -76,7 +78,7 @@ pub(super) fn validated(bo: &Reserved<'_>, user: User, done: Result) {
     });
 }
 
-/// A BO was moved, which takes until its fence signals if there is one.
+/// A BO was moved; if there is a fence, the move ends when it signals.
 pub(super) fn moved(
     bo: &Bo,
     from: Option<MemType>,
@@ -112,7 +114,7 @@ pub(super) fn evicted(bo: &Reserved<'_>) {
     });
 }
 
-/// Nobody refers to a BO any more.
-pub(crate) fn freed(bo: &Bo) {
+/// The last reference to a BO is gone.
+pub(super) fn freed(bo: &Bo) {
     rgt_bo_free(|| (bo.device(), bo.record.id(), bo.size() as u64));
 }

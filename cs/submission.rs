@@ -29,7 +29,7 @@ use crate::{
         Gpu,
         Ib, //
     },
-    placement::User,
+    placement::Accessor,
     rust::{
         dma_fence::Fence,
         dma_resv::Usage,
@@ -50,8 +50,8 @@ use crate::{
     }, //
 };
 
-/// How often a job is tried whose BOs find no room. Another job may hold the room, and no room is
-/// also what TTM reports when two jobs want each other's.
+/// How often a job is tried whose BOs find no room. Another job may hold the room, and TTM also
+/// reports no room when two jobs want each other's.
 const ATTEMPTS: u32 = 4;
 
 /// A BO that a job uses.
@@ -112,9 +112,8 @@ impl Submission<'_> {
         self.queue(&exec, binds)
     }
 
-    /// Locks and validates, at first along with other jobs. If there is no room then alone: jobs
-    /// that come now wait, and those that hold room, and BOs that are being destroyed, come to
-    /// their end.
+    /// Locks and validates, at first along with other jobs. If there is no room, then alone: new
+    /// submissions wait, and jobs that hold room, and BOs that are being destroyed, come to their end.
     fn lock_all(&self, exec: &mut Exec) -> Result<Option<Binds>> {
         drop(self.dev.validation.lock());
         let first = exec.until_all_locked(|locks| self.lock(locks));
@@ -134,7 +133,7 @@ impl Submission<'_> {
         last
     }
 
-    /// Locks all that the job uses and brings it to where the GPU sees it.
+    /// Locks the reservations of the job, validates its BOs and rebinds the VM.
     fn lock(&self, locks: &mut ExecLocks<'_>) -> Result<Option<Binds>> {
         let mut ctx = OperationCtx::new(true);
 
@@ -144,13 +143,13 @@ impl Submission<'_> {
         }
         for job_bo in self.bos {
             let mut bo = Reserved::of_exec(locks, &job_bo.bo)?;
-            validate(&mut bo, User::Gpu, &mut ctx)?;
+            validate(&mut bo, Accessor::Gpu, &mut ctx)?;
         }
         rebind(self.vm, self.gpu, locks, &mut ctx)
     }
 
-    /// Puts the job into its entity, behind the page-table entries that it needs, and its fence on
-    /// the reservations.
+    /// Submits the job to its entity, behind the bind job that it needs, and adds its fence to the
+    /// reservations.
     fn queue(self, exec: &Exec, binds: Option<Binds>) -> Result<ARef<Fence>> {
         let engine = self.engine;
 

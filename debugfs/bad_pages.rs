@@ -28,7 +28,7 @@ impl File for BadPages {
     const NAME: &'static CStr = c"bad_pages";
 
     fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
-        for (offset, in_use) in dev.vram.inner().bad_pages()? {
+        for (offset, in_use) in dev.managers.vram.inner().bad_pages()? {
             seq_print!(out, "offset={offset} in_use={}\n", u32::from(in_use));
         }
         Ok(())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `regions`: the memory regions, how full they are and in how many pieces.
+//! `regions`: the memory regions with their use and fragmentation.
 
 use kernel::{
     drm::Registered,
@@ -16,7 +16,6 @@ use crate::{
         RgtDevice,
         RgtDriver, //
     },
-    ioctl::query::regions,
     resource_mgr::{
         region_name,
         Fragmentation,
@@ -37,8 +36,8 @@ impl File for Regions {
     const NAME: &'static CStr = c"regions";
 
     fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
-        for region in regions(dev)? {
-            let mem_type = MemType::new(region.region).ok_or(EINVAL)?;
+        for region in dev.managers.usage(dev.ttm.system_usage()) {
+            let mem_type = region.mem_type;
             seq_print!(
                 out,
                 "region={} size={} used={} visible_size={} visible_used={} eviction_fences={}",
@@ -58,10 +57,10 @@ impl File for Regions {
     }
 }
 
-/// How the free part of a region is cut up, if it is more than a number of pages.
+/// Returns the fragmentation of a region, if it has any.
 fn fragmentation(dev: &RgtDevice, mem_type: MemType) -> Result<Option<Fragmentation>> {
-    match (mem_type, &dev.scratchpad) {
-        (MemType::VRAM, _) => dev.vram.inner().fragmentation().map(Some),
+    match (mem_type, &dev.managers.scratchpad) {
+        (MemType::VRAM, _) => dev.managers.vram.inner().fragmentation().map(Some),
         (SCRATCHPAD, Some(scratchpad)) => scratchpad.inner().fragmentation().map(Some),
         _ => Ok(None),
     }

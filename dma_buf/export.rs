@@ -6,34 +6,45 @@ use kernel::prelude::*;
 
 use crate::{
     bo::{
-        can_be_reached,
+        is_reachable,
         validate,
         Bo,
         Reserved, //
     },
-    placement::User,
+    device::RgtDriver,
+    hw::abi,
+    placement::Accessor,
     rust::drm::ttm::{
+        self,
         OperationCtx,
         Reach, //
     }, //
 };
 
-fn user(reach: Reach) -> User {
+/// Returns the accessor that another device is.
+fn accessor(reach: Reach) -> Accessor {
     match reach {
-        Reach::Pages => User::Other,
-        Reach::Peer => User::Peer,
+        Reach::Pages => Accessor::NonPeer,
+        Reach::Peer => Accessor::Peer,
     }
 }
 
-/// `EOPNOTSUPP` if the BO may be in no place where a device reaches it.
-pub(crate) fn may_share(bo: &Bo, reach: Reach) -> Result {
-    if !can_be_reached(bo, user(reach)) {
-        return Err(EOPNOTSUPP);
-    }
-    Ok(())
-}
+impl ttm::Sharing for RgtDriver {
+    const PEER_BAR: Option<u32> = Some(abi::pci::BAR_VRAM);
 
-/// Brings a BO to where a device reaches it.
-pub(crate) fn prepare_share(bo: &mut Reserved<'_>, reach: Reach, ctx: &mut OperationCtx) -> Result {
-    validate(bo, user(reach), ctx)
+    /// `EOPNOTSUPP` if the BO may be in no place where the device reaches it.
+    fn may_share(bo: &Bo, reach: Reach) -> Result {
+        if !is_reachable(bo, accessor(reach)) {
+            return Err(EOPNOTSUPP);
+        }
+        Ok(())
+    }
+
+    fn prepare_share(bo: &mut Reserved<'_>, reach: Reach, ctx: &mut OperationCtx) -> Result {
+        validate(bo, accessor(reach), ctx)
+    }
+
+    fn invalidate_import(bo: &mut Reserved<'_>) {
+        bo.bo().device().gpu_mappings.invalidate(bo.bo());
+    }
 }

@@ -9,10 +9,4 @@
 mod export;
 mod import;
 
-pub(crate) use self::{
-    export::{
-        may_share,
-        prepare_share, //
-    },
-    import::import, //
-};
+pub(crate) use self::import::import;

@@ -47,6 +47,7 @@ use crate::{
         dma_resv::Usage,
         drm::{
             fdinfo::is_shared,
+            file::client_id,
             timeout::abs_to_jiffies,
             ttm::{
                 Caching,
@@ -55,6 +56,7 @@ use crate::{
             }, //
         }, //
     },
+    vm::Vm, //
 };
 
 /// Looks a BO up. `ENOENT` for an unknown handle.
@@ -84,14 +86,14 @@ pub(crate) fn create(
     let bo = bo::create(
         dev,
         args.size,
-        vm.as_deref(),
+        vm.as_deref().map(Vm::resv_object),
         BoData {
             request,
             caching,
             alignment: args.alignment,
             private: vm.is_some().then_some(args.vm_id),
             history: History::new(),
-            record: BoRecord::of_client(file),
+            record: BoRecord::of_client(client_id(file)),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
         },
@@ -170,7 +172,7 @@ pub(crate) fn madvise(
         _ => return Err(EINVAL),
     };
     let bo = lookup(file, args.handle)?;
-    // It is not for one of several users to say that nobody needs it.
+    // One of several sharers cannot know that the others do not need the content.
     if !needed && is_shared(bo.as_gem()) {
         return Err(EBUSY);
     }

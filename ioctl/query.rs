@@ -25,6 +25,7 @@ use crate::{
         Info,
         MAX_IBS, //
     },
+    resource_mgr::REGIONS,
     rust::bindings::{
         drm_rgt_engine,
         drm_rgt_query,
@@ -58,11 +59,7 @@ use crate::{
         DRM_RGT_REASON_NOT_WRITABLE,
         DRM_RGT_REASON_NO_ATOMICS,
         DRM_RGT_REASON_OUT_OF_RANGE,
-        DRM_RGT_REASON_POISONED,
-        DRM_RGT_REGION_GTT,
-        DRM_RGT_REGION_SCRATCHPAD,
-        DRM_RGT_REGION_SYSTEM,
-        DRM_RGT_REGION_VRAM, //
+        DRM_RGT_REASON_POISONED, //
     },
     sched::{
         Cause,
@@ -194,56 +191,19 @@ fn list<T: AsBytes>(entries: &[T]) -> Result<KVec<u8>> {
     Ok(bytes)
 }
 
-/// The memory regions of a device.
-pub(crate) fn regions(dev: &Device) -> Result<KVec<drm_rgt_region>> {
-    let vram = dev.vram.inner();
-    let gtt = dev.gtt.inner();
-    let gtt_used = dev.gtt.usage();
-    let min_page_size = PAGE_SIZE as u32;
+/// Returns the memory regions of a device.
+fn regions(dev: &Device) -> Result<KVec<drm_rgt_region>> {
+    let mut regions = KVec::with_capacity(REGIONS.len(), GFP_KERNEL)?;
 
-    let mut regions = KVec::with_capacity(4, GFP_KERNEL)?;
-    regions.push(
-        drm_rgt_region {
-            region: DRM_RGT_REGION_SYSTEM,
-            min_page_size,
-            size: 0,
-            used: dev.ttm.system_usage(),
-            visible_size: 0,
-            visible_used: 0,
-        },
-        GFP_KERNEL,
-    )?;
-    regions.push(
-        drm_rgt_region {
-            region: DRM_RGT_REGION_GTT,
-            min_page_size,
-            size: gtt.limit(),
-            used: gtt_used,
-            visible_size: gtt.limit(),
-            visible_used: gtt_used,
-        },
-        GFP_KERNEL,
-    )?;
-    regions.push(
-        drm_rgt_region {
-            region: DRM_RGT_REGION_VRAM,
-            min_page_size,
-            size: vram.size(),
-            used: dev.vram.usage(),
-            visible_size: vram.visible_size(),
-            visible_used: vram.visible_used(),
-        },
-        GFP_KERNEL,
-    )?;
-    if let Some(scratchpad) = &dev.scratchpad {
+    for usage in dev.managers.usage(dev.ttm.system_usage()) {
         regions.push(
             drm_rgt_region {
-                region: DRM_RGT_REGION_SCRATCHPAD,
-                min_page_size,
-                size: scratchpad.inner().size(),
-                used: scratchpad.usage(),
-                visible_size: 0,
-                visible_used: 0,
+                region: usage.mem_type.as_raw(),
+                min_page_size: PAGE_SIZE as u32,
+                size: usage.size,
+                used: usage.used,
+                visible_size: usage.visible_size,
+                visible_used: usage.visible_used,
             },
             GFP_KERNEL,
         )?;

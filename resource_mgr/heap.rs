@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory of the GPU's own, handed out in blocks.
+//! A heap of device-local memory, allocated in blocks.
 //!
 //! The allocator gives the largest blocks that it has, in descending order and each aligned to its
 //! size, so that a BO of 2 MiB or more is made of blocks of 2 MiB as far as there are any, then of
@@ -21,7 +21,12 @@ use kernel::{
     }, //
 };
 
-use super::Extent;
+use super::local::{
+    Extent,
+    LocalMemory,
+    LocalResource,
+    VisibleShare, //
+};
 use crate::{
     hw::VramGeneration,
     rust::{
@@ -31,11 +36,7 @@ use crate::{
             PlaceFlags, //
         },
         gpu::buddy::{
-            Block,
-            Blocks,
             Buddy,
-            Cleared,
-            Clearing,
             Request, //
         }, //
     }, //
@@ -45,27 +46,28 @@ const PAGE: u64 = PAGE_SIZE as u64;
 
 /// A heap of pages.
 pub(super) struct Heap {
+    memory: LocalMemory,
     buddy: Buddy,
-    /// Where those find their memory first who want it from the end.
+    /// The range that top-down allocations try first.
     end: Range<u64>,
-    /// What tells that the content was lost, for memory to which that may happen.
+    /// The generation of the content, for memory that may lose it.
     generation: Option<VramGeneration>,
-    /// What it told last.
+    /// The generation that was seen last.
     known: Atomic<u64>,
 }
 
-/// How the free part of a heap is cut up.
+/// The fragmentation of the free part of a heap.
 pub(crate) struct Fragmentation {
-    /// Bytes that are free.
+    /// Free bytes.
     pub(crate) free: u64,
-    /// Bytes of those that are known to be zero.
+    /// Free bytes that are known to be zero.
     pub(crate) cleared: u64,
-    /// How many free blocks there are of a page, of two, of four, and so on.
+    /// The number of free blocks of each order, of a page on.
     pub(crate) free_blocks: KVec<u64>,
 }
 
 impl Fragmentation {
-    /// Bytes of the largest free block.
+    /// Returns the bytes of the largest free block.
     pub(crate) fn largest(&self) -> u64 {
         self.free_blocks
             .iter()
@@ -75,9 +77,10 @@ impl Fragmentation {
 }
 
 impl Heap {
-    /// Makes a heap of `size` bytes.
-    pub(super) fn new(size: u64) -> Result<Self> {
+    /// Returns a heap of `size` bytes.
+    pub(super) fn new(memory: LocalMemory, size: u64) -> Result<Self> {
         Ok(Self {
+            memory,
             buddy: Buddy::new(size, Alignment::new::<PAGE_SIZE>())?,
             end: 0..0,
             generation: None,
@@ -85,14 +88,14 @@ impl Heap {
         })
     }
 
-    /// Has those who want memory from the end find it in `end` first. The allocator itself would
-    /// rather give them some that is known to be zero, wherever that is.
+    /// Has top-down allocations try `end` first. The allocator itself would prefer memory that is
+    /// known to be zero, wherever that is.
     pub(super) fn with_end(mut self, end: Range<u64>) -> Self {
         self.end = end;
         self
     }
 
-    /// Has it take nothing for known any more when `generation` has changed.
+    /// Has the heap forget what is known to be zero when `generation` changes.
     pub(super) fn with_generation(mut self, generation: &VramGeneration) -> Self {
         self.known = Atomic::new(generation.get());
         self.generation = Some(generation.clone());
@@ -110,12 +113,12 @@ impl Heap {
         }
     }
 
-    /// Bytes, free or not.
+    /// Returns the size in bytes.
     pub(super) fn size(&self) -> u64 {
         self.buddy.size()
     }
 
-    /// How the free part is cut up.
+    /// Returns the fragmentation of the free part.
     pub(super) fn fragmentation(&self) -> Result<Fragmentation> {
         Ok(Fragmentation {
             free: self.buddy.free(),
@@ -130,12 +133,12 @@ impl Heap {
         self.buddy.retire(offset)
     }
 
-    /// Where each page is that was taken out of use, and whether it is still in use.
+    /// Returns the offset of each retired page, and whether it is still in use.
     pub(super) fn retired(&self) -> Result<KVec<(u64, bool)>> {
         self.buddy.retired()
     }
 
-    /// The bytes that a place allows.
+    /// Returns the bytes that a place allows.
     pub(super) fn range(&self, place: &Place) -> Range<u64> {
         let end = place
             .end_page()
@@ -143,26 +146,25 @@ impl Heap {
         place.first_page().saturating_mul(PAGE)..end.min(self.size())
     }
 
-    /// Whether a request can be met while all is free.
+    /// Returns whether a request can be met while the whole heap is free.
     pub(super) fn holds(&self, request: &AllocRequest<'_>) -> bool {
         self.request(request).is_ok()
     }
 
-    /// Allocates. `ENOSPC` when there is no room.
+    /// Allocates. `ENOSPC` when there is no room. `visible` counts the visible part of the extents.
     pub(super) fn alloc<'a>(
         &'a self,
         request: &'a AllocRequest<'_>,
-    ) -> impl PinInit<Pieces, Error> + 'a {
+        visible: impl FnOnce(&[Extent]) -> Option<VisibleShare> + 'a,
+    ) -> impl PinInit<LocalResource, Error> + 'a {
         self.notice_loss();
-        try_pin_init!(Pieces {
-            blocks <- self.buddy.alloc(self.request(request)?),
-            extents: join(&blocks, request.size as u64, |_| true)?,
-            dirty: match blocks.cleared() {
-                Cleared::None => None,
-                Cleared::Some => Some(join(&blocks, request.size as u64, |block| !block.cleared)?),
-                Cleared::All => Some(KVec::new()),
-            },
-        }? Error)
+        LocalResource::new(
+            self.memory,
+            self.request(request)
+                .map(|request| self.buddy.alloc(request)),
+            request.size as u64,
+            visible,
+        )
     }
 
     fn request(&self, request: &AllocRequest<'_>) -> Result<Request> {
@@ -173,14 +175,14 @@ impl Heap {
         let contiguous = flags.contains(PlaceFlags::CONTIGUOUS);
         let everywhere = range == (0..self.size());
 
-        // But for pieces anywhere, the allocator aligns nothing that is smaller than its alignment.
+        // But for blocks anywhere, the allocator aligns nothing that is smaller than its alignment.
         let size = if contiguous || !everywhere {
             request.size.max(request.alignment) as u64
         } else {
             request.size as u64
         };
         // The allocator says EINVAL where TTM wants to hear ENOSPC. It rounds the size up: for one
-        // block in a range to a power of two, for pieces to the alignment, and not at all when it
+        // block in a range to a power of two, for several to the alignment, and not at all when it
         // gives all that is allowed.
         let fits = if size == room {
             let ends = range.start | range.end;
@@ -208,79 +210,11 @@ impl Heap {
             zeroed: request.zeroed,
         })
     }
-}
 
-/// The part of a heap that a BO has.
-#[pin_data]
-pub(super) struct Pieces {
-    #[pin]
-    blocks: Blocks,
-    extents: KVec<Extent>,
-    /// Those of `extents` that are not known to be zero; [`None`] for all of them.
-    dirty: Option<KVec<Extent>>,
-}
-
-impl Pieces {
-    /// The pieces in the order of the BO's bytes; neighbours are joined. Who asks may write there:
-    /// from now on they are not known to be zero.
-    pub(super) fn extents(&self) -> &[Extent] {
-        self.blocks.mark_used();
-        &self.extents
-    }
-
-    /// As [`Self::extents()`], for those who only look where they are.
-    pub(super) fn peek(&self) -> &[Extent] {
-        &self.extents
-    }
-
-    /// The pieces that were not known to be zero when they were allocated.
-    pub(super) fn dirty_extents(&self) -> &[Extent] {
-        self.dirty.as_deref().unwrap_or(&self.extents)
-    }
-
-    /// The clear of those, if they are for a BO that reads as zeros.
-    pub(super) fn clearing(&self) -> Option<Clearing> {
-        self.blocks.clearing()
-    }
-
-    /// Whether all of it is in a range.
-    pub(super) fn is_within(&self, range: &Range<u64>) -> bool {
-        self.extents
-            .iter()
-            .all(|extent| extent.offset >= range.start && extent.end() <= range.end)
-    }
-
-    /// Whether some of it is in a range.
-    pub(super) fn overlaps(&self, range: &Range<u64>) -> bool {
-        self.extents
-            .iter()
-            .any(|extent| extent.offset < range.end && extent.end() > range.start)
-    }
-
-    /// Whether it is as a place of the heap wants it.
-    pub(super) fn suits(&self, heap: &Heap, place: &Place) -> bool {
+    /// Returns whether a resource is as a place of the heap wants it.
+    pub(super) fn suits(&self, res: &LocalResource, place: &Place) -> bool {
         let contiguous = place.flags().contains(PlaceFlags::CONTIGUOUS);
 
-        (!contiguous || self.extents.len() == 1) && self.is_within(&heap.range(place))
+        (!contiguous || res.is_contiguous()) && res.is_within(&self.range(place))
     }
-}
-
-/// Joins those of the blocks with the `left` bytes of a BO that somebody wants; an aligned one may
-/// have got more.
-fn join(blocks: &Blocks, mut left: u64, wanted: impl Fn(&Block) -> bool) -> Result<KVec<Extent>> {
-    let mut extents = KVec::<Extent>::new();
-
-    for block in blocks.iter() {
-        let (offset, size) = (block.offset, block.size.min(left));
-
-        left -= size;
-        if size == 0 || !wanted(&block) {
-            continue;
-        }
-        match extents.last_mut() {
-            Some(last) if last.end() == offset => last.size += size,
-            _ => extents.push(Extent { offset, size }, GFP_KERNEL)?,
-        }
-    }
-    Ok(extents)
 }

@@ -2,35 +2,29 @@
 
 //! The managers of the GPU's memory types.
 
-mod extent;
+mod cursor;
 mod gtt;
 mod heap;
+mod local;
 mod managers;
 mod names;
-mod on_card;
 mod scratchpad;
+mod usage;
 mod vram;
 
 pub(crate) use self::{
-    extent::{
-        for_each_part,
-        Extent, //
-    },
+    cursor::Cursor,
     gtt::Gtt,
     heap::Fragmentation,
+    local::LocalResource,
     managers::Managers,
     names::{
         region_name,
         REGIONS, //
     },
-    on_card::OnCard,
     scratchpad::{
         Scratchpad,
-        ScratchpadResource,
         SCRATCHPAD, //
     },
-    vram::{
-        Vram,
-        VramResource, //
-    }, //
+    vram::Vram, //
 };

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The scratchpad: a little memory on the GPU's chip that the CPU never sees.
+//! The manager of the scratchpad, on-chip memory that the CPU does not see.
 
 use kernel::prelude::*;
 
 use super::{
     heap::{
         Fragmentation,
-        Heap,
-        Pieces, //
+        Heap, //
     },
-    Extent, //
+    local::{
+        LocalMemory,
+        LocalResource, //
+    }, //
 };
 use crate::{
     hw::VramGeneration,
-    rust::{
-        drm::ttm::{
-            AllocRequest,
-            MemType,
-            Place,
-            ResourceManager, //
-        },
-        gpu::buddy::Clearing, //
+    rust::drm::ttm::{
+        AllocRequest,
+        MemType,
+        Place,
+        ResourceManager, //
     }, //
 };
 
@@ -32,12 +31,12 @@ pub(crate) const SCRATCHPAD: MemType = MemType::PRIV;
 pub(crate) struct Scratchpad(Heap);
 
 impl Scratchpad {
-    /// Makes a manager of `size` bytes.
+    /// Returns a manager of `size` bytes.
     pub(crate) fn new(size: u64) -> Result<Self> {
-        Ok(Self(Heap::new(size)?))
+        Ok(Self(Heap::new(LocalMemory::Scratchpad, size)?))
     }
 
-    /// Has it notice when its content is lost.
+    /// Has the manager forget what is known to be zero when the content is lost.
     pub(crate) fn with_generation(mut self, generation: &VramGeneration) -> Self {
         self.0 = self.0.with_generation(generation);
         self
@@ -48,60 +47,34 @@ impl Scratchpad {
         self.0.size()
     }
 
-    /// How the free part is cut up.
+    /// Returns the fragmentation of the free part.
     pub(crate) fn fragmentation(&self) -> Result<Fragmentation> {
         self.0.fragmentation()
     }
 
-    /// Whether a request can be met while all is free.
+    /// Returns whether a request can be met while all of it is free.
     pub(crate) fn holds(&self, request: &AllocRequest<'_>) -> bool {
         self.0.holds(request)
     }
 }
 
-/// The part of the scratchpad that a BO has.
-#[pin_data]
-pub(crate) struct ScratchpadResource {
-    #[pin]
-    pieces: Pieces,
-}
-
-impl ScratchpadResource {
-    /// See [`VramResource::extents()`](super::VramResource::extents).
-    pub(crate) fn extents(&self) -> &[Extent] {
-        self.pieces.extents()
-    }
-
-    /// See [`VramResource::dirty_extents()`](super::VramResource::dirty_extents).
-    pub(crate) fn dirty_extents(&self) -> &[Extent] {
-        self.pieces.dirty_extents()
-    }
-
-    /// See [`VramResource::clearing()`](super::VramResource::clearing).
-    pub(crate) fn clearing(&self) -> Option<Clearing> {
-        self.pieces.clearing()
-    }
-}
-
 impl ResourceManager for Scratchpad {
-    type Resource = ScratchpadResource;
+    type Resource = LocalResource;
 
     const USE_TT: bool = false;
 
     fn alloc<'a>(
         &'a self,
         request: &'a AllocRequest<'_>,
-    ) -> impl PinInit<ScratchpadResource, Error> + 'a {
-        try_pin_init!(ScratchpadResource {
-            pieces <- self.0.alloc(request),
-        }? Error)
+    ) -> impl PinInit<LocalResource, Error> + 'a {
+        self.0.alloc(request, |_| None)
     }
 
-    fn intersects(&self, res: &ScratchpadResource, place: &Place, _size: usize) -> bool {
-        res.pieces.overlaps(&self.0.range(place))
+    fn intersects(&self, res: &LocalResource, place: &Place, _size: usize) -> bool {
+        res.overlaps(&self.0.range(place))
     }
 
-    fn compatible(&self, res: &ScratchpadResource, place: &Place, _size: usize) -> bool {
-        res.pieces.suits(&self.0, place)
+    fn compatible(&self, res: &LocalResource, place: &Place, _size: usize) -> bool {
+        self.0.suits(res, place)
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Changing what a VM maps.
+//! Binding and unbinding addresses of a VM.
 
 use core::ops::Range;
 
@@ -9,8 +9,9 @@ use kernel::{
     sync::atomic::Relaxed, //
 };
 
-use super::{
+use super::data::{
     Vm,
+    VmData,
     MOST_BOUND, //
 };
 use crate::{
@@ -24,7 +25,6 @@ use crate::{
             UnmapAlloc, //
         }, //
     },
-    vm::VmData, //
 };
 
 /// Maps the bytes of a BO from `offset` on at the addresses `va`.
@@ -41,7 +41,7 @@ pub(crate) fn map(
     replace: bool,
 ) -> Result {
     let unmap_alloc = UnmapAlloc::new()?;
-    // Last: what it has is given back by the clean-up below.
+    // Last: the clean-up below frees it.
     let alloc = MapAlloc::new(vm, bo)?;
 
     let done = settled(vm).and_then(|_settled| {
@@ -61,7 +61,8 @@ pub(crate) fn map(
     done
 }
 
-/// Waits until no entries are about to be written for what is mapped now, and keeps it so.
+/// Waits until the bind jobs for the present mappings have run, and keeps new ones from being
+/// submitted.
 fn settled(vm: &Vm) -> Result<ResvGuard<'_>> {
     let guard = vm.resv().lock_interruptible()?;
 
@@ -106,7 +107,7 @@ fn map_locked(
     done
 }
 
-/// Unmaps the addresses `va`: mappings in it, parts of others, holes.
+/// Unmaps the addresses `va`: mappings in it, the overlap of others, holes.
 pub(crate) fn unmap(vm: &Vm, gpu: &Gpu, va: Range<u64>) -> Result {
     let alloc = UnmapAlloc::new()?;
     let done = settled(vm).and_then(|_settled| unmap_locked(vm, gpu, &mut vm.lock(), alloc, va));

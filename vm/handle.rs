@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A client's hold on a VM.
+//! A client's handle of a VM.
 
 use kernel::{
     prelude::*,
@@ -8,13 +8,15 @@ use kernel::{
 };
 
 use super::{
-    closing::{
-        ClosedVm,
-        Closing, //
+    data::{
+        Vm,
+        VmData,
+        VA_RANGE, //
     },
-    Vm,
-    VmData,
-    VA_RANGE, //
+    reaper::{
+        DyingVm,
+        Reaper, //
+    }, //
 };
 use crate::{
     device::RgtDevice,
@@ -22,7 +24,7 @@ use crate::{
     rust::drm::gpuvm::UnmapAlloc, //
 };
 
-/// A VM that a client has. Dropping it gives up its address space when the VM's jobs have ended.
+/// A client's handle of a VM. Dropping it destroys the VM once its jobs have ended.
 pub(crate) struct VmHandle {
     vm: ARef<Vm>,
     dev: ARef<RgtDevice>,
@@ -31,12 +33,12 @@ pub(crate) struct VmHandle {
 }
 
 impl VmHandle {
-    /// Makes an empty VM. `ENOSPC` when all address spaces are in use.
+    /// Creates an empty VM. `ENOSPC` when all address spaces are in use.
     pub(crate) fn new(dev: &RgtDevice, gpu: &Gpu) -> Result<Self> {
         let unmap_alloc = UnmapAlloc::new()?;
         let binds = dev.queues.bind_entity()?;
         let vm = Vm::new(c"rust_gpu_ttm", dev, VA_RANGE, VmData::new(binds))?;
-        // Dropping the handle gives the space up if anything fails from here on.
+        // Dropping the handle frees the space if anything fails from here on.
         let this = Self {
             vm,
             dev: dev.into(),
@@ -60,7 +62,7 @@ impl Drop for VmHandle {
         // One that was being submitted has its fence on the reservation when that is free again.
         drop(self.vm.resv().lock());
 
-        Closing::close(ClosedVm {
+        Reaper::reap(DyingVm {
             vm: self.vm.clone(),
             dev: self.dev.clone(),
             space,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Keeping page tables true to where BOs are.
+//! Rebinding: bringing page tables up to date with the places of BOs.
 
 use core::ptr;
 
@@ -14,9 +14,11 @@ use kernel::{
 };
 
 use super::{
-    pieces::for_each_piece,
-    Vm,
-    VmData, //
+    data::{
+        Vm,
+        VmData, //
+    },
+    mapping::segments, //
 };
 use crate::{
     bo::{
@@ -30,7 +32,7 @@ use crate::{
         DeferredMaps,
         Gpu, //
     },
-    placement::User,
+    placement::Accessor,
     rust::{
         dma_fence::Fence,
         dma_resv::Usage,
@@ -39,10 +41,7 @@ use crate::{
                 Exec,
                 ExecLocks, //
             },
-            gpuvm::{
-                for_each_mapping,
-                Mapping, //
-            },
+            gpuvm::Mapping,
             sched::UnarmedJob,
             ttm::OperationCtx, //
         }, //
@@ -50,29 +49,20 @@ use crate::{
     sched::BindJob, //
 };
 
-/// Page-table entries to be written when the BOs that they are about have arrived.
+/// Page-table entries to be written when the moves of their BOs are done.
 pub(crate) struct Binds {
     maps: DeferredMaps,
     moves: Dependencies,
 }
 
-/// A job that does it.
+/// The job that writes them.
 pub(crate) struct BindsJob<'a>(UnarmedJob<'a, BindJob>);
-
-/// Has the next jobs map a BO again that could not be used for a while.
-pub(crate) fn renew(bo: &Bo) {
-    for_each_mapping::<VmData>(bo, |vm, mapping| {
-        if mapping.is_stale() {
-            vm.set_stale();
-        }
-    });
-}
 
 /// Brings the page-table entries of all stale mappings of BOs up to date that `locks` has locked.
 ///
 /// The BOs of the job's list must have been validated; those that are private to the VM are
-/// validated here. If any of them is still moving, nothing is written and what is returned has to
-/// be, before any job that is to follow.
+/// validated here. If any of them is still moving, nothing is written: the binds that are returned
+/// have to be submitted before any job that is to follow.
 pub(crate) fn rebind(
     vm: &Vm,
     gpu: &Gpu,
@@ -84,7 +74,7 @@ pub(crate) fn rebind(
     }
     let bos = stale_bos(vm)?;
     for bo in bos.iter().filter(|bo| bo.private.is_some()) {
-        validate(&mut Reserved::of_exec(locks, bo)?, User::Gpu, ctx)?;
+        validate(&mut Reserved::of_exec(locks, bo)?, Accessor::Gpu, ctx)?;
     }
 
     // Not before all moves are under way.
@@ -105,16 +95,17 @@ pub(crate) fn rebind(
         let Ok(bo) = Reserved::of_exec(locks, mapping.bo()) else {
             return Ok(());
         };
-        for_each_piece(&bo, mapping, |va, backing| {
+        for (va, backing) in segments(&bo, mapping)? {
             note_use(vm, backing);
-            maps.push(space, va, backing, mapping.writable(), &bo.lost)
-        })
+            maps.push(space, va, backing, mapping.writable(), &bo.lost)?;
+        }
+        Ok(())
     })?;
     Ok(Some(Binds { maps, moves }))
 }
 
 impl Binds {
-    /// Does all that may fail.
+    /// Makes the job, which is all that may fail.
     pub(crate) fn into_job(self, vm: &Vm) -> Result<BindsJob<'_>> {
         Ok(BindsJob(vm.binds.job(self.maps, &self.moves)?))
     }
@@ -126,7 +117,7 @@ impl BindsJob<'_> {
     pub(crate) fn submit(self, vm: &Vm, exec: &Exec, publish: impl FnOnce(&Fence)) -> ARef<Fence> {
         let stale = vm.take_stale();
         let mut all = true;
-        // It fails only if what is called does.
+        // The closure does not fail.
         let _ = for_each_stale(vm, |mapping| {
             match exec.resv_of(mapping.bo().as_gem()) {
                 Ok(_) => mapping.set_stale(false),
@@ -166,8 +157,9 @@ fn write_all(vm: &Vm, gpu: &Gpu, locks: &mut ExecLocks<'_>) -> Result {
     Ok(())
 }
 
-/// Calls `f` with the stale mappings of BOs that can be used. What cannot be used has no place;
-/// [`renew()`] follows when it can.
+/// Calls `f` with the stale mappings of BOs that can be used. Others have no place;
+/// [`GpuMappings::mark_for_rebind()`](crate::bo::GpuMappings::mark_for_rebind) follows when they
+/// can.
 fn for_each_stale(vm: &Vm, mut f: impl FnMut(&Mapping<VmData>) -> Result) -> Result {
     vm.lock().for_each(|mapping| {
         if mapping.is_stale() && mapping.bo().advice.is_usable() {
@@ -195,7 +187,7 @@ fn stale_bos(vm: &Vm) -> Result<KVVec<ARef<Bo>>> {
     Ok(bos)
 }
 
-/// Notes that jobs of a VM use what does not survive a reset of the device.
+/// Notes that jobs of a VM use memory that does not survive a reset of the device.
 fn note_use(vm: &Vm, backing: Backing) {
     if !matches!(backing, Backing::System(_)) {
         vm.uses_vram.store(true, Relaxed);
@@ -205,7 +197,12 @@ fn note_use(vm: &Vm, backing: Backing) {
 fn write_entries(vm: &Vm, gpu: &Gpu, mapping: &Mapping<VmData>, bo: &Reserved<'_>) -> Result {
     let space = vm.space()?;
 
-    for_each_piece(bo, mapping, |va, backing| {
+    let undo = ScopeGuard::new(|| {
+        // A stale mapping has no entries.
+        gpu.space_unmap(space, mapping.range());
+        gpu.space_flush(space, mapping.range());
+    });
+    for (va, backing) in segments(bo, mapping)? {
         note_use(vm, backing);
         gpu.space_map(
             space,
@@ -213,11 +210,8 @@ fn write_entries(vm: &Vm, gpu: &Gpu, mapping: &Mapping<VmData>, bo: &Reserved<'_
             va.end - va.start,
             backing,
             mapping.writable(),
-        )
-    })
-    .inspect_err(|_| {
-        // A stale mapping has no entries.
-        gpu.space_unmap(space, mapping.range());
-        gpu.space_flush(space, mapping.range());
-    })
+        )?;
+    }
+    undo.dismiss();
+    Ok(())
 }

@@ -54,8 +54,8 @@ pub(crate) fn bound(
     });
 }
 
-/// A BO, which moves, is taken out of a VM: now, or `deferred` until the move begins.
-pub(super) fn zapped(bo: &Bo, va: Range<u64>, deferred: bool) {
+/// A mapping of a BO that moves is invalidated: now, or `deferred` until the move begins.
+pub(super) fn invalidated(bo: &Bo, va: Range<u64>, deferred: bool) {
     rgt_vm_zap(|| {
         (
             bo.device(),

@@ -10,10 +10,10 @@ use kernel::{
 use crate::{
     placement::{
         pages,
+        Accessor, //
         Places,
         Request,
         Room,
-        User, //
     },
     resource_mgr::{
         Gtt,
@@ -69,7 +69,7 @@ impl Managers {
     }
 
     /// The places of a BO of so many pages.
-    fn places(&self, request: &Request, user: User, count: u64, alignment: u64) -> Places {
+    fn places(&self, request: &Request, accessor: Accessor, count: u64, alignment: u64) -> Places {
         let room = Room {
             vram: &self.vram,
             gtt: &self.gtt,
@@ -77,7 +77,7 @@ impl Managers {
         };
 
         request.places(
-            user,
+            accessor,
             &room,
             (count * PAGE) as usize,
             (alignment * PAGE) as usize,
@@ -85,8 +85,14 @@ impl Managers {
     }
 
     /// The memory types of the places of a BO of so many pages.
-    fn types(&self, mask: u32, flags: u32, user: User, count: u64) -> Result<KVec<MemType>> {
-        let places = self.places(&Request::new(mask, flags)?, user, count, 1);
+    fn types(
+        &self,
+        mask: u32,
+        flags: u32,
+        accessor: Accessor,
+        count: u64,
+    ) -> Result<KVec<MemType>> {
+        let places = self.places(&Request::new(mask, flags)?, accessor, count, 1);
         let mut types = KVec::new();
 
         for place in places.as_slice() {
@@ -97,15 +103,15 @@ impl Managers {
 }
 
 /// The places of a small BO.
-fn places(mask: u32, flags: u32, user: User) -> Result<Places> {
+fn places(mask: u32, flags: u32, accessor: Accessor) -> Result<Places> {
     let managers = Managers::new(VISIBLE, true)?;
 
-    Ok(managers.places(&Request::new(mask, flags)?, user, 1, 1))
+    Ok(managers.places(&Request::new(mask, flags)?, accessor, 1, 1))
 }
 
 /// Checks memory types and flags, but for those of VRAM that a request's flags make.
-fn check(mask: u32, user: User, expected: &[(MemType, PlaceFlags)]) -> Result<bool> {
-    Ok(places(mask, 0, user)?
+fn check(mask: u32, accessor: Accessor, expected: &[(MemType, PlaceFlags)]) -> Result<bool> {
+    Ok(places(mask, 0, accessor)?
         .as_slice()
         .iter()
         .map(|place| (place.mem_type(), place.flags()))
@@ -113,8 +119,8 @@ fn check(mask: u32, user: User, expected: &[(MemType, PlaceFlags)]) -> Result<bo
 }
 
 /// The place in VRAM of a request for nothing else.
-fn vram_place(flags: u32, user: User) -> Result<Place> {
-    places(VRAM, flags, user)?
+fn vram_place(flags: u32, accessor: Accessor) -> Result<Place> {
+    places(VRAM, flags, accessor)?
         .as_slice()
         .first()
         .copied()
@@ -186,10 +192,22 @@ mod tests {
     fn best_comes_first() -> Result {
         let (vram, gtt, system) = (MemType::VRAM, MemType::TT, MemType::SYSTEM);
 
-        assert!(check(ALL, User::Cpu, &[(vram, D), (gtt, F), (system, F)])?);
-        assert!(check(GTT | SYSTEM, User::Cpu, &[(gtt, D), (system, F)])?);
-        assert!(check(VRAM | SYSTEM, User::Cpu, &[(vram, D), (system, F)])?);
-        assert!(check(VRAM | GTT, User::Gpu, &[(vram, D), (gtt, F)])?);
+        assert!(check(
+            ALL,
+            Accessor::Cpu,
+            &[(vram, D), (gtt, F), (system, F)]
+        )?);
+        assert!(check(
+            GTT | SYSTEM,
+            Accessor::Cpu,
+            &[(gtt, D), (system, F)]
+        )?);
+        assert!(check(
+            VRAM | SYSTEM,
+            Accessor::Cpu,
+            &[(vram, D), (system, F)]
+        )?);
+        assert!(check(VRAM | GTT, Accessor::Gpu, &[(vram, D), (gtt, F)])?);
         Ok(())
     }
 
@@ -200,22 +218,22 @@ mod tests {
         // Who may be in pages makes nobody leave VRAM.
         assert!(check(
             ALL,
-            User::Gpu,
+            Accessor::Gpu,
             &[(scratchpad, D), (vram, D), (gtt, F)]
         )?);
         assert!(check(
             SCRATCHPAD | VRAM,
-            User::Gpu,
+            Accessor::Gpu,
             &[(scratchpad, D), (vram, F)]
         )?);
         assert!(check(
             SCRATCHPAD | GTT,
-            User::Gpu,
+            Accessor::Gpu,
             &[(scratchpad, D), (gtt, F)]
         )?);
         assert!(check(
             SCRATCHPAD,
-            User::Gpu,
+            Accessor::Gpu,
             &[(scratchpad, PlaceFlags::NONE)]
         )?);
         Ok(())
@@ -225,11 +243,15 @@ mod tests {
     fn cpu_does_not_see_the_scratchpad() -> Result {
         let none = PlaceFlags::NONE;
 
-        assert!(check(SCRATCHPAD, User::Cpu, &[])?);
-        assert!(check(SCRATCHPAD | GTT, User::Cpu, &[(MemType::TT, none)])?);
+        assert!(check(SCRATCHPAD, Accessor::Cpu, &[])?);
+        assert!(check(
+            SCRATCHPAD | GTT,
+            Accessor::Cpu,
+            &[(MemType::TT, none)]
+        )?);
         assert!(check(
             SCRATCHPAD | VRAM,
-            User::Cpu,
+            Accessor::Cpu,
             &[(MemType::VRAM, none)]
         )?);
         Ok(())
@@ -239,34 +261,38 @@ mod tests {
     fn gpu_does_not_see_system() -> Result {
         let none = PlaceFlags::NONE;
 
-        assert!(check(SYSTEM, User::Gpu, &[])?);
+        assert!(check(SYSTEM, Accessor::Gpu, &[])?);
         assert!(check(
             SYSTEM | GTT | VRAM,
-            User::Gpu,
+            Accessor::Gpu,
             &[(MemType::VRAM, D), (MemType::TT, F)]
         )?);
         // What is left is the only place, for which TTM has to make room.
-        assert!(check(SYSTEM | GTT, User::Gpu, &[(MemType::TT, none)])?);
-        assert!(check(SYSTEM | VRAM, User::Gpu, &[(MemType::VRAM, none)])?);
+        assert!(check(SYSTEM | GTT, Accessor::Gpu, &[(MemType::TT, none)])?);
+        assert!(check(
+            SYSTEM | VRAM,
+            Accessor::Gpu,
+            &[(MemType::VRAM, none)]
+        )?);
         Ok(())
     }
 
     #[test]
     fn places_that_are_too_small_are_left_out() -> Result {
         let all = Managers::new(VISIBLE, true)?;
-        let types = |user, count| all.types(ALL, 0, user, count);
+        let types = |accessor, count| all.types(ALL, 0, accessor, count);
         let (scratchpad, vram, gtt, system) =
             (SCRATCHPAD_TYPE, MemType::VRAM, MemType::TT, MemType::SYSTEM);
 
-        assert!(types(User::Gpu, SCRATCHPAD_PAGES)?[..] == [scratchpad, vram, gtt]);
-        assert!(types(User::Gpu, SCRATCHPAD_PAGES + 1)?[..] == [vram, gtt]);
-        assert!(types(User::Gpu, VRAM_PAGES + 1)?[..] == [gtt]);
-        assert!(types(User::Gpu, GTT_PAGES + 1)?.is_empty());
+        assert!(types(Accessor::Gpu, SCRATCHPAD_PAGES)?[..] == [scratchpad, vram, gtt]);
+        assert!(types(Accessor::Gpu, SCRATCHPAD_PAGES + 1)?[..] == [vram, gtt]);
+        assert!(types(Accessor::Gpu, VRAM_PAGES + 1)?[..] == [gtt]);
+        assert!(types(Accessor::Gpu, GTT_PAGES + 1)?.is_empty());
 
         // The CPU needs it in the window.
-        assert!(types(User::Cpu, VISIBLE)?[..] == [vram, gtt, system]);
-        assert!(types(User::Cpu, VISIBLE + 1)?[..] == [gtt, system]);
-        assert!(types(User::Cpu, GTT_PAGES + 1)?.is_empty());
+        assert!(types(Accessor::Cpu, VISIBLE)?[..] == [vram, gtt, system]);
+        assert!(types(Accessor::Cpu, VISIBLE + 1)?[..] == [gtt, system]);
+        assert!(types(Accessor::Cpu, GTT_PAGES + 1)?.is_empty());
         Ok(())
     }
 
@@ -277,7 +303,7 @@ mod tests {
             let request = Request::new(VRAM, flags)?;
 
             Ok(managers
-                .places(&request, User::Gpu, count, alignment)
+                .places(&request, Accessor::Gpu, count, alignment)
                 .as_slice()
                 .len())
         };
@@ -297,11 +323,11 @@ mod tests {
         let blind = Managers::new(0, false)?;
         let (vram, gtt, system) = (MemType::VRAM, MemType::TT, MemType::SYSTEM);
 
-        assert!(plain.types(ALL, 0, User::Gpu, 1)?[..] == [vram, gtt]);
-        assert!(plain.types(SCRATCHPAD, 0, User::Gpu, 1)?.is_empty());
-        assert!(blind.types(ALL, 0, User::Gpu, 1)?[..] == [vram, gtt]);
-        assert!(blind.types(ALL, CPU_ACCESS, User::Gpu, 1)?[..] == [gtt]);
-        assert!(blind.types(ALL, 0, User::Cpu, 1)?[..] == [gtt, system]);
+        assert!(plain.types(ALL, 0, Accessor::Gpu, 1)?[..] == [vram, gtt]);
+        assert!(plain.types(SCRATCHPAD, 0, Accessor::Gpu, 1)?.is_empty());
+        assert!(blind.types(ALL, 0, Accessor::Gpu, 1)?[..] == [vram, gtt]);
+        assert!(blind.types(ALL, CPU_ACCESS, Accessor::Gpu, 1)?[..] == [gtt]);
+        assert!(blind.types(ALL, 0, Accessor::Cpu, 1)?[..] == [gtt, system]);
         Ok(())
     }
 
@@ -309,18 +335,18 @@ mod tests {
     fn only_place_is_neither_desired_nor_fallback() -> Result {
         let none = PlaceFlags::NONE;
 
-        for user in [User::Cpu, User::Gpu] {
-            assert!(check(VRAM, user, &[(MemType::VRAM, none)])?);
-            assert!(check(GTT, user, &[(MemType::TT, none)])?);
+        for accessor in [Accessor::Cpu, Accessor::Gpu] {
+            assert!(check(VRAM, accessor, &[(MemType::VRAM, none)])?);
+            assert!(check(GTT, accessor, &[(MemType::TT, none)])?);
         }
-        assert!(check(SYSTEM, User::Cpu, &[(MemType::SYSTEM, none)])?);
+        assert!(check(SYSTEM, Accessor::Cpu, &[(MemType::SYSTEM, none)])?);
         Ok(())
     }
 
     #[test]
     fn cpu_gets_the_visible_part() -> Result {
         for flags in [0, CPU_ACCESS, NO_CPU_ACCESS, CONTIGUOUS] {
-            let place = vram_place(flags, User::Cpu)?;
+            let place = vram_place(flags, Accessor::Cpu)?;
 
             assert!(is_limited(&place, true));
             assert!(!place.flags().contains(PlaceFlags::TOPDOWN));
@@ -330,18 +356,18 @@ mod tests {
 
     #[test]
     fn gpu_gets_what_the_flags_say() -> Result {
-        let plain = vram_place(0, User::Gpu)?;
+        let plain = vram_place(0, Accessor::Gpu)?;
 
         assert!(is_limited(&plain, false));
         assert!(plain.flags() == PlaceFlags::NONE);
 
-        let visible = vram_place(CPU_ACCESS, User::Gpu)?;
+        let visible = vram_place(CPU_ACCESS, Accessor::Gpu)?;
 
         assert!(is_limited(&visible, true));
         assert!(visible.flags() == PlaceFlags::NONE);
 
         // Far from the part that others need.
-        let hidden = vram_place(NO_CPU_ACCESS, User::Gpu)?;
+        let hidden = vram_place(NO_CPU_ACCESS, Accessor::Gpu)?;
 
         assert!(is_limited(&hidden, false));
         assert!(hidden.flags() == PlaceFlags::TOPDOWN);
@@ -350,17 +376,17 @@ mod tests {
 
     #[test]
     fn contiguous_is_for_memory_of_its_own() -> Result {
-        for user in [User::Cpu, User::Gpu] {
-            for place in places(ALL, CONTIGUOUS, user)?.as_slice() {
+        for accessor in [Accessor::Cpu, Accessor::Gpu] {
+            for place in places(ALL, CONTIGUOUS, accessor)?.as_slice() {
                 assert_eq!(
                     place.flags().contains(PlaceFlags::CONTIGUOUS),
                     [MemType::VRAM, SCRATCHPAD_TYPE].contains(&place.mem_type())
                 );
             }
         }
-        assert!(vram_place(CONTIGUOUS, User::Gpu)?.flags() == PlaceFlags::CONTIGUOUS);
+        assert!(vram_place(CONTIGUOUS, Accessor::Gpu)?.flags() == PlaceFlags::CONTIGUOUS);
         assert!(
-            vram_place(CONTIGUOUS | NO_CPU_ACCESS, User::Gpu)?.flags()
+            vram_place(CONTIGUOUS | NO_CPU_ACCESS, Accessor::Gpu)?.flags()
                 == PlaceFlags::CONTIGUOUS | PlaceFlags::TOPDOWN
         );
         Ok(())

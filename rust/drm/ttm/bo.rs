@@ -42,6 +42,7 @@ use super::{
     Driver,
     Placement,
     Resource,
+    Sharing,
     Tt, //
 };
 use crate::rust::{
@@ -63,7 +64,7 @@ use crate::rust::{
 /// The driver's data of a buffer object.
 pub trait DriverBo: Send + Sync + Sized + 'static {
     /// The driver whose objects these are.
-    type Driver: Driver<Bo = Self>;
+    type Driver: Driver<Bo = Self> + Sharing;
 
     /// Whether the object may leave the device as a dma-buf.
     fn may_export(&self) -> Result {

@@ -40,6 +40,7 @@ use super::{
     OperationCtx,
     Reserved,
     Resource, //
+    Sharing,
 };
 use crate::rust::{
     bindings,

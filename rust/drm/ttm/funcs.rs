@@ -27,7 +27,6 @@ use super::{
     Object,
     OperationCtx,
     Place,
-    Reach,
     Reserved,
     Resource, //
 };
@@ -47,8 +46,8 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     /// How the CPU maps the BO's system pages.
     fn caching(bo: &Bo<Self::Bo>) -> Caching;
 
-    /// Where an evicted BO goes, in order of preference.
-    fn evict_placement(bo: &Reserved<'_, Self::Bo>) -> &'static [Place];
+    /// TTM is about to evict the BO. Returns the places where it may go, in order of preference.
+    fn evict_flags(bo: &Reserved<'_, Self::Bo>) -> &'static [Place];
 
     /// Whether evicting the BO helps to make room in `place`, or anywhere in its memory type when
     /// there is none: that is for a cgroup which uses more than it may.
@@ -83,31 +82,6 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     fn check_content(_bo: &Bo<Self::Bo>) -> Result {
         Ok(())
     }
-
-    /// The BAR behind which [`Self::io_mem_run()`] finds what other devices may access, if they
-    /// may. See [`init_peer_to_peer()`](crate::rust::pci::init_peer_to_peer).
-    const PEER_BAR: Option<u32> = None;
-
-    /// Whether a device that reaches so much can share a BO, wherever that is going to be. An
-    /// error, such as `EOPNOTSUPP`, refuses it.
-    fn may_share(_bo: &Bo<Self::Bo>, _reach: Reach) -> Result {
-        Ok(())
-    }
-
-    /// Brings a BO, whose move may be under way when this returns, to where a device reaches it
-    /// that shares it.
-    fn prepare_share(
-        _bo: &mut Reserved<'_, Self::Bo>,
-        _reach: Reach,
-        _ctx: &mut OperationCtx,
-    ) -> Result {
-        Err(EOPNOTSUPP)
-    }
-
-    /// The memory of an imported BO, which no job uses, goes away: the device must not see it any
-    /// more when this returns. May be called when memory is reclaimed, and for a device that is
-    /// gone.
-    fn invalidate_import(_bo: &mut Reserved<'_, Self::Bo>) {}
 }
 
 /// The table for C.
@@ -119,7 +93,7 @@ pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
         ttm_tt_destroy: Some(pool::destroy),
         eviction_valuable: Some(eviction_valuable::<T>),
         evict_flags: Some(evict_flags::<T>),
-        move_: Some(move_bo::<T>),
+        move_: Some(move_callback::<T>),
         delete_mem_notify: Some(delete_mem_notify::<T>),
         swap_notify: None,
         io_mem_reserve: Some(io_mem_reserve::<T>),
@@ -167,7 +141,7 @@ unsafe extern "C" fn evict_flags<T: Driver>(
     // SAFETY: TTM calls this with a valid, reserved BO of a device of `T`.
     let places = match unsafe { Bo::<T::Bo>::from_raw(raw) } {
         // SAFETY: As above; no other `Reserved` of the BO is in use during the callback.
-        Some(bo) => T::evict_placement(&unsafe { Reserved::new(bo) }),
+        Some(bo) => T::evict_flags(&unsafe { Reserved::new(bo) }),
         None => &GHOST_PLACE,
     };
 
@@ -184,7 +158,7 @@ unsafe extern "C" fn evict_flags<T: Driver>(
 /// # Safety
 ///
 /// Only for TTM, as `ttm_device_funcs::move` of a device of `T`.
-unsafe extern "C" fn move_bo<T: Driver>(
+unsafe extern "C" fn move_callback<T: Driver>(
     raw: *mut bindings::ttm_buffer_object,
     evict: bool,
     ctx: *mut bindings::ttm_operation_ctx,

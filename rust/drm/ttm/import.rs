@@ -31,7 +31,8 @@ use super::{
     MemType,
     Move,
     OperationCtx,
-    Reserved, //
+    Reserved,
+    Sharing, //
 };
 use crate::rust::{
     bindings,

@@ -3,7 +3,7 @@
 //! TTM, the memory manager for GPUs with memory of their own.
 //!
 //! A driver implements [`Driver`] for its DRM driver type and [`DriverBo`] for the data of its
-//! buffer objects, keeps a [`Device`] in its DRM device's data, and registers a
+//! buffer objects, says in [`Sharing`] how it shares them, keeps a [`Device`] in its DRM device's data, and registers a
 //! [`ResourceManager`] for each memory type that it has.
 //!
 //! The reservation lock of a buffer object is a type: whatever C documents as "the BO must be
@@ -28,6 +28,7 @@ mod mv;
 mod placement;
 mod pool;
 mod resource;
+mod sharing;
 mod tt;
 mod walk;
 
@@ -72,6 +73,7 @@ pub use self::{
         IoRun,
         Resource, //
     },
+    sharing::Sharing,
     tt::{
         Caching,
         Tt, //

@@ -16,7 +16,7 @@ use kernel::{
 };
 
 use crate::{
-    resource_mgr::VramResource,
+    resource_mgr::LocalResource,
     rust::drm::ttm::{
         AllocRequest,
         MemType,
@@ -32,7 +32,7 @@ const PAGE: u64 = PAGE_SIZE as u64;
 type Allocated<M> = Result<Pin<KBox<<M as ResourceManager>::Resource>>>;
 
 /// Offset in VRAM of a byte of a resource.
-fn offset_of(resource: &VramResource, byte: u64) -> Option<u64> {
+fn offset_of(resource: &LocalResource, byte: u64) -> Option<u64> {
     resource.extent_at(byte).map(|extent| extent.offset)
 }
 

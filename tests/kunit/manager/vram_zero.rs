@@ -20,8 +20,8 @@ use super::{
 use crate::{
     hw::VramGeneration,
     resource_mgr::{
+        LocalResource, //
         Vram,
-        VramResource, //
     },
     rust::drm::ttm::PlaceFlags, //
 };
@@ -51,7 +51,7 @@ fn dirty(vram: &Vram, pages: usize) -> Result<u64> {
 }
 
 /// Clears what is dirty.
-fn cleared(resource: &VramResource) -> Result {
+fn cleared(resource: &LocalResource) -> Result {
     resource.clearing().ok_or(EINVAL)?.done();
     Ok(())
 }
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn who_asks_where_it_is_may_write() -> Result {
         let vram = vram()?;
-        let uses: [fn(&VramResource); 2] = [
+        let uses: [fn(&LocalResource); 2] = [
             |resource| {
                 resource.extents();
             },

@@ -7,13 +7,13 @@ use kernel::prelude::*;
 use crate::placement::{
     Claim,
     History,
-    Policy, //
+    ScanResistant, //
 };
 
 const CAPACITY: u64 = 1 << 20;
 
 /// A BO that was used twice, `interval` apart, the last time just now.
-fn used_twice(policy: &Policy, interval: u64) -> History {
+fn used_twice(policy: &ScanResistant, interval: u64) -> History {
     let history = History::new();
 
     policy.used(&history, 0);
@@ -23,7 +23,7 @@ fn used_twice(policy: &Policy, interval: u64) -> History {
 }
 
 /// Lets time pass.
-fn pass(policy: &Policy, bytes: u64) {
+fn pass(policy: &ScanResistant, bytes: u64) {
     policy.used(&History::new(), bytes);
 }
 
@@ -33,19 +33,19 @@ mod tests {
 
     #[test]
     fn newcomer_has_no_claim() {
-        let policy = Policy::new(CAPACITY);
+        let policy = ScanResistant::new(CAPACITY);
         let old = used_twice(&policy, CAPACITY);
         let new = History::new();
 
         pass(&policy, CAPACITY);
         policy.used(&new, 1);
-        assert_eq!(policy.claim(&new, Some(policy.standing(&old))), None);
+        assert_eq!(policy.claim(&new, Some(policy.recency(&old))), None);
         assert_eq!(policy.claim(&new, None), None);
     }
 
     #[test]
-    fn newcomer_replaces_those_that_nobody_comes_back_for() {
-        let policy = Policy::new(CAPACITY);
+    fn newcomer_replaces_bos_beyond_their_reuse_limit() {
+        let policy = ScanResistant::new(CAPACITY);
         let old = used_twice(&policy, CAPACITY);
         let once = History::new();
         let new = History::new();
@@ -53,36 +53,36 @@ mod tests {
 
         pass(&policy, CAPACITY * 3 / 2 + CAPACITY / 16);
         policy.used(&new, 1);
-        let claim = policy.claim(&new, Some(policy.standing(&old)));
-        assert!(claim.is_some_and(|claim| policy.yields(&old, claim)));
+        let claim = policy.claim(&new, Some(policy.recency(&old)));
+        assert!(claim.is_some_and(|claim| policy.is_evictable_for(&old, claim)));
         // Of those that were used once nothing is known.
-        assert_eq!(policy.claim(&new, Some(policy.standing(&once))), None);
+        assert_eq!(policy.claim(&new, Some(policy.recency(&once))), None);
 
         pass(&policy, CAPACITY / 2);
-        let claim = policy.claim(&new, Some(policy.standing(&once)));
-        assert!(claim.is_some_and(|claim| policy.yields(&once, claim)));
+        let claim = policy.claim(&new, Some(policy.recency(&once)));
+        assert!(claim.is_some_and(|claim| policy.is_evictable_for(&once, claim)));
     }
 
     #[test]
     fn shorter_interval_must_be_clearly_shorter() {
-        let policy = Policy::new(CAPACITY);
+        let policy = ScanResistant::new(CAPACITY);
         let old = used_twice(&policy, CAPACITY);
         let rival = used_twice(&policy, CAPACITY);
 
         // As long ago as the rival was away.
-        assert_eq!(policy.claim(&rival, Some(policy.standing(&old))), None);
+        assert_eq!(policy.claim(&rival, Some(policy.recency(&old))), None);
         pass(&policy, CAPACITY / 16);
-        assert_eq!(policy.claim(&rival, Some(policy.standing(&old))), None);
+        assert_eq!(policy.claim(&rival, Some(policy.recency(&old))), None);
         pass(&policy, CAPACITY / 8);
-        let claim = policy.claim(&rival, Some(policy.standing(&old)));
-        assert!(claim.is_some_and(|claim| policy.yields(&old, claim)));
+        let claim = policy.claim(&rival, Some(policy.recency(&old)));
+        assert!(claim.is_some_and(|claim| policy.is_evictable_for(&old, claim)));
         // Which does not mean that anybody goes.
-        assert!(claim.is_some_and(|claim| !policy.yields(&rival, claim)));
+        assert!(claim.is_some_and(|claim| !policy.is_evictable_for(&rival, claim)));
     }
 
     #[test]
     fn uses_close_to_each_other_are_one() {
-        let policy = Policy::new(CAPACITY);
+        let policy = ScanResistant::new(CAPACITY);
         let history = used_twice(&policy, CAPACITY / 8);
         let old = History::new();
 
@@ -98,15 +98,15 @@ mod tests {
 
     #[test]
     fn any_claim_beats_any_age() {
-        let policy = Policy::new(CAPACITY);
+        let policy = ScanResistant::new(CAPACITY);
         let history = used_twice(&policy, CAPACITY);
 
-        assert!(policy.yields(&history, Claim::ANY));
+        assert!(policy.is_evictable_for(&history, Claim::ANY));
     }
 
     #[test]
     fn claim_survives_as_a_hint() {
-        let policy = Policy::new(CAPACITY);
+        let policy = ScanResistant::new(CAPACITY);
 
         assert_eq!(Claim::from_hint(0), None);
         for claim in [
@@ -125,11 +125,11 @@ mod tests {
 
     #[test]
     fn tiny_vram_is_no_problem() {
-        let policy = Policy::new(0);
+        let policy = ScanResistant::new(0);
         let history = used_twice(&policy, 1);
 
         assert!(policy
             .claim(&history, None)
-            .is_some_and(|claim| !policy.yields(&history, claim)));
+            .is_some_and(|claim| !policy.is_evictable_for(&history, claim)));
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which BOs deserve VRAM.
+//! The eviction policy.
 
 mod belady;
-mod budget;
 mod claim;
 mod model;
+mod token_bucket;
 mod trace;
 mod traces;

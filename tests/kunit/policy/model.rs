@@ -1,37 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! VRAM, its lists and the driver's use of the policy, without BOs.
+//! A model of VRAM and its LRU lists, to which the driver's admission admits numbers for BOs.
 
 use kernel::prelude::*;
 
 use crate::placement::{
+    admit,
+    Candidate,
     Claim,
+    Class,
     History,
-    Policy, //
+    Recency,
+    ScanResistant, //
 };
 
-/// What the model decides by.
+/// The policy of a model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Rule {
-    /// Every use evicts what was not used for longest.
+    /// Plain LRU: every use evicts the least recently used BO.
     Lru,
-    /// The policy.
-    Policy,
+    /// The scan-resistant policy.
+    ScanResistant,
 }
 
-/// Where the BOs may be.
+/// The placements of the BOs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Where {
-    /// In VRAM when they are used.
+    /// In VRAM only.
     Vram,
     /// Preferably in VRAM.
     VramOrGtt,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Cold,
-    Hot,
 }
 
 struct Bo {
@@ -44,7 +42,7 @@ struct Bo {
 
 /// A model that BOs of known sizes are used in.
 pub(super) struct Model {
-    policy: Option<Policy>,
+    policy: Option<ScanResistant>,
     place: Where,
     free: u64,
     bos: KVVec<Bo>,
@@ -68,7 +66,7 @@ impl Model {
         }
 
         Ok(Self {
-            policy: (rule == Rule::Policy).then(|| Policy::new(capacity)),
+            policy: (rule == Rule::ScanResistant).then(|| ScanResistant::new(capacity)),
             place,
             free: capacity,
             bos,
@@ -82,85 +80,152 @@ impl Model {
         self.moved
     }
 
-    /// Uses a BO, as `bo/validate.rs` does.
-    pub(super) fn touch(&mut self, number: usize) {
-        let size = self.bos[number].size;
-
+    /// Uses a BO.
+    pub(super) fn touch(&mut self, number: usize) -> Result {
         self.uses += 1;
-        if let Some(policy) = &self.policy {
-            policy.used(&self.bos[number].history, size);
-        }
-        let class = match self.bos[number].resident {
-            Some((Class::Hot, _)) => Some(Class::Hot),
-            Some(_) if self.claim(number).is_some() => Some(Class::Hot),
-            Some(_) => Some(Class::Cold),
-            None => self.enter(number),
+
+        let policy = self.policy.take();
+        let mut candidate = ModelBo {
+            model: self,
+            policy: policy.as_ref(),
+            number,
+            moved: 0,
         };
-        self.bos[number].resident = class.map(|class| (class, self.uses));
-        self.bos[number].seen = true;
+        let class = admit(policy.as_ref(), &mut candidate);
+        self.policy = policy;
+
+        let class = class?;
+        let uses = self.uses;
+        let bo = &mut self.bos[number];
+        bo.seen = true;
+        if let Some(resident) = &mut bo.resident {
+            *resident = (class, uses);
+        }
+        Ok(())
     }
 
-    fn claim(&self, number: usize) -> Option<Claim> {
-        let Some(policy) = &self.policy else {
-            return Some(Claim::ANY);
-        };
-        let oldest = self
-            .bos
-            .iter()
-            .filter_map(|bo| match bo.resident {
-                Some((Class::Hot, used)) => Some((used, policy.standing(&bo.history))),
-                _ => None,
-            })
-            .min_by_key(|(used, _)| *used)
-            .map(|(_, standing)| standing);
+    /// Evicts until there are `size` bytes free: the least recently used cold BOs first, only those
+    /// that are evictable for a claim if there is one. Returns the bytes that were moved.
+    fn evict(&mut self, size: u64, claim: Option<(&ScanResistant, Claim)>) -> u64 {
+        let mut moved = 0;
 
-        policy.claim(&self.bos[number].history, oldest)
-    }
-
-    /// Brings a BO into VRAM if it deserves it or has to be there.
-    fn enter(&mut self, number: usize) -> Option<Class> {
-        let Bo { size, seen, .. } = self.bos[number];
-        let mut class = Class::Hot;
-
-        if self.free < size {
-            if let Some(claim) = self.claim(number) {
-                self.evict(size, Some(claim));
-            }
-        }
-        if self.free < size {
-            if self.place == Where::VramOrGtt {
-                return None;
-            }
-            self.evict(size, None);
-            class = Class::Cold;
-        }
-        self.free -= size;
-        if seen {
-            self.moved += size;
-        }
-        Some(class)
-    }
-
-    /// Evicts until there is room, only those that yield if it is for a claim.
-    fn evict(&mut self, size: u64, claim: Option<Claim>) {
         while self.free < size {
-            let policy = &self.policy;
-            let yields = |bo: &Bo| match (policy, claim) {
-                (Some(policy), Some(claim)) => policy.yields(&bo.history, claim),
-                _ => true,
-            };
             let victim = self
                 .bos
                 .iter_mut()
-                .filter(|bo| bo.resident.is_some() && yields(bo))
+                .filter(|bo| bo.resident.is_some())
+                .filter(|bo| {
+                    claim.is_none_or(|(policy, claim)| policy.is_evictable_for(&bo.history, claim))
+                })
                 .min_by_key(|bo| bo.resident);
             let Some(victim) = victim else {
-                return;
+                break;
             };
 
             victim.resident = None;
             self.free += victim.size;
-            self.moved += victim.size;
+            moved += victim.size;
         }
+        self.moved += moved;
+        moved
+    }
+}
+
+/// A BO of a model, while it is used.
+struct ModelBo<'a> {
+    model: &'a mut Model,
+    policy: Option<&'a ScanResistant>,
+    number: usize,
+    /// Bytes that were moved, but for a claim.
+    moved: u64,
+}
+
+impl ModelBo<'_> {
+    fn bo(&self) -> &Bo {
+        &self.model.bos[self.number]
+    }
+
+    /// Brings the BO to VRAM if there is room. Returns the bytes that were moved as TTM counts them,
+    /// to which the first move of a BO belongs.
+    fn enter(&mut self) -> u64 {
+        let Bo { size, seen, .. } = *self.bo();
+        if self.model.free < size {
+            return 0;
+        }
+
+        self.model.free -= size;
+        self.model.bos[self.number].resident = Some((Class::Hot, self.model.uses));
+        if seen {
+            self.model.moved += size;
+        }
+        size
+    }
+}
+
+impl Candidate for ModelBo<'_> {
+    fn size(&self) -> u64 {
+        self.bo().size
+    }
+
+    fn history(&self) -> &History {
+        &self.bo().history
+    }
+
+    fn class(&self) -> Option<Class> {
+        self.bo().resident.map(|(class, _)| class)
+    }
+
+    fn oldest_hot(&self, policy: &ScanResistant) -> Option<Recency> {
+        self.model
+            .bos
+            .iter()
+            .filter_map(|bo| match bo.resident {
+                Some((Class::Hot, used)) => Some((used, policy.recency(&bo.history))),
+                _ => None,
+            })
+            .min_by_key(|(used, _)| *used)
+            .map(|(_, recency)| recency)
+    }
+
+    fn is_voluntary(&self) -> bool {
+        self.model.place == Where::VramOrGtt && self.bo().seen
+    }
+
+    fn may_come_back(&self) -> bool {
+        true
+    }
+
+    fn came_back(&mut self, _bytes: u64) {}
+
+    fn hops(&self) -> u64 {
+        1
+    }
+
+    fn validate_elsewhere(&mut self) -> Result {
+        Ok(())
+    }
+
+    fn validate_for(&mut self, claim: Claim) -> Result<u64> {
+        let size = self.size();
+        let claim = self.policy.map(|policy| (policy, claim));
+        let evicted = self.model.evict(size, claim);
+
+        Ok(evicted + self.enter())
+    }
+
+    fn validate(&mut self) -> Result {
+        if self.bo().resident.is_some() {
+            return Ok(());
+        }
+        if self.model.place == Where::Vram {
+            let size = self.size();
+            self.moved += self.model.evict(size, None);
+        }
+        self.moved += self.enter();
+        Ok(())
+    }
+
+    fn bytes_moved(&self) -> u64 {
+        self.moved
     }
 }

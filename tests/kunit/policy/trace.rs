@@ -59,7 +59,7 @@ impl Trace {
     pub(super) fn moved(&self, capacity: u64, rule: Rule, place: Where) -> Result<u64> {
         let mut model = Model::new(capacity, rule, place, &self.sizes)?;
         for &bo in &self.uses {
-            model.touch(bo);
+            model.touch(bo)?;
         }
         Ok(model.moved())
     }

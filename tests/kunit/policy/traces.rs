@@ -34,8 +34,8 @@ struct Moved {
 fn measure(name: &str, trace: &Trace, capacity: u64) -> Result<Moved> {
     let moved = Moved {
         lru: trace.moved(capacity, Rule::Lru, Where::Vram)?,
-        must: trace.moved(capacity, Rule::Policy, Where::Vram)?,
-        may: trace.moved(capacity, Rule::Policy, Where::VramOrGtt)?,
+        must: trace.moved(capacity, Rule::ScanResistant, Where::Vram)?,
+        may: trace.moved(capacity, Rule::ScanResistant, Where::VramOrGtt)?,
     };
 
     pr_info!(
@@ -155,7 +155,7 @@ mod tests {
         many.rounds(90..180, 30)?;
 
         for place in [Where::Vram, Where::VramOrGtt] {
-            let moved = |trace: &Trace| trace.moved(CAPACITY, Rule::Policy, place);
+            let moved = |trace: &Trace| trace.moved(CAPACITY, Rule::ScanResistant, place);
 
             assert_eq!(moved(&before)?, 0);
             // Out with the old, in with the new, and hardly anything twice.

@@ -211,7 +211,7 @@ impl ttm::Driver for TtmDriver {
         Caching::Cached
     }
 
-    fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
+    fn evict_flags(bo: &Reserved<'_>) -> &'static [Place] {
         match bo.resource().map(Resource::mem_type) {
             Some(MemType::VRAM) => &FROM_VRAM,
             _ => &FROM_PAGES,
@@ -276,7 +276,9 @@ impl ttm::Driver for TtmDriver {
     fn prepare_fault(_bo: &mut Reserved<'_>, _ctx: &mut OperationCtx) -> Result {
         Err(ENOTSUPP)
     }
+}
 
+impl ttm::Sharing for TtmDriver {
     fn may_share(bo: &Bo, _reach: Reach) -> Result {
         if bo.broken.load(Relaxed) {
             return Err(EOPNOTSUPP);

@@ -73,7 +73,7 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "bo",
-        holds: "buffer objects: create, move, map, pin, madvise, shrink",
+        holds: "buffer objects: create, validate, move, evict, purge, shrink",
         imports: &[
             "rust",
             "fence",
@@ -117,7 +117,7 @@ pub const LAYERS: &[Layer] = &[
     Layer {
         name: "dma_buf",
         holds: "export and import",
-        imports: &["rust", "device.rs", "placement", "bo"],
+        imports: &["rust", "hw", "device.rs", "placement", "bo"],
         types_of: &[],
     },
     Layer {
@@ -147,6 +147,7 @@ pub const LAYERS: &[Layer] = &[
             "hw",
             "device.rs",
             "sched",
+            "resource_mgr",
             "placement",
             "bo",
             "vm",

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which BOs deserve VRAM when there is not enough for all.
+//! The scan-resistant eviction policy: which BOs deserve VRAM when there is not enough for all.
 //!
 //! As LIRS does (Jiang and Zhang, "LIRS: an efficient low inter-reference recency set replacement
-//! policy", 2002), it compares how long a BO was away between its last two uses with how long ago
-//! the BOs in VRAM were used. Plain LRU only has the latter, and moves every byte every time when
+//! policy", 2002), it compares the reuse interval of a BO, between its last two uses, with the
+//! recency of the BOs in VRAM. Plain LRU knows the recency only, and moves every byte every time when
 //! a little more than fits is used in turn. See docs/eviction.md.
 //!
 //! Time is virtual: it counts the bytes of the BOs that were used.
@@ -22,13 +22,13 @@ use kernel::sync::atomic::{
 /// frame. The BOs in VRAM are rarely younger than VRAM is big, so that nothing gets lost.
 const SAME_USE: u64 = 4;
 
-/// Ages are told to the eviction in steps of this share of VRAM.
+/// A claim counts the age in steps of this share of VRAM.
 const STEPS: u64 = 1024;
 
-/// How a BO was used.
+/// The uses of a BO.
 ///
-/// Written with the reservation held. Others read it to compare, for which a torn pair of values
-/// is as good as a moment earlier or later.
+/// Written with the BO's reservation held, and read without: a torn pair of values compares as well
+/// as one of a moment earlier or later.
 pub(crate) struct History {
     /// The time of the last use, but for uses that followed closely; [`NEVER`] before the first.
     used: Atomic<u64>,
@@ -36,11 +36,11 @@ pub(crate) struct History {
     interval: Atomic<u64>,
 }
 
-/// No time.
+/// The time of a use that never was.
 const NEVER: u64 = u64::MAX;
 
 impl History {
-    /// The history of a BO that was never used.
+    /// Returns the history of a BO that was never used.
     pub(crate) fn new() -> Self {
         Self {
             used: Atomic::new(NEVER),
@@ -56,44 +56,44 @@ impl History {
     }
 }
 
-/// How much a BO in VRAM is worth keeping.
+/// The recency of a BO in VRAM: the time since its last use.
 #[derive(Clone, Copy)]
-pub(crate) struct Standing {
+pub(crate) struct Recency {
     age: u64,
-    patience: u64,
+    /// The age from which the BO is not expected to be used again.
+    reuse_limit: u64,
 }
 
-/// What a BO has to justify its way into VRAM: those may go for it that were not used for some
-/// time and that nobody uses at present.
+/// A BO's claim to VRAM: BOs may be evicted for it that are idle and were not used for some time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Claim(NonZeroU16);
 
 impl Claim {
-    /// All may go.
+    /// Evicts any idle BO.
     pub(crate) const ANY: Self = Self(NonZeroU16::MIN);
 
-    /// The least that is not all.
+    /// The smallest claim that depends on the age.
     const LEAST: u16 = 2;
 
-    /// The claim as the hint of a place, see [`Self::from_hint()`].
+    /// Returns the claim as the hint of a place, see [`Self::from_hint()`].
     pub(crate) fn hint(self) -> u16 {
         self.0.get()
     }
 
-    /// The claim of a place; [`None`] when it is not for a claim that room is made.
+    /// Returns the claim of a place; [`None`] when room is not made for a claim.
     pub(crate) fn from_hint(hint: u16) -> Option<Self> {
         NonZeroU16::new(hint).map(Self)
     }
 }
 
-/// The policy of a device.
-pub(crate) struct Policy {
+/// The policy for one heap of VRAM.
+pub(crate) struct ScanResistant {
     capacity: u64,
     clock: Atomic<u64>,
 }
 
-impl Policy {
-    /// The policy for so many bytes of VRAM.
+impl ScanResistant {
+    /// Returns the policy for `capacity` bytes of VRAM.
     pub(crate) fn new(capacity: u64) -> Self {
         Self {
             capacity,
@@ -122,32 +122,31 @@ impl Policy {
             .saturating_sub(history.used.load(Relaxed))
     }
 
-    /// How much a BO in VRAM is worth keeping.
+    /// Returns the recency of a BO in VRAM.
     ///
-    /// A BO that stays away for clearly longer than it did before is not expected to come back.
-    pub(crate) fn standing(&self, history: &History) -> Standing {
-        Standing {
+    /// A BO that is unused for clearly longer than its last interval is not expected to be used again.
+    pub(crate) fn recency(&self, history: &History) -> Recency {
+        Recency {
             age: self.age(history),
-            patience: match history.interval() {
+            reuse_limit: match history.interval() {
                 Some(interval) => (interval + interval / 2).max(self.capacity),
                 None => 2 * self.capacity,
             },
         }
     }
 
-    /// What a BO can claim that was just used, given the standing of the one that was not used for
-    /// longest among those that have made their claim.
+    /// Returns the claim of a BO that was just used, given the recency of the least recently used hot
+    /// BO.
     ///
-    /// A BO whose uses are closer to each other than that one's last use is to now, and clearly so,
-    /// will be used again before it. Otherwise it may take the place of BOs that nobody comes back
-    /// for.
-    pub(crate) fn claim(&self, history: &History, oldest: Option<Standing>) -> Option<Claim> {
+    /// A BO whose interval is clearly shorter than that BO's age will be used again before it.
+    /// Otherwise it may replace BOs that are beyond their reuse limit.
+    pub(crate) fn claim(&self, history: &History, oldest: Option<Recency>) -> Option<Claim> {
         let earlier = history.interval().map(|interval| interval + interval / 8);
 
         let age = match (earlier, oldest) {
             (Some(earlier), None) => earlier,
             (Some(earlier), Some(oldest)) if earlier < oldest.age => earlier,
-            (_, Some(oldest)) if oldest.patience < oldest.age => oldest.patience,
+            (_, Some(oldest)) if oldest.reuse_limit < oldest.age => oldest.reuse_limit,
             _ => return None,
         };
         let steps = age
@@ -157,8 +156,8 @@ impl Policy {
         Claim::from_hint(steps as u16)
     }
 
-    /// Whether a BO may be evicted for a claim.
-    pub(crate) fn yields(&self, history: &History, claim: Claim) -> bool {
+    /// Returns whether a BO is evictable for a claim.
+    pub(crate) fn is_evictable_for(&self, history: &History, claim: Claim) -> bool {
         claim == Claim::ANY || self.age(history) > u64::from(claim.hint()) * self.step()
     }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Moves of BOs.
+//! Moves of BOs between resources.
 //!
-//! The copy engines do them, after the jobs that use a BO and without anybody waiting: the fence
-//! of a move is on the BO's reservation, the old place is given to others behind it, and page
-//! tables lose their entries before it signals.
+//! A copy engine executes a move behind the jobs that use the BO, and no thread waits for it: the
+//! move's fence is on the BO's reservation, the old resource is given to others behind that fence,
+//! and page-table entries are gone before it signals.
 
 use kernel::{
     prelude::*,
@@ -17,11 +17,12 @@ use kernel::{
 use super::{
     clear::clear_by_cpu,
     madvise::discard,
+    mappings::GpuMappings,
     migrate::{
         Direction,
         Migration, //
     },
-    BoData, //
+    object::BoData, //
 };
 use crate::{
     fence::Dependencies,
@@ -30,7 +31,7 @@ use crate::{
         Gpu, //
     },
     resource_mgr::{
-        OnCard,
+        LocalResource,
         SCRATCHPAD, //
     },
     rust::{
@@ -47,15 +48,14 @@ use crate::{
                 Resource, //
             }, //
         }, //
-    },
-    vm, //
+    }, //
 };
 
-/// The stop between VRAM and system pages that the GPU does not see.
+/// The hop between VRAM and system pages that the GPU does not see.
 const HOP: Place = Place::new(MemType::TT, PlaceFlags::TEMPORARY);
 
-/// Moves a BO, see [`ttm::Driver::move_bo()`](crate::rust::drm::ttm::Driver::move_bo).
-pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+/// Executes a move: by a copy engine, by the CPU, or with nothing to copy.
+pub(super) fn execute<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let old = mv.bo.resource().map(Resource::mem_type);
     let new = mv.new_resource().mem_type();
 
@@ -63,40 +63,40 @@ pub(super) fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
         (Some(MemType::VRAM | SCRATCHPAD), _) if !mv.bo.advice.is_usable() => discard(mv),
         (Some(MemType::VRAM | SCRATCHPAD), _) if mv.bo.lost.load(Relaxed) => move_lost(mv),
         (None, MemType::VRAM | SCRATCHPAD) if !mv.bo.is_kernel() => move_cleared(mv),
-        // TTM makes pages that read as zeros, and BOs of the kernel need not.
+        // TTM allocates zeroed pages, and kernel BOs need none.
         (None, _) => Ok(MoveOutcome::Done(mv.null())),
         (Some(MemType::VRAM | SCRATCHPAD), MemType::SYSTEM)
         | (Some(MemType::SYSTEM), MemType::VRAM | SCRATCHPAD) => Ok(MoveOutcome::Hop(HOP)),
         (Some(MemType::VRAM | SCRATCHPAD), _) | (_, MemType::VRAM | SCRATCHPAD) => move_copied(mv),
-        // The pages stay; what the GPU must not see any more, no VM maps any more.
+        // The pages stay; the GPU must not see them any more.
         (Some(MemType::TT), MemType::SYSTEM) => {
             mv.bo.wait_idle(mv.ctx)?;
-            vm::zap(mv.bo.bo());
+            mappings(&mv).invalidate(mv.bo.bo());
             Ok(MoveOutcome::Done(mv.null()))
         }
         _ => Ok(MoveOutcome::Done(mv.null())),
     }
 }
 
-/// Moves a BO without what it holds, which is not its content, and which may not be readable.
+/// Moves a BO whose content is lost, and whose memory may not be readable.
 fn move_lost<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     mv.bo.wait_idle(mv.ctx)?;
-    vm::zap(mv.bo.bo());
+    mappings(&mv).invalidate(mv.bo.bo());
     Ok(MoveOutcome::Done(mv.discarded()?))
 }
 
-/// Gives a BO its first VRAM, which a copy engine clears after those had it who had it before,
-/// unless the CPU does it at once.
+/// Gives a BO its first VRAM. A copy engine clears it behind the moves of its previous owners, unless
+/// the CPU clears it at once.
 fn move_cleared<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     if clear_by_cpu(&mv) {
         return Ok(MoveOutcome::Done(mv.null()));
     }
     let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
-    let card = OnCard::of(mv.new_resource()).ok_or(EINVAL)?;
+    let local = LocalResource::of(mv.new_resource()).ok_or(EINVAL)?;
 
     let fence = device.registration_data_with(|gpu| {
         let mut migration = begin(gpu, &mut mv, Usage::Kernel)?;
-        migration.clear(card)?;
+        migration.clear(local)?;
         migration.finish(None)
     })?;
     Ok(MoveOutcome::Done(match fence {
@@ -110,31 +110,35 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
 
     let fence = device.registration_data_with(|gpu| {
-        let unmaps = leave(&mv, gpu)?;
+        let unmaps = invalidate_mappings(&mv, gpu)?;
         let fence = copy(gpu, &mut mv, unmaps)?;
-        vm::mark_stale(&mv.bo);
+        mappings(&mv).mark_invalidated(&mv.bo);
         Ok(fence)
     });
     Ok(MoveOutcome::Done(match fence {
         Ok(Some(fence)) => mv.accelerated(&fence)?,
         Ok(None) => mv.copied()?,
-        // No engine runs any more, nor does anything read page tables.
+        // No engine runs any more, and none reads page tables.
         Err(ENODEV) => {
-            vm::zap(mv.bo.bo());
+            mappings(&mv).invalidate(mv.bo.bo());
             mv.memcpy()?
         }
         Err(err) => return Err(err),
     }))
 }
 
-/// Has the GPU lose sight of a BO where it is: now if no job uses it, or else when none does any
-/// more.
-fn leave(mv: &Move<'_, BoData>, gpu: &Gpu) -> Result<Option<DeferredUnmaps>> {
+/// Invalidates the mappings of a BO: now if no job uses it, or else behind the jobs that do.
+fn invalidate_mappings(mv: &Move<'_, BoData>, gpu: &Gpu) -> Result<Option<DeferredUnmaps>> {
     if mv.bo.resv().test_signaled(Usage::Bookkeep) {
-        vm::zap(mv.bo.bo());
+        mappings(mv).invalidate(mv.bo.bo());
         return Ok(None);
     }
-    vm::deferred_zap(&mv.bo, gpu).map(Some)
+    mappings(mv).defer_invalidation(&mv.bo, gpu).map(Some)
+}
+
+/// Returns the GPU's mappings of the BOs of a move's device.
+fn mappings(mv: &Move<'_, BoData>) -> &'static dyn GpuMappings {
+    mv.bo.bo().device().gpu_mappings
 }
 
 /// Submits the copy that a move is.
@@ -146,13 +150,13 @@ fn copy(
     let mut migration = begin(gpu, mv, Usage::Bookkeep)?;
 
     let windows = &mv.bo.device().windows;
-    let old = mv.bo.resource().and_then(OnCard::of);
-    let new = OnCard::of(mv.new_resource());
+    let old = mv.bo.resource().and_then(LocalResource::of);
+    let new = LocalResource::of(mv.new_resource());
     let pages = || mv.bo.tt().and_then(|tt| tt.dma_addresses()).ok_or(EINVAL);
     match (old, new) {
-        (Some(old), Some(new)) => migration.copy_on_card(old, new),
-        (Some(card), None) => migration.copy(windows, card, pages()?, Direction::ToPages),
-        (None, Some(card)) => migration.copy(windows, card, pages()?, Direction::FromPages),
+        (Some(old), Some(new)) => migration.copy_local(old, new),
+        (Some(local), None) => migration.copy(windows, local, pages()?, Direction::ToPages),
+        (None, Some(local)) => migration.copy(windows, local, pages()?, Direction::FromPages),
         (None, None) => Err(EINVAL),
     }?;
     migration.finish(unmaps)

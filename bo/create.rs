@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! GEM_CREATE's part below the uAPI.
+
+use kernel::{
+    page::{
+        page_align,
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
+    prelude::*,
+    sizes::SZ_2M,
+    sync::aref::ARef, //
+};
+
+use super::{
+    object::{
+        Bo,
+        BoData, //
+    },
+    places::places,
+    trace, //
+};
+use crate::{
+    device::RgtDevice,
+    placement::Accessor,
+    rust::drm::{
+        gem::ResvObject,
+        ttm::BoInit, //
+    }, //
+};
+
+/// Creates a BO of `size` bytes, rounded up to whole pages, which shares the reservation `resv` if
+/// there is one.
+///
+/// Returns `EINVAL` for a size that is 0 or overflows, or an alignment that is not a power of two
+/// from a page to 2 MiB, `ENOSPC` when it would fit into none of its places.
+pub(crate) fn create(
+    dev: &RgtDevice,
+    size: u64,
+    resv: Option<&ResvObject>,
+    data: BoData,
+) -> Result<ARef<Bo>> {
+    let size = usize::try_from(size)
+        .ok()
+        .and_then(page_align)
+        .filter(|&size| size != 0 && size <= isize::MAX as usize)
+        .ok_or(EINVAL)?;
+    let alignment = data.alignment as usize;
+    if alignment != 0 && (!alignment.is_power_of_two() || !(PAGE_SIZE..=SZ_2M).contains(&alignment))
+    {
+        return Err(EINVAL);
+    }
+    if [Accessor::Gpu, Accessor::Cpu]
+        .iter()
+        .all(|&accessor| places(dev, &data, size, accessor).as_slice().is_empty())
+    {
+        return Err(ENOSPC);
+    }
+
+    let guard = resv
+        .map(|resv| resv.resv().lock_interruptible())
+        .transpose()?;
+    let resv = resv.zip(guard.as_deref());
+    Bo::new(
+        dev,
+        BoInit {
+            size,
+            alignment_pages: (alignment >> PAGE_SHIFT) as u32,
+            resv,
+        },
+        Ok::<_, Error>(data),
+    )
+    .inspect(|bo| trace::created(bo))
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver's buffer object: its data, and its type as TTM's.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::AtomicFlag,
+        Arc, //
+    }, //
+};
+
+use super::{
+    advice::AdviceCell,
+    record::BoRecord, //
+};
+use crate::{
+    device::RgtDriver,
+    placement::{
+        History,
+        Request, //
+    },
+    rust::{
+        bindings::DRM_RGT_PLACEMENT_GTT,
+        drm::ttm::{
+            self,
+            Caching, //
+        }, //
+    }, //
+};
+
+/// The driver's data of a BO.
+pub(crate) struct BoData {
+    /// The placements that user space allows.
+    pub(crate) request: Request,
+    /// The caching of the CPU's mappings of its system pages.
+    pub(crate) caching: Caching,
+    /// Alignment in VRAM, in bytes; 0 for none.
+    pub(crate) alignment: u32,
+    /// The number of the only VM that it may be bound in, whose reservation it shares.
+    pub(crate) private: Option<u32>,
+    /// The recent uses, for the eviction policy.
+    pub(crate) history: History,
+    /// Identity, owner and moves, for debugfs and trace events.
+    pub(crate) record: BoRecord,
+    /// Set when a move or a clear of the BO has failed, or its memory went bad: its content is lost.
+    pub(crate) lost: Arc<AtomicFlag>,
+    /// The advice of GEM_MADVISE.
+    pub(crate) advice: AdviceCell,
+}
+
+impl BoData {
+    /// Returns the data of an imported BO, whose memory is another device's.
+    pub(crate) fn of_import() -> Result<Self> {
+        Ok(Self {
+            request: Request::new(DRM_RGT_PLACEMENT_GTT, 0)?,
+            caching: Caching::Cached,
+            alignment: 0,
+            private: None,
+            history: History::new(),
+            record: BoRecord::of_import(),
+            lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
+            advice: AdviceCell::new(),
+        })
+    }
+
+    /// Returns the data of a kernel BO, which stays where it is created.
+    pub(super) fn of_kernel(mem_type: ttm::MemType) -> Result<Self> {
+        Ok(Self {
+            request: Request::new(1 << mem_type.as_raw(), 0)?,
+            caching: Caching::Cached,
+            alignment: 0,
+            private: None,
+            history: History::new(),
+            record: BoRecord::of_kernel(),
+            lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
+            advice: AdviceCell::new(),
+        })
+    }
+}
+
+impl ttm::DriverBo for BoData {
+    type Driver = RgtDriver;
+
+    fn may_export(&self) -> Result {
+        if self.private.is_some() {
+            return Err(EPERM);
+        }
+        if !self.advice.is_usable() {
+            return Err(EBUSY);
+        }
+        Ok(())
+    }
+}
+
+/// A buffer object of this driver.
+pub(crate) type Bo = ttm::Bo<BoData>;
+/// A buffer object whose reservation is held.
+pub(crate) type Reserved<'a> = ttm::Reserved<'a, BoData>;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The TTM places of a BO.
+
+use super::object::{
+    Bo,
+    BoData, //
+};
+use crate::{
+    device::RgtDevice,
+    placement::{
+        Accessor,
+        Places,
+        Room, //
+    },
+    rust::drm::ttm::Manager, //
+};
+
+/// Returns whether there is any place where an accessor reaches a BO.
+pub(crate) fn is_reachable(bo: &Bo, accessor: Accessor) -> bool {
+    !places(bo.device(), bo, bo.size(), accessor)
+        .as_slice()
+        .is_empty()
+}
+
+/// Returns the places where an accessor reaches a BO of `size` bytes.
+pub(super) fn places(dev: &RgtDevice, data: &BoData, size: usize, accessor: Accessor) -> Places {
+    let room = Room {
+        vram: dev.managers.vram.inner(),
+        gtt: dev.managers.gtt.inner(),
+        scratchpad: dev.managers.scratchpad.as_deref().map(Manager::inner),
+    };
+
+    data.request
+        .places(accessor, &room, size, data.alignment as usize)
+}

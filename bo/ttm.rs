@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The callbacks of TTM.
+
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+use super::{
+    account::account_move,
+    evict,
+    fault,
+    object::{
+        Bo,
+        BoData,
+        Reserved, //
+    },
+    trace,
+    validate, //
+};
+use crate::{
+    device::{
+        RgtData,
+        RgtDriver, //
+    },
+    resource_mgr::Vram,
+    rust::drm::ttm::{
+        self,
+        Caching,
+        IoMem,
+        IoRun,
+        Move,
+        MoveOutcome,
+        OperationCtx,
+        Place,
+        Resource, //
+    }, //
+};
+
+impl ttm::Driver for RgtDriver {
+    type Bo = BoData;
+
+    fn ttm(data: &RgtData) -> &ttm::Device<Self> {
+        &data.ttm
+    }
+
+    fn caching(bo: &Bo) -> Caching {
+        bo.caching
+    }
+
+    fn evict_flags(bo: &Reserved<'_>) -> &'static [Place] {
+        trace::evicted(bo);
+        evict::evict_placement(bo)
+    }
+
+    fn eviction_valuable(bo: &Reserved<'_>, place: Option<&Place>) -> bool {
+        evict::eviction_valuable(bo, place)
+    }
+
+    fn release_notify(bo: &Bo) {
+        trace::freed(bo);
+    }
+
+    fn move_bo<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+        account_move(mv)
+    }
+
+    fn io_mem(res: &Resource) -> Result<IoMem> {
+        let run = Self::io_mem_run(res, 0).ok_or(EINVAL)?;
+
+        Ok(IoMem {
+            addr: run.addr,
+            caching: Caching::WriteCombined,
+        })
+    }
+
+    fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun> {
+        let (manager, vram) = res.of_manager::<Vram>()?;
+        let extent = vram.extent_at((page * PAGE_SIZE) as u64)?;
+
+        manager.io_run(&extent)
+    }
+
+    fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
+        fault::prepare_fault(bo, ctx)
+    }
+
+    fn check_content(bo: &Bo) -> Result {
+        validate::check_content(bo)
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The list of TTM places of a BO.
+
+use kernel::page::PAGE_SIZE;
+
+use crate::{
+    resource_mgr::{
+        Gtt,
+        Scratchpad,
+        Vram,
+        SCRATCHPAD, //
+    },
+    rust::drm::ttm::{
+        AllocRequest,
+        MemType,
+        Place,
+        PlaceFlags, //
+    }, //
+};
+
+/// The managers of all places, which know what would fit.
+pub(crate) struct Room<'a> {
+    pub(crate) vram: &'a Vram,
+    pub(crate) gtt: &'a Gtt,
+    pub(crate) scratchpad: Option<&'a Scratchpad>,
+}
+
+impl Room<'_> {
+    /// Returns whether a BO of this size and alignment, both in bytes, fits into an empty place.
+    pub(super) fn holds(&self, place: &Place, size: usize, alignment: usize) -> bool {
+        let request = AllocRequest {
+            size,
+            alignment: alignment.max(PAGE_SIZE),
+            place,
+            zeroed: false,
+        };
+
+        match place.mem_type() {
+            MemType::VRAM => self.vram.holds(&request),
+            SCRATCHPAD => self.scratchpad.is_some_and(|heap| heap.holds(&request)),
+            // System pages may have to hop through GTT.
+            _ => size as u64 <= self.gtt.limit(),
+        }
+    }
+}
+
+/// A short list of places, best first.
+pub(crate) struct Places {
+    list: [Place; 4],
+    len: usize,
+}
+
+impl Places {
+    pub(super) fn new() -> Self {
+        Self {
+            list: [Place::new(MemType::SYSTEM, PlaceFlags::NONE); 4],
+            len: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, place: Place) {
+        self.list[self.len] = place;
+        self.len += 1;
+    }
+
+    /// Returns the places in order of preference.
+    pub(crate) fn as_slice(&self) -> &[Place] {
+        &self.list[..self.len]
+    }
+
+    /// Marks for which places TTM evicts.
+    ///
+    /// TTM tries the desired places first, without eviction, and then the fallbacks, for which it
+    /// evicts. The first place is desired, as is all device-local memory before the last place: a BO
+    /// that may be elsewhere evicts no other from there. A single place is both.
+    pub(super) fn rank(&mut self) {
+        let Some(last) = self.len.checked_sub(1).filter(|&last| last > 0) else {
+            return;
+        };
+
+        for (index, place) in self.list[..self.len].iter_mut().enumerate() {
+            let local = matches!(place.mem_type(), MemType::VRAM | SCRATCHPAD);
+            let desired = index == 0 || (local && index < last);
+
+            *place = place.with(if desired {
+                PlaceFlags::DESIRED
+            } else {
+                PlaceFlags::FALLBACK
+            });
+        }
+    }
+}

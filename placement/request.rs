@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The placement that user space asks for.
+
+use kernel::{
+    page::PAGE_SHIFT,
+    prelude::*, //
+};
+
+use super::{
+    accessor::Accessor,
+    places::{
+        Places,
+        Room, //
+    }, //
+};
+use crate::{
+    resource_mgr::SCRATCHPAD,
+    rust::{
+        bindings::{
+            DRM_RGT_GEM_CONTIGUOUS,
+            DRM_RGT_GEM_CPU_ACCESS,
+            DRM_RGT_GEM_NO_CPU_ACCESS,
+            DRM_RGT_PLACEMENT_GTT,
+            DRM_RGT_PLACEMENT_SCRATCHPAD,
+            DRM_RGT_PLACEMENT_SYSTEM,
+            DRM_RGT_PLACEMENT_VRAM, //
+        },
+        drm::ttm::{
+            MemType,
+            Place,
+            PlaceFlags, //
+        }, //
+    }, //
+};
+
+/// All placements that a BO can ask for.
+const PLACEMENTS: u32 = DRM_RGT_PLACEMENT_SYSTEM
+    | DRM_RGT_PLACEMENT_GTT
+    | DRM_RGT_PLACEMENT_VRAM
+    | DRM_RGT_PLACEMENT_SCRATCHPAD;
+/// All flags that a BO can have.
+const FLAGS: u32 = DRM_RGT_GEM_CONTIGUOUS | DRM_RGT_GEM_CPU_ACCESS | DRM_RGT_GEM_NO_CPU_ACCESS;
+
+/// The placements and flags that user space asks for.
+///
+/// # Invariants
+///
+/// `mask` is not empty, and has, as `flags`, only defined bits that do not contradict each other.
+#[derive(Clone, Copy)]
+pub(crate) struct Request {
+    mask: u32,
+    flags: u32,
+}
+
+impl Request {
+    /// Checks placements and flags. `EINVAL` for unknown bits and contradictions.
+    pub(crate) fn new(mask: u32, flags: u32) -> Result<Self> {
+        let contradiction = DRM_RGT_GEM_CPU_ACCESS | DRM_RGT_GEM_NO_CPU_ACCESS;
+        if mask == 0
+            || mask & !PLACEMENTS != 0
+            || flags & !FLAGS != 0
+            || flags & contradiction == contradiction
+            || (mask == DRM_RGT_PLACEMENT_SCRATCHPAD && flags & DRM_RGT_GEM_CPU_ACCESS != 0)
+        {
+            return Err(EINVAL);
+        }
+
+        // INVARIANT: Just checked.
+        Ok(Self { mask, flags })
+    }
+
+    /// Returns the placement mask of user space.
+    pub(crate) fn mask(&self) -> u32 {
+        self.mask
+    }
+
+    /// Returns the flags of user space.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags
+    }
+
+    /// Returns the preferred region, `DRM_RGT_REGION_*`.
+    pub(crate) fn preferred(&self) -> u32 {
+        // The faster the memory the higher the bit.
+        self.mask.ilog2()
+    }
+
+    /// Returns whether the BO may be in GTT.
+    pub(crate) fn allows_gtt(&self) -> bool {
+        self.mask & DRM_RGT_PLACEMENT_GTT != 0
+    }
+
+    fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Returns whether the BO's VRAM must always be visible to the CPU.
+    pub(crate) fn needs_visible(&self) -> bool {
+        self.has(DRM_RGT_GEM_CPU_ACCESS)
+    }
+
+    /// Returns the places for an accessor of a BO of this size and alignment, both in bytes, best
+    /// first. Empty when the BO would fit into none.
+    pub(crate) fn places(
+        &self,
+        accessor: Accessor,
+        room: &Room<'_>,
+        size: usize,
+        alignment: usize,
+    ) -> Places {
+        let visible = pages(room.vram.visible_size());
+        // A range that ends at page 0 would be no limit at all.
+        let sees_vram = accessor != Accessor::NonPeer
+            && (visible != 0 || (accessor == Accessor::Gpu && !self.needs_visible()));
+        let all = [
+            (
+                DRM_RGT_PLACEMENT_SCRATCHPAD,
+                accessor == Accessor::Gpu,
+                self.local_place(SCRATCHPAD),
+            ),
+            (
+                DRM_RGT_PLACEMENT_VRAM,
+                sees_vram,
+                self.vram_place(accessor, visible),
+            ),
+            (
+                DRM_RGT_PLACEMENT_GTT,
+                true,
+                Place::new(MemType::TT, PlaceFlags::NONE),
+            ),
+            (
+                DRM_RGT_PLACEMENT_SYSTEM,
+                accessor == Accessor::Cpu,
+                Place::new(MemType::SYSTEM, PlaceFlags::NONE),
+            ),
+        ];
+
+        let mut places = Places::new();
+        for (bit, usable, place) in all {
+            if self.mask & bit != 0 && usable && room.holds(&place, size, alignment) {
+                places.push(place);
+            }
+        }
+        places.rank();
+        places
+    }
+
+    /// Returns a place anywhere in device-local memory.
+    fn local_place(&self, mem_type: MemType) -> Place {
+        let flags = if self.has(DRM_RGT_GEM_CONTIGUOUS) {
+            PlaceFlags::CONTIGUOUS
+        } else {
+            PlaceFlags::NONE
+        };
+        Place::new(mem_type, flags)
+    }
+
+    fn vram_place(&self, accessor: Accessor, visible_pages: u64) -> Place {
+        let place = self.local_place(MemType::VRAM);
+
+        match accessor {
+            Accessor::Gpu if self.has(DRM_RGT_GEM_NO_CPU_ACCESS) => place.with(PlaceFlags::TOPDOWN),
+            Accessor::Gpu if !self.needs_visible() => place,
+            _ => place.within(0, visible_pages),
+        }
+    }
+}
+
+/// Returns the pages of a number of bytes, rounded down.
+pub(crate) fn pages(bytes: u64) -> u64 {
+    bytes >> PAGE_SHIFT
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The data of a VM.
+
+use core::ops::Range;
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
+        Mutex, //
+    },
+    time::Jiffies, //
+};
+
+use crate::{
+    bo::BoData,
+    hw::SpaceId,
+    rust::{
+        dma_fence::Fence,
+        drm::gpuvm::{
+            DriverGpuVm,
+            GpuVm, //
+        }, //
+    },
+    sched::BindEntity, //
+};
+
+/// The GPU virtual addresses that can be bound: all but the first 64 KiB, so that a null pointer
+/// faults.
+pub(crate) const VA_RANGE: Range<u64> = 0x1_0000..1 << 47;
+
+/// The most bytes that a VM can map, which bounds its page tables to a 512th of that.
+pub(super) const MOST_BOUND: u64 = 64 << 30;
+
+/// The driver's data of a VM.
+#[pin_data]
+pub(crate) struct VmData {
+    /// The address space of the GPU; [`None`] before the VM is open and once it is closed.
+    #[pin]
+    space: Mutex<Option<SpaceId>>,
+    /// Whether some mapping may be stale.
+    stale: Atomic<bool>,
+    /// Bytes of addresses that are mapped. Changes with the mappings' lock held.
+    pub(super) bound: Atomic<u64>,
+    /// Whether it has ever mapped device-local memory.
+    pub(super) uses_vram: Atomic<bool>,
+    /// The queue of jobs that write its page tables.
+    pub(super) binds: BindEntity,
+    /// The fence of the last of those. Changes with the VM's reservation held.
+    #[pin]
+    pub(super) last_bind: Mutex<Option<ARef<Fence>>>,
+}
+
+impl DriverGpuVm for VmData {
+    type Bo = BoData;
+}
+
+/// A VM of this driver.
+pub(crate) type Vm = GpuVm<VmData>;
+
+impl VmData {
+    pub(super) fn new(binds: BindEntity) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            space <- new_mutex!(None, "VmData::space"),
+            stale: Atomic::new(false),
+            bound: Atomic::new(0),
+            uses_vram: Atomic::new(false),
+            binds,
+            last_bind <- new_mutex!(None, "VmData::last_bind"),
+        })
+    }
+
+    pub(super) fn open(&self, space: SpaceId) {
+        *self.space.lock() = Some(space);
+    }
+
+    /// Returns the address space. `ENOENT` once the VM is closed.
+    ///
+    /// The space may be freed at any time after that, unless there is a job of the VM or its
+    /// reservation is held; operations on a freed space have no effect.
+    pub(crate) fn space(&self) -> Result<SpaceId> {
+        (*self.space.lock()).ok_or(ENOENT)
+    }
+
+    pub(super) fn close(&self) -> Option<SpaceId> {
+        self.space.lock().take()
+    }
+
+    /// Returns whether jobs of the VM may use device-local memory.
+    pub(crate) fn uses_vram(&self) -> bool {
+        self.uses_vram.load(Relaxed)
+    }
+
+    /// Waits until the last bind job has written its page-table entries. The caller holds the VM's
+    /// reservation.
+    pub(super) fn wait_bound(&self) -> Result {
+        let last = self.last_bind.lock().take();
+        let Some(last) = last else {
+            return Ok(());
+        };
+        last.wait(true, Jiffies::MAX).inspect_err(|_| {
+            *self.last_bind.lock() = Some(last.clone());
+        })
+    }
+
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale.load(Acquire)
+    }
+
+    pub(super) fn set_stale(&self) {
+        self.stale.store(true, Release);
+    }
+
+    /// Returns whether a mapping may be stale, and forgets it.
+    pub(super) fn take_stale(&self) -> bool {
+        self.stale.xchg(false, Acquire)
+    }
+}
