@@ -154,18 +154,18 @@ impl Drained {
 impl Record {
     /// Reads the oldest record.
     fn read(regs: &Regs) -> Self {
-        let info = regs.read(FAULT_INFO);
+        let info = regs.fault_info();
         Self {
             fault: Fault {
-                engine: info >> fault::ENGINE_SHIFT & 0xff,
-                space: info >> fault::AS_SHIFT & 0xff,
-                access: match info >> fault::ACCESS_SHIFT & 0xf {
+                engine: info.engine().get(),
+                space: info.space().get(),
+                access: match info.access().get() {
                     fault::ACCESS_READ => Access::Read,
                     fault::ACCESS_WRITE => Access::Write,
                     fault::ACCESS_FETCH => Access::Fetch,
                     _ => Access::Unknown,
                 },
-                reason: match info >> fault::REASON_SHIFT & 0xff {
+                reason: match info.reason().get() {
                     fault::NOT_PRESENT => FaultReason::NotPresent,
                     fault::NOT_WRITABLE => FaultReason::NotWritable,
                     fault::BAD_ENTRY => FaultReason::BadEntry,

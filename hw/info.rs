@@ -47,8 +47,8 @@ pub(crate) struct Info {
 }
 
 impl Info {
-    /// Reads the properties of a device. [`ENODEV`], with a message, for one that the driver does not
-    /// support.
+    /// Reads the properties of a device. [`ENODEV`], with a message, for one that the driver does
+    /// not support.
     pub(super) fn read(pdev: &pci::Device<Bound>, regs: &Regs) -> Result<Self> {
         let dev: &Device<Bound> = pdev.as_ref();
         let id = regs.read(ID);
@@ -56,13 +56,13 @@ impl Info {
             dev_err!(dev, "not a softgpu: its ID register reads {:#x}\n", id);
             return Err(ENODEV);
         }
-        let revision = regs.read(REVISION);
-        if revision >> 16 != REVISION_MAJOR {
+        let revision = regs.revision();
+        if revision.major() != REVISION_MAJOR {
             dev_err!(
                 dev,
                 "revision {}.{} is not supported, {}.x is\n",
-                revision >> 16,
-                revision & 0xffff,
+                revision.major().get(),
+                revision.minor().get(),
                 REVISION_MAJOR
             );
             return Err(ENODEV);
@@ -103,7 +103,7 @@ impl Info {
         let vram_size = vram_size & !(BLOCK_2M - 1);
         let atomics = features & feature::ATOMICS != 0;
         Ok(Self {
-            revision,
+            revision: revision.into(),
             atomics,
             system_atomics: atomics && enable_atomics_to_root(pdev).is_ok(),
             reports_bad_pages: features & feature::POISON != 0,

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The registers of BAR 0.
+//!
+//! Their numbers are in [`abi`](super::abi), which the device is compiled from as well. Registers with
+//! fields have a type here, whose fields are checked against those numbers.
 
 use kernel::{
+    bitfield,
     device::Bound,
     io::Io,
     pci::{
@@ -14,11 +18,67 @@ use kernel::{
 };
 
 use super::abi::{
+    fault,
     pci::{
         BAR_REGS,
         BAR_REGS_SIZE, //
     },
     regs::*, //
+};
+
+bitfield! {
+    /// The register [`REVISION`].
+    pub(super) struct Revision(u32) {
+        /// Major revision. Another one breaks software.
+        31:16 major;
+        /// Minor revision. A later one adds to it.
+        15:0 minor;
+    }
+}
+
+bitfield! {
+    /// The register [`FAULT_INFO`].
+    pub(super) struct FaultInfo(u32) {
+        /// Reason, see [`fault`].
+        27:20 reason;
+        /// Access, see [`fault`].
+        19:16 access;
+        /// Address space.
+        15:8 space;
+        /// Engine.
+        7:0 engine;
+    }
+}
+
+bitfield! {
+    /// The register [`ENGINE_CONTROL`].
+    pub(super) struct EngineControl(u32) {
+        /// Stops the engine and resets its ring.
+        1:1 reset => bool;
+        /// Has the engine fetch from its ring.
+        0:0 enable => bool;
+    }
+}
+
+bitfield! {
+    /// The register [`ENGINE_STATUS`].
+    pub(super) struct EngineStatus(u32) {
+        /// The ring faulted. The engine has to be reset.
+        1:1 halted => bool;
+        /// The engine has packets to run.
+        0:0 busy => bool;
+    }
+}
+
+const _: () = {
+    assert!(FaultInfo::ENGINE_SHIFT == fault::ENGINE_SHIFT);
+    assert!(FaultInfo::SPACE_SHIFT == fault::AS_SHIFT);
+    assert!(FaultInfo::ACCESS_SHIFT == fault::ACCESS_SHIFT);
+    assert!(FaultInfo::REASON_SHIFT == fault::REASON_SHIFT);
+    assert!(EngineControl::RESET_MASK == CONTROL_RESET);
+    assert!(EngineControl::ENABLE_MASK == CONTROL_ENABLE);
+    assert!(EngineStatus::HALTED_MASK == STATUS_HALTED);
+    assert!(EngineStatus::BUSY_MASK == STATUS_BUSY);
 };
 
 /// A handle of the registers.
@@ -43,8 +103,8 @@ impl Regs {
             .unwrap_or(!0)
     }
 
-    /// Returns whether the device answers. Without one, reads give all ones or zeros, as the bus has
-    /// it.
+    /// Returns whether the device answers. Without one, reads give all ones or zeros, as the bus
+    /// has it.
     pub(super) fn is_present(&self) -> bool {
         self.read(ID) == ID_MAGIC
     }
@@ -86,6 +146,31 @@ impl Regs {
     /// Writes the pair of registers at `offset` among those of `engine`.
     pub(super) fn engine_write64(&self, engine: u32, offset: usize, value: u64) {
         self.write64(Self::engine_offset(engine, offset), value);
+    }
+
+    /// Reads the revision of the device.
+    pub(super) fn revision(&self) -> Revision {
+        self.read(REVISION).into()
+    }
+
+    /// Reads the fields of the oldest fault record.
+    pub(super) fn fault_info(&self) -> FaultInfo {
+        self.read(FAULT_INFO).into()
+    }
+
+    /// Reads the control register of `engine`.
+    pub(super) fn engine_control(&self, engine: u32) -> EngineControl {
+        self.engine_read(engine, ENGINE_CONTROL).into()
+    }
+
+    /// Writes the control register of `engine`.
+    pub(super) fn set_engine_control(&self, engine: u32, control: EngineControl) {
+        self.engine_write(engine, ENGINE_CONTROL, control.into());
+    }
+
+    /// Reads the status of `engine`.
+    pub(super) fn engine_status(&self, engine: u32) -> EngineStatus {
+        self.engine_read(engine, ENGINE_STATUS).into()
     }
 
     /// Rings the doorbell of `engine`: sets the end of the packets in its ring.

@@ -45,9 +45,7 @@ use crate::{
             regs::{
                 self,
                 BUSY_LO,
-                CONTROL_ENABLE,
                 ENGINE_CLASS,
-                ENGINE_CONTROL,
                 RING_BASE_LO,
                 WRITEBACK_LO, //
             }, //
@@ -55,7 +53,8 @@ use crate::{
         mmu::{
             Mmu,
             KERNEL_BASE, //
-        }, //
+        },
+        regs::EngineControl, //
     },
     rust::{
         devres::BoundDevice,
@@ -203,7 +202,7 @@ impl Engine {
         bar.engine_write64(self.index, RING_BASE_LO, self.ring_va);
         // The status page has the last sequence number: the head need not be written back as well.
         bar.engine_write64(self.index, WRITEBACK_LO, 0);
-        bar.engine_write(self.index, ENGINE_CONTROL, CONTROL_ENABLE);
+        bar.set_engine_control(self.index, EngineControl::from_raw(0).with_enable(true));
         bar.doorbell(self.index, memory.ring.tail_offset());
     }
 

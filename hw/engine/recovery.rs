@@ -10,7 +10,7 @@ use super::hw_engine::{
 };
 use crate::{
     fence::Outcome,
-    hw::abi::regs::*,
+    hw::regs::EngineControl,
     rust::dma_fence::{
         Fence,
         SignallingSection, //
@@ -141,8 +141,8 @@ impl Engine {
     /// Resets the engine. Returns whether it is present and idle.
     pub(super) fn reset(&self) -> bool {
         let regs = &self.shared.regs;
-        regs.engine_write(self.index, ENGINE_CONTROL, CONTROL_RESET);
-        let busy = regs.engine_read(self.index, ENGINE_STATUS) & STATUS_BUSY != 0;
-        regs.is_present() && !busy
+        regs.set_engine_control(self.index, EngineControl::from_raw(0).with_reset(true));
+        let status = regs.engine_status(self.index);
+        regs.is_present() && !status.busy()
     }
 }

@@ -16,10 +16,7 @@ use super::hw_engine::{
     Engine,
     EngineState, //
 };
-use crate::{
-    hw::abi::regs::*,
-    rust::dma_fence::SignallingSection, //
-};
+use crate::rust::dma_fence::SignallingSection;
 
 /// Milliseconds between two checks of an engine with jobs in flight.
 const PERIOD: Msecs = 1000;
@@ -39,10 +36,10 @@ impl Engine {
             return;
         }
         let regs = &self.shared.regs;
-        let status = regs.engine_read(self.index, ENGINE_STATUS);
+        let status = regs.engine_status(self.index);
         if !regs.is_present() || self.shared.is_dead() {
             self.declare_dead(state);
-        } else if status & STATUS_HALTED != 0 && !state.paused {
+        } else if status.halted() && !state.paused {
             self.recover_ring(state);
         }
     }
