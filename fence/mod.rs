@@ -9,9 +9,9 @@
 //!
 //! 1. [`Timeline::new_fence`] allocates the fence before its job is queued, where that may still
 //!    fail.
-//! 2. [`InFlight::publish`] gives it the next sequence number when the scheduler runs the job, along
-//!    with the packets in the ring that write this number to the engine's [`StatusPage`]. From here
-//!    on it is sure to signal.
+//! 2. [`InFlight::publish`] gives it the next sequence number when the scheduler runs the job,
+//!    along with the packets in the ring that write this number to the engine's [`StatusPage`].
+//!    From here on it is sure to signal.
 //! 3. The engine writes the number to [`StatusPage::last_seqno`] and raises its interrupt. The
 //!    threaded handler, or the watchdog if the interrupt was lost, takes the job out of the
 //!    [`InFlight`] ones with an [`Outcome`].
@@ -36,8 +36,9 @@
 //! - all methods of [`CompletionCallback`], and dropping one,
 //! - all locks that are taken there, wherever else they are taken.
 //!
-//! Each way in opens a [`SignallingSection`], with which lockdep finds offenders. What the path
-//! needs is allocated before: fences with their jobs, room for jobs in flight with the engine.
+//! Each way in opens a [`SignallingSection`], with which lockdep finds offenders. All memory that
+//! the path needs is allocated before: fences with their jobs, and room for the jobs in flight with
+//! the engine.
 //!
 //! [`SignallingSection`]: crate::rust::dma_fence::SignallingSection
 

@@ -60,7 +60,7 @@ impl<T> Job<T> {
 }
 
 /// The jobs in flight on a timeline, in the order of their sequence numbers, which have no gaps.
-/// `T` is what the hardware keeps of each.
+/// `T` is the hardware's data of a job.
 ///
 /// Nothing but [`Self::new`] allocates. The lock of the engine serialises all methods, so that
 /// numbers are given out, and fences signal, in order.
@@ -139,7 +139,7 @@ impl<T> InFlight<T> {
     }
 
     /// Completes the oldest job if its sequence number is at most `last`. `outcome` gets that
-    /// number and what the hardware keeps of the job.
+    /// number and the hardware's data.
     ///
     /// Returns whether there was one.
     pub(crate) fn complete_oldest(
@@ -199,8 +199,8 @@ impl<T> InFlight<T> {
         }
     }
 
-    /// Iterates over the jobs in order: their sequence numbers, what the hardware keeps of them,
-    /// and whether they failed or are cancelled.
+    /// Iterates over the jobs in order: their sequence numbers, the hardware's data, and whether
+    /// they failed or are cancelled.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T, bool)> {
         (self.oldest..self.next).filter_map(|seqno| {
             let job = self.jobs.get(Self::index(seqno))?.as_ref()?;
@@ -208,7 +208,7 @@ impl<T> InFlight<T> {
         })
     }
 
-    /// Iterates over what the hardware keeps of the jobs.
+    /// Iterates over the hardware's data of the jobs, in no order.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.jobs.iter_mut().flatten().map(|job| &mut job.hw)
     }

@@ -123,7 +123,7 @@ impl WorkItem for BadPages {
     }
 }
 
-/// The registration of a [`BadPageHandler`]. Once it is dropped, the handler is not called any more.
+/// The registration of a [`BadPageHandler`], which is not called any more once this is dropped.
 pub(crate) struct BadPageWatch(Arc<BadPages>);
 
 impl Drop for BadPageWatch {

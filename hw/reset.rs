@@ -201,7 +201,7 @@ impl Resetter {
     }
 }
 
-/// Has the TLB's hang handled by a work item: [`HangHandler::handle`] is called with locks held that
+/// Has a hung TLB handled by a work item: [`HangHandler::handle`] is called with locks held that
 /// recovering the engines takes.
 struct TlbHang(Arc<Resetter>);
 

@@ -28,7 +28,7 @@ use crate::{
     }, //
 };
 
-/// Makes a context.
+/// Creates a context.
 pub(crate) fn create(
     dev: &Device,
     _: &Gpu,
@@ -52,7 +52,7 @@ pub(crate) fn create(
     Ok(0)
 }
 
-/// Gives a context up.
+/// Destroys a context.
 pub(crate) fn destroy(
     _: &Device,
     _: &Gpu,

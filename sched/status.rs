@@ -83,7 +83,7 @@ impl Cause {
     }
 }
 
-/// The resets of a context's lifetime, and what they did to it.
+/// The resets of a context's lifetime, and the ban that one of them or an error led to.
 #[derive(Clone, Copy)]
 pub(crate) struct ResetStats {
     /// The cause of the ban, the first one if there were more.

@@ -148,8 +148,8 @@ impl Node {
         }
     }
 
-    /// Maps the pages of `range`, all of this table, of level 0, to `address` and the addresses that
-    /// follow it.
+    /// Maps the pages of `range`, all of this table, of level 0, to `address` and the addresses
+    /// that follow it.
     pub(super) fn map_pages(&self, range: &Range<u64>, address: u64, bits: u64) {
         for part in cut(range, BLOCK_64K_SIZE) {
             let address = address + (part.start - range.start);
@@ -189,7 +189,7 @@ impl Node {
         self.get(index) & (VALID | LEAF) == VALID
     }
 
-    /// Returns whether the entry at `index`, a leaf, maps to `target`, an address with its aperture.
+    /// Returns whether the entry at `index`, a leaf, maps to `target`: address and aperture.
     pub(super) fn maps(&self, index: usize, target: u64) -> bool {
         let entry = self.get(index);
         entry & VALID != 0 && entry & (ADDRESS | APERTURE) == target
@@ -224,8 +224,8 @@ impl Node {
 
     /// Turns the 64 KiB block around `address`, if it is one, into separate pages.
     ///
-    /// None of its pages may change while the hint is set in any of them: a translation that the TLB
-    /// caches then would be for all of them.
+    /// None of its pages may change while the hint is set in any of them: a translation that the
+    /// TLB caches then would be for all of them.
     fn break_block(&self, address: u64) {
         let first = (address >> shift(0)) as usize % ENTRIES / BLOCK_ENTRIES * BLOCK_ENTRIES;
         for index in first..first + BLOCK_ENTRIES {

@@ -85,8 +85,8 @@ impl PageTable {
     }
 
     /// Maps `range` to `backing` and the addresses that follow it. Returns whether blocks have
-    /// replaced tables, which the TLB may have cached: then it has to be invalidated before the range
-    /// is used.
+    /// replaced tables, which the TLB may have cached: then it has to be invalidated before the
+    /// range is used.
     pub(super) fn map(
         &mut self,
         range: &Range<u64>,

@@ -3,8 +3,8 @@
 //! The TLB.
 //!
 //! Invalidations are asynchronous: each has a sequence number, and the device reports the last one
-//! that it has completed. One that never completes leaves stale translations of memory that is about
-//! to be reused, so when it times out, the device is reset.
+//! that it has completed. One that never completes leaves stale translations of memory that is
+//! about to be reused, so when it times out, the device is reset.
 
 use core::{
     hint::spin_loop,
