@@ -13,7 +13,7 @@ use super::failing;
 use crate::expect::same;
 use crate::harness::{Control, End, Outcome, Test, in_child, tests};
 use crate::rig::{MIB, PAGE, Rig};
-use crate::suites::observe::{Debugfs, Line};
+use crate::suites::observe::{Debugfs, FdInfo, Line};
 
 pub(super) const TESTS: &[Test] = tests![
     who_had_it_is_told,
@@ -74,6 +74,18 @@ impl Client {
             ensure!(Instant::now() < deadline, "after {PATIENCE:?}: {line:?}");
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The state of a context, as debugfs has it.
+    fn state(&self, context: &Context) -> Result<String> {
+        let client = FdInfo::of(&self.rig.device)?.number("drm-client-id")?;
+        let is_it = |line: &&Line| {
+            line.number("client").is_ok_and(|number| number == client)
+                && line.number("context").is_ok_and(|id| id == context.id().into())
+        };
+        let lines = self.debugfs.lines("contexts")?;
+        let line = lines.iter().find(is_it).context("not in debugfs")?;
+        Ok(line.text("state")?.to_owned())
     }
 
     fn until_retired(&self, offset: u64) -> Outcome {
@@ -140,6 +152,8 @@ fn a_job_that_reads_it_knows_why() -> Outcome {
         found,
         (FaultReason::Poisoned, at + 2 * PAGE, false),
     )?;
+    let state = client.state(&context)?;
+    same("its state in debugfs", state.as_str(), "innocent")?;
     same("what it read", result.map()?.read(0), 77)?;
     client.until_retired(offset)
 }

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(first.status(), Some(Err(ECANCELED)));
         assert_eq!(second.status(), Some(Err(ECANCELED)));
         assert_eq!(jobs.load(Relaxed), 0);
-        // Nobody listens any more.
+        // Their callbacks are gone.
         hw.finish(1);
         hw.finish(2);
         Ok(())

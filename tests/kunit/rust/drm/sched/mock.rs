@@ -171,7 +171,7 @@ impl Job for MockJob {
     type Data = Arc<Hw>;
 
     fn run(&self, hw: &Arc<Hw>, work: Work) -> Result<Option<ARef<Fence>>> {
-        // Whoever sees that a job was started may finish it: both happens in one step.
+        // Under one lock: a test that sees a job started may finish it.
         let mut jobs = hw.jobs.lock();
 
         jobs.started.push(self.id, GFP_NOWAIT)?;

@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn without_timeout_nobody_looks() -> Result {
+    fn jobs_without_timeout_are_not_checked() -> Result {
         let test = Fixture::new(8, None)?;
         let entity = test.entity(Priority::Normal)?;
         let fence = test.submit(&entity, 1)?;
