@@ -12,6 +12,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rgt::abi::packet::len;
+use rgt::packet::Rows;
 use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placement, Vm};
 
 pub(crate) use frames::count_write_combined;
@@ -27,8 +29,9 @@ pub(crate) const PAGE: u64 = 4096;
 /// 1 MiB.
 pub(crate) const MIB: u64 = 1 << 20;
 
-/// Bytes that one step of a long job sums.
-const STEP_SIZE: u64 = 4 * MIB;
+/// Rows that one step of a long job copies, of a dword each. The device looks up both addresses of
+/// every row, so that a step takes long however fast it moves bytes.
+const STEP_ROWS: u32 = 4096;
 
 /// How a kind of memory is asked for.
 pub(crate) type Make = fn(BoBuilder) -> BoBuilder;
@@ -154,7 +157,7 @@ impl Rig {
     ) -> Result<Busy> {
         let bos = self.bos_of_steps()?;
         let count = length.as_nanos().div_ceil(self.step_time(&bos)?.as_nanos());
-        let mut work = self.steps(engine, usize::try_from(count)?, &bos)?;
+        let mut work = self.steps(engine, usize::try_from(count)?, STEP_ROWS, &bos)?;
         uses(&mut work)?;
         work.submit()?;
         Ok(Busy::new(work, bos))
@@ -166,12 +169,9 @@ impl Rig {
         engine: Engine,
         uses: impl FnOnce(&mut Work) -> Result<()>,
     ) -> Result<Busy> {
-        const STEPS: usize = 4096;
-        const TIMES: usize = 60;
+        const STEPS: usize = 64;
         let bos = self.bos_of_steps()?;
-        let mut work = self.steps(engine, STEPS, &bos)?;
-        work.cut_times(TIMES);
-        work.commands.nop()?;
+        let mut work = self.steps(engine, STEPS, u32::MAX, &bos)?;
         uses(&mut work)?;
         work.submit()?;
         Ok(Busy::new(work, bos))
@@ -180,17 +180,25 @@ impl Rig {
     /// What the steps of a long job read and write. Its backing is there already, so that it does
     /// not count, and the job need not wait for it.
     fn bos_of_steps(&self) -> Result<[Bo; 2]> {
-        let bos = [self.vram(STEP_SIZE)?, self.gtt(8)?];
+        let bos = [self.vram(4)?, self.gtt(4)?];
         bos.iter().try_for_each(|bo| self.fill(bo, 1))?;
         Ok(bos)
     }
 
-    /// A job of so many steps, with room for some more.
-    fn steps(&self, engine: Engine, count: usize, [scratch, result]: &[Bo; 2]) -> Result<Work> {
-        let mut work = self.work_of(engine, count * 7 + 64)?;
-        let (from, to) = (work.reads(scratch)?, work.writes(result)?);
+    /// A job of so many steps of so many rows, with room for some more.
+    fn steps(
+        &self,
+        engine: Engine,
+        count: usize,
+        rows: u32,
+        [source, target]: &[Bo; 2],
+    ) -> Result<Work> {
+        let mut work = self.work_of(engine, count * len::COPY_ROWS as usize + 64)?;
+        // All rows are the same one.
+        let row = |addr| Rows { addr, pitch: 0 };
+        let (from, to) = (row(work.reads(source)?), row(work.writes(target)?));
         for _ in 0..count {
-            work.commands.checksum(from, STEP_SIZE, to)?;
+            work.commands.copy_rows(from, to, 4, rows)?;
         }
         Ok(work)
     }
@@ -220,7 +228,7 @@ impl Rig {
         }
         let mut time = Duration::MAX;
         for _ in 0..TIMES {
-            let probe = self.steps(self.copy, STEPS as usize, bos)?;
+            let probe = self.steps(self.copy, STEPS as usize, STEP_ROWS, bos)?;
             let start = Instant::now();
             probe.run()?;
             time = time.min(start.elapsed() / STEPS);

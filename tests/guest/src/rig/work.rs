@@ -73,15 +73,7 @@ impl Work {
 
     /// Ends an indirect buffer; what follows is in another one.
     pub(crate) fn cut(&mut self) {
-        self.cut_times(1);
-    }
-
-    /// Ends an indirect buffer, and has the job do it so many times.
-    pub(super) fn cut_times(&mut self, times: usize) {
-        let ib = self.commands.take();
-        for _ in 0..times {
-            self.job = self.job.clone().ib(ib);
-        }
+        self.job = self.job.clone().ib(self.commands.take());
     }
 
     /// Submits the job.
