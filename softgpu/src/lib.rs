@@ -9,6 +9,7 @@
 //! ([`irq`]). `docs/hardware.md` is the programmer's manual.
 
 pub mod bad_pages;
+mod checksum;
 pub mod command_line;
 pub mod config_space;
 mod control;

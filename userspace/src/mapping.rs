@@ -9,7 +9,7 @@ use std::ptr::{self, NonNull};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::abi::checksum::step;
+use crate::checksum::{CHUNK, Checksum};
 use crate::error::{Error, Result};
 
 /// A CPU mapping of a BO, unmapped when dropped.
@@ -123,12 +123,14 @@ impl Mapping {
 
     /// The checksum of a range of bytes, as the CHECKSUM packet counts it.
     pub fn checksum(&self, range: Range<usize>) -> u64 {
-        let count = range.len() / 4;
-        let base = self.dwords(range.start, count);
-        (0..count).fold(0, |state, index| {
-            // SAFETY: `dwords` checked that these dwords are mapped and aligned.
-            step(state, unsafe { base.add(index).read_volatile() })
-        })
+        let mut sum = Checksum::default();
+        let mut chunk = [0; CHUNK];
+        for offset in range.clone().step_by(size_of_val(&chunk)) {
+            let chunk = &mut chunk[..((range.end - offset) / 4).min(CHUNK)];
+            self.read_slice(offset, chunk);
+            sum.add(chunk);
+        }
+        sum.value()
     }
 }
 

@@ -14,19 +14,19 @@
 #include <linux/types.h>
 
 /*
- * The checksum of SOFTGPU_PACKET_CHECKSUM: for each little-endian dword in
- * order, the 64-bit state, 0 at first, is rotated left by 5, exclusive-ored
- * with the dword and multiplied by SOFTGPU_CHECKSUM_MULTIPLIER, modulo 2^64.
+ * The checksum of SOFTGPU_PACKET_CHECKSUM: the CRC of
+ * SOFTGPU_CHECKSUM_POLYNOMIAL over the bytes in the order of their
+ * addresses. Bits are taken from the least significant one up, the register
+ * is 0 at first and is the result, not inverted, in bits 31:0. Zeros have
+ * the checksum 0. It is crc32c() of Linux with a first argument of 0; iSCSI
+ * (RFC 3720) inverts the register before and after.
  */
 
-/* An odd number with well-mixed bits. */
-#define SOFTGPU_CHECKSUM_MULTIPLIER		0x517cc1b727220a95ULL
-
-/* Takes one dword into the state. */
-static inline __u64 softgpu_checksum_step(__u64 state, __u32 dword)
-{
-	return (((state << 5) | (state >> 59)) ^ (__u64)dword) * SOFTGPU_CHECKSUM_MULTIPLIER;
-}
+/*
+ * Castagnoli's polynomial of degree 32, without its highest term; bit 31 is
+ * the term of degree 0.
+ */
+#define SOFTGPU_CHECKSUM_POLYNOMIAL		0x82f63b78U
 
 /*
  * Classes of engines.
@@ -466,7 +466,7 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
 /*
  * The major revision that this file describes. Another one breaks software.
  */
-#define SOFTGPU_REGS_REVISION_MAJOR		2
+#define SOFTGPU_REGS_REVISION_MAJOR		3
 /* The minor revision that this file describes. A later one adds to it. */
 #define SOFTGPU_REGS_REVISION_MINOR		0
 /* RW. No effect; for bring-up. */

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! The checksum of [`packet::CHECKSUM`]: for each little-endian dword in order, the 64-bit state,
-//! 0 at first, is rotated left by 5, exclusive-ored with the dword and multiplied by
-//! [`MULTIPLIER`], modulo 2^64.
+//! The checksum of [`packet::CHECKSUM`]: the CRC of [`POLYNOMIAL`] over the bytes in the order of
+//! their addresses. Bits are taken from the least significant one up, the register is 0 at first
+//! and is the result, not inverted, in bits 31:0. Zeros have the checksum 0. It is `crc32c()` of
+//! Linux with a first argument of 0; iSCSI (RFC 3720) inverts the register before and after.
 //!
 //! [`packet::CHECKSUM`]: super::packet::CHECKSUM
 
-/// An odd number with well-mixed bits.
-pub const MULTIPLIER: u64 = 0x517c_c1b7_2722_0a95;
-
-/// Takes one dword into the state.
-pub const fn step(state: u64, dword: u32) -> u64 {
-    (state.rotate_left(5) ^ dword as u64).wrapping_mul(MULTIPLIER)
-}
+/// Castagnoli's polynomial of degree 32, without its highest term; bit 31 is the term of degree 0.
+pub const POLYNOMIAL: u32 = 0x82f6_3b78;

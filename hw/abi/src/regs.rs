@@ -9,7 +9,7 @@ pub const ID_MAGIC: u32 = 0x5550_4752;
 /// RO. Major revision in bits 31:16, minor in 15:0.
 pub const REVISION: usize = 0x004;
 /// The major revision that this file describes. Another one breaks software.
-pub const REVISION_MAJOR: u32 = 2;
+pub const REVISION_MAJOR: u32 = 3;
 /// The minor revision that this file describes. A later one adds to it.
 pub const REVISION_MINOR: u32 = 0;
 /// RW. No effect; for bring-up.

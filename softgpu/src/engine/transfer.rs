@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use vm_memory::{Bytes, VolatileMemory, VolatileSlice};
 
-use crate::abi::checksum;
+use crate::checksum::Checksum;
 use crate::cost::Meter;
 use crate::dma;
 use crate::fault::{Access, Fault, Reason};
@@ -19,8 +19,8 @@ use crate::memory::{Piece, View, in_range};
 use super::packet::{Change, Rows};
 use super::{Engine, Stop};
 
-/// Bytes that are summed at once, out of a buffer.
-const BUFFER: usize = 64 << 10;
+/// Bytes that are summed at once, out of a buffer: it and they stay in the nearest cache.
+const BUFFER: usize = 8 << 10;
 /// Bytes of a pattern that are written at once: they stay in the nearest cache.
 const PATTERN: usize = 2 << 10;
 
@@ -199,27 +199,22 @@ impl<'a> Transfer<'a> {
 
     /// The checksum of memory.
     pub(super) fn checksum(&self, space: u32, source: u64, bytes: u64) -> Result<u64, Stop> {
-        let mut buffer = vec![0; BUFFER];
-        let mut state = 0;
+        // Others may write the memory meanwhile: what is summed is a copy of it.
+        let mut buffer = [0; BUFFER];
+        let mut sum = Checksum::default();
         self.pieces(space, source, bytes, Access::Read, |_, piece| match piece {
             Piece::Memory(_, memory) => {
                 let mut done = 0;
                 while done < memory.len() {
                     let Ok(rest) = memory.offset(done) else { break };
                     let read = rest.copy_to(&mut buffer);
-                    for dword in buffer[..read].as_chunks().0 {
-                        state = checksum::step(state, u32::from_le_bytes(*dword));
-                    }
+                    sum.add(&buffer[..read]);
                     done += read;
                 }
             }
-            Piece::Sparse(length) => {
-                for _ in 0..length / 4 {
-                    state = checksum::step(state, 0);
-                }
-            }
+            Piece::Sparse(length) => sum.add_zeros(length),
         })?;
-        Ok(state)
+        Ok(sum.value().into())
     }
 
     /// Reads an aligned 64-bit word, after which nothing later is read before it.

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use softgpu::abi::checksum;
+use softgpu::abi::checksum::POLYNOMIAL;
 use vm_memory::{Bytes, VolatileMemory};
 
 use crate::gpu::{
@@ -18,9 +18,12 @@ const RAM_DATA: u64 = KERNEL_RAM + DATA;
 const SECOND: u64 = (4 << 20) - 4096;
 
 fn reference(bytes: &[u8]) -> u64 {
-    bytes.as_chunks().0.iter().fold(0, |state, dword| {
-        checksum::step(state, u32::from_le_bytes(*dword))
-    })
+    let register = bytes.iter().fold(0, |register, byte| {
+        (0..8).fold(register ^ u32::from(*byte), |register, _| {
+            (register >> 1) ^ ((register & 1) * POLYNOMIAL)
+        })
+    });
+    register.into()
 }
 
 #[test]
@@ -119,7 +122,11 @@ fn checksums() {
     assert_eq!(gpu.ram64(DATA + 8), reference(&data[4..4096]));
     assert_eq!(gpu.ram64(DATA + 16), 0);
     // Known answers, so that the reference cannot be wrong in the same way.
-    assert_eq!(reference(&1u32.to_le_bytes()), 0x517c_c1b7_2722_0a95);
+    assert_eq!(reference(&1u32.to_le_bytes()), 0xdd45_aab8);
+    // A CRC-32C begins with ones, which is to begin with 0 and invert the first bits.
+    let mut check = *b"123456789";
+    check[..4].iter_mut().for_each(|byte| *byte = !*byte);
+    assert_eq!(!reference(&check) as u32, 0xe306_9283);
     gpu.assert_no_fault();
 }
 

@@ -27,7 +27,7 @@ fn translate(function: &ItemFn, topic: &Topic) -> Result<String> {
         let Pat::Ident(name) = &*input.pat else {
             bail!("an argument that is a pattern");
         };
-        arguments.push((name.ident.to_string(), &*input.ty));
+        arguments.push(format!("{} {}", c_type(&input.ty)?, name.ident));
     }
     let ReturnType::Type(_, result) = &function.sig.output else {
         bail!("no result");
@@ -35,20 +35,13 @@ fn translate(function: &ItemFn, topic: &Topic) -> Result<String> {
     let [Stmt::Expr(body, None)] = &function.block.stmts[..] else {
         bail!("more than an expression");
     };
-    let body = C {
-        topic,
-        arguments: &arguments,
-    }
-    .expression(body)?;
-    let list = arguments
-        .iter()
-        .map(|(name, ty)| Ok(format!("{} {name}", c_type(ty)?)));
     Ok(format!(
-        "static inline {} softgpu_{}_{}({})\n{{\n\treturn {body};\n}}\n",
+        "static inline {} softgpu_{}_{}({})\n{{\n\treturn {};\n}}\n",
         c_type(result)?,
         topic.path.join("_"),
         function.sig.ident,
-        list.collect::<Result<Vec<_>>>()?.join(", ")
+        arguments.join(", "),
+        expression(body, topic)?
     ))
 }
 
@@ -60,68 +53,43 @@ fn c_type(ty: &Type) -> Result<String> {
     }
 }
 
-/// Where an expression is.
-struct C<'a> {
-    topic: &'a Topic,
-    arguments: &'a [(String, &'a Type)],
-}
-
-impl C<'_> {
-    fn expression(&self, expr: &Expr) -> Result<String> {
-        Ok(match expr {
-            Expr::Lit(literal) => match &literal.lit {
-                // Digits without the underscores that Rust allows.
-                syn::Lit::Int(int) => int.to_string().replace('_', ""),
-                _ => bail!("a literal that is not an integer"),
-            },
-            Expr::Paren(inner) => format!("({})", self.expression(&inner.expr)?),
-            Expr::Cast(cast) => format!("({}){}", c_type(&cast.ty)?, self.expression(&cast.expr)?),
-            Expr::Binary(binary) => {
-                let operator = match binary.op {
-                    BinOp::Add(_) => "+",
-                    BinOp::Mul(_) => "*",
-                    BinOp::Div(_) => "/",
-                    BinOp::Rem(_) => "%",
-                    BinOp::Shl(_) => "<<",
-                    BinOp::BitAnd(_) => "&",
-                    BinOp::BitOr(_) => "|",
-                    BinOp::BitXor(_) => "^",
-                    _ => bail!("an operator that is not understood"),
-                };
-                let (left, right) = (
-                    self.expression(&binary.left)?,
-                    self.expression(&binary.right)?,
-                );
-                format!("{left} {operator} {right}")
+/// An expression of a module's.
+fn expression(expr: &Expr, topic: &Topic) -> Result<String> {
+    Ok(match expr {
+        Expr::Lit(literal) => match &literal.lit {
+            // Digits without the underscores that Rust allows.
+            syn::Lit::Int(int) => int.to_string().replace('_', ""),
+            _ => bail!("a literal that is not an integer"),
+        },
+        Expr::Paren(inner) => format!("({})", expression(&inner.expr, topic)?),
+        Expr::Cast(cast) => format!("({}){}", c_type(&cast.ty)?, expression(&cast.expr, topic)?),
+        Expr::Binary(binary) => {
+            let operator = match binary.op {
+                BinOp::Add(_) => "+",
+                BinOp::Mul(_) => "*",
+                BinOp::Div(_) => "/",
+                BinOp::Rem(_) => "%",
+                BinOp::Shl(_) => "<<",
+                BinOp::BitAnd(_) => "&",
+                BinOp::BitOr(_) => "|",
+                BinOp::BitXor(_) => "^",
+                _ => bail!("an operator that is not understood"),
+            };
+            let (left, right) = (
+                expression(&binary.left, topic)?,
+                expression(&binary.right, topic)?,
+            );
+            format!("{left} {operator} {right}")
+        }
+        Expr::Path(path) => {
+            let name = path.path.require_ident()?.to_string();
+            match topic.constant(&name) {
+                Some(_) => macro_name(topic, &name),
+                None => name,
             }
-            Expr::Path(path) => {
-                let name = path.path.require_ident()?.to_string();
-                match self.topic.constant(&name) {
-                    Some(_) => macro_name(self.topic, &name),
-                    None => name,
-                }
-            }
-            // Unsigned numbers of C wrap.
-            Expr::MethodCall(call) if call.method == "wrapping_mul" => {
-                format!(
-                    "{} * {}",
-                    self.expression(&call.receiver)?,
-                    self.expression(&call.args[0])?
-                )
-            }
-            Expr::MethodCall(call) if call.method == "rotate_left" => {
-                let receiver = self.expression(&call.receiver)?;
-                let by: u32 = self.expression(&call.args[0])?.parse()?;
-                let ty = self.arguments.iter().find(|(name, _)| *name == receiver);
-                let bits = match ty {
-                    Some((_, Type::Path(ty))) if ty.path.is_ident("u64") => u64::BITS,
-                    _ => bail!("a rotation of what is no argument of 64 bits"),
-                };
-                format!("(({receiver} << {by}) | ({receiver} >> {}))", bits - by)
-            }
-            _ => bail!("an expression that is not understood"),
-        })
-    }
+        }
+        _ => bail!("an expression that is not understood"),
+    })
 }
 
 #[cfg(test)]
@@ -131,16 +99,16 @@ mod tests {
 
     fn c(function: &str) -> Result<String> {
         let numbers = Numbers::read(&crate::root().join("hw/abi/src")).unwrap();
-        let topic = numbers.topic(&["checksum"]).unwrap();
+        let topic = numbers.topic(&["packet"]).unwrap();
         text(&syn::parse_str(function).unwrap(), topic)
     }
 
     #[test]
     fn expressions() {
         assert_eq!(
-            c("pub const fn f(a: u64, b: u32) -> u64 { (a.rotate_left(5) ^ b as u64).wrapping_mul(MULTIPLIER) }").unwrap(),
-            "static inline __u64 softgpu_checksum_f(__u64 a, __u32 b)\n{\n\
-             \treturn (((a << 5) | (a >> 59)) ^ (__u64)b) * SOFTGPU_CHECKSUM_MULTIPLIER;\n}\n"
+            c("pub const fn f(a: u64, b: u32) -> u64 { (a << 5 ^ b as u64) * FENCE_IRQ }").unwrap(),
+            "static inline __u64 softgpu_packet_f(__u64 a, __u32 b)\n{\n\
+             \treturn (a << 5 ^ (__u64)b) * SOFTGPU_PACKET_FENCE_IRQ;\n}\n"
         );
     }
 
