@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory as the engines see it: through address spaces, a bounded piece at a time.
+//! Memory as the engines see it: through address spaces, a piece at a time.
 //!
-//! All of it is behind one lock. An engine holds it shared while it translates and touches a piece;
+//! All of it is behind one lock. An engine holds it shared while it translates and touches pieces;
 //! whoever changes what memory there is, or what the MMU remembers, holds it exclusively. So when
 //! an invalidation or an unmapping is done, no access that began before it is still under way.
 
@@ -18,8 +18,10 @@ use crate::mmu::{Mmu, Target};
 use crate::scratchpad::Scratchpad;
 use crate::vram::Vram;
 
-/// The longest piece: short enough that a writer of the lock, or a reset, never waits long.
-const PIECE: u64 = 1 << 20;
+/// The most bytes of a range that are accessed while the lock is held: few enough that a writer of
+/// the lock, or a reset, never waits long, and so many that the host's `memcpy()` and `memset()`
+/// see that they are more than its caches hold.
+const AT_ONCE: u64 = 32 << 20;
 
 /// What the lock protects.
 pub struct View {
@@ -36,6 +38,7 @@ pub struct View {
 }
 
 /// Memory behind consecutive addresses of an address space.
+#[derive(Clone, Copy)]
 pub enum Piece<'a> {
     /// This memory, and the way to it.
     Memory(Path, VolatileSlice<'a>),
@@ -59,39 +62,126 @@ impl Piece<'_> {
             Self::Sparse(_) => None,
         }
     }
+
+    /// All but the first `bytes` bytes; none if it has no more.
+    fn without(self, bytes: u64) -> Option<Self> {
+        if bytes >= self.length() {
+            return None;
+        }
+        match self {
+            Self::Memory(path, slice) => {
+                let rest = slice.offset(bytes as usize).ok()?;
+                Some(Self::Memory(path, rest))
+            }
+            Self::Sparse(length) => Some(Self::Sparse(length - bytes)),
+        }
+    }
+}
+
+/// A range of an address space that is gone through piece by piece. Each page is looked up once.
+pub struct Cursor<'a> {
+    view: &'a View,
+    space: u32,
+    access: Access,
+    /// Where the piece at hand ends, or the next one begins.
+    at: u64,
+    end: u64,
+    piece: Option<Piece<'a>>,
+    /// The page at `at` and the bytes of it from there on, if it was looked up to see whether it
+    /// continues the piece.
+    ahead: Option<(Target, u64)>,
+}
+
+impl<'a> Cursor<'a> {
+    /// The piece at hand; none at the end of the range.
+    pub fn piece(&mut self) -> Result<Option<Piece<'a>>, Fault> {
+        if self.piece.is_none() && self.at < self.end {
+            self.piece = Some(self.next()?);
+        }
+        Ok(self.piece)
+    }
+
+    /// Goes `bytes` bytes further, at most to the end of the piece at hand.
+    pub fn advance(&mut self, bytes: u64) {
+        self.piece = self.piece.and_then(|piece| piece.without(bytes));
+    }
+
+    fn next(&mut self) -> Result<Piece<'a>, Fault> {
+        let (view, address) = (self.view, self.at);
+        let fail = |reason| Fault {
+            space: self.space,
+            address,
+            access: self.access,
+            reason,
+        };
+        let write = self.access == Access::Write;
+        let (target, mut found) = match self.ahead.take() {
+            Some(page) => page,
+            None => view.page(self.space, address, write).map_err(fail)?,
+        };
+        // Pages that continue the first one join it. One that does not, or faults, is the next
+        // piece's.
+        let wanted = self.end - address;
+        while found < wanted {
+            match view.page(self.space, address + found, write) {
+                Ok((next, more)) if next == target.advance(found) => found += more,
+                other => {
+                    self.ahead = other.ok();
+                    break;
+                }
+            }
+        }
+        let length = found.min(wanted);
+        let piece = view.reach(target, length, write).map_err(fail)?;
+        if piece.length() < length {
+            self.ahead = None;
+        }
+        self.at += piece.length();
+        Ok(piece)
+    }
 }
 
 impl View {
-    /// The memory behind `address` in `space`: at most `length` bytes, which is not 0, and less
-    /// where it is not contiguous or very long.
-    pub fn piece(
+    /// The range of `length` bytes from `address` in `space`, or of its first bytes if it is very
+    /// long.
+    ///
+    /// # Errors
+    ///
+    /// It is not inside the address space.
+    pub fn cursor(
         &self,
         space: u32,
         address: u64,
         length: u64,
         access: Access,
-    ) -> Result<Piece<'_>, Fault> {
-        let fail = |reason| Fault {
-            space,
-            address,
-            access,
-            reason,
-        };
-        let write = access == Access::Write;
+    ) -> Result<Cursor<'_>, Fault> {
         if !in_range(address, length) {
-            return Err(fail(Reason::OutOfRange));
+            return Err(Fault {
+                space,
+                address,
+                access,
+                reason: Reason::OutOfRange,
+            });
         }
-        let wanted = length.min(PIECE);
-        let (target, mut found) = self.page(space, address, write).map_err(fail)?;
-        // Pages that continue the first one join it. One that does not, or faults, is the next
-        // piece's.
-        while found < wanted {
-            match self.page(space, address + found, write) {
-                Ok((next, more)) if next == target.advance(found) => found += more,
-                _ => break,
-            }
-        }
-        let mut length = found.min(wanted);
+        Ok(Cursor {
+            view: self,
+            space,
+            access,
+            at: address,
+            end: address + length.min(AT_ONCE),
+            piece: None,
+            ahead: None,
+        })
+    }
+
+    /// The memory behind an aligned word at `address` in `space`, which no page divides.
+    pub fn word(&self, space: u32, address: u64, access: Access) -> Result<Piece<'_>, Fault> {
+        self.cursor(space, address, 8, access)?.next()
+    }
+
+    /// The memory that is a target: at most `length` bytes, and less where that is not contiguous
+    /// on the host.
+    fn reach(&self, target: Target, mut length: u64, write: bool) -> Result<Piece<'_>, Reason> {
         // What is before a bad page can still be read.
         if let Target::Vram(offset) = target
             && !write
@@ -99,7 +189,7 @@ impl View {
         {
             length = bad - offset;
             if length == 0 {
-                return Err(fail(Reason::Poisoned));
+                return Err(Reason::Poisoned);
             }
         }
         let by = |path| move |memory| (path, memory);
@@ -114,7 +204,7 @@ impl View {
         };
         reached
             .map(|(path, memory)| Piece::Memory(path, memory))
-            .ok_or_else(|| fail(Reason::BadAddress))
+            .ok_or(Reason::BadAddress)
     }
 
     /// Fails if the memory at `address` was found to be gone when it was accessed, which is since
@@ -129,7 +219,7 @@ impl View {
         if dma::losses() == losses {
             return Ok(());
         }
-        self.piece(space, address, 1, access).map(drop)
+        self.cursor(space, address, 1, access)?.next().map(drop)
     }
 
     /// Whether an atomic can be done there. Other GPUs complete none.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Accesses to memory, a piece at a time.
-//!
-//! Between two pieces the memory is unlocked and the engine may be stopped.
+//! Accesses to memory, a piece at a time. Between two pieces the engine may be stopped, and within a
+//! bounded number of bytes the memory is unlocked.
 
 use std::cell::RefCell;
 use std::ptr;
@@ -19,8 +18,9 @@ use crate::memory::{Piece, View, in_range};
 use super::packet::{Change, Rows};
 use super::{Engine, Stop};
 
-/// Bytes that are summed at once, out of a buffer: it and they stay in the nearest cache.
-const BUFFER: usize = 8 << 10;
+/// Bytes that are summed at once, out of a buffer: few enough for the second cache of a core, and so
+/// many that what is ahead in memory is fetched meanwhile.
+const BUFFER: usize = 256 << 10;
 /// Bytes of a pattern that are written at once: they stay in the nearest cache.
 const PATTERN: usize = 2 << 10;
 
@@ -28,13 +28,16 @@ const PATTERN: usize = 2 << 10;
 pub(super) struct Transfer<'a> {
     engine: &'a Engine,
     meter: RefCell<Meter>,
+    /// For what has to be copied before it is looked at. It outlives the packets.
+    buffer: &'a RefCell<Vec<u8>>,
 }
 
 impl<'a> Transfer<'a> {
-    pub(super) fn new(engine: &'a Engine) -> Self {
+    pub(super) fn new(engine: &'a Engine, buffer: &'a RefCell<Vec<u8>>) -> Self {
         Self {
             engine,
             meter: RefCell::default(),
+            buffer,
         }
     }
 
@@ -105,26 +108,33 @@ impl<'a> Transfer<'a> {
         check_range(space, destination, bytes, Access::Write)?;
         let mut done = 0;
         while done < bytes {
-            self.check_stop()?;
             let view = self.engine.shared.memory.read();
             let losses = dma::losses();
             let left = bytes - done;
-            let from = view.piece(space, source + done, left, Access::Read)?;
-            let to = view.piece(space, destination + done, from.length(), Access::Write)?;
-            match (&from, &to) {
-                (Piece::Memory(_, from), Piece::Memory(_, to)) => from.copy_to_volatile_slice(*to),
-                (Piece::Sparse(_), Piece::Memory(_, to)) => set(to, 0),
-                (_, Piece::Sparse(_)) => {}
+            let mut from = view.cursor(space, source + done, left, Access::Read)?;
+            let mut to = view.cursor(space, destination + done, left, Access::Write)?;
+            while let Some(read) = from.piece()?
+                && let Some(written) = to.piece()?
+            {
+                self.check_stop()?;
+                let length = read.length().min(written.length());
+                let (source, destination) = (source + done, destination + done);
+                // First, while the caches still have what the look-ups have read.
+                self.note(&view, space, source, length, Access::Read, &read);
+                self.note(&view, space, destination, length, Access::Write, &written);
+                match (&read, &written) {
+                    (Piece::Memory(_, from), Piece::Memory(_, to)) => {
+                        from.copy_to_volatile_slice(*to)
+                    }
+                    (Piece::Sparse(_), Piece::Memory(_, to)) => set(to, 0, length),
+                    (_, Piece::Sparse(_)) => {}
+                }
+                view.check_losses(losses, space, source, Access::Read)?;
+                view.check_losses(losses, space, destination, Access::Write)?;
+                from.advance(length);
+                to.advance(length);
+                done += length;
             }
-            let length = to.length();
-            for (start, access, piece) in [
-                (source, Access::Read, &from),
-                (destination, Access::Write, &to),
-            ] {
-                self.note(&view, space, start + done, length, access, piece);
-                view.check_losses(losses, space, start + done, access)?;
-            }
-            done += length;
         }
         Ok(())
     }
@@ -164,7 +174,7 @@ impl<'a> Transfer<'a> {
                 bytes,
                 Access::Write,
                 |_, piece| match piece {
-                    Piece::Memory(_, memory) => set(&memory, byte),
+                    Piece::Memory(_, memory) => set(&memory, byte, memory.len() as u64),
                     Piece::Sparse(_) => {}
                 },
             );
@@ -200,7 +210,8 @@ impl<'a> Transfer<'a> {
     /// The checksum of memory.
     pub(super) fn checksum(&self, space: u32, source: u64, bytes: u64) -> Result<u64, Stop> {
         // Others may write the memory meanwhile: what is summed is a copy of it.
-        let mut buffer = [0; BUFFER];
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.resize(BUFFER, 0);
         let mut sum = Checksum::default();
         self.pieces(space, source, bytes, Access::Read, |_, piece| match piece {
             Piece::Memory(_, memory) => {
@@ -221,7 +232,7 @@ impl<'a> Transfer<'a> {
     pub(super) fn load(&self, space: u32, address: u64) -> Result<u64, Stop> {
         let view = self.engine.shared.memory.read();
         let losses = dma::losses();
-        let piece = view.piece(space, address, 8, Access::Read)?;
+        let piece = view.word(space, address, Access::Read)?;
         self.note(&view, space, address, 8, Access::Read, &piece);
         let word = match piece {
             Piece::Memory(_, memory) => memory
@@ -238,7 +249,7 @@ impl<'a> Transfer<'a> {
     pub(super) fn store(&self, space: u32, address: u64, value: u64) -> Result<(), Stop> {
         let view = self.engine.shared.memory.read();
         let losses = dma::losses();
-        let piece = view.piece(space, address, 8, Access::Write)?;
+        let piece = view.word(space, address, Access::Write)?;
         self.note(&view, space, address, 8, Access::Write, &piece);
         if let Piece::Memory(_, memory) = piece {
             memory
@@ -253,12 +264,12 @@ impl<'a> Transfer<'a> {
     pub(super) fn change(&self, space: u32, address: u64, change: Change) -> Result<u64, Stop> {
         let view = self.engine.shared.memory.read();
         let losses = dma::losses();
-        let piece = view.piece(space, address, 8, Access::Write)?;
+        let piece = view.word(space, address, Access::Write)?;
         if piece.path().is_some_and(|path| !view.takes_atomics(path)) {
             return Err(fail(space, address, Access::Write, Reason::NoAtomics));
         }
         // It reads, too: a bad page has no word to change.
-        view.piece(space, address, 8, Access::Read)?;
+        view.word(space, address, Access::Read)?;
         for access in [Access::Read, Access::Write] {
             self.note(&view, space, address, 8, access, &piece);
         }
@@ -286,15 +297,18 @@ impl<'a> Transfer<'a> {
         check_range(space, address, bytes, access)?;
         let mut done = 0;
         while done < bytes {
-            self.check_stop()?;
             let view = self.engine.shared.memory.read();
             let losses = dma::losses();
-            let piece = view.piece(space, address + done, bytes - done, access)?;
-            let length = piece.length();
-            self.note(&view, space, address + done, length, access, &piece);
-            each(done, piece);
-            view.check_losses(losses, space, address + done, access)?;
-            done += length;
+            let mut cursor = view.cursor(space, address + done, bytes - done, access)?;
+            while let Some(piece) = cursor.piece()? {
+                self.check_stop()?;
+                let length = piece.length();
+                self.note(&view, space, address + done, length, access, &piece);
+                each(done, piece);
+                view.check_losses(losses, space, address + done, access)?;
+                cursor.advance(length);
+                done += length;
+            }
         }
         Ok(())
     }
@@ -356,12 +370,13 @@ fn misaligned(space: u32, address: u64, access: Access) -> Stop {
     fail(space, address, access, Reason::Misaligned)
 }
 
-/// Writes `byte` everywhere.
-fn set(memory: &VolatileSlice<'_>, byte: u8) {
+/// Writes `byte` to the first `length` bytes, if there are so many.
+fn set(memory: &VolatileSlice<'_>, byte: u8, length: u64) {
     let guard = memory.ptr_guard_mut();
+    let length = memory.len().min(length as usize);
     // SAFETY: The guard keeps that many bytes mapped and writable. No reference to them exists: all
     // that the device and its client do to such memory is by raw pointers.
-    unsafe { ptr::write_bytes(guard.as_ptr(), byte, memory.len()) };
+    unsafe { ptr::write_bytes(guard.as_ptr(), byte, length) };
 }
 
 /// Writes `pattern` over and over.

@@ -2,6 +2,7 @@
 
 //! The thread of an engine.
 
+use std::cell::RefCell;
 use std::sync::PoisonError;
 
 use crate::abi::regs;
@@ -18,8 +19,9 @@ const KERNEL: u32 = 0;
 impl Engine {
     /// Runs packets until the engine is shut down.
     pub(super) fn work(&self) {
+        let buffer = RefCell::default();
         while let Some(ring) = self.next() {
-            let result = self.run_packet(&ring);
+            let result = self.run_packet(&ring, &buffer);
             if let Err(Stop::Fault(fault)) = result {
                 self.lock().halted = true;
                 // An interrupted report is a reset, which forgets the fault.
@@ -53,8 +55,8 @@ impl Engine {
     }
 
     /// Runs the packet at the head of `ring` and moves the head past it.
-    fn run_packet(&self, ring: &Ring) -> Result<(), Stop> {
-        let transfer = Transfer::new(self);
+    fn run_packet(&self, ring: &Ring, buffer: &RefCell<Vec<u8>>) -> Result<(), Stop> {
+        let transfer = Transfer::new(self, buffer);
         let source = Source {
             level: Level::Ring,
             space: KERNEL,

@@ -54,6 +54,9 @@ fn reads_fault_where_it_begins() {
 
     let inside = Stream::new().checksum(VRAM + BAD + 0xffc, 4, MEMORY);
     expect(&mut gpu, &inside, fault::ACCESS_READ, VRAM + BAD + 0xffc);
+    // The next page that was looked up, which is memory elsewhere, does not stand in for it.
+    let across = Stream::new().checksum(VRAM, MEMORY + 0x1000 - VRAM, MEMORY);
+    expect(&mut gpu, &across, fault::ACCESS_READ, VRAM + BAD);
     // An atomic reads as well.
     let atomic = Stream::new().atomic_add(VRAM + BAD, 1, 0);
     expect(&mut gpu, &atomic, fault::ACCESS_READ, VRAM + BAD);
