@@ -132,6 +132,7 @@ impl Gpu {
                 memory.get_slice(at, 1)?.write_obj(1u8, 0)?;
             }
         }
+        self.store(FENCE, 0)?;
         self.map_all()?;
 
         self.write(regs::INT_ENABLE, 1 << VECTOR)?;
