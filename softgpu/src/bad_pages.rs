@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages of VRAM that went bad, and reports of them that wait for the driver.
+//! Bad pages of VRAM, and the queue of reports about them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
@@ -13,14 +13,14 @@ use crate::abi::limits::PAGE_SIZE;
 struct State {
     /// Offsets in VRAM.
     pages: BTreeSet<u64>,
-    /// Those of which the driver has not been told, in the order in which they went bad.
+    /// Pages that have not been reported to the driver, in the order in which they went bad.
     reports: VecDeque<u64>,
 }
 
-/// The bad pages of a VRAM. Nothing makes them good again.
+/// The bad pages of a VRAM. A page stays bad.
 #[derive(Default)]
 pub struct BadPages {
-    /// Whether there are any: mostly there are none, and every access asks.
+    /// Whether there are any: checked without the lock at every access.
     any: AtomicBool,
     state: Mutex<State>,
 }
@@ -30,7 +30,7 @@ impl BadPages {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the page at `offset` a bad one. False if it is one already.
+    /// Adds the page at `offset`. False if it is bad already.
     pub fn add(&self, offset: u64) -> bool {
         let page = offset & !(PAGE_SIZE - 1);
         let mut state = self.lock();
@@ -42,7 +42,7 @@ impl BadPages {
         is_new
     }
 
-    /// Where the first bad byte of a range is, if it has one.
+    /// Returns the offset of the first bad byte in a range.
     pub fn first_in(&self, range: Range<u64>) -> Option<u64> {
         if range.is_empty() || !self.any.load(Ordering::Acquire) {
             return None;
@@ -53,12 +53,12 @@ impl BadPages {
         Some((*page).max(range.start))
     }
 
-    /// Number of reports that wait.
+    /// Returns the number of queued reports.
     pub fn count(&self) -> u32 {
         self.lock().reports.len() as u32
     }
 
-    /// The oldest report; 0 if there is none.
+    /// Returns the oldest report; 0 if there is none.
     pub fn oldest(&self) -> u64 {
         self.lock().reports.front().copied().unwrap_or(0)
     }
@@ -68,7 +68,7 @@ impl BadPages {
         self.lock().reports.pop_front();
     }
 
-    /// Reports all of them anew: the driver has forgotten them.
+    /// Queues reports of all bad pages again, after a reset.
     pub fn report_all(&self) {
         let mut state = self.lock();
         state.reports = state.pages.iter().copied().collect();

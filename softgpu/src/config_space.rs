@@ -59,10 +59,10 @@ const LINK_CONTROL_WRITABLE: u16 = 0x01cb;
 /// 2.5 to 16 GT/s.
 const LINK_SPEEDS: u32 = 0xf << 1;
 
-/// What a write did beyond storing bits.
+/// The effects of a write beyond the stored bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// A function-level reset was asked for; the configuration space has had its own already.
+    /// A function-level reset was requested; the configuration space has already been reset.
     pub reset: bool,
     /// The function went to D3hot.
     pub power_off: bool,
@@ -145,7 +145,7 @@ impl ConfigSpace {
         self.writable[offset..offset + mask.len()].copy_from_slice(mask);
     }
 
-    /// Reads from `offset`; what is past the end reads as ones.
+    /// Reads from `offset`; bytes past the end read as ones.
     pub fn read(&self, offset: u64, data: &mut [u8]) {
         data.fill(0xff);
         let start = clamp(offset);
@@ -154,7 +154,7 @@ impl ConfigSpace {
         }
     }
 
-    /// Writes to `offset`; what is read-only or past the end is dropped.
+    /// Writes to `offset`; read-only bits and bytes past the end are dropped.
     pub fn write(&mut self, offset: u64, data: &[u8]) -> Effects {
         let mut effects = Effects::default();
         for (at, byte) in (clamp(offset)..SIZE).zip(data) {

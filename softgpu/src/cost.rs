@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What packets cost in device time: the arithmetic of [`abi::cost`](crate::abi::cost).
+//! The cost model: the device time of packets, by the figures of [`abi::cost`](crate::abi::cost).
 
 use crate::abi::cost::{self, picoseconds};
 use crate::fault::Access;
 
-/// A way to memory.
+/// The path from an engine to memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
     /// To VRAM.
@@ -19,7 +19,7 @@ pub enum Path {
 }
 
 impl Path {
-    /// All of them, in the order of their numbers.
+    /// All paths, in the order of their discriminants.
     pub const ALL: [Self; 4] = [Self::Vram, Self::Scratchpad, Self::System, Self::Peer];
 
     fn bandwidth(self) -> u64 {
@@ -44,10 +44,10 @@ impl Path {
 /// Numbers of bytes by path.
 pub type Bytes = [u64; Path::ALL.len()];
 
-/// What the translations of a range took.
+/// The translations of a range, by the work that they took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Translations {
-    /// Pages that the engine's TLB had.
+    /// Hits of the engine's TLB.
     pub hits: u64,
     /// Walks that ended in a table in VRAM.
     pub vram_walks: u64,
@@ -55,18 +55,18 @@ pub struct Translations {
     pub system_walks: u64,
 }
 
-/// The accesses of one kind of a packet.
+/// The accesses of a packet of one kind.
 #[derive(Clone, Copy, Debug, Default)]
 struct Side {
     bytes: Bytes,
     lines: Bytes,
     translations: Translations,
-    /// Address behind the last access: the next one may be in the same line.
+    /// End of the last access: the next one may begin in the same line.
     end: u64,
 }
 
 impl Side {
-    /// Picoseconds that it takes, with or without the time until the first byte.
+    /// Returns the time in picoseconds, with the latency of the first access if `waits`.
     fn time(&self, waits: bool) -> u64 {
         let mut latency = 0;
         let walks = self.translations.vram_walks * cost::WALK_VRAM
@@ -82,11 +82,11 @@ impl Side {
     }
 }
 
-/// What an engine did since its reset.
+/// An engine's counters since its reset.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
     busy: u64,
-    /// Packets that were fetched.
+    /// Number of packets fetched.
     pub packets: u64,
     /// Bytes of packets.
     pub fetched: Bytes,
@@ -94,20 +94,20 @@ pub struct Totals {
     pub read: Bytes,
     /// Bytes that packets wrote.
     pub written: Bytes,
-    /// Pages that the engine's TLB had.
+    /// Hits of the engine's TLB.
     pub tlb_hits: u64,
     /// Page walks.
     pub tlb_misses: u64,
 }
 
 impl Totals {
-    /// Nanoseconds that it was busy.
+    /// Returns the busy time in nanoseconds.
     pub fn busy(&self) -> u64 {
         self.busy / 1000
     }
 }
 
-/// The accesses that are not paid for yet.
+/// Accesses that have not been charged yet.
 #[derive(Default)]
 pub struct Meter {
     fetch: Side,
@@ -116,7 +116,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Notes an access to `length` bytes at `address`; without a path, there is no memory.
+    /// Records an access to `length` bytes at `address`; without a path, to no memory.
     pub fn note(
         &mut self,
         access: Access,
@@ -133,7 +133,7 @@ impl Meter {
         if let Some(path) = path {
             side.bytes[path as usize] += length;
             let first = match address {
-                // The line is paid for.
+                // The line has been counted.
                 at if at == side.end => at.div_ceil(cost::LINE),
                 at => at / cost::LINE,
             };
@@ -145,16 +145,16 @@ impl Meter {
         side.translations.system_walks += translations.system_walks;
     }
 
-    /// Adds what a packet was fetched for to `totals`. A packet that was fetched ahead does not
-    /// wait for its first byte.
-    pub fn pay_fetch(&mut self, totals: &mut Totals, ahead: bool) {
+    /// Charges `totals` with the fetch of a packet. One that was fetched ahead does not wait for
+    /// its first byte.
+    pub fn charge_fetch(&mut self, totals: &mut Totals, ahead: bool) {
         totals.packets += 1;
         totals.busy += cost::PACKET * 1000 + self.fetch.time(!ahead);
         self.settle(totals);
     }
 
-    /// Adds what a packet did to `totals`, with the nanoseconds that it took `besides`.
-    pub fn pay(&mut self, totals: &mut Totals, besides: u64) {
+    /// Charges `totals` with the accesses of a packet, and with `besides` nanoseconds.
+    pub fn charge(&mut self, totals: &mut Totals, besides: u64) {
         totals.busy += besides * 1000 + self.read.time(true).max(self.write.time(true));
         self.settle(totals);
     }
@@ -194,14 +194,14 @@ mod tests {
         let mib = 1 << 20;
         meter.note(Access::Read, Some(Path::Vram), 0, mib, walks(1, 0));
         meter.note(Access::Write, Some(Path::System), 0, mib, walks(0, 2));
-        meter.pay(&mut totals, 7);
+        meter.charge(&mut totals, 7);
         let wanted = 7 + cost::SYSTEM_LATENCY + 2 * cost::WALK_SYSTEM + mib * 1000 / 25_600;
         assert_eq!(totals.busy(), wanted);
         assert_eq!(totals.read, [mib, 0, 0, 0]);
         assert_eq!(totals.written, [0, 0, mib, 0]);
         assert_eq!(totals.tlb_misses, 3);
-        // It is paid for.
-        meter.pay(&mut totals, 0);
+        // Nothing is left to charge.
+        meter.charge(&mut totals, 0);
         assert_eq!(totals.busy(), wanted);
     }
 
@@ -212,7 +212,7 @@ mod tests {
             let mut meter = Meter::default();
             let none = Translations::default();
             meter.note(Access::Write, Some(Path::System), address, length, none);
-            meter.pay(&mut totals, 0);
+            meter.charge(&mut totals, 0);
             totals.busy
         };
         assert_eq!(time(0, 1), time(0, 64));
@@ -229,7 +229,7 @@ mod tests {
             for (address, length) in pieces {
                 meter.note(Access::Read, Some(Path::Vram), *address, *length, none);
             }
-            meter.pay(&mut totals, 0);
+            meter.charge(&mut totals, 0);
             totals.busy
         };
         assert_eq!(
@@ -244,7 +244,7 @@ mod tests {
         let mut totals = Totals::default();
         let mut meter = Meter::default();
         meter.note(Access::Read, None, 0, 1 << 20, walks(1, 0));
-        meter.pay(&mut totals, 0);
+        meter.charge(&mut totals, 0);
         assert_eq!(totals.busy(), cost::WALK_VRAM);
         assert_eq!(totals.read, [0; Path::ALL.len()]);
     }
@@ -256,7 +256,7 @@ mod tests {
             let mut meter = Meter::default();
             let none = Translations::default();
             meter.note(Access::Fetch, Some(Path::Vram), 0, 64, none);
-            meter.pay_fetch(&mut totals, ahead);
+            meter.charge_fetch(&mut totals, ahead);
             totals.busy
         };
         assert_eq!(fetch(false), fetch(true) + cost::VRAM_LATENCY * 1000);

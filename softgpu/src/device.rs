@@ -25,7 +25,7 @@ const ENGINES: [Class; 3] = [Class::Render, Class::Copy, Class::Copy];
 /// The largest scratchpad: more than any chip has.
 const SCRATCHPAD_MAX: u64 = 64 << 20;
 
-/// What can be chosen about a GPU.
+/// The configuration of a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Bytes of VRAM.
@@ -37,7 +37,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// A choice that a GPU can have. Without `visible` all of VRAM is, or as much of it as the
+    /// Checks a configuration. Without `visible` all of VRAM is visible, or as much of it as the
     /// size of a BAR allows.
     pub fn new(vram: u64, visible: Option<u64>, scratchpad: u64) -> anyhow::Result<Self> {
         ensure!(
@@ -71,7 +71,7 @@ impl Config {
     }
 }
 
-/// What the registers keep.
+/// The state of the registers.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) latches: Latches,
@@ -79,14 +79,14 @@ pub(crate) struct State {
     pub(crate) removed: bool,
 }
 
-/// A GPU: its registers (in `registers.rs`), and what they control.
+/// A GPU: its registers (in `registers.rs`) and the units that they control.
 pub struct Device {
     pub(crate) config: Config,
     pub(crate) shared: Arc<Shared>,
     pub(crate) engines: Vec<Arc<Engine>>,
     vram: Arc<Vram>,
     window: Arc<Window>,
-    /// Accesses to registers, resets and the removal come one after the other.
+    /// Serializes register accesses, resets and removal.
     state: Mutex<State>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -126,17 +126,17 @@ impl Device {
         Ok(device)
     }
 
-    /// What was chosen.
+    /// Returns the configuration.
     pub fn config(&self) -> Config {
         self.config
     }
 
-    /// What the engines share.
+    /// Returns the state that the engines share.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    /// Its own memory.
+    /// Returns its VRAM.
     pub fn vram(&self) -> &Arc<Vram> {
         &self.vram
     }
@@ -184,14 +184,14 @@ impl Device {
         &self.vram.bad_pages
     }
 
-    /// Makes pages of VRAM go bad: those of which some of the `length` bytes from `offset` are. What
-    /// the CPU sees there becomes ones. False if the range is empty or ends outside of VRAM.
+    /// Poisons the pages of VRAM that overlap `length` bytes from `offset`: engines' reads fault,
+    /// the CPU reads ones. False if the range is empty or ends outside of VRAM.
     pub fn poison(&self, offset: u64, length: u64) -> bool {
         let end = offset.checked_add(length);
         if length == 0 || end.is_none_or(|end| end > self.config.vram) {
             return false;
         }
-        // Nothing reads a page while it goes bad.
+        // No access to the pages is under way.
         let view = self.shared.memory.write();
         let first = offset & !(limits::PAGE_SIZE - 1);
         let mut is_new = false;
@@ -208,7 +208,7 @@ impl Device {
         true
     }
 
-    /// What it shows to other GPUs.
+    /// Returns the window of its VRAM for other GPUs.
     pub fn window(&self) -> &Arc<Window> {
         &self.window
     }
@@ -219,7 +219,7 @@ impl Device {
         self.window.set(start.filter(|_| !state.removed));
     }
 
-    /// Takes the GPU off the bus, for good: its registers read as ones, and it does nothing more.
+    /// Removes the GPU from the bus for good: its registers read as ones, and its engines stop.
     pub fn remove(&self) {
         let mut state = self.lock();
         self.reset_state(&mut state);
@@ -231,8 +231,8 @@ impl Device {
         self.shared.irqs.set_bus_master(false);
     }
 
-    /// As [`remove`](Self::remove), for a client that stays and goes on looking: what BAR 2 shows
-    /// becomes ones too.
+    /// Removes the GPU by surprise, while its client stays: the memory behind BAR 2 becomes ones,
+    /// too.
     pub fn pull_out(&self) {
         self.remove();
         self.shared
@@ -242,7 +242,7 @@ impl Device {
             .set_ones(self.config.visible);
     }
 
-    /// Whether it was taken off the bus.
+    /// Whether the GPU was removed.
     pub fn removed(&self) -> bool {
         self.lock().removed
     }

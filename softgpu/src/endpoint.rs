@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A GPU at a socket, and the clients that come there.
+//! A GPU behind a socket, and its clients.
 
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -19,7 +19,7 @@ use crate::server::Backend;
 use crate::socket::{self, SocketFile};
 use crate::vfio_user::{self, End};
 
-/// How long a client is kept waiting in case that the one before it is just about to be gone.
+/// Time for which a client waits for the one before it to disconnect.
 const GRACE: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 500_000_000,

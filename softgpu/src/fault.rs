@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults and the queue in which they wait for the driver.
+//! Faults, and the queue of their records.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::abi::{fault, limits};
 
-/// What an engine wanted to do with memory.
+/// The kind of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// A packet read it.
@@ -28,7 +28,7 @@ impl Access {
     }
 }
 
-/// Why an access or a packet failed.
+/// The reason why an access or a packet failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// No valid entry on the way down the page tables.
@@ -74,9 +74,9 @@ pub struct Fault {
     pub space: u32,
     /// GPU virtual address.
     pub address: u64,
-    /// What was wanted there.
+    /// Kind of the access.
     pub access: Access,
-    /// Why it could not be had.
+    /// Reason of the failure.
     pub reason: Reason,
 }
 
@@ -105,7 +105,7 @@ impl Record {
     }
 }
 
-/// The records that wait, oldest first.
+/// The queue of fault records, oldest first.
 #[derive(Default)]
 pub struct FaultQueue {
     records: Mutex<VecDeque<Record>>,
@@ -117,8 +117,8 @@ impl FaultQueue {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a record once there is room. False if `cancelled` became true first; whoever makes
-    /// it true calls [`wake`](Self::wake) afterwards.
+    /// Appends a record once there is room. False if `cancelled` became true first; the code that
+    /// makes it true calls [`wake`](Self::wake) afterwards.
     pub fn push(&self, record: Record, cancelled: impl Fn() -> bool) -> bool {
         let mut records = self.lock();
         while !cancelled() {
@@ -134,9 +134,9 @@ impl FaultQueue {
         false
     }
 
-    /// Makes engines that wait for room look at their reason to give up.
+    /// Wakes engines that wait for room, so that they check whether they are cancelled.
     pub fn wake(&self) {
-        // The lock orders this after a waiter's look at its reason, or before it.
+        // The lock orders this before or after a waiter's check.
         drop(self.lock());
         self.space.notify_all();
     }

@@ -12,7 +12,7 @@ use crate::control::Control;
 use crate::device::{Config, Device};
 use crate::endpoint::Endpoint;
 
-/// GPUs that wait for their clients.
+/// The GPUs of the process.
 pub struct Host {
     endpoints: Vec<Endpoint>,
     control: Option<Control>,
@@ -51,7 +51,7 @@ impl Host {
     }
 }
 
-/// Has each GPU see what the others show.
+/// Gives each GPU the windows of the others.
 fn connect(devices: &[Arc<Device>]) {
     for (number, device) in devices.iter().enumerate() {
         let others = devices

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Invalidations that the register file queued, and the thread that does them.
+//! TLB invalidations by register, and the thread that executes them.
 //!
-//! An invalidation waits until the accesses that are under way have ended. A write of a register
-//! does not wait for that: it leaves the invalidation here.
+//! An invalidation waits for the accesses under way. A register write does not wait: it queues the
+//! invalidation.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,9 +43,9 @@ impl What {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Request>,
-    /// The number of the one that was done last.
+    /// Number of the last completed one.
     done: u32,
-    /// The next one is to hang.
+    /// A hang is pending for the next one.
     hang_next: bool,
     /// One hangs, and those behind it wait.
     hung: bool,
@@ -53,7 +53,7 @@ struct State {
     exit: bool,
 }
 
-/// The invalidations that wait, in order.
+/// The queue of invalidations.
 #[derive(Default)]
 pub struct Invalidations {
     state: Mutex<State>,
@@ -65,7 +65,8 @@ impl Invalidations {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues the invalidation of `size` bytes of `space` from `start`; of all of it if `size` is 0.
+    /// Queues the invalidation of `size` bytes of `space` from `start`; of all of it if `size` is
+    /// 0.
     pub fn push(&self, seqno: u32, space: u32, start: u64, size: u64) {
         let mut state = self.lock();
         state.hung |= std::mem::take(&mut state.hang_next);
@@ -78,7 +79,7 @@ impl Invalidations {
         self.wake.notify_one();
     }
 
-    /// The number of the one that was done last.
+    /// Returns the number of the last completed one.
     pub fn done(&self) -> u32 {
         self.lock().done
     }
@@ -93,7 +94,7 @@ impl Invalidations {
         self.lock().hung
     }
 
-    /// The device is reset, by a caller that keeps all accesses out: none waits any more.
+    /// Empties the queue at a reset of the device. The caller excludes accesses.
     pub fn reset(&self) {
         let mut state = self.lock();
         state.waiting.clear();
@@ -107,7 +108,7 @@ impl Invalidations {
         self.wake.notify_one();
     }
 
-    /// Does invalidations until the thread is ended.
+    /// Executes invalidations until the shutdown.
     pub(crate) fn work(&self, memory: &Memory) {
         while self.wait() {
             let mut view = memory.write();
@@ -122,7 +123,7 @@ impl Invalidations {
         }
     }
 
-    /// Waits until there is something to do. False if there will not be anything any more.
+    /// Waits for an invalidation. False at the shutdown.
     fn wait(&self) -> bool {
         let mut state = self.lock();
         while !state.exit && (state.hung || state.waiting.is_empty()) {

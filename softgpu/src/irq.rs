@@ -21,7 +21,7 @@ struct State {
     /// MSI-X messages are memory writes: without bus mastering there are none.
     bus_master: bool,
     events: [Option<OwnedFd>; VECTORS],
-    /// Messages that are to get lost.
+    /// Numbers of messages to lose, by vector.
     losses: [u32; VECTORS],
 }
 
@@ -47,7 +47,7 @@ impl State {
         }
     }
 
-    /// Sends what could not be sent before.
+    /// Sends the messages that were held back.
     fn send_pending(&mut self) {
         self.send(self.pending);
     }
@@ -67,14 +67,14 @@ impl Irqs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Something happened that `vector` reports.
+    /// Raises the interrupt of `vector`.
     pub fn raise(&self, vector: u32) {
         let mut state = self.lock();
         state.pending |= 1 << vector;
         state.send(1 << vector);
     }
 
-    /// Pending bits.
+    /// Returns the pending bits.
     pub fn pending(&self) -> u32 {
         self.lock().pending
     }
@@ -91,7 +91,7 @@ impl Irqs {
         state.held &= !vectors;
     }
 
-    /// Enabled vectors.
+    /// Returns the enabled vectors.
     pub fn enabled(&self) -> u32 {
         self.lock().enabled
     }
@@ -115,8 +115,8 @@ impl Irqs {
         }
     }
 
-    /// Connects vectors from `first` to events, or disconnects them. What is pending and enabled
-    /// is sent to the new events, so that nothing is lost while the client changes them. Events
+    /// Connects vectors from `first` to events, or disconnects them. Pending and enabled vectors
+    /// are sent to the new events, so that none is lost while the client changes them. Events
     /// become non-blocking: no client can make an engine wait.
     pub fn connect(&self, first: u32, events: Vec<Option<OwnedFd>>) -> Result<(), Errno> {
         for event in events.iter().flatten() {
@@ -159,7 +159,7 @@ impl Irqs {
         }
     }
 
-    /// Nothing pending, nothing enabled. The events stay: they are the client's.
+    /// Clears pending and enabled bits. The events stay connected.
     pub fn reset(&self) {
         let mut state = self.lock();
         state.pending = 0;

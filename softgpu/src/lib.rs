@@ -2,11 +2,11 @@
 
 //! A virtual discrete GPU: a PCI device for QEMU, over the vfio-user protocol.
 //!
-//! [`host`] has the GPUs of the process and the control socket. An [`endpoint`] is where the
-//! clients of a GPU come; [`vfio_user`] speaks the protocol with them, and [`server`] owns the PCI
-//! side ([`config_space`]). [`device`] is the GPU: its registers, [`memory`] as its engines reach
-//! it through the [`mmu`], the [`engine`]s, what they [`cost`], their [`fault`]s and interrupts
-//! ([`irq`]). `docs/hardware.md` is the programmer's manual.
+//! [`host`] has the GPUs of the process and the control socket. An [`endpoint`] accepts the clients
+//! of a GPU, [`vfio_user`] is the protocol, and [`server`] the PCI function ([`config_space`]).
+//! [`device`] is the GPU: its registers, [`memory`] as its engines reach it through the [`mmu`],
+//! the [`engine`]s, their [`cost`] model, [`fault`]s and interrupts ([`irq`]). `docs/hardware.md`
+//! is the programmer's manual.
 
 pub mod bad_pages;
 mod checksum;
@@ -26,9 +26,9 @@ mod log_limit;
 pub mod memory;
 pub mod mmu;
 mod msix_table;
-mod noise;
 pub mod panic;
 pub mod peers;
+mod poison;
 mod registers;
 pub mod scratchpad;
 pub mod server;

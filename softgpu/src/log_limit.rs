@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A limit for messages that a guest can bring about.
+//! A rate limit for messages that a guest can cause.
 
 use std::time::{Duration, Instant};
 

@@ -3,8 +3,8 @@
 //! Memory as the engines see it: through address spaces, a piece at a time.
 //!
 //! All of it is behind one lock. An engine holds it shared while it translates and touches pieces;
-//! whoever changes what memory there is, or what the MMU remembers, holds it exclusively. So when
-//! an invalidation or an unmapping is done, no access that began before it is still under way.
+//! a change of the memory or of the MMU's caches holds it exclusively. So when an invalidation or
+//! an unmapping is complete, no access that began before it is still under way.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -23,11 +23,11 @@ use crate::vram::Vram;
 /// see that they are more than its caches hold.
 const AT_ONCE: u64 = 32 << 20;
 
-/// What the lock protects.
+/// The state that the lock protects.
 pub struct View {
     /// The GPU's own memory.
     pub vram: Arc<Vram>,
-    /// The memory on its chip.
+    /// The memory on the chip.
     pub scratchpad: Scratchpad,
     /// Guest memory, and that of other GPUs.
     pub dma: Dma,
@@ -40,14 +40,14 @@ pub struct View {
 /// Memory behind consecutive addresses of an address space.
 #[derive(Clone, Copy)]
 pub enum Piece<'a> {
-    /// This memory, and the way to it.
+    /// Memory, and the path to it.
     Memory(Path, VolatileSlice<'a>),
-    /// No memory, for so many bytes: reads give zeros, writes are dropped.
+    /// A number of bytes without memory: reads return zeros, writes are dropped.
     Sparse(u64),
 }
 
 impl Piece<'_> {
-    /// Bytes, at least 1.
+    /// Returns the number of bytes, at least 1.
     pub fn length(&self) -> u64 {
         match self {
             Self::Memory(_, slice) => slice.len() as u64,
@@ -55,7 +55,7 @@ impl Piece<'_> {
         }
     }
 
-    /// The way to it, if it is memory.
+    /// Returns the path to the memory, if there is any.
     pub fn path(&self) -> Option<Path> {
         match self {
             Self::Memory(path, _) => Some(*path),
@@ -63,7 +63,7 @@ impl Piece<'_> {
         }
     }
 
-    /// All but the first `bytes` bytes; none if it has no more.
+    /// Returns all but the first `bytes` bytes; none if there are no more.
     fn without(self, bytes: u64) -> Option<Self> {
         if bytes >= self.length() {
             return None;
@@ -78,12 +78,13 @@ impl Piece<'_> {
     }
 }
 
-/// A range of an address space that is gone through piece by piece. Each page is looked up once.
+/// A cursor over a range of an address space, which returns it piece by piece. Each page is looked
+/// up once.
 pub struct Cursor<'a> {
     view: &'a View,
     space: u32,
     access: Access,
-    /// Where the piece at hand ends, or the next one begins.
+    /// End of the current piece and start of the next one.
     at: u64,
     end: u64,
     piece: Option<Piece<'a>>,
@@ -93,7 +94,7 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// The piece at hand; none at the end of the range.
+    /// Returns the rest of the current piece; none at the end of the range.
     pub fn piece(&mut self) -> Result<Option<Piece<'a>>, Fault> {
         if self.piece.is_none() && self.at < self.end {
             self.piece = Some(self.next()?);
@@ -101,7 +102,7 @@ impl<'a> Cursor<'a> {
         Ok(self.piece)
     }
 
-    /// Goes `bytes` bytes further, at most to the end of the piece at hand.
+    /// Advances by `bytes` bytes, at most to the end of the current piece.
     pub fn advance(&mut self, bytes: u64) {
         self.piece = self.piece.and_then(|piece| piece.without(bytes));
     }
@@ -142,12 +143,12 @@ impl<'a> Cursor<'a> {
 }
 
 impl View {
-    /// The range of `length` bytes from `address` in `space`, or of its first bytes if it is very
-    /// long.
+    /// Returns a cursor over `length` bytes from `address` in `space`, or over as many as may be
+    /// accessed at once.
     ///
     /// # Errors
     ///
-    /// It is not inside the address space.
+    /// The range is not inside the address space.
     pub fn cursor(
         &self,
         space: u32,
@@ -174,15 +175,15 @@ impl View {
         })
     }
 
-    /// The memory behind an aligned word at `address` in `space`, which no page divides.
+    /// Returns the memory behind an aligned 64-bit word at `address` in `space`.
     pub fn word(&self, space: u32, address: u64, access: Access) -> Result<Piece<'_>, Fault> {
         self.cursor(space, address, 8, access)?.next()
     }
 
-    /// The memory that is a target: at most `length` bytes, and less where that is not contiguous
-    /// on the host.
+    /// Returns the memory of a target: at most `length` bytes, fewer where the host has them in
+    /// several places.
     fn reach(&self, target: Target, mut length: u64, write: bool) -> Result<Piece<'_>, Reason> {
-        // What is before a bad page can still be read.
+        // Bytes before a bad page can be read.
         if let Target::Vram(offset) = target
             && !write
             && let Some(bad) = self.vram.bad_pages.first_in(offset..offset + length)
@@ -207,8 +208,8 @@ impl View {
             .ok_or(Reason::BadAddress)
     }
 
-    /// Fails if the memory at `address` was found to be gone when it was accessed, which is since
-    /// [`losses`](dma::losses) was what is given here.
+    /// Fails if the memory at `address` turned out to be gone since `losses` was read from
+    /// [`dma::losses`].
     pub(crate) fn check_losses(
         &self,
         losses: usize,
@@ -222,7 +223,7 @@ impl View {
         self.cursor(space, address, 1, access)?.next().map(drop)
     }
 
-    /// Whether an atomic can be done there. Other GPUs complete none.
+    /// Whether atomics may take a path. Other GPUs complete none.
     pub fn takes_atomics(&self, path: Path) -> bool {
         match path {
             Path::Vram | Path::Scratchpad => true,
@@ -231,15 +232,15 @@ impl View {
         }
     }
 
-    /// What the translations of `length` bytes from `address`, which are some of a piece, take
-    /// engine number `engine`.
+    /// Translates `length` bytes from `address`, which are part of a piece, by the TLB of engine
+    /// number `engine`.
     pub fn translations(&self, engine: u32, space: u32, address: u64, length: u64) -> Translations {
         let range = address..address + length;
         self.mmu
             .translations(&self.vram, &self.dma, engine, space, range)
     }
 
-    /// What is behind `address`, and for how many bytes.
+    /// Returns the target of `address`, and the number of bytes up to the end of its page.
     fn page(&self, space: u32, address: u64, write: bool) -> Result<(Target, u64), Reason> {
         let page = self.mmu.lookup(&self.vram, &self.dma, space, address)?;
         if write && !page.writable {
@@ -257,11 +258,11 @@ pub fn in_range(address: u64, length: u64) -> bool {
         .is_some_and(|end| end <= 1 << limits::VA_BITS)
 }
 
-/// The lock.
+/// The memory of a GPU behind its lock.
 pub struct Memory(RwLock<View>);
 
 impl Memory {
-    /// Memory of which nothing but the GPU's own is there yet.
+    /// Creates the memory of a GPU without a client.
     pub fn new(vram: Arc<Vram>, scratchpad: Scratchpad) -> Self {
         Self(RwLock::new(View {
             vram,
@@ -272,12 +273,12 @@ impl Memory {
         }))
     }
 
-    /// For a piece of work on memory.
+    /// Takes the lock for accesses.
     pub fn read(&self) -> RwLockReadGuard<'_, View> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For a change; waits for all work under way.
+    /// Takes the lock for a change, after the accesses under way.
     pub fn write(&self) -> RwLockWriteGuard<'_, View> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }

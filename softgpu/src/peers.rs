@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the GPUs of a process see of each other: the VRAM behind BAR 2, at its bus address.
+//! Peer-to-peer access among the GPUs of a process: to the VRAM behind BAR 2, at its bus address.
 //!
-//! On a real bus an access goes to whoever claims its address. Here the GPU that makes it finds the
-//! memory by itself. It takes no lock of the other GPU, so that two that access each other cannot
-//! wait for each other.
+//! On a real bus the function that claims an address completes an access to it. Here the GPU that
+//! makes the access finds the memory by itself. It takes no lock of the other GPU, so that two GPUs
+//! that access each other cannot deadlock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::vram::Vram;
 /// The address of a window that is closed. No window can begin there.
 const CLOSED: u64 = u64::MAX;
 
-/// What a GPU shows of its VRAM on the bus.
+/// The window of a GPU's VRAM on the bus.
 pub struct Window {
     vram: Arc<Vram>,
     size: u64,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The register file: what reads and writes of BAR 0 do.
+//! The register file behind BAR 0.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ const AS_END: usize = regs::AS_BASE + SPACES * regs::AS_STRIDE;
 const ENGINE_END: usize = regs::ENGINE_BASE + limits::MAX_ENGINES as usize * regs::ENGINE_STRIDE;
 const DOORBELL_END: usize = regs::DOORBELL + limits::MAX_ENGINES as usize * 4;
 
-/// Registers that only keep what is written.
+/// Registers that only store the written value.
 #[derive(Default)]
 pub(crate) struct Latches {
     scratch: u32,
@@ -227,7 +227,8 @@ mod tests {
         let register = |engine, register| {
             device.read(regs::ENGINE_BASE + engine * regs::ENGINE_STRIDE + register)
         };
-        let work = |nanoseconds| Meter::default().pay(&mut device.engines[1].totals(), nanoseconds);
+        let work =
+            |nanoseconds| Meter::default().charge(&mut device.engines[1].totals(), nanoseconds);
         work(0x1_ffff_ffff);
         assert_eq!(
             register(1, regs::BUSY_HI),

@@ -5,7 +5,7 @@
 use anyhow::Context;
 use vm_memory::{MmapRegion, VolatileMemory, VolatileSlice};
 
-use crate::noise::Noise;
+use crate::poison::Poison;
 
 /// The scratchpad, if the GPU has one.
 pub struct Scratchpad {
@@ -40,10 +40,10 @@ impl Scratchpad {
         map.get_slice(offset as usize, length as usize).ok()
     }
 
-    /// Loses the content: noise takes its place.
+    /// Poisons the content.
     pub fn lose(&self, seed: u64) {
         if let Some(all) = self.slice(0, self.size()) {
-            Noise::new(seed).fill(&all);
+            Poison::new(seed).fill(&all);
         }
     }
 }

@@ -135,8 +135,7 @@ impl vfio_user::Device for Backend {
     fn irq(&self, index: u32) -> Interrupts {
         let count = match index {
             VFIO_PCI_MSIX_IRQ_INDEX => MAX_VECTORS,
-            // Fatal errors of the bus. There are none, but QEMU warns about a device that cannot
-            // report them.
+            // Bus errors. There are none, but QEMU warns about a device that cannot report them.
             VFIO_PCI_ERR_IRQ_INDEX => 1,
             _ => return Interrupts::default(),
         };
@@ -243,7 +242,7 @@ impl vfio_user::Device for Backend {
 
     fn set_irqs(&mut self, index: u32, start: u32, action: IrqAction) -> Result<(), Refusal> {
         if index != VFIO_PCI_MSIX_IRQ_INDEX {
-            // Errors of the bus never happen, so it does not matter who hears of them.
+            // There are no bus errors, so the event is never signalled.
             return Ok(());
         }
         let irqs = &self.device.shared().irqs;

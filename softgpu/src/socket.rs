@@ -16,7 +16,7 @@ use log::warn;
 
 use crate::log_limit::LogLimit;
 
-/// How long to wait before the next try to accept a connection.
+/// Pause before the next attempt to accept a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A socket's file, for as long as the socket is of use.
@@ -24,7 +24,7 @@ pub(crate) struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody may have removed it before.
+        // It may have been removed already.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -45,8 +45,8 @@ pub(crate) fn refuse_taken(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Listens at `path`. The file appears there when connections are accepted and not before, so that
-/// one who waits for it need not try again.
+/// Listens at `path`. The file appears when connections are accepted and not before, so that a
+/// client that waits for the file can connect at once.
 pub(crate) fn listen(path: &Path) -> anyhow::Result<(UnixListener, SocketFile)> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}", process::id()));

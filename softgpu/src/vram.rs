@@ -10,12 +10,12 @@ use rustix::fs::{MemfdFlags, SealFlags, SeekFrom, seek};
 use vm_memory::{FileOffset, MmapRegion, VolatileMemory, VolatileSlice};
 
 use crate::bad_pages::BadPages;
-use crate::noise::Noise;
+use crate::poison::Poison;
 
-/// VRAM: a memory file, so that the client of the device can map its visible part.
+/// VRAM: a memory file, whose visible part the client maps.
 pub struct Vram {
     map: MmapRegion,
-    /// Pages of it that went bad.
+    /// Bad pages.
     pub bad_pages: BadPages,
 }
 
@@ -28,7 +28,7 @@ impl Vram {
         );
         file.set_len(size)
             .with_context(|| format!("cannot make {size} bytes of VRAM"))?;
-        // The client gets this file. Without the seals it could cut the memory off under our feet.
+        // The client gets this file. The seals keep it from truncating mapped memory.
         rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
             .context("cannot seal VRAM")?;
         let length = usize::try_from(size).context("VRAM does not fit this machine")?;
@@ -59,15 +59,15 @@ impl Vram {
         self.map.get_slice(offset as usize, length as usize).ok()
     }
 
-    /// Loses the content: noise takes its place. What was never used has none to lose and takes no
-    /// memory of the host's.
+    /// Poisons the content. Pages that were never used stay holes of the file and take no memory of
+    /// the host.
     pub fn lose(&self, seed: u64) {
-        let noise = Noise::new(seed);
+        let poison = Poison::new(seed);
         let mut end = 0;
         while let Ok(start) = seek(self.file(), SeekFrom::Data(end)) {
             end = seek(self.file(), SeekFrom::Hole(start)).unwrap_or(self.size());
             if let Some(used) = self.slice(start, end - start) {
-                noise.fill(&used);
+                poison.fill(&used);
             }
         }
     }

@@ -38,8 +38,7 @@
 #define SOFTGPU_CLASS_COPY			1
 
 /*
- * The cost model: what packets cost in device time, on every machine the
- * same.
+ * The cost model: the device time of packets, the same on every machine.
  *
  * A packet takes SOFTGPU_COST_PACKET, the time to fetch it and the time to
  * do it. Reads and writes of a packet overlap, so the slower of the two
@@ -54,13 +53,13 @@
 /* Bandwidth of the scratchpad. */
 #define SOFTGPU_COST_SCRATCHPAD_BANDWIDTH	1600000ULL
 /*
- * Bandwidth of system memory: what 16 lanes of 16 GT/s leave after the
- * packets' headers.
+ * Bandwidth of system memory: 16 lanes of 16 GT/s without the overhead of
+ * TLP headers.
  */
 #define SOFTGPU_COST_SYSTEM_BANDWIDTH		25600ULL
 /*
- * Bandwidth of other GPUs' VRAM: what such a link leaves with the smaller
- * packets that go from one endpoint to another.
+ * Bandwidth of other GPUs' VRAM: such a link with the smaller TLPs between
+ * endpoints.
  */
 #define SOFTGPU_COST_PEER_BANDWIDTH		22400ULL
 /* Latency of VRAM. */
@@ -151,12 +150,10 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
 /*
  * Reason: an atomic beyond the device's own memory, and the AtomicOp
  * Requester Enable bit of the function's PCI Express capability is clear, or
- * what is there completes none.
+ * the completer supports none.
  */
 #define SOFTGPU_FAULT_NO_ATOMICS		8
-/*
- * Reason: a read of a page of VRAM that went bad, or of a page table in one.
- */
+/* Reason: a read of a bad page of VRAM, or of a page table in one. */
 #define SOFTGPU_FAULT_POISONED			9
 
 /*
@@ -175,10 +172,7 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
  * and SOFTGPU_REGS_TLB_DONE.
  */
 #define SOFTGPU_FEATURE_TLB_SEQNO		0x4
-/*
- * Pages of VRAM that went bad are found out and reported:
- * SOFTGPU_REGS_POISON_COUNT.
- */
+/* Bad pages of VRAM are detected and reported: SOFTGPU_REGS_POISON_COUNT. */
 #define SOFTGPU_FEATURE_POISON			0x8
 
 /*
@@ -235,9 +229,9 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
 /* Does nothing; any length of at least 1. */
 #define SOFTGPU_PACKET_NOP			0x00
 /*
- * Ring only. Writes a value when all before it is done and visible: address
- * (64, 8-byte aligned), value (64). With SOFTGPU_PACKET_FENCE_IRQ, raises
- * the engine's interrupt afterwards.
+ * Ring only. Writes a value when all packets before it are complete and
+ * their writes visible: address (64, 8-byte aligned), value (64). With
+ * SOFTGPU_PACKET_FENCE_IRQ, raises the engine's interrupt afterwards.
  */
 #define SOFTGPU_PACKET_FENCE			0x01
 /* Flag of SOFTGPU_PACKET_FENCE. */
@@ -260,8 +254,8 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
  */
 #define SOFTGPU_PACKET_WAIT			0x04
 /*
- * Ring only. Writes the engine's busy time in nanoseconds, what
- * SOFTGPU_REGS_BUSY_LO shows, as 64 bits: address (64, 8-byte aligned).
+ * Ring only. Writes the engine's busy time in nanoseconds, the value of
+ * SOFTGPU_REGS_BUSY_LO, as 64 bits: address (64, 8-byte aligned).
  */
 #define SOFTGPU_PACKET_TIMESTAMP		0x05
 /*
@@ -275,7 +269,7 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
  */
 #define SOFTGPU_PACKET_FILL			0x11
 /*
- * Writes what follows: destination (64, 4-byte aligned), then one dword or
+ * Writes immediate data: destination (64, 4-byte aligned), then one dword or
  * more of data.
  */
 #define SOFTGPU_PACKET_WRITE			0x12
@@ -292,16 +286,16 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
  */
 #define SOFTGPU_PACKET_COPY_ROWS		0x14
 /*
- * Adds to a 64-bit word, at once for all who access it, CPUs too: address
- * (64, 8-byte aligned), summand (64), address for the old value (64, 8-byte
+ * Adds to a 64-bit word, atomically for engines and CPUs: address (64, 8-
+ * byte aligned), summand (64), address for the old value (64, 8-byte
  * aligned, 0 for none).
  */
 #define SOFTGPU_PACKET_ATOMIC_ADD		0x15
 /*
- * Replaces a 64-bit word if it has an expected value, at once for all who
- * access it, CPUs too: address (64, 8-byte aligned), expected value (64),
- * new value (64), address for the old value (64, 8-byte aligned, 0 for
- * none).
+ * Compares a 64-bit word with an expected value and replaces it if they are
+ * equal, atomically for engines and CPUs: address (64, 8-byte aligned),
+ * expected value (64), new value (64), address for the old value (64, 8-byte
+ * aligned, 0 for none).
  */
 #define SOFTGPU_PACKET_ATOMIC_SWAP		0x16
 /*
@@ -516,11 +510,11 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
 /* Vector and interrupt bit of engine 0; engine n has this plus n. */
 #define SOFTGPU_REGS_VECTOR_ENGINE0		1
 /*
- * RO. Number of fault records that wait, 0 to SOFTGPU_LIMITS_FAULT_QUEUE.
- * The registers below show the oldest one.
+ * RO. Number of queued fault records, 0 to SOFTGPU_LIMITS_FAULT_QUEUE. The
+ * registers below show the oldest one.
  */
 #define SOFTGPU_REGS_FAULT_COUNT		0x200
-/* RO. What faulted; see fault. */
+/* RO. Engine, address space, access and reason; see fault. */
 #define SOFTGPU_REGS_FAULT_INFO			0x204
 /* RO. GPU virtual address of the access. */
 #define SOFTGPU_REGS_FAULT_ADDR_LO		0x208
@@ -535,9 +529,8 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
 /* WO. Any write drops the oldest record. */
 #define SOFTGPU_REGS_FAULT_POP			0x218
 /*
- * RO. Number of reports of bad pages of VRAM that wait. Each new one raises
- * the interrupt SOFTGPU_REGS_VECTOR_FAULT; after a reset all are reported
- * anew.
+ * RO. Number of queued reports of bad pages of VRAM. Each new one raises the
+ * interrupt SOFTGPU_REGS_VECTOR_FAULT; after a reset all are reported anew.
  */
 #define SOFTGPU_REGS_POISON_COUNT		0x220
 /* RO. Offset in VRAM of the page that the oldest report is about. */
@@ -546,7 +539,7 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
 #define SOFTGPU_REGS_POISON_ADDR_HI		0x22c
 /* WO. Any write drops the oldest report. */
 #define SOFTGPU_REGS_POISON_POP			0x230
-/* RW. First address that SOFTGPU_REGS_TLB_INVALIDATE is about. */
+/* RW. First address of the range of SOFTGPU_REGS_TLB_INVALIDATE. */
 #define SOFTGPU_REGS_TLB_START_LO		0x300
 /* RW. High half of SOFTGPU_REGS_TLB_START_LO. */
 #define SOFTGPU_REGS_TLB_START_HI		0x304

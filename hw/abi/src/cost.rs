@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! The cost model: what packets cost in device time, on every machine the same.
+//! The cost model: the device time of packets, the same on every machine.
 //!
 //! A packet takes [`PACKET`], the time to fetch it and the time to do it. Reads and
 //! writes of a packet overlap, so the slower of the two counts. Each side takes the latency of the
@@ -12,10 +12,9 @@
 pub const VRAM_BANDWIDTH: u64 = 400_000;
 /// Bandwidth of the scratchpad.
 pub const SCRATCHPAD_BANDWIDTH: u64 = 1_600_000;
-/// Bandwidth of system memory: what 16 lanes of 16 GT/s leave after the packets' headers.
+/// Bandwidth of system memory: 16 lanes of 16 GT/s without the overhead of TLP headers.
 pub const SYSTEM_BANDWIDTH: u64 = 25_600;
-/// Bandwidth of other GPUs' VRAM: what such a link leaves with the smaller packets that go from
-/// one endpoint to another.
+/// Bandwidth of other GPUs' VRAM: such a link with the smaller TLPs between endpoints.
 pub const PEER_BANDWIDTH: u64 = 22_400;
 
 /// Latency of VRAM.

@@ -35,7 +35,7 @@ pub const BAD_PACKET: u32 = 6;
 /// Reason: an operand is not aligned as the packet asks; the address is the operand.
 pub const MISALIGNED: u32 = 7;
 /// Reason: an atomic beyond the device's own memory, and the AtomicOp Requester Enable bit of the
-/// function's PCI Express capability is clear, or what is there completes none.
+/// function's PCI Express capability is clear, or the completer supports none.
 pub const NO_ATOMICS: u32 = 8;
-/// Reason: a read of a page of VRAM that went bad, or of a page table in one.
+/// Reason: a read of a bad page of VRAM, or of a page table in one.
 pub const POISONED: u32 = 9;

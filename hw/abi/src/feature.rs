@@ -10,6 +10,6 @@ pub const ATOMICS: u32 = 1 << 1;
 /// Invalidations by register are queued and numbered: [`regs::TLB_SEQNO`](super::regs::TLB_SEQNO)
 /// and [`regs::TLB_DONE`](super::regs::TLB_DONE).
 pub const TLB_SEQNO: u32 = 1 << 2;
-/// Pages of VRAM that went bad are found out and reported:
+/// Bad pages of VRAM are detected and reported:
 /// [`regs::POISON_COUNT`](super::regs::POISON_COUNT).
 pub const POISON: u32 = 1 << 3;

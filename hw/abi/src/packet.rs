@@ -9,8 +9,9 @@
 
 /// Does nothing; any length of at least 1.
 pub const NOP: u32 = 0x00;
-/// Ring only. Writes a value when all before it is done and visible: address (64, 8-byte
-/// aligned), value (64). With [`FENCE_IRQ`], raises the engine's interrupt afterwards.
+/// Ring only. Writes a value when all packets before it are complete and their writes visible:
+/// address (64, 8-byte aligned), value (64). With [`FENCE_IRQ`], raises the engine's interrupt
+/// afterwards.
 pub const FENCE: u32 = 0x01;
 /// Flag of [`FENCE`].
 pub const FENCE_IRQ: u32 = 1 << 0;
@@ -24,8 +25,8 @@ pub const TLB_INVALIDATE: u32 = 0x03;
 /// Ring only. Waits until the 64-bit word at an address (64, 8-byte aligned) is at least a
 /// value (64), unsigned.
 pub const WAIT: u32 = 0x04;
-/// Ring only. Writes the engine's busy time in nanoseconds, what [`regs::BUSY_LO`] shows, as
-/// 64 bits: address (64, 8-byte aligned).
+/// Ring only. Writes the engine's busy time in nanoseconds, the value of [`regs::BUSY_LO`], as 64
+/// bits: address (64, 8-byte aligned).
 ///
 /// [`regs::BUSY_LO`]: super::regs::BUSY_LO
 pub const TIMESTAMP: u32 = 0x05;
@@ -36,7 +37,7 @@ pub const COPY: u32 = 0x10;
 /// Fills with a 32-bit pattern: destination (64, 4-byte aligned), bytes (64, multiple of 4),
 /// pattern (32).
 pub const FILL: u32 = 0x11;
-/// Writes what follows: destination (64, 4-byte aligned), then one dword or more of data.
+/// Writes immediate data: destination (64, 4-byte aligned), then one dword or more of data.
 pub const WRITE: u32 = 0x12;
 /// Writes the [`checksum`](super::checksum) of a range: source (64, 4-byte aligned), bytes
 /// (64, multiple of 4), destination of the 64-bit result (64, 8-byte aligned).
@@ -46,12 +47,12 @@ pub const CHECKSUM: u32 = 0x13;
 /// bytes from one row to the next there (32), bytes of a row (32), rows (32). Any alignment;
 /// the two must not overlap, or the destination's content is undefined.
 pub const COPY_ROWS: u32 = 0x14;
-/// Adds to a 64-bit word, at once for all who access it, CPUs too: address (64, 8-byte
-/// aligned), summand (64), address for the old value (64, 8-byte aligned, 0 for none).
+/// Adds to a 64-bit word, atomically for engines and CPUs: address (64, 8-byte aligned), summand
+/// (64), address for the old value (64, 8-byte aligned, 0 for none).
 pub const ATOMIC_ADD: u32 = 0x15;
-/// Replaces a 64-bit word if it has an expected value, at once for all who access it, CPUs
-/// too: address (64, 8-byte aligned), expected value (64), new value (64), address for the old
-/// value (64, 8-byte aligned, 0 for none).
+/// Compares a 64-bit word with an expected value and replaces it if they are equal, atomically for
+/// engines and CPUs: address (64, 8-byte aligned), expected value (64), new value (64), address
+/// for the old value (64, 8-byte aligned, 0 for none).
 pub const ATOMIC_SWAP: u32 = 0x16;
 
 /// Render. Fills a rectangle of a surface of 32-bit pixels: surface (64, 4-byte aligned),

@@ -52,10 +52,10 @@ pub const VECTOR_FAULT: u32 = 0;
 /// Vector and interrupt bit of engine 0; engine n has this plus n.
 pub const VECTOR_ENGINE0: u32 = 1;
 
-/// RO. Number of fault records that wait, 0 to [`FAULT_QUEUE`](super::limits::FAULT_QUEUE).
+/// RO. Number of queued fault records, 0 to [`FAULT_QUEUE`](super::limits::FAULT_QUEUE).
 /// The registers below show the oldest one.
 pub const FAULT_COUNT: usize = 0x200;
-/// RO. What faulted; see [`fault`](super::fault).
+/// RO. Engine, address space, access and reason; see [`fault`](super::fault).
 pub const FAULT_INFO: usize = 0x204;
 /// RO. GPU virtual address of the access.
 pub const FAULT_ADDR_LO: usize = 0x208;
@@ -68,7 +68,7 @@ pub const FAULT_TAG_HI: usize = 0x214;
 /// WO. Any write drops the oldest record.
 pub const FAULT_POP: usize = 0x218;
 
-/// RO. Number of reports of bad pages of VRAM that wait. Each new one raises the interrupt
+/// RO. Number of queued reports of bad pages of VRAM. Each new one raises the interrupt
 /// [`VECTOR_FAULT`]; after a reset all are reported anew.
 pub const POISON_COUNT: usize = 0x220;
 /// RO. Offset in VRAM of the page that the oldest report is about.
@@ -78,7 +78,7 @@ pub const POISON_ADDR_HI: usize = 0x22c;
 /// WO. Any write drops the oldest report.
 pub const POISON_POP: usize = 0x230;
 
-/// RW. First address that [`TLB_INVALIDATE`] is about.
+/// RW. First address of the range of [`TLB_INVALIDATE`].
 pub const TLB_START_LO: usize = 0x300;
 /// RW. High half of [`TLB_START_LO`].
 pub const TLB_START_HI: usize = 0x304;

@@ -13,10 +13,10 @@ pub struct Section {
     pub text: &'static str,
 }
 
-/// The commands of the control socket: how they are written, and what they do.
+/// The commands of the control socket: their syntax and effect.
 ///
-/// GPU, ENGINE and VECTOR are numbers from 0, FACTOR and COUNT other numbers.
-pub const COMMANDS: [(&str, &str); 7] = [
+/// GPU, ENGINE and VECTOR are numbers from 0, the others numbers.
+pub const COMMANDS: [(&str, &str); 9] = [
     (
         "hang GPU ENGINE",
         "The engine hangs before its next packet, until it or the device is reset.",
@@ -26,12 +26,20 @@ pub const COMMANDS: [(&str, &str); 7] = [
         "The same, until the device is reset: a reset of the engine does nothing.",
     ),
     (
+        "hang GPU tlb",
+        "The next TLB invalidation by register hangs, until the device is reset.",
+    ),
+    (
         "slow GPU ENGINE FACTOR",
         "The engine's packets take FACTOR times as long from now on; 1 is normal.",
     ),
     (
         "lose GPU VECTOR COUNT",
         "The next COUNT messages of the interrupt vector are not sent.",
+    ),
+    (
+        "poison GPU OFFSET LENGTH",
+        "Pages of VRAM with any of LENGTH bytes from OFFSET go bad: reads of them fault.",
     ),
     (
         "remove GPU",

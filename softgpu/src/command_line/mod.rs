@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The command line of `softgpu`: what it means, its `--help` and its manual page.
+//! The command line of `softgpu`, its `--help` and its manual page.
 
 mod gpu_option;
 pub mod help;
@@ -60,7 +60,7 @@ pub struct Arguments {
     /// A multiple of 4 KiB of at most 64 MiB; 0 is a GPU without one.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256K")]
     scratchpad: u64,
-    /// Where to listen for control commands: trouble on demand, and counters
+    /// Where to listen for control commands: error injection and counters
     ///
     /// Like --socket, a Unix stream socket. Without the option there is none.
     #[arg(long, value_name = "PATH")]

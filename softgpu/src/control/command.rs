@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Commands, as text and as what they do.
+//! The commands of the control socket.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::engine::{Engine, Hang};
 
 use super::counters::Counters;
 
-/// Answers a line. The error is what is wrong with it.
+/// Runs the command in a line and returns its answer.
 pub(super) fn answer(gpus: &[Arc<Device>], line: &str) -> Result<String, String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let gpu = |word| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a GPU has done, as JSON.
+//! The counters of a GPU, as JSON.
 
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The control socket: trouble on demand, and counters.
+//! The control socket: error injection and counters.
 //!
 //! One line a command, one line an answer. A guest may be at the other end, through a serial port,
 //! so nothing here trusts what it reads.

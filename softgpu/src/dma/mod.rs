@@ -48,7 +48,7 @@ pub struct Dma {
 }
 
 impl Dma {
-    /// Makes a range of DMA addresses reach a file. A range that is refused changes nothing.
+    /// Maps a range of DMA addresses to a file. A range that is refused changes nothing.
     pub fn map(&mut self, map: &DmaMap, file: &OwnedFd) -> Result<(), Refusal> {
         let &DmaMap {
             address,
@@ -126,13 +126,13 @@ impl Dma {
         Ok(new)
     }
 
-    /// Takes the memory of the `size` bytes from `start`.
+    /// Unmaps `size` bytes from `start`.
     pub fn unmap(&mut self, start: u64, size: u64) -> Result<(), Refusal> {
         let end = end(start, size)?;
         if size == 0 {
             return Ok(());
         }
-        // What sticks out stays.
+        // Parts outside of the range stay mapped.
         let first = self.ranges.range(..end).next_back();
         if let Some((&from, range)) = first
             && range.end > end
@@ -152,13 +152,13 @@ impl Dma {
         Ok(())
     }
 
-    /// Forgets every range, and every file.
+    /// Unmaps every range, and every file.
     pub fn unmap_all(&mut self) {
         self.ranges.clear();
         self.files.clear();
     }
 
-    /// Says what other GPUs show. Guest memory at the same address comes first.
+    /// Sets the windows of other GPUs. Guest memory at the same address takes precedence.
     pub fn set_peers(&mut self, peers: Vec<Arc<Window>>) {
         self.peers = peers;
     }
@@ -168,8 +168,8 @@ impl Dma {
         self.bus_master = allowed;
     }
 
-    /// The memory from DMA address `address`, and the way to it: `length` bytes or as many as its
-    /// range has; none where the device may not go.
+    /// Returns the memory from DMA address `address`, and the path to it: `length` bytes or as many
+    /// as its range has; none where the device has no access.
     pub fn reach(
         &self,
         address: u64,

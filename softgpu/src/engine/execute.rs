@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What packets do.
+//! The execution of packets.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const WAIT_FIRST: Duration = Duration::from_micros(10);
 const WAIT_LONGEST: Duration = Duration::from_micros(500);
 
 impl Engine {
-    /// Runs a packet that stands in `space`, and counts what it costs. True if it asks for the
+    /// Runs a packet whose addresses are in `space`, and charges for it. True if it asks for the
     /// engine's interrupt.
     pub(super) fn execute(
         &self,
@@ -34,7 +34,7 @@ impl Engine {
         self.before_packet()?;
         let began = Instant::now();
         let result = self.perform(transfer, space, packet);
-        transfer.pay(besides);
+        transfer.charge(besides);
         if has_speed && result.is_ok() {
             self.after_packet(began)?;
         }
@@ -161,7 +161,7 @@ impl Engine {
         let mut pause = WAIT_FIRST;
         // One look costs device time. How many there are depends on the machine.
         let mut word = transfer.load(space, address)?;
-        transfer.pay(0);
+        transfer.charge(0);
         while word < value {
             self.pause(pause)?;
             pause = (pause * 2).min(WAIT_LONGEST);

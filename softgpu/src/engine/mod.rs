@@ -2,18 +2,18 @@
 
 //! Engines: a thread each that runs the packets of its ring.
 //!
-//! [`Engine`] is what the registers show and the driver changes, [`worker`] the thread's loop,
-//! [`source`] and [`packet`] fetch and decode, [`execute`] runs packets with the [`transfer`]s that
-//! touch memory, [`draw`] those that draw. [`trouble`] is what somebody may ask for who tests a driver.
+//! [`Engine`] is the state behind the registers, [`worker`] the thread's loop, [`source`] and
+//! [`packet`] fetch and decode, [`execute`] runs packets with the [`transfer`]s that access memory,
+//! [`draw`] has those that draw. [`error_injection`] makes an engine hang or slow.
 
 mod draw;
+mod error_injection;
 mod execute;
 mod operands;
 mod packet;
 mod ring;
 mod source;
 mod transfer;
-mod trouble;
 mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -28,23 +28,23 @@ use crate::invalidation::Invalidations;
 use crate::irq::Irqs;
 use crate::memory::Memory;
 
+use error_injection::ErrorInjection;
+pub use error_injection::Hang;
 pub use ring::{Ring, RingRegister};
-pub use trouble::Hang;
-use trouble::Trouble;
 
-/// What the engines of a GPU share.
+/// The state that the engines of a GPU share.
 pub struct Shared {
     /// Memory and address spaces.
     pub memory: Memory,
     /// Interrupts.
     pub irqs: Irqs,
-    /// Faults that wait for the driver.
+    /// Fault records that the driver has not read.
     pub faults: FaultQueue,
-    /// Invalidations that wait for accesses under way.
+    /// Queued TLB invalidations.
     pub invalidations: Invalidations,
 }
 
-/// What an engine can do.
+/// An engine's class: the packets that it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Every packet.
@@ -54,7 +54,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// The class as the register shows it.
+    /// Returns the value of the class register.
     pub fn bits(self) -> u32 {
         match self {
             Self::Render => class::RENDER,
@@ -63,7 +63,7 @@ impl Class {
     }
 }
 
-/// Why a packet did not finish.
+/// The reason why a packet did not finish.
 #[derive(Debug)]
 enum Stop {
     /// It faulted.
@@ -82,9 +82,9 @@ impl From<Fault> for Stop {
 struct State {
     enabled: bool,
     halted: bool,
-    /// The thread is at a packet.
+    /// The thread runs a packet.
     running: bool,
-    /// Threads that wait until it is not.
+    /// Number of threads that wait until it does not.
     waiters: u32,
     /// The thread is to end.
     exit: bool,
@@ -103,20 +103,20 @@ pub struct Engine {
     class: Class,
     shared: Arc<Shared>,
     state: Mutex<State>,
-    /// Told when the thread has a reason to look at the state.
+    /// Notified when the state has changed for the thread.
     wake: Condvar,
-    /// Told when the thread is no longer at a packet.
+    /// Notified when the thread has finished a packet.
     idle: Condvar,
     /// The packet under way is to stop.
     stop: AtomicBool,
-    trouble: Mutex<Trouble>,
+    injection: Mutex<ErrorInjection>,
     totals: Mutex<Totals>,
-    /// High half of the busy time, for the register.
+    /// Latched high half of the busy time.
     busy_high: AtomicU32,
 }
 
 impl Engine {
-    /// An engine at rest, and its thread.
+    /// Creates an idle engine and starts its thread.
     pub fn start(
         number: u32,
         class: Class,
@@ -130,7 +130,7 @@ impl Engine {
             wake: Condvar::new(),
             idle: Condvar::new(),
             stop: AtomicBool::new(false),
-            trouble: Mutex::default(),
+            injection: Mutex::default(),
             totals: Mutex::default(),
             busy_high: AtomicU32::new(0),
         });
@@ -149,50 +149,50 @@ impl Engine {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// The engine's class.
+    /// Returns the engine's class.
     pub fn class(&self) -> Class {
         self.class
     }
 
-    /// Whether it may fetch packets.
+    /// Whether the engine is enabled.
     pub fn enabled(&self) -> bool {
         self.lock().enabled
     }
 
-    /// Whether it has packets to do.
+    /// Whether the engine runs a packet or has one to run.
     pub fn busy(&self) -> bool {
         let state = self.lock();
         state.running || state.has_work()
     }
 
-    /// Whether its ring faulted.
+    /// Whether a fault of the ring has halted the engine.
     pub fn halted(&self) -> bool {
         self.lock().halted
     }
 
-    /// The registers of its ring.
+    /// Returns the ring's registers.
     pub fn ring(&self) -> Ring {
         self.lock().ring
     }
 
-    /// What it did since its reset.
+    /// Returns the counters since the last reset.
     pub fn totals(&self) -> MutexGuard<'_, Totals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Low half of the nanoseconds that it was busy; keeps the high half for later.
+    /// Returns the low half of the busy time in nanoseconds and latches the high half.
     pub fn busy_low(&self) -> u32 {
         let busy = self.totals().busy();
         self.busy_high.store((busy >> 32) as u32, Ordering::Relaxed);
         busy as u32
     }
 
-    /// High half of the nanoseconds when [`busy_low`](Self::busy_low) was asked last.
+    /// Returns the high half of the busy time as [`busy_low`](Self::busy_low) latched it.
     pub fn busy_high(&self) -> u32 {
         self.busy_high.load(Ordering::Relaxed)
     }
 
-    /// Lets it fetch packets, or not.
+    /// Enables or disables the engine. An invalid ring halts it.
     pub fn set_enabled(&self, enabled: bool) {
         let mut state = self.lock();
         if enabled && !state.enabled && !state.ring.is_valid() {
@@ -202,8 +202,8 @@ impl Engine {
         self.wake.notify_all();
     }
 
-    /// Writes a register of the ring, unless the engine is enabled or still at a packet: that one
-    /// moves the head by the ring that it was fetched from.
+    /// Writes a register of the ring, unless the engine is enabled or still runs a packet, which
+    /// will move the head of the ring that it was fetched from.
     pub fn set_ring(&self, register: RingRegister, value: u32) {
         let mut state = self.lock();
         if !state.enabled && !state.running {
@@ -211,7 +211,7 @@ impl Engine {
         }
     }
 
-    /// Sets the ring's tail, if it can be one.
+    /// Sets the ring's tail. An invalid one is ignored.
     pub fn ring_doorbell(&self, tail: u32) {
         let mut state = self.lock();
         if tail.is_multiple_of(4) && tail < state.ring.size {
@@ -220,7 +220,8 @@ impl Engine {
         }
     }
 
-    /// Stops at the next piece of memory and goes back to the start of the ring, disabled.
+    /// Resets the engine: stops it after its current memory access, disables it and clears head and
+    /// tail.
     pub fn reset(&self) {
         if self.ignores_reset() {
             return;
@@ -230,7 +231,7 @@ impl Engine {
         state.ring.tail = 0;
     }
 
-    /// As [`reset`](Self::reset), and forgets where the ring is.
+    /// Resets the engine as [`reset`](Self::reset) does, and all registers of the ring.
     pub fn reset_all(&self) {
         self.stop_packet().ring = Ring::default();
     }
@@ -264,7 +265,7 @@ impl Engine {
         state
     }
 
-    /// Sleeps for `duration` within a packet that waits for memory to change.
+    /// Sleeps for `duration` between two looks of a packet that polls memory.
     fn pause(&self, duration: Duration) -> Result<(), Stop> {
         let state = self.lock();
         if self.stopped() || !state.enabled {

@@ -17,7 +17,7 @@ impl<'a> Operands<'a> {
         Self { bytes, space }
     }
 
-    /// What is left.
+    /// Returns the operands that have not been taken.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Packets: which ones an engine takes, and their operands.
+//! Decoding of packets.
 
 use crate::abi::limits;
 use crate::abi::packet::{self as op, len};
@@ -10,7 +10,7 @@ use super::Class;
 use super::draw::{Blit, Rectangle, Triangle};
 use super::operands::{Operands, check_alignment, require};
 
-/// Where a packet stands.
+/// The kind of buffer that a packet is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     /// In a ring.
@@ -19,7 +19,7 @@ pub(super) enum Level {
     Indirect,
 }
 
-/// The header of a packet that may stand where it does.
+/// The header of a packet that its buffer may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     opcode: u32,
@@ -75,7 +75,7 @@ impl Header {
     }
 }
 
-/// A packet with operands that are as they should be.
+/// A packet with valid operands.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet {
     Nop,
@@ -146,7 +146,7 @@ pub(super) struct Rows {
     pub(super) pitch: u32,
 }
 
-/// What an atomic packet does to a word.
+/// The operation of an atomic packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Add(u64),

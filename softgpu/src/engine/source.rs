@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where packets are fetched from: a ring, or an indirect buffer.
+//! Sources of packets: rings and indirect buffers.
 
 use crate::fault::{Access, Fault, Reason};
 
@@ -23,8 +23,8 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The packet at `offset`, of which `available` bytes follow, not 0. Counts what the fetch
-    /// costs.
+    /// Fetches the packet at `offset`, from where `available` bytes, not 0, have packets. Charges
+    /// the engine.
     pub(super) fn fetch(
         &self,
         transfer: &Transfer<'_>,
@@ -35,7 +35,7 @@ impl Source {
         let fetched = self.read_packet(transfer, class, offset, available);
         // The rest of a buffer is fetched while its packets run. A ring may get more at any time,
         // so each of its packets is looked for when its turn comes.
-        transfer.pay_fetch(self.level == Level::Indirect && offset != 0);
+        transfer.charge_fetch(self.level == Level::Indirect && offset != 0);
         fetched
     }
 

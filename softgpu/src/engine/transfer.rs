@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Accesses to memory, a piece at a time. Between two pieces the engine may be stopped, and within a
-//! bounded number of bytes the memory is unlocked.
+//! Accesses to memory, a piece at a time. Between two pieces the engine may be stopped, and within
+//! a bounded number of bytes the memory is unlocked.
 
 use std::cell::RefCell;
 use std::ptr;
@@ -18,8 +18,8 @@ use crate::memory::{Piece, View, in_range};
 use super::packet::{Change, Rows};
 use super::{Engine, Stop};
 
-/// Bytes that are summed at once, out of a buffer: few enough for the second cache of a core, and so
-/// many that what is ahead in memory is fetched meanwhile.
+/// Bytes that are summed at once, out of a buffer: few enough for the second cache of a core, and
+/// so many that what is ahead in memory is fetched meanwhile.
 const BUFFER: usize = 256 << 10;
 /// Bytes of a pattern that are written at once: they stay in the nearest cache.
 const PATTERN: usize = 2 << 10;
@@ -28,7 +28,7 @@ const PATTERN: usize = 2 << 10;
 pub(super) struct Transfer<'a> {
     engine: &'a Engine,
     meter: RefCell<Meter>,
-    /// For what has to be copied before it is looked at. It outlives the packets.
+    /// A bounce buffer that packets share.
     buffer: &'a RefCell<Vec<u8>>,
 }
 
@@ -41,25 +41,25 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Counts the fetch of a packet.
-    pub(super) fn pay_fetch(&self, ahead: bool) {
+    /// Charges the engine with the fetch of a packet.
+    pub(super) fn charge_fetch(&self, ahead: bool) {
         let mut totals = self.engine.totals();
-        self.meter.borrow_mut().pay_fetch(&mut totals, ahead);
+        self.meter.borrow_mut().charge_fetch(&mut totals, ahead);
     }
 
-    /// Counts what a packet did, and nanoseconds `besides`.
-    pub(super) fn pay(&self, besides: u64) {
+    /// Charges the engine with the accesses of a packet, and with `besides` nanoseconds.
+    pub(super) fn charge(&self, besides: u64) {
         self.meter
             .borrow_mut()
-            .pay(&mut self.engine.totals(), besides);
+            .charge(&mut self.engine.totals(), besides);
     }
 
-    /// Forgets what has not been counted yet.
+    /// Drops the accesses that have not been charged.
     pub(super) fn forget(&self) {
         self.meter.replace(Meter::default());
     }
 
-    /// Notes that `length` bytes of a piece at `address` are accessed.
+    /// Records an access to `length` bytes of a piece at `address`.
     fn note(
         &self,
         view: &View,
@@ -207,7 +207,7 @@ impl<'a> Transfer<'a> {
         )
     }
 
-    /// The checksum of memory.
+    /// Returns the checksum of memory.
     pub(super) fn checksum(&self, space: u32, source: u64, bytes: u64) -> Result<u64, Stop> {
         // Others may write the memory meanwhile: what is summed is a copy of it.
         let mut buffer = self.buffer.borrow_mut();
@@ -228,7 +228,7 @@ impl<'a> Transfer<'a> {
         Ok(sum.value().into())
     }
 
-    /// Reads an aligned 64-bit word, after which nothing later is read before it.
+    /// Reads an aligned 64-bit word with acquire semantics.
     pub(super) fn load(&self, space: u32, address: u64) -> Result<u64, Stop> {
         let view = self.engine.shared.memory.read();
         let losses = dma::losses();
@@ -245,7 +245,7 @@ impl<'a> Transfer<'a> {
         Ok(word)
     }
 
-    /// Writes an aligned 64-bit word, visible after everything that was written before.
+    /// Writes an aligned 64-bit word with release semantics.
     pub(super) fn store(&self, space: u32, address: u64, value: u64) -> Result<(), Stop> {
         let view = self.engine.shared.memory.read();
         let losses = dma::losses();
@@ -260,7 +260,7 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// Changes an aligned 64-bit word, at once for all who access it; its old value.
+    /// Changes an aligned 64-bit word atomically and returns its old value.
     pub(super) fn change(&self, space: u32, address: u64, change: Change) -> Result<u64, Stop> {
         let view = self.engine.shared.memory.read();
         let losses = dma::losses();

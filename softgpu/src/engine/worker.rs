@@ -29,14 +29,14 @@ impl Engine {
             }
             let mut state = self.lock();
             state.running = false;
-            // Telling others is a system call, which packets of little work would feel.
+            // A notification is a system call, which would cost more than a small packet.
             if state.waiters != 0 {
                 self.idle.notify_all();
             }
         }
     }
 
-    /// Waits for a packet; none if there will not be one any more.
+    /// Waits for a packet; none when the engine is shut down.
     fn next(&self) -> Option<Ring> {
         let mut state = self.lock();
         loop {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The TLB of one engine, for the [`cost`](crate::abi::cost) model alone: it knows which pages
-//! were translated lately, not where they are.
+//! The TLB of an engine in the [`cost`](crate::abi::cost) model: it has the pages that were used
+//! last, without their targets.
 
 use crate::abi::cost::{TLB_ENTRIES, TLB_WAYS};
 
@@ -16,7 +16,7 @@ struct Entry {
     size: u64,
 }
 
-/// Sets of pages, each with the one used last in front.
+/// Sets of pages, each in LRU order, the page used last in front.
 pub(super) struct EngineTlb([[Option<Entry>; TLB_WAYS]; SETS]);
 
 /// The set of a page. Fibonacci hashing: neighbours are spread evenly, and ranges that begin at
@@ -33,7 +33,7 @@ impl Default for EngineTlb {
 }
 
 impl EngineTlb {
-    /// Uses the page at `address`; its end, if it is here.
+    /// Looks up the page at `address` and returns its end.
     pub(super) fn hit(&mut self, space: u32, address: u64) -> Option<u64> {
         SIZES.into_iter().find_map(|size| {
             let start = address & !(size - 1);
@@ -45,14 +45,14 @@ impl EngineTlb {
         })
     }
 
-    /// Takes a page in, in place of the one of its set that was used longest ago.
+    /// Inserts a page and evicts the least recently used one of its set.
     pub(super) fn insert(&mut self, space: u32, start: u64, size: u64) {
         let set = self.set(space, start, size);
         set.rotate_right(1);
         set[0] = Some(Entry { space, start, size });
     }
 
-    /// Forgets all pages that touch the addresses from `start` up to `end`.
+    /// Removes all pages that overlap the addresses from `start` up to `end`.
     pub(super) fn forget(&mut self, space: u32, start: u64, end: u64) {
         for entry in self.0.as_flattened_mut() {
             if entry.is_some_and(|page| {

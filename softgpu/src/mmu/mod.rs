@@ -25,7 +25,7 @@ const SPACES: usize = limits::ADDRESS_SPACES as usize;
 /// Sizes of pages, smallest first.
 const SIZES: [u64; 3] = [limits::PAGE_SIZE, pte::BLOCK_64K_SIZE, pte::BLOCK_2M];
 
-/// The MMU: a root for each address space, and what it remembers of their page tables.
+/// The MMU: the roots of the address spaces, and the TLBs.
 #[derive(Default)]
 pub struct Mmu {
     roots: [u64; SPACES],
@@ -38,8 +38,8 @@ impl Mmu {
         self.tlb.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The page of `space` at `address`, an address that exists: from the TLB or, if it is not
-    /// there, from the page tables, as far as the TLB does not know the way.
+    /// Looks up the page of `space` at `address`, which has at most 48 bits: in the TLB, or by a
+    /// walk from the lowest table that the TLB has.
     pub fn lookup(&self, vram: &Vram, dma: &Dma, space: u32, address: u64) -> Result<Page, Reason> {
         let mut tlb = self.tlb();
         if let Some(page) = tlb.get(space, address) {
@@ -56,8 +56,8 @@ impl Mmu {
         Ok(page)
     }
 
-    /// What the translations of a range, which is not empty and has been looked up, take engine
-    /// number `engine`.
+    /// Translates a range, which is not empty and has been looked up, by the TLB of engine number
+    /// `engine`.
     pub fn translations(
         &self,
         vram: &Vram,
@@ -90,14 +90,14 @@ impl Mmu {
         translations
     }
 
-    /// Gives `space` a root and forgets its translations.
+    /// Sets the root of `space` and invalidates its translations.
     pub fn set_root(&mut self, space: u32, root: u64) {
         self.roots[space as usize] = root;
         self.invalidate(space, 0, 0);
     }
 
-    /// Forgets the translations of `size` bytes of `space` from `start`; of all of it if `size` is
-    /// 0.
+    /// Invalidates the translations of `size` bytes of `space` from `start`; of all of it if `size`
+    /// is 0.
     pub fn invalidate(&mut self, space: u32, start: u64, size: u64) {
         let end = match size {
             0 => u64::MAX,

@@ -12,7 +12,7 @@ use crate::abi::pte;
 use super::SIZES;
 use super::walk::{Page, Step, shift};
 
-/// A map that a packet of many pages is not held up by, however a guest chooses its addresses.
+/// A map with a fast hash function that guests cannot attack by their choice of addresses.
 type HashMap<K, V> = collections::HashMap<K, V, RandomState>;
 
 /// Translations of one page size that are kept before all of that size are dropped; and pointers
@@ -31,8 +31,8 @@ pub(super) struct Tlb {
     links: [HashMap<(u32, u64), u64>; LINKS.len()],
 }
 
-/// Forgets what a map has of the units of `1 << shift` bytes that touch the addresses from `start`
-/// up to `end`.
+/// Removes the units of `size` bytes from a map that overlap the addresses from `start` up to
+/// `end`.
 fn forget_units<T>(map: &mut HashMap<(u32, u64), T>, space: u32, start: u64, end: u64, size: u64) {
     let first = start & !(size - 1);
     if (end - first) / size <= map.len() as u64 {
@@ -63,7 +63,7 @@ impl Tlb {
         }
     }
 
-    /// How far down a walk to `address` need not look: the lowest table that is known.
+    /// Returns the lowest known table on the way to `address`.
     pub(super) fn step(&self, space: u32, address: u64) -> Option<Step> {
         LINKS.iter().zip(&self.links).find_map(|(level, links)| {
             let below = address >> shift(*level) << shift(*level);
@@ -74,7 +74,7 @@ impl Tlb {
         })
     }
 
-    /// Keeps the table that a walk to `address` came by.
+    /// Inserts a table that a walk to `address` passed.
     pub(super) fn insert_step(&mut self, space: u32, address: u64, step: Step) {
         for (level, links) in LINKS.iter().zip(&mut self.links) {
             if level - 1 == step.level {
@@ -87,7 +87,7 @@ impl Tlb {
         }
     }
 
-    /// Forgets all pages, and all pointers to tables, that touch the addresses from `start` up to
+    /// Removes all pages, and all pointers to tables, that overlap the addresses from `start` up to
     /// `end`.
     pub(super) fn forget(&mut self, space: u32, start: u64, end: u64) {
         for (size, pages) in SIZES.iter().zip(&mut self.pages) {

@@ -20,13 +20,13 @@ const KNOWN: u64 = pte::VALID
     | pte::BLOCK_64K
     | pte::SCRATCHPAD
     | pte::ADDRESS;
-/// What entries that point to tables must not have.
+/// Bits that entries that point to tables must not have.
 const LEAF_ONLY: u64 = pte::LEAF | pte::BLOCK_64K | pte::SCRATCHPAD;
-/// Two places at once.
+/// Bits of which an entry has one at most.
 const BOTH: u64 = pte::SYSTEM | pte::SCRATCHPAD;
 const ENTRY_SIZE: u64 = 8;
 
-/// What is behind a page.
+/// The target of a translation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// VRAM from this offset.
@@ -35,7 +35,7 @@ pub enum Target {
     Scratchpad(u64),
     /// Guest memory from this DMA address.
     System(u64),
-    /// Nothing.
+    /// No memory.
     Sparse,
 }
 
@@ -51,18 +51,18 @@ impl Target {
     }
 }
 
-/// A page, as the page tables say.
+/// A page of the page tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     /// First GPU virtual address.
     pub start: u64,
     /// Bytes: one of the MMU's page sizes.
     pub size: u64,
-    /// What is behind its start.
+    /// Target of its first address.
     pub target: Target,
     /// Whether it may be written.
     pub writable: bool,
-    /// Where the table is that it is in.
+    /// Path to the table that has its entry.
     pub table: Path,
 }
 

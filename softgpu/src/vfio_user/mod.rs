@@ -30,7 +30,7 @@ pub const MAX_DATA: usize = 1 << 20;
 /// The most file descriptors that come with a message.
 pub const MAX_FDS: usize = 16;
 
-/// Why a request is not met.
+/// The reason why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The error number that the client gets.
@@ -80,7 +80,7 @@ pub struct Interrupts {
     pub flags: u32,
 }
 
-/// DMA addresses that a client gives memory to.
+/// A DMA_MAP request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DmaMap {
     /// First address.
@@ -95,7 +95,7 @@ pub struct DmaMap {
     pub write: bool,
 }
 
-/// DMA addresses that a client takes memory from.
+/// A DMA_UNMAP request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DmaUnmap {
     /// All of them.

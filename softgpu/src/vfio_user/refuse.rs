@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a client is turned away.
+//! The refusal of a client.
 
 use std::io;
 use std::os::unix::net::UnixStream;

@@ -37,7 +37,7 @@ const IRQ_SET_SIZE: usize = 20;
 /// A sparse-mmap capability with one area.
 const SPARSE_SIZE: usize = 32;
 
-/// How a session ended.
+/// The end of a session.
 #[derive(Debug)]
 pub struct End {
     /// The client agreed on the version: it was one that had come for the device.

@@ -39,7 +39,7 @@ fn read(client: &mut Client, register: usize) -> u32 {
     u32::from_le_bytes(data)
 }
 
-/// What a command that fails says.
+/// Returns the message of a command that fails.
 fn complaint(output: Output) -> String {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
@@ -93,7 +93,7 @@ fn ends_at_a_signal() {
 }
 
 #[test]
-fn replaces_only_sockets_that_nobody_listens_at() {
+fn replaces_only_sockets_without_a_listener() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("socket");
     drop(UnixListener::bind(&socket).unwrap());
@@ -228,7 +228,7 @@ fn control_reaches_each_gpu() {
     ] {
         assert_eq!(ask(command), format!("error: {reason}"));
     }
-    // Neither nonsense nor one who goes away disturbs anybody.
+    // Neither nonsense nor a client that disconnects disturbs other clients.
     assert!(ask(&"x".repeat(256)).starts_with("error: "));
     assert!(ask("\n").starts_with("error: "));
     let mut other = UnixStream::connect(&control).unwrap();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Trouble on demand, and counters.
+//! Error injection, and counters.
 
 use std::fs::File;
 use std::io::Read;

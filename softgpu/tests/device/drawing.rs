@@ -10,7 +10,7 @@ use softgpu::abi::{fault, pte, regs};
 
 use crate::gpu::{
     COPY, DATA, Gpu, KERNEL_RAM, KERNEL_VRAM, PROMPT, PageSize, RAM, RENDER, RING_SIZE, content,
-    noise, wait_for,
+    random_bytes, wait_for,
 };
 use crate::stream::Stream;
 
@@ -30,10 +30,10 @@ fn surface(gpu: &Gpu) -> Vec<u32> {
         .collect()
 }
 
-/// Fills the surface in VRAM and the same in guest memory with noise; what was put there.
+/// Fills the surface in VRAM and the same in guest memory with random bytes, which are returned.
 fn prepare(gpu: &Gpu) -> (Vec<u32>, Vec<u32>) {
     let pixels = |seed| -> Vec<u32> {
-        let bytes = noise(PITCH * HEIGHT * 4, seed);
+        let bytes = random_bytes(PITCH * HEIGHT * 4, seed);
         let pixels = bytes.as_chunks().0;
         pixels
             .iter()
@@ -300,6 +300,6 @@ fn drawing_faults_where_there_is_no_page() {
         );
         assert_eq!((fault.address, fault.tag), (address, 9));
     }
-    // What is before the page is drawn.
+    // The pixels before the page are drawn.
     assert_eq!(content(gpu.ram_at(DATA, 4)), [7, 0, 0, 0]);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What goes wrong, and how it is told.
+//! Faults and their records.
 
 use softgpu::abi::packet::{self as op, header};
 use softgpu::abi::{fault, limits, pci, pte, regs};
@@ -17,7 +17,7 @@ const TAG: u64 = 0xfeed_0000_0000_beef;
 /// A page that may be written, and one behind it that is the test's.
 const GOOD: u64 = 0x20_0000_0000;
 const PAGE: u64 = GOOD + 4096;
-/// What a packet behind one that faults would write.
+/// The value that a packet behind a faulting one would write.
 const AFTER: u32 = 0x600d_f00d;
 const READ_WRITE: u64 = pte::WRITABLE | pte::SYSTEM;
 

@@ -201,7 +201,7 @@ impl Gpu {
         self
     }
 
-    /// What a driver does after a reset.
+    /// Sets the GPU up again, as a driver does after a reset.
     pub(crate) fn prepare(&mut self) {
         self.set_bus_master(true);
         self.tables = 0;
@@ -270,7 +270,7 @@ impl Gpu {
         self.region_write(CONFIG, DEVICE_CONTROL_2, &control.to_le_bytes());
     }
 
-    /// What the control socket answers to a command.
+    /// Sends a command to the control socket and returns its answer.
     pub(crate) fn control(&self, command: &str) -> String {
         let Link::Client { directory, .. } = &self.link else {
             panic!("no control socket");
@@ -620,7 +620,7 @@ pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Bytes without a pattern that a bug could hit by chance.
-pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn random_bytes(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..length)
         .map(|_| {

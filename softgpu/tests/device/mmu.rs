@@ -4,7 +4,7 @@
 
 use softgpu::abi::{fault, limits, pte, regs};
 
-use crate::gpu::{COPY, DATA, Gpu, PageSize, RAM, RENDER, content, noise, wait_for};
+use crate::gpu::{COPY, DATA, Gpu, PageSize, RAM, RENDER, content, random_bytes, wait_for};
 use crate::stream::Stream;
 
 const SPACE: u32 = 3;
@@ -22,7 +22,7 @@ fn page_sizes() {
         let bytes = 2 << 20;
         gpu.map(SPACE, VA, RAM + DATA, bytes, READ_WRITE, size);
         gpu.map(SPACE, VA + bytes, 4 << 20, bytes, VRAM_READ_WRITE, size);
-        let data = noise(bytes as usize, 1);
+        let data = random_bytes(bytes as usize, 1);
         gpu.ram_at(DATA, data.len()).copy_from(&data);
         let stream = Stream::new().copy(VA + 1, VA + bytes + 3, bytes - 3);
         gpu.run_ib(COPY, SPACE, &stream, 1);
@@ -46,7 +46,7 @@ fn scattered_pages() {
         gpu.map(SPACE, VA + page * 4096, target, 4096, flags, PageSize::K4);
     }
     let length = pages as usize * 4096;
-    let data = noise(length, 9);
+    let data = random_bytes(length, 9);
     gpu.map(
         SPACE,
         VA + (4 << 20),

@@ -9,7 +9,7 @@ use vm_memory::{Bytes, VolatileMemory};
 
 use crate::gpu::{
     COPY, DATA, ENGINES, Gpu, KERNEL_RAM, KERNEL_VRAM, RENDER, RING_SIZE, VISIBLE_SIZE, content,
-    noise,
+    random_bytes,
 };
 use crate::stream::Stream;
 
@@ -37,7 +37,7 @@ fn copies_between_all_kinds_of_memory() {
         (RENDER, 3 << 20, 5),
         (COPY, (3 << 20) + 7, (1 << 20) - 3),
     ] {
-        let data = noise(length, length as u64);
+        let data = random_bytes(length, length as u64);
         let bytes = length as u64;
         gpu.ram_at(DATA + shift, length).copy_from(&data);
         gpu.vram_at(0, VISIBLE_SIZE as usize)
@@ -106,7 +106,7 @@ fn write() {
 #[test]
 fn checksums() {
     let mut gpu = Gpu::new();
-    let data = noise(3 << 20, 7);
+    let data = random_bytes(3 << 20, 7);
     gpu.vram_at(0, data.len()).copy_from(&data);
     let sums = gpu.ram_at(DATA, 64);
     sums.copy_from(&[0xddu8; 64]);
@@ -133,7 +133,7 @@ fn checksums() {
 #[test]
 fn rows() {
     let mut gpu = Gpu::new();
-    let data = noise(1 << 20, 11);
+    let data = random_bytes(1 << 20, 11);
     gpu.ram_at(DATA, data.len()).copy_from(&data);
     // Odd places and pitches; rows that meet, that are far apart, that are all the same row.
     for (from, from_pitch, to, to_pitch, bytes, count) in [
@@ -216,7 +216,7 @@ fn rectangle() {
     const PITCH: usize = 640;
     const ROWS: usize = 40;
     let place = |x: usize, y: usize| y * PITCH + x * 4;
-    let mut wanted = noise(PITCH * ROWS, 3);
+    let mut wanted = random_bytes(PITCH * ROWS, 3);
     gpu.vram_at(0, wanted.len()).copy_from(&wanted);
     let rectangles = [
         ([0, 0, 1, 1], 0x11),

@@ -9,7 +9,7 @@ use vfio_bindings::bindings::vfio::{
 };
 use vm_memory::Bytes;
 
-use crate::gpu::{BAR0, BAR2, CONFIG, Gpu, MSIX, VISIBLE_SIZE, VRAM_SIZE, content, noise};
+use crate::gpu::{BAR0, BAR2, CONFIG, Gpu, MSIX, VISIBLE_SIZE, VRAM_SIZE, content, random_bytes};
 
 /// Offset of a capability in configuration space.
 fn capability(gpu: &mut Gpu, id: u32) -> u64 {
@@ -130,14 +130,14 @@ fn d3hot_loses_everything() {
 #[test]
 fn bar2_shows_vram() {
     let mut gpu = Gpu::new();
-    let data = noise(100, 1);
+    let data = random_bytes(100, 1);
     gpu.region_write(BAR2, VISIBLE_SIZE - 100, &data);
     assert_eq!(content(gpu.vram_at(VISIBLE_SIZE - 100, 100)), data);
     let mut read = vec![0; 100];
     gpu.region_read(BAR2, VISIBLE_SIZE - 100, &mut read);
     assert_eq!(read, data);
 
-    // What is not visible is VRAM all the same, but not here.
+    // Invisible VRAM is not behind the BAR.
     assert_eq!(gpu.read_pair(regs::VRAM_SIZE_LO), VRAM_SIZE);
     for offset in [VISIBLE_SIZE - 99, VISIBLE_SIZE, u64::MAX - 50] {
         gpu.region_write(BAR2, offset, &[0x55; 100]);

@@ -4,7 +4,7 @@
 
 use softgpu::abi::{fault, pte, regs};
 
-use crate::gpu::{COPY2, DATA, Gpu, PageSize, RAM, RENDER, SCRATCHPAD_SIZE, content, noise};
+use crate::gpu::{COPY2, DATA, Gpu, PageSize, RAM, RENDER, SCRATCHPAD_SIZE, content, random_bytes};
 use crate::stream::Stream;
 
 const SPACE: u32 = 2;
@@ -36,7 +36,7 @@ fn is_memory_of_its_own() {
     for size in [PageSize::K4, PageSize::K64, PageSize::M2] {
         let mut gpu = Gpu::new();
         mapped(&mut gpu, size);
-        let data = noise(SCRATCHPAD_SIZE as usize, 5);
+        let data = random_bytes(SCRATCHPAD_SIZE as usize, 5);
         gpu.ram_at(DATA, data.len()).copy_from(&data);
         gpu.vram_at(0, data.len())
             .copy_from(&vec![0xeeu8; data.len()]);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What memory holds that lost its content: nothing that was there, and not zeros either, so that
-//! software that counts on either is found out.
+//! The poison that takes the place of content that memory has lost: neither the old content nor
+//! zeros, so that software that relies on either fails.
 
 use vm_memory::VolatileSlice;
 
-/// Bytes that repeat. Large enough to be copied fast.
+/// Bytes after which the poison repeats. Large enough to be copied fast.
 const BLOCK: usize = 64 << 10;
 
-/// A block of noise, another one for each seed.
-pub(crate) struct Noise(Vec<u8>);
+/// A block of pseudorandom bytes.
+pub(crate) struct Poison(Vec<u8>);
 
-impl Noise {
-    /// Makes it.
+impl Poison {
+    /// Generates the block of a seed.
     pub(crate) fn new(seed: u64) -> Self {
         // SplitMix64.
         let words = (1..=BLOCK as u64 / 8).map(|index| {
@@ -25,7 +25,7 @@ impl Noise {
         Self(words.flat_map(u64::to_le_bytes).collect())
     }
 
-    /// Fills memory with it.
+    /// Fills memory with the block.
     pub(crate) fn fill(&self, memory: &VolatileSlice<'_>) {
         for start in (0..memory.len()).step_by(BLOCK) {
             let length = BLOCK.min(memory.len() - start);
