@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `/proc/PID/fdinfo` tells of a client.
+//! `/proc/PID/fdinfo`: a client's use of memory and engines.
 
 use kernel::{
     drm,
@@ -30,7 +30,7 @@ use crate::{
     }, //
 };
 
-/// What a client has in each region.
+/// A client's memory in each region.
 type Memory = [MemoryStats; REGIONS.len()];
 
 /// Prints a client's use of the device.
@@ -46,7 +46,7 @@ pub(crate) fn show(dev: &RgtDevice<drm::Registered>, file: &drm::File<RgtFile>, 
     }
 }
 
-/// Prints what a client took of the engines of a class.
+/// Prints a client's use of the engines of a class.
 fn show_engines(
     dev: &RgtDevice<drm::Registered>,
     file: &drm::File<RgtFile>,
@@ -74,7 +74,7 @@ fn add(memory: &mut Memory, bo: &Bo) {
         stats.add(size, is_shared(bo.as_gem()));
     }
 
-    // The figures are to be complete, and nobody holds a reservation for long.
+    // The figures are complete: reservations are not held for long.
     let Ok(bo) = bo.reserve(false) else {
         return;
     };

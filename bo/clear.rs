@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Clearing of new BOs by the CPU.
+//! Clearing of small new BOs by the CPU.
 
 use kernel::sizes::SZ_4K;
 
@@ -13,18 +13,17 @@ use crate::{
     }, //
 };
 
-/// Bytes up to which it takes longer to have an engine do it and to wait for that.
-const MOST: usize = SZ_4K;
+/// The most bytes that the CPU clears: a job of an engine takes longer.
+const MAX_SIZE: usize = SZ_4K;
 
-/// Clears VRAM that a BO gets if it is little, if the CPU sees it and if nobody uses it any more.
-/// Returns whether it is all zeros now.
+/// Clears the new VRAM of a BO if it is small, visible and idle. Returns whether it is zero now.
 ///
-/// Those who may still use it are who had it before: TTM puts their moves on the reservation.
+/// VRAM may be busy with moves of its previous owners, which TTM adds to the reservation.
 pub(super) fn clear_by_cpu(mv: &Move<'_, BoData>) -> bool {
     let Some((vram, res)) = mv.new_resource().of_manager::<Vram>() else {
         return false;
     };
-    if mv.bo.size() > MOST
+    if mv.bo.size() > MAX_SIZE
         || !res.is_below(vram.visible_size())
         || !mv.bo.resv().test_signaled(Usage::Kernel)
     {

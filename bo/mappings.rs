@@ -33,9 +33,9 @@ pub(crate) trait GpuMappings: Send + Sync {
     /// [`Self::mark_invalidated()`] has to follow once the move is sure to happen.
     fn defer_invalidation(&self, bo: &Reserved<'_>, gpu: &Gpu) -> Result<DeferredUnmaps>;
 
-    /// Has the next job that uses a BO write its page-table entries anew.
+    /// Marks a BO's mappings as invalidated: the next job that uses it writes their entries anew.
     fn mark_invalidated(&self, bo: &Reserved<'_>);
 
-    /// Has the next jobs map a BO again that could not be used for a while.
+    /// Marks the VMs of a BO for rebind, which becomes usable again.
     fn mark_for_rebind(&self, bo: &Bo);
 }

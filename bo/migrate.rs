@@ -73,7 +73,7 @@ pub(super) struct Migration<'a> {
     gpu: &'a Gpu,
     queue: &'a Queue,
     dependencies: Dependencies,
-    /// Whether it reads memory that does not survive a reset of the device.
+    /// Set if it reads memory that does not survive a reset of the device.
     reads_local: bool,
     lost: Arc<AtomicFlag>,
     packets: PacketBuffer,
@@ -241,7 +241,7 @@ impl<'a> Migration<'a> {
             &self.dependencies,
             completion,
         )?);
-        // What follows comes after this.
+        // Later jobs of the migration run behind this one.
         self.dependencies = Dependencies::new();
         Ok(())
     }

@@ -164,7 +164,8 @@ fn copy(
 
 /// Begins a migration of a BO behind all of its fences up to `usage`.
 ///
-/// Those of the BOs whose place it gets are among them: TTM puts them on the reservation.
+/// The fences of the previous owners of its new place are among them: TTM adds them to the
+/// reservation.
 fn begin<'gpu, 'bo: 'gpu>(
     gpu: &'gpu Gpu,
     mv: &mut Move<'bo, BoData>,

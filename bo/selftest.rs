@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether the GPU does what it is for: its engines copy, by DMA, and the CPU sees its memory.
+//! Self-test at probe: all engines copy, by DMA, and the CPU sees VRAM.
 
 use core::ops::Range;
 
@@ -46,18 +46,16 @@ use crate::{
 
 type KernelBo<'a> = ttm::KernelBo<'a, BoData>;
 
-/// Bytes that each copy moves.
+/// The bytes of each copy.
 const SIZE: usize = 2 * PAGE_SIZE;
 
-/// Has each engine copy a pattern from VRAM to system pages and another one back, and compares what
-/// arrives.
+/// Copies a pattern from VRAM to system pages and another one back with each engine, and compares.
 ///
-/// For a GPU that does not run jobs of others yet, or not any more. Takes no longer than the
-/// scheduler lets a job take.
+/// To be called before the device is registered. Takes no longer than the job timeout.
 ///
 /// # Errors
 ///
-/// [`EIO`], with a message, if anything is not as it should be.
+/// [`EIO`], with a message, if a copy fails or differs.
 pub(crate) fn run(dev: &RgtDevice, bound: &Device<Bound>, gpu: &Gpu) -> Result {
     let visible = pages(dev.managers.vram.inner().visible_size());
     let vram = Place::new(MemType::VRAM, PlaceFlags::NONE).within(0, visible);
@@ -76,15 +74,15 @@ pub(crate) fn run(dev: &RgtDevice, bound: &Device<Bound>, gpu: &Gpu) -> Result {
 
     for queue in dev.queues.iter() {
         let engine = queue.engine();
-        for way in [Way::ToPages, Way::ToVram] {
-            test.copy(queue, way)
-                .and_then(|()| test.compare(engine, way))
+        for direction in [Direction::ToPages, Direction::ToVram] {
+            test.copy(queue, direction)
+                .and_then(|()| test.compare(engine, direction))
                 .inspect_err(|err| {
                     dev_err!(
                         bound,
                         "self-test: engine {} failed to copy {}: {:?}\n",
                         engine.index(),
-                        way.name(),
+                        direction.name(),
                         err
                     )
                 })
@@ -94,14 +92,14 @@ pub(crate) fn run(dev: &RgtDevice, bound: &Device<Bound>, gpu: &Gpu) -> Result {
     Ok(())
 }
 
-/// Which way a copy goes.
+/// The direction of a copy.
 #[derive(Clone, Copy)]
-enum Way {
+enum Direction {
     ToPages,
     ToVram,
 }
 
-impl Way {
+impl Direction {
     fn name(self) -> &'static str {
         match self {
             Self::ToPages => "from VRAM to system memory",
@@ -118,21 +116,21 @@ struct Test<'a> {
 }
 
 impl<'a> Test<'a> {
-    /// Source and destination of a way.
-    fn ends(&self, way: Way) -> (&KernelBo<'a>, &KernelBo<'a>) {
-        match way {
-            Way::ToPages => (&self.vram, &self.pages),
-            Way::ToVram => (&self.pages, &self.vram),
+    /// Returns source and destination of a direction.
+    fn ends(&self, direction: Direction) -> (&KernelBo<'a>, &KernelBo<'a>) {
+        match direction {
+            Direction::ToPages => (&self.vram, &self.pages),
+            Direction::ToVram => (&self.pages, &self.vram),
         }
     }
 
-    /// Has an engine copy a pattern of its own.
-    fn copy(&self, queue: &Queue, way: Way) -> Result {
+    /// Copies a pattern of an engine's own with it.
+    fn copy(&self, queue: &Queue, direction: Direction) -> Result {
         let engine = queue.engine();
-        let (from, to) = self.ends(way);
+        let (from, to) = self.ends(direction);
         for at in offsets() {
-            from.write(at, &pattern(engine, way, at))?;
-            to.write(at, &!pattern(engine, way, at))?;
+            from.write(at, &pattern(engine, direction, at))?;
+            to.write(at, &!pattern(engine, direction, at))?;
         }
 
         let local = LocalResource::of(self.vram.resource()).ok_or(EINVAL)?;
@@ -147,24 +145,24 @@ impl<'a> Test<'a> {
         let mut packets = PacketBuffer::new();
         let mut window = self.windows.take()?;
         let pages = window.show(self.gpu, addresses, &mut packets)?;
-        match way {
-            Way::ToPages => packets.copy(vram, pages, SIZE as u64)?,
-            Way::ToVram => packets.copy(pages, vram, SIZE as u64)?,
+        match direction {
+            Direction::ToPages => packets.copy(vram, pages, SIZE as u64)?,
+            Direction::ToVram => packets.copy(pages, vram, SIZE as u64)?,
         }
         let commands = Commands::packets(packets)?;
         let fence = queue.submit_kernel(commands, &Dependencies::new(), Completion::none())?;
         window.used_by(&fence);
 
-        // The scheduler ends the job if the engine does not.
+        // The scheduler's timeout ends a job that hangs.
         fence.wait(false, Jiffies::MAX)?;
         fence.status().unwrap_or(Err(EIO))
     }
 
-    /// Looks at what arrived.
-    fn compare(&self, engine: &Engine, way: Way) -> Result {
-        let (_, to) = self.ends(way);
+    /// Compares the destination with the pattern.
+    fn compare(&self, engine: &Engine, direction: Direction) -> Result {
+        let (_, to) = self.ends(direction);
         for at in offsets() {
-            if to.read::<u32>(at)? != pattern(engine, way, at) {
+            if to.read::<u32>(at)? != pattern(engine, direction, at) {
                 return Err(EILSEQ);
             }
         }
@@ -172,15 +170,15 @@ impl<'a> Test<'a> {
     }
 }
 
-/// Offsets of all words.
+/// Returns the offsets of all words.
 fn offsets() -> core::iter::StepBy<Range<usize>> {
     (0..SIZE).step_by(size_of::<u32>())
 }
 
-/// What the word at an offset is: no two words, engines or ways have the same.
-fn pattern(engine: &Engine, way: Way, at: usize) -> u32 {
+/// Returns the pattern's word at an offset, which is unique for each offset, engine and direction.
+fn pattern(engine: &Engine, direction: Direction, at: usize) -> u32 {
     const GOLDEN: u32 = 0x9e37_79b1;
-    let number = (engine.index() * 2 + way as u32) * SIZE as u32 + at as u32;
+    let number = (engine.index() * 2 + direction as u32) * SIZE as u32 + at as u32;
 
     number.wrapping_mul(GOLDEN)
 }

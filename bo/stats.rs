@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How often BOs moved, and how many bytes, by the reason.
+//! Statistics of moves by their reason.
 
 use kernel::{
     str::CStr,
@@ -10,27 +10,27 @@ use kernel::{
     }, //
 };
 
-/// Why a BO was moved.
+/// The reason of a move.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub(crate) enum MoveReason {
-    /// It had no memory yet: it was cleared rather than moved.
+    /// The BO had no memory: it was cleared rather than moved.
     First,
-    /// To make room for others.
+    /// The BO was evicted.
     Evict,
-    /// To a stop on the way to where it is to be.
+    /// The BO makes a hop of a multihop move.
     Hop,
-    /// Back to VRAM after an eviction.
+    /// The BO came back to VRAM after an eviction.
     BackToVram,
-    /// The CPU accessed it where it cannot.
+    /// The CPU faulted on a BO that it does not see.
     Fault,
-    /// A job uses it, and none of the other reasons.
+    /// A job uses the BO, and none of the other reasons.
     Validate,
-    /// To free system memory; its content is kept.
+    /// The shrinker freed its pages; the content is kept.
     Shrink,
-    /// To free memory; its content is lost.
+    /// The BO was purged.
     Purge,
-    /// It is the kernel's own.
+    /// It is a kernel BO.
     KernelBo,
 }
 
@@ -48,7 +48,7 @@ impl MoveReason {
         Self::KernelBo,
     ];
 
-    /// The reason as debugfs and trace events name it.
+    /// Returns the reason's name in debugfs and trace events.
     pub(crate) fn name(self) -> &'static CStr {
         match self {
             Self::First => c"first",
@@ -64,17 +64,17 @@ impl MoveReason {
     }
 }
 
-/// What moved for one reason.
+/// The moves for one reason.
 struct Counter {
     moves: Atomic<u64>,
     bytes: Atomic<u64>,
 }
 
-/// What moved on a device since it was bound.
+/// The moves of a device's BOs since it was bound.
 pub(crate) struct MoveStats([Counter; MoveReason::ALL.len()]);
 
 impl MoveStats {
-    /// Nothing has moved.
+    /// Returns statistics without moves.
     pub(crate) fn new() -> Self {
         Self(MoveReason::ALL.map(|_| Counter {
             moves: Atomic::new(0),
@@ -90,7 +90,7 @@ impl MoveStats {
         counter.bytes.fetch_add(bytes, Relaxed);
     }
 
-    /// The number of moves for a reason, and their bytes.
+    /// Returns the number of moves for a reason, and their bytes.
     pub(crate) fn get(&self, reason: MoveReason) -> (u64, u64) {
         let counter = &self.0[reason as usize];
 

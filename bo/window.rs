@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Windows of the GART, through which the copy engines see the pages of BOs.
+//! Windows of the GART, through which the copy engines access the pages of BOs.
 
 use kernel::{
     dma::DmaAddress,
@@ -24,16 +24,16 @@ use crate::{
     rust::dma_fence::Fence, //
 };
 
-/// Pages that a window shows.
+/// The pages of a window.
 pub(super) const WINDOW_PAGES: usize = 4096;
 
-/// Number of windows: jobs that copy pages and are not done yet are never more.
+/// The number of windows, and so the most copies of pages in flight.
 const WINDOWS: usize = 16;
 
 /// The windows of a device.
 #[pin_data]
 pub(crate) struct Windows {
-    /// Those that nobody is setting up, the one that was used last at the end.
+    /// The windows that are not being set up, least recently used first.
     #[pin]
     idle: Mutex<KVec<Slot>>,
     #[pin]
@@ -46,14 +46,14 @@ struct Slot {
     fence: Option<ARef<Fence>>,
 }
 
-/// A window that no job uses, for one that is about to. It goes back when it is dropped.
+/// A window that no job uses, being set up for the next. Dropping it returns it.
 pub(super) struct Window<'a> {
     windows: &'a Windows,
     slot: Slot,
 }
 
 impl Windows {
-    /// Makes the windows.
+    /// Returns the initializer of the windows.
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         let idle = || -> Result<_> {
             let mut idle = KVec::with_capacity(WINDOWS, GFP_KERNEL)?;
@@ -68,7 +68,7 @@ impl Windows {
         })
     }
 
-    /// Takes the window whose job ends first, and waits for that.
+    /// Takes a window, and waits for the last job that uses it.
     pub(super) fn take(&self) -> Result<Window<'_>> {
         let mut idle = self.idle.lock();
         let slot = loop {
@@ -79,7 +79,7 @@ impl Windows {
             });
             match idle.remove(done.unwrap_or(0)) {
                 Ok(slot) => break slot,
-                // Those who have them give them back without waiting for anybody here.
+                // The holders of windows return them without waiting for this lock's waiters.
                 Err(_) => self.returned.wait(&mut idle),
             }
         };
@@ -98,8 +98,8 @@ impl Windows {
 }
 
 impl Window<'_> {
-    /// Has the window show `pages`, at most [`WINDOW_PAGES`], to the job that `packets` begins.
-    /// Returns their address in the kernel's address space.
+    /// Maps `pages`, at most [`WINDOW_PAGES`], for the job that `packets` begins. Returns their
+    /// address in the kernel's address space.
     pub(super) fn show(
         &self,
         gpu: &Gpu,

@@ -50,15 +50,15 @@ use crate::{
     }, //
 };
 
-/// How often a job is tried whose BOs find no room. Another job may hold the room, and TTM also
-/// reports no room when two jobs want each other's.
+/// The attempts to validate the BOs of a job. Another job may hold the room, and TTM also reports
+/// no room when two jobs want each other's.
 const ATTEMPTS: u32 = 4;
 
 /// A BO that a job uses.
 pub(crate) struct JobBo {
     /// The BO; none that is private to a VM.
     pub(crate) bo: ARef<Bo>,
-    /// How the job uses it.
+    /// The job's use of it.
     pub(crate) bo_use: BoUse,
 }
 
@@ -168,7 +168,7 @@ impl Submission<'_> {
             Some(binds) => Some(binds.into_job(self.vm)?),
             None => None,
         };
-        // The VM's reservation is held: whoever closes the VM waits for this job.
+        // The VM's reservation is held: destroying the VM waits for this job.
         let commands = Commands::indirect(self.vm.space()?, self.ibs)?;
         let mut job = self.context.job(engine, self.client, commands, lost)?;
         job.add_resv_dependencies(vm_resv, Usage::Kernel)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `bad_pages`: pages of VRAM that went bad.
+//! `bad_pages`: retired pages of VRAM.
 
 use kernel::{
     drm::Registered,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `engines`: what the engines have to do.
+//! `engines`: the jobs and busy time of the engines.
 
 use kernel::{
     drm::Registered,

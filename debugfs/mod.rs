@@ -2,8 +2,8 @@
 
 //! The files in the device's debugfs directory.
 //!
-//! Each but `rings`, which is for people, has one line a thing, of `key=value` pairs between single spaces. Keys may be added, those
-//! that there are keep their names and meaning. `docs/observability.md` explains them.
+//! Each but `rings`, which is free text, has one line per object, of `key=value` pairs between single
+//! spaces. Keys may be added; existing keys keep their names and meaning. `docs/observability.md` explains them.
 
 mod bad_pages;
 mod bos;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `moved`: how often BOs moved, and how many bytes, by the reason.
+//! `moved`: statistics of moves by their reason.
 
 use kernel::{
     drm::Registered,

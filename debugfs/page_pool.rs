@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `page_pool`: the system pages that TTM keeps for this device, in TTM's own format.
+//! `page_pool`: TTM's pool of system pages of this device, in TTM's own format.
 
 use kernel::{
     drm::Registered,

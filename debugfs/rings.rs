@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rings`: what the device and its engines are at, as in a dump.
+//! `rings`: the state of the device and its engines, as in a core dump.
 
 use kernel::{
     drm::Registered,

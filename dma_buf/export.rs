@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! BOs that other devices use.
+//! Export: BOs that other devices use.
 
 use kernel::prelude::*;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! BOs whose memory is another device's.
+//! Import: BOs whose memory is another device's.
 
 use kernel::{
     prelude::*,
@@ -19,7 +19,7 @@ use crate::{
     }, //
 };
 
-/// Makes a BO of a buffer, or finds the one that it was exported from.
+/// Imports a buffer as a BO, or returns the BO that it was exported from.
 pub(crate) fn import(dev: &RgtDevice, buf: &DmaBuf) -> Result<ARef<Object<BoData>>> {
     let bo = match Bo::of_dma_buf(dev, buf) {
         Some(bo) => bo,

@@ -2,9 +2,8 @@
 
 //! Sharing BOs with other devices.
 //!
-//! What is exported is in VRAM for those that reach it there, and in GTT for others; see
-//! [`ttm::Reach`](crate::rust::drm::ttm::Reach). What is imported is in GTT as far as this device
-//! is concerned.
+//! An exported BO is in VRAM for devices with peer access, and in GTT for others; see
+//! [`ttm::Reach`](crate::rust::drm::ttm::Reach). An imported BO is in GTT for this device.
 
 mod export;
 mod import;

@@ -37,7 +37,7 @@ use crate::{
     },
 };
 
-/// Most BOs in one list.
+/// The most BOs in one list.
 const MAX_BOS: usize = 4096;
 
 /// Submits a job.

@@ -64,7 +64,7 @@ pub(super) fn lookup(file: &File, handle: u32) -> Result<ARef<Bo>> {
     Ok(Bo::from_gem(Object::<BoData>::lookup_handle(file, handle)?))
 }
 
-/// Makes a BO.
+/// Creates a BO.
 pub(crate) fn create(
     dev: &Device,
     _: &Gpu,
@@ -103,7 +103,7 @@ pub(crate) fn create(
     Ok(0)
 }
 
-/// Returns where to map a BO.
+/// Returns the offset of a BO for mmap().
 pub(crate) fn mmap_offset(
     _: &Device,
     _: &Gpu,
@@ -117,7 +117,7 @@ pub(crate) fn mmap_offset(
     Ok(0)
 }
 
-/// Tells what a BO is and where it is.
+/// Returns the properties of a BO and its current place.
 pub(crate) fn info(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &File) -> Result<u32> {
     reserved(&[args.pad.into(), args.extensions])?;
     let bo = lookup(file, args.handle)?;
@@ -145,7 +145,7 @@ pub(crate) fn wait(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_wait, file: &File
     flags(args.flags, DRM_RGT_GEM_WAIT_READERS)?;
     let bo = lookup(file, args.handle)?;
 
-    // Jobs do not say what they do to private BOs.
+    // Jobs do not declare their accesses to private BOs.
     let usage = if bo.private.is_some() {
         Usage::Bookkeep
     } else if args.flags & DRM_RGT_GEM_WAIT_READERS != 0 {
@@ -158,7 +158,7 @@ pub(crate) fn wait(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_wait, file: &File
     Ok(0)
 }
 
-/// Says whether a BO's content is needed, and tells whether it is still there.
+/// Marks a BO's content as needed or not, and returns whether it is retained.
 pub(crate) fn madvise(
     _: &Device,
     _: &Gpu,

@@ -45,13 +45,13 @@ fn flags(flags: u32, defined: u32) -> Result {
     Ok(())
 }
 
-/// Memory of the caller at an address that it gave.
+/// Returns the user memory at an address.
 fn user_slice(address: u64, len: usize) -> Result<UserSlice> {
     let address = usize::try_from(address).map_err(|_| EFAULT)?;
     Ok(UserSlice::new(UserPtr::from_addr(address), len))
 }
 
-/// Copies an array of the caller's. `EINVAL` when it has more than `max` entries.
+/// Copies an array from user space. `EINVAL` when it has more than `max` entries.
 fn user_array<T: FromBytes>(address: u64, count: u32, max: usize) -> Result<KVVec<T>> {
     let count = count as usize;
     if count > max {

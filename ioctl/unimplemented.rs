@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls that the uAPI defines and this version of the driver does not have.
+//! Ioctls that the uAPI defines and this version of the driver does not implement.
 
 use kernel::prelude::*;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::hw::Gpu;
 
-/// Any such call.
+/// Fails with `EOPNOTSUPP`.
 pub(crate) fn unimplemented<A>(_: &Device, _: &Gpu, _: &mut A, _: &File) -> Result<u32> {
     Err(EOPNOTSUPP)
 }

@@ -44,10 +44,10 @@ use crate::{
     }, //
 };
 
-/// Most operations in one call.
+/// The most operations in one call.
 const MAX_OPS: usize = 4096;
 
-/// Makes a VM.
+/// Creates a VM.
 pub(crate) fn create(
     dev: &Device,
     gpu: &Gpu,
@@ -61,7 +61,7 @@ pub(crate) fn create(
     Ok(0)
 }
 
-/// Gives a VM up.
+/// Destroys a VM.
 pub(crate) fn destroy(
     _: &Device,
     _: &Gpu,
@@ -166,7 +166,7 @@ fn va_range(raw: &drm_rgt_vm_bind_op) -> Result<Range<u64>> {
     Ok(raw.addr..end)
 }
 
-/// Changes a VM's mappings.
+/// Binds and unbinds addresses of a VM.
 pub(crate) fn bind(
     dev: &Device,
     gpu: &Gpu,

@@ -28,7 +28,7 @@ pub(crate) struct Gtt {
 }
 
 impl Gtt {
-    /// Makes a manager that hands out at most `limit` bytes.
+    /// Returns a manager of at most `limit` bytes.
     pub(crate) fn new(limit: u64) -> Result<Self> {
         Ok(Self {
             limit: limit.try_into()?,
@@ -42,7 +42,7 @@ impl Gtt {
     }
 }
 
-/// The part of the limit that a BO has.
+/// A BO's share of the limit.
 pub(crate) struct GttResource {
     size: i64,
     used: Arc<Atomic<i64>>,
@@ -51,7 +51,7 @@ pub(crate) struct GttResource {
 impl GttResource {
     fn new(gtt: &Gtt, size: usize) -> Result<Self> {
         let size = size.try_into()?;
-        // Dropped when it turns out to be too much.
+        // Dropped when it exceeds the limit.
         let this = Self {
             size,
             used: gtt.used.clone(),

@@ -88,14 +88,14 @@ impl Heap {
         })
     }
 
-    /// Has top-down allocations try `end` first. The allocator itself would prefer memory that is
+    /// Lets top-down allocations try `end` first. The allocator itself would prefer memory that is
     /// known to be zero, wherever that is.
     pub(super) fn with_end(mut self, end: Range<u64>) -> Self {
         self.end = end;
         self
     }
 
-    /// Has the heap forget what is known to be zero when `generation` changes.
+    /// Makes the heap forget what is known to be zero when `generation` changes.
     pub(super) fn with_generation(mut self, generation: &VramGeneration) -> Self {
         self.known = Atomic::new(generation.get());
         self.generation = Some(generation.clone());

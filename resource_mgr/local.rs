@@ -107,7 +107,7 @@ pub(crate) struct LocalResource {
     #[pin]
     blocks: Blocks,
     extents: KVec<Extent>,
-    /// Those of `extents` that are not known to be zero; [`None`] for all of them.
+    /// The extents that are not known to be zero; [`None`] for all of them.
     dirty: Option<KVec<Extent>>,
     _visible: Option<VisibleShare>,
 }

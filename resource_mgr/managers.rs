@@ -38,7 +38,7 @@ pub(crate) struct Managers {
 }
 
 impl Managers {
-    /// Makes the managers of a GPU whose VRAM the CPU sees in `window`, with at most `gtt_limit`
+    /// Creates the managers of a GPU whose VRAM the CPU sees in `window`, with at most `gtt_limit`
     /// bytes in GTT.
     pub(crate) fn new(gpu: &Gpu, window: Range<PhysAddr>, gtt_limit: u64) -> Result<Self> {
         let info = gpu.info();

@@ -59,7 +59,7 @@ impl Vram {
         })
     }
 
-    /// Has the manager forget what is known to be zero when the content is lost.
+    /// Makes the manager forget what is known to be zero when the content is lost.
     pub(crate) fn with_generation(mut self, generation: &VramGeneration) -> Self {
         self.heap = self.heap.with_generation(generation);
         self
@@ -70,17 +70,17 @@ impl Vram {
         self.heap.size()
     }
 
-    /// Returns the bytes, from the start, that the CPU sees.
+    /// Returns the size of visible VRAM, which begins at 0.
     pub(crate) fn visible_size(&self) -> u64 {
         self.visible
     }
 
-    /// Returns how many of those are in use.
+    /// Returns the used bytes of visible VRAM.
     pub(crate) fn visible_used(&self) -> u64 {
         self.visible_used.load(Relaxed).unsigned_abs()
     }
 
-    /// Returns the address at which the CPU sees an offset in VRAM; [`None`] where it does not.
+    /// Returns the CPU's address of an offset in VRAM; [`None`] outside of visible VRAM.
     pub(crate) fn bus_address(&self, offset: u64) -> Option<PhysAddr> {
         (offset < self.visible).then(|| self.bar + offset as PhysAddr)
     }

@@ -46,11 +46,11 @@ pub(crate) struct VmData {
     /// The address space of the GPU; [`None`] before the VM is open and once it is closed.
     #[pin]
     space: Mutex<Option<SpaceId>>,
-    /// Whether some mapping may be stale.
+    /// Set if some mapping may be stale.
     stale: Atomic<bool>,
     /// Bytes of addresses that are mapped. Changes with the mappings' lock held.
     pub(super) bound: Atomic<u64>,
-    /// Whether it has ever mapped device-local memory.
+    /// Set once it has mapped device-local memory.
     pub(super) uses_vram: Atomic<bool>,
     /// The queue of jobs that write its page tables.
     pub(super) binds: BindEntity,

@@ -105,7 +105,7 @@ pub(crate) fn rebind(
 }
 
 impl Binds {
-    /// Makes the job, which is all that may fail.
+    /// Returns the job. Submitting it does not fail.
     pub(crate) fn into_job(self, vm: &Vm) -> Result<BindsJob<'_>> {
         Ok(BindsJob(vm.binds.job(self.maps, &self.moves)?))
     }
