@@ -18,39 +18,54 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The device process.
 pub(crate) const SOFTGPU: &str = "softgpu";
 
+/// The test program of guests.
+pub(crate) const TESTS: &str = "guest-tests";
+
 /// Builds the device process and the guest programs and puts copies of them
 /// into the folder `to`: the device at its top, programs in `bin`. Another
-/// checkout that shares the cache may build its own right after.
+/// run in this checkout may build its own right after.
 pub(crate) fn build(paths: &Paths, to: &Path) -> Result<()> {
-    let _lock = Lock::exclusive(&paths.cache.join("lock/crates"))?;
+    let _lock = lock()?;
     let target = target()?;
     Step::new(paths, "softgpu", "cargo-host").run(&mut cargo(paths, &["-p", SOFTGPU]))?;
     copy(&target.join("release").join(SOFTGPU), &to.join(SOFTGPU))?;
 
-    let mut guest = cargo(
-        paths,
-        &[
-            "-p",
-            "rgt",
-            "-p",
-            "guest-tests",
-            "--bins",
-            "--target",
-            TARGET,
-        ],
-    );
-    // They are in the memory of every guest; what says where code comes from is most of them.
-    guest.env(
-        "RUSTFLAGS",
-        "-C target-feature=+crt-static -C strip=debuginfo",
-    );
-    Step::new(paths, "guest programs", "cargo-guest").run(&mut guest)?;
+    let programs = build_for_guests(paths, "guest programs", &["rgt", TESTS])?;
     let bin = to.join("bin");
     fs::create_dir_all(&bin)?;
-    for program in programs(&target.join(TARGET).join("release"))? {
+    for program in executables(&programs)? {
         copy(&program, &bin.join(program.file_name().unwrap_or_default()))?;
     }
     Ok(())
+}
+
+/// Builds the test program alone, as guests run it, and puts a copy of it into the folder `to`.
+pub(crate) fn build_tests(paths: &Paths, to: &Path) -> Result<()> {
+    let _lock = lock()?;
+    let programs = build_for_guests(paths, "test program", &[TESTS])?;
+    copy(&programs.join(TESTS), &to.join(TESTS))
+}
+
+/// Locks what cargo builds, which is this checkout's own: runs of others do not wait.
+fn lock() -> Result<Lock> {
+    let target = target()?;
+    fs::create_dir_all(&target)?;
+    Lock::exclusive(&target.join("lock"))
+}
+
+/// Builds the programs of packages, and returns the folder that they are in.
+fn build_for_guests(paths: &Paths, title: &str, packages: &[&str]) -> Result<PathBuf> {
+    let mut build = cargo(paths, &["--bins", "--target", TARGET]);
+    for package in packages {
+        build.args(["-p", package]);
+    }
+    // They are in the memory of every guest; what says where code comes from is most of them.
+    build.env(
+        "RUSTFLAGS",
+        "-C target-feature=+crt-static -C strip=debuginfo",
+    );
+    Step::new(paths, title, "cargo-guest").run(&mut build)?;
+    Ok(target()?.join(TARGET).join("release"))
 }
 
 fn cargo(paths: &Paths, arguments: &[&str]) -> Command {
@@ -70,7 +85,7 @@ fn target() -> Result<PathBuf> {
 }
 
 /// The executables that cargo left in `dir`.
-fn programs(dir: &Path) -> Result<Vec<PathBuf>> {
+fn executables(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut programs = vec![];
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

@@ -17,10 +17,12 @@ pub(crate) use child::{End, HELPER, Helper, in_child};
 pub(crate) use control::Control;
 pub(crate) use length::Length;
 pub(crate) use skip::skip;
+pub(crate) use suite_spec::{Need, Tag};
 pub(crate) use used::Used;
 
-use skip::Skipped;
+use suite_spec::Spec;
 
+use skip::Skipped;
 use watchdog::Watchdog;
 
 /// How a test ended.
@@ -44,6 +46,10 @@ pub(crate) struct Test {
 /// Tests about one thing.
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
+    /// Requirements, all of which a guest must meet.
+    pub(crate) needs: &'static [Need],
+    /// Its groups, and the kinds of guests in which it runs again.
+    pub(crate) tags: &'static [Tag],
     pub(crate) tests: &'static [&'static [Test]],
 }
 
@@ -51,6 +57,11 @@ impl Suite {
     /// Its tests, in their order.
     pub(crate) fn tests(&self) -> impl Iterator<Item = &Test> {
         self.tests.iter().copied().flatten()
+    }
+
+    /// Returns what it declares, for the plan of `make test`.
+    pub(crate) fn spec(&self) -> Spec {
+        Spec::new(self.name, self.needs, self.tags)
     }
 }
 

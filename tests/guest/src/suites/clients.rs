@@ -14,6 +14,8 @@ use crate::rig::{Dice, HIDDEN, Make, PAGE, Rig, SHARED, noise};
 
 pub(super) const SUITE: Suite = Suite {
     name: "clients",
+    needs: &[],
+    tags: &[],
     tests: &[tests![two_at_once, one_is_killed, killed_many_times]],
 };
 

@@ -7,11 +7,13 @@ use rgt::{Bo, BoFlags, Placement, RegionKind};
 use rustix::io::Errno;
 
 use crate::expect::{fails_any, same};
-use crate::harness::{Outcome, Suite, tests};
+use crate::harness::{Outcome, Suite, Tag, tests};
 use crate::rig::{MIB, Make, PAGE, Rig};
 
 pub(super) const SUITE: Suite = Suite {
     name: "evict",
+    needs: &[],
+    tags: &[Tag::Memory, Tag::Dma],
     tests: &[tests![
         one_and_a_half_of_vram,
         vram_only,

@@ -9,11 +9,13 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use rgt::{Bo, Device, Placement, Region, RegionKind};
 
 use crate::expect::{fails, same};
-use crate::harness::{Outcome, Suite, tests};
+use crate::harness::{Need, Outcome, Suite, Tag, tests};
 use crate::rig::{HIDDEN, MIB, PAGE, Pressure, Rig};
 
 pub(super) const SUITE: Suite = Suite {
     name: "gpus",
+    needs: &[Need::TwoGpus],
+    tags: &[Tag::Memory],
     tests: &[tests![
         each_has_its_own_memory,
         handles_are_not_shared,

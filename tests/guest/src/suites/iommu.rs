@@ -8,11 +8,13 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 
 use crate::expect::same;
-use crate::harness::{Outcome, Suite, tests};
+use crate::harness::{Need, Outcome, Suite, Tag, tests};
 use crate::rig::{MIB, Rig};
 
 pub(super) const SUITE: Suite = Suite {
     name: "iommu-pages",
+    needs: &[Need::Iommu],
+    tags: &[Tag::Memory],
     tests: &[tests![
         it_translates_for_the_gpu,
         thousands_of_pages_are_mapped

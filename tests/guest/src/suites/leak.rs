@@ -19,6 +19,8 @@ use crate::rig::{HIDDEN, MIB, PAGE, PATIENCE, Rig, SHARED, SYSTEM};
 
 pub(super) const SUITE: Suite = Suite {
     name: "leak",
+    needs: &[],
+    tags: &[],
     tests: &[tests![
         create_and_close,
         page_tables,

@@ -9,11 +9,13 @@ use anyhow::{Context, Result, anyhow, ensure};
 use rgt::{BindOp, Bo, EngineClass, Placement, RegionKind};
 
 use crate::expect::same;
-use crate::harness::{Outcome, Suite, tests};
+use crate::harness::{Outcome, Suite, Tag, tests};
 use crate::rig::{HIDDEN, Held, MIB, PAGE, PATIENCE, Rig, Work, noise};
 
 pub(super) const SUITE: Suite = Suite {
     name: "moves",
+    needs: &[],
+    tags: &[Tag::Memory, Tag::Iommu],
     tests: &[tests![
         behind_the_job_that_uses_it,
         addresses_given_to_others_meanwhile,

@@ -7,11 +7,13 @@ use rgt::{Bo, BoFlags, Placement, Region, RegionKind};
 use rustix::io::Errno;
 
 use crate::expect::{each, fails, same};
-use crate::harness::{End, Outcome, Suite, in_child, tests};
+use crate::harness::{End, Outcome, Suite, Tag, in_child, tests};
 use crate::rig::{HIDDEN, MIB, Make, Rig};
 
 pub(super) const SUITE: Suite = Suite {
     name: "placement",
+    needs: &[],
+    tags: &[Tag::Memory],
     tests: &[tests![
         first_that_the_gpu_sees,
         first_that_the_cpu_sees,

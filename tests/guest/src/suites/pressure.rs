@@ -13,13 +13,15 @@ use anyhow::{Result, ensure};
 use rgt::{Bo, Caching, Placement};
 
 use crate::expect::{each, same};
-use crate::harness::{LONG, Outcome, Suite, say, skip, tests};
+use crate::harness::{LONG, Outcome, Suite, Tag, say, skip, tests};
 use crate::rig::{
     Dice, MIB, Make, PAGE, Rig, SYSTEM, count_write_combined, meminfo, noise, shrink_all,
 };
 
 pub(super) const SUITE: Suite = Suite {
     name: "pressure",
+    needs: &[],
+    tags: &[Tag::Memory, Tag::LowMemory],
     tests: &[tests![
         LONG;
         pages_go_back_as_they_came,

@@ -14,6 +14,8 @@ use crate::rig::{MIB, Rig};
 
 pub(super) const SUITE: Suite = Suite {
     name: "query",
+    needs: &[],
+    tags: &[],
     tests: &[tests![
         device,
         regions,

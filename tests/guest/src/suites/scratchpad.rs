@@ -7,11 +7,13 @@ use rgt::{Bo, BoFlags, Placement, Region, RegionKind};
 use rustix::io::Errno;
 
 use crate::expect::{fails, same};
-use crate::harness::{End, Outcome, Suite, in_child, tests};
+use crate::harness::{End, Outcome, Suite, Tag, in_child, tests};
 use crate::rig::{Make, PAGE, Rig};
 
 pub(super) const SUITE: Suite = Suite {
     name: "scratchpad",
+    needs: &[],
+    tags: &[Tag::Memory],
     tests: &[tests![
         is_a_region,
         holds_data,

@@ -11,12 +11,14 @@ use rustix::io::Errno;
 
 use super::{clients, dmabuf, leak};
 use crate::expect::{fails, same};
-use crate::harness::{Outcome, Suite, tests};
+use crate::harness::{Need, Outcome, Suite, tests};
 use crate::peer::SwFence;
 use crate::rig::{MIB, PAGE, Rig, SHARED};
 
 pub(super) const SUITE: Suite = Suite {
     name: "unbind",
+    needs: &[Need::LastOfBoot],
+    tags: &[],
     tests: &[
         tests![
             idle,

@@ -15,6 +15,8 @@ use crate::rig::{PAGE, PATIENCE, Rig};
 
 pub(super) const SUITE: Suite = Suite {
     name: "wait",
+    needs: &[],
+    tags: &[],
     tests: &[tests![
         idle_returns_at_once,
         bad_arguments,

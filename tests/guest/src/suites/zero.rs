@@ -8,11 +8,13 @@ use anyhow::{Context, Result, ensure};
 use rgt::{Bo, Placement, RegionKind};
 
 use crate::expect::same;
-use crate::harness::{Helper, Outcome, Suite, Used, tests};
+use crate::harness::{Helper, Outcome, Suite, Tag, Used, tests};
 use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM};
 
 pub(super) const SUITE: Suite = Suite {
     name: "zero",
+    needs: &[],
+    tags: &[Tag::Memory, Tag::Dma],
     tests: &[tests![
         vram,
         pages,

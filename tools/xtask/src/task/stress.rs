@@ -13,7 +13,7 @@ use crate::suite::{Choice, guest};
 
 /// Runs all of them, or those that are named.
 pub(crate) fn stress(paths: &Paths, choice: &Choice) -> Result<ExitCode> {
-    let suites = guest::choose_long(choice)?;
+    let suites = guest::choose_long(paths, choice)?;
     let report = Report::new(Manner {
         fail_fast: choice.fail_fast,
         ..Manner::default()

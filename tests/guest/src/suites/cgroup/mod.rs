@@ -12,11 +12,13 @@ mod protect;
 use anyhow::{Context, Result};
 use rgt::{Bo, Placement, Region, RegionKind};
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 use crate::rig::{MIB, Make, Rig};
 
 pub(super) const SUITE: Suite = Suite {
     name: "cgroup",
+    needs: &[],
+    tags: &[Tag::Memory],
     tests: &[protect::TESTS, limit::TESTS],
 };
 

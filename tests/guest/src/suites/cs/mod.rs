@@ -7,9 +7,11 @@ mod fault;
 mod packets;
 mod sync;
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 
 pub(super) const SUITE: Suite = Suite {
     name: "cs",
+    needs: &[],
+    tags: &[Tag::Dma],
     tests: &[packets::TESTS, arguments::TESTS, fault::TESTS, sync::TESTS],
 };

@@ -6,7 +6,7 @@ use rgt::Bo;
 use rustix::io::Errno;
 
 use crate::expect::{each, fails, same};
-use crate::harness::{Outcome, Suite, tests};
+use crate::harness::{Need, Outcome, Suite, Tag, tests};
 use crate::peer::{Cpu, DmaBuf};
 use crate::rig::{MIB, Rig, SHARED};
 
@@ -14,6 +14,8 @@ use super::{identity, import};
 
 pub(crate) const SUITE: Suite = Suite {
     name: "dmabuf-bounced",
+    needs: &[Need::BounceBuffers],
+    tags: &[Tag::Dmabuf],
     tests: &[
         identity::TESTS,
         tests![foreign_pages_are_refused, the_cpu_reaches_ours],

@@ -23,10 +23,12 @@ pub(super) use p2p::{PEERS, STRANGERS};
 pub(super) use qxl::SUITE as QXL;
 pub(super) use three::SUITE as THREE;
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 
 pub(super) const SUITE: Suite = Suite {
     name: "dmabuf",
+    needs: &[],
+    tags: &[Tag::Dmabuf],
     tests: &[
         identity::TESTS,
         export::TESTS,

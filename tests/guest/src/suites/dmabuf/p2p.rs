@@ -11,12 +11,14 @@ use rustix::io::Errno;
 
 use super::importer::an_importer_dies_at_each_step;
 use crate::expect::{fails, same};
-use crate::harness::{Outcome, Suite, Test, tests};
+use crate::harness::{Need, Outcome, Suite, Tag, Test, tests};
 use crate::peer::{DmaBuf, Vgem};
 use crate::rig::{HIDDEN, MIB, Pressure, Rig, noise};
 
 pub(crate) const PEERS: Suite = Suite {
     name: "dmabuf-peers",
+    needs: &[Need::PeerAccess],
+    tags: &[Tag::Dmabuf],
     tests: &[
         COMMON,
         tests![
@@ -30,6 +32,8 @@ pub(crate) const PEERS: Suite = Suite {
 
 pub(crate) const STRANGERS: Suite = Suite {
     name: "dmabuf-strangers",
+    needs: &[Need::TwoGpus, Need::NoPeerAccess],
+    tags: &[Tag::Dmabuf],
     tests: &[COMMON, tests![vram_goes_to_pages, hidden_vram_is_refused]],
 };
 

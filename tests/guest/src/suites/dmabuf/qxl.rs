@@ -11,12 +11,14 @@ use rustix::fs::fstat;
 use rustix::io::Errno;
 
 use crate::expect::{each, fails, same};
-use crate::harness::{Outcome, Suite, Used, tests};
+use crate::harness::{Need, Outcome, Suite, Tag, Used, tests};
 use crate::peer::{Card, DmaBuf};
 use crate::rig::{HIDDEN, MIB, Rig, SHARED, noise};
 
 pub(crate) const SUITE: Suite = Suite {
     name: "dmabuf-qxl",
+    needs: &[Need::Qxl],
+    tags: &[Tag::Dmabuf],
     tests: &[tests![
         it_does_not_take_ours,
         it_does_not_take_what_cannot_leave_vram,

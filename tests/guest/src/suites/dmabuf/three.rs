@@ -13,12 +13,14 @@ use rustix::io::Errno;
 
 use super::p2p::{all, share, sum_of};
 use crate::expect::{fails, same};
-use crate::harness::{Outcome, Suite, tests};
+use crate::harness::{Need, Outcome, Suite, Tag, tests};
 use crate::peer::{Cpu, DmaBuf};
 use crate::rig::{HIDDEN, MIB, PAGE, PATIENCE, Pressure, Rig, noise};
 
 pub(crate) const SUITE: Suite = Suite {
     name: "dmabuf-three",
+    needs: &[Need::ThreeGpus, Need::PeerAccess],
+    tags: &[Tag::Dmabuf],
     tests: &[tests![
         each_pair_is_decided_by_itself,
         one_who_needs_pages_takes_it_there_for_all,

@@ -9,10 +9,12 @@ mod moves;
 use anyhow::{Context, Result};
 use rgt::Mapping;
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 
 pub(super) const SUITE: Suite = Suite {
     name: "faults",
+    needs: &[],
+    tags: &[Tag::Memory],
     tests: &[count::TESTS, blocks::TESTS, moves::TESTS],
 };
 

@@ -6,11 +6,13 @@ mod content;
 mod create;
 mod handle;
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 use crate::rig::{HIDDEN, Make, SHARED, SYSTEM};
 
 pub(super) const SUITE: Suite = Suite {
     name: "gem",
+    needs: &[],
+    tags: &[Tag::Memory, Tag::Dma, Tag::LowMemory],
     tests: &[create::TESTS, content::TESTS, handle::TESTS],
 };
 

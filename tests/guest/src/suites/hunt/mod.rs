@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::harness::{Helper, Length, Outcome, Suite, Used, tests};
+use crate::harness::{Helper, Length, Need, Outcome, Suite, Tag, Used, tests};
 use crate::rig::Rig;
 
 pub(super) use prey::{flee, settle};
 
 pub(super) const SUITE: Suite = Suite {
     name: "hunt",
+    needs: &[Need::SmallVram],
+    tags: &[Tag::Memory, Tag::Long],
     tests: &[tests![
         after_it_freed_all,
         after_it_died,

@@ -10,16 +10,20 @@ mod fail;
 mod faults;
 mod moves;
 
-use crate::harness::Suite;
+use crate::harness::{Need, Suite, Tag};
 use fail::each_allocation;
 
 pub(super) const SUITE: Suite = Suite {
     name: "inject",
+    needs: &[Need::LeakScan],
+    tags: &[Tag::Memory],
     tests: &[calls::TESTS, moves::TESTS, faults::TESTS],
 };
 
 /// For a guest with swap.
 pub(super) const BACKUP: Suite = Suite {
     name: "inject-backup",
+    needs: &[Need::Swap, Need::LeakScan],
+    tags: &[Tag::Memory],
     tests: &[backup::TESTS],
 };

@@ -10,10 +10,12 @@ mod gone;
 use anyhow::Result;
 use rgt::Device;
 
-use crate::harness::Suite;
+use crate::harness::{Need, Suite};
 
 pub(super) const SUITE: Suite = Suite {
     name: "lost",
+    needs: &[Need::TwoGpus, Need::LastOfBoot],
+    tags: &[],
     // After the last there is nothing left of it.
     tests: &[bad_pages::TESTS, gone::TESTS],
 };

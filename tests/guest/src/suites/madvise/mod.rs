@@ -5,9 +5,11 @@
 mod advice;
 mod purged;
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 
 pub(super) const SUITE: Suite = Suite {
     name: "madvise",
+    needs: &[],
+    tags: &[Tag::Memory, Tag::LowMemory],
     tests: &[advice::TESTS, purged::TESTS],
 };

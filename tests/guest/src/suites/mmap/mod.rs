@@ -6,11 +6,13 @@ mod access;
 mod arguments;
 mod hidden;
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 use crate::rig::{Make, PAGE, SHARED, SYSTEM};
 
 pub(super) const SUITE: Suite = Suite {
     name: "mmap",
+    needs: &[],
+    tags: &[Tag::Memory, Tag::Dma],
     tests: &[arguments::TESTS, access::TESTS, hidden::TESTS],
 };
 

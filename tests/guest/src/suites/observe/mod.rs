@@ -11,13 +11,15 @@ mod moves;
 mod removal;
 mod tracefs;
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 
 pub(super) use clients::{HOLDER, hold};
 pub(super) use files::{Debugfs, FdInfo, Line};
 
 pub(super) const SUITE: Suite = Suite {
     name: "observe",
+    needs: &[],
+    tags: &[Tag::Memory],
     tests: &[
         memory::TESTS,
         clients::TESTS,

@@ -10,12 +10,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rgt::{Device, RegionKind};
 
-use crate::harness::{Helper, LONG, Length, Outcome, Suite, Used, say, tests};
+use crate::harness::{Helper, LONG, Length, Need, Outcome, Suite, Tag, Used, say, tests};
 
 pub(super) use worker::work;
 
 pub(super) const SUITE: Suite = Suite {
     name: "overcommit",
+    needs: &[Need::SmallVram],
+    tags: &[Tag::Memory, Tag::Long],
     tests: &[tests![LONG; four_processes, one_dies]],
 };
 

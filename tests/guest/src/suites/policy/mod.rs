@@ -10,9 +10,11 @@ mod rounds;
 mod victims;
 mod watch;
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 
 pub(super) const SUITE: Suite = Suite {
     name: "policy",
+    needs: &[],
+    tags: &[Tag::Memory],
     tests: &[rounds::TESTS, back::TESTS, victims::TESTS],
 };

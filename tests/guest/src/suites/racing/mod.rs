@@ -11,7 +11,7 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-use crate::harness::{Length, Outcome, Suite, tests};
+use crate::harness::{Length, Need, Outcome, Suite, Tag, tests};
 use crate::rig::Pressure;
 
 use binding::{bound_and_unbound, bound_elsewhere};
@@ -20,6 +20,8 @@ use jobs::{used_by_jobs, used_by_one_long_job};
 
 pub(super) const SUITE: Suite = Suite {
     name: "racing",
+    needs: &[Need::SmallVram],
+    tags: &[Tag::Memory, Tag::Long],
     tests: &[tests![
         written,
         faulted_in,

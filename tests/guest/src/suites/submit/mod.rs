@@ -24,6 +24,8 @@ use crate::harness::Suite;
 
 pub(super) const SUITE: Suite = Suite {
     name: "submit",
+    needs: &[],
+    tags: &[],
     tests: &[
         contexts::TESTS,
         syncs::TESTS,

@@ -11,5 +11,7 @@ use crate::harness::Suite;
 
 pub(super) const SUITE: Suite = Suite {
     name: "vm",
+    needs: &[],
+    tags: &[],
     tests: &[create::TESTS, bind::TESTS, split::TESTS, access::TESTS],
 };

@@ -40,7 +40,14 @@ pub(super) const TIMED: Machine = Machine {
 };
 
 /// Has KUnit modules run their tests.
-pub(super) const APPEND: &[&str] = &["kunit.enable=1", "kunit.autorun=1"];
+const APPEND: &[&str] = &["kunit.enable=1", "kunit.autorun=1"];
+
+/// The guest on the debug kernel.
+pub(super) const MACHINE: Machine = Machine {
+    name: NAME,
+    append: APPEND,
+    ..Machine::DEFAULT
+};
 
 /// The tests that run on the debug kernel.
 pub(super) const SUITES: &[&str] = &["kunit-dma-buf", "selftest-heaps", "selftest-udmabuf"];

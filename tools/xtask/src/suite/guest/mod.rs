@@ -2,8 +2,10 @@
 
 //! The suites that run in guests: on the debug kernel, unless the caller chose the other.
 
+mod assignment;
 mod c_driver;
 mod kernel_tests;
+mod machines;
 mod plan;
 mod queue;
 mod stream;
@@ -15,7 +17,8 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
 
-use self::plan::Assignment;
+use self::assignment::Assignment;
+use self::plan::Plan;
 use self::queue::Queue;
 use self::times::Times;
 use self::worker::Worker;
@@ -57,13 +60,15 @@ pub(crate) struct Suites {
     test: Option<String>,
 }
 
-/// Looks names up: those of suites right away, that of a test once the test program is built.
+/// Looks names up, in what the test program declares.
 pub(crate) fn choose(paths: &Paths, choice: &Choice) -> Result<Chosen> {
-    let mut guests = plan::plan(choice)?;
-    if let Some(test) = choice.test.as_ref().filter(|_| !guests.is_empty()) {
-        let run = RunDir::new(paths)?;
-        crates::build(paths, run.path())?;
-        guests = plan::with_test(guests, &list(&run, "--list-tests")?, test)?;
+    let mut guests = vec![];
+    if choice.is_all() || !choice.names().all(plan::has_no_guest) {
+        let program = TestProgram::build(paths)?;
+        guests = program.plan()?.choose(choice)?;
+        if let Some(test) = choice.test.as_ref().filter(|_| !guests.is_empty()) {
+            guests = plan::with_test(guests, &program.tests()?, test)?;
+        }
     }
     let suites = |guests| Suites {
         guests,
@@ -77,9 +82,9 @@ pub(crate) fn choose(paths: &Paths, choice: &Choice) -> Result<Chosen> {
 }
 
 /// As [`choose()`], for the suites that have a long form.
-pub(crate) fn choose_long(choice: &Choice) -> Result<Suites> {
+pub(crate) fn choose_long(paths: &Paths, choice: &Choice) -> Result<Suites> {
     Ok(Suites {
-        guests: vec![plan::stress(choice)?],
+        guests: vec![TestProgram::build(paths)?.plan()?.stress(choice)?],
         form: Form::Long,
         test: None,
     })
@@ -96,15 +101,14 @@ impl Suites {
         let stages = self.guests.iter().flat_map(|guest| &guest.stages);
         let suites: Vec<_> = stages.flat_map(|stage| &stage.suites).collect();
         let guest = Guest::prepare_with(paths, flavour, |kernel, bin| {
-            if suites.iter().any(|suite| is_kernels_own(suite)) {
+            if suites.iter().any(|suite| is_kernels_own(&suite.name)) {
                 kernel_tests::stage(paths, kernel, bin)?;
             }
-            if suites.iter().any(|suite| *suite == c_driver::NAME) {
+            if suites.iter().any(|suite| suite.name == c_driver::NAME) {
                 c_driver::stage(paths, kernel, bin)?;
             }
             Ok(())
         })?;
-        plan::check(&list(&guest.run, "--list")?)?;
         let times = Times::read(&paths.cache, flavour.name());
         Ok(Guests {
             queue: Queue::new(self.guests, |label| times.of(label)),
@@ -156,20 +160,40 @@ pub(crate) fn is_kernels_own(suite: &str) -> bool {
     kernel_tests::command(suite).is_some()
 }
 
-/// The names that the test program lists, a line each.
-fn list(run: &RunDir, what: &str) -> Result<Vec<String>> {
-    let program = run.path().join("bin/guest-tests");
-    let output = Command::new(&program)
-        .arg(what)
-        .output()
-        .with_context(|| format!("cannot run {}", program.display()))?;
-    ensure!(
-        output.status.success(),
-        "guest-tests {what} failed: {}",
-        output.status
-    );
-    Ok(String::from_utf8(output.stdout)?
-        .lines()
-        .map(str::to_owned)
-        .collect())
+/// The test program, which tells on this side which suites and tests it has.
+struct TestProgram(RunDir);
+
+impl TestProgram {
+    /// Builds it.
+    fn build(paths: &Paths) -> Result<Self> {
+        let run = RunDir::new(paths)?;
+        crates::build_tests(paths, run.path())?;
+        Ok(Self(run))
+    }
+
+    /// Matches its suites with guests.
+    fn plan(&self) -> Result<Plan> {
+        Plan::new(suite_spec::read(&self.ask("--list")?)?)
+    }
+
+    /// Returns its tests, each as `SUITE.TEST`.
+    fn tests(&self) -> Result<Vec<String>> {
+        let listed = self.ask("--list-tests")?;
+        Ok(listed.lines().map(str::to_owned).collect())
+    }
+
+    fn ask(&self, option: &str) -> Result<String> {
+        let program = self.0.path().join(crates::TESTS);
+        let output = Command::new(&program)
+            .arg(option)
+            .output()
+            .with_context(|| format!("cannot run {}", program.display()))?;
+        ensure!(
+            output.status.success(),
+            "{} {option} failed: {}",
+            crates::TESTS,
+            output.status
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
 }

@@ -7,7 +7,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::plan::{self, Assignment, Stage};
+use suite_spec::{Need, Spec};
+
+use super::assignment::{Assignment, Stage};
 
 /// Seconds of work that are worth another boot of a machine that runs already.
 const WORTH_A_BOOT: f64 = 60.0;
@@ -20,6 +22,8 @@ pub(super) struct Task {
     /// The number of its stage.
     pub(super) stage: usize,
     pub(super) suite: String,
+    /// Whether it has to be the last one of its boot.
+    pub(super) last: bool,
     /// How long it is expected to take.
     pub(super) seconds: f64,
 }
@@ -58,10 +62,11 @@ impl Queue {
     /// All suites of these guests; `seconds` tells how long one takes, by the report's name.
     pub(super) fn new(guests: Vec<Assignment>, seconds: impl Fn(&str) -> f64) -> Self {
         let tasks = |(stage, it): (usize, &Stage)| -> Vec<Task> {
-            let task = |suite: &String| Task {
+            let task = |suite: &Spec| Task {
                 stage,
-                suite: suite.clone(),
-                seconds: seconds(&it.label(suite)),
+                suite: suite.name.clone(),
+                last: suite.needs(Need::LastOfBoot),
+                seconds: seconds(&it.label(&suite.name)),
             };
             it.suites.iter().map(task).collect()
         };
@@ -112,8 +117,8 @@ impl Queue {
     pub(super) fn next(&self, guest: usize, stage: usize) -> Option<Task> {
         let mut state = self.state();
         let left = &mut state[guest].left;
-        let last = left.iter().all(|task| plan::is_last(&task.suite));
-        let may = |task: &Task| last || !plan::is_last(&task.suite);
+        let last = left.iter().all(|task| task.last);
+        let may = |task: &Task| last || !task.last;
         let work = |stage: usize| -> f64 {
             let of_stage = left.iter().filter(|task| task.stage == stage && may(task));
             of_stage.map(|task| task.seconds).sum()

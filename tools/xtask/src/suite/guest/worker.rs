@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::plan::Assignment;
+use super::assignment::Assignment;
 use super::queue::{Boot, Left, Queue};
 use super::stream::{self, Event, Stream};
 use super::times::Times;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use super::{Boot, Left, Queue, plan};
-use crate::suite::Choice;
+use super::super::plan::tests::chosen;
+use super::{Boot, Left, Queue};
 
 /// The suites named, each with as many seconds as `of` says.
 fn queue(names: &str, of: impl Fn(&str) -> f64) -> Queue {
-    Queue::new(plan::plan(&Choice::of(names)).unwrap(), of)
+    Queue::new(chosen(names), of)
 }
 
 fn name(queue: &Queue, boot: Boot) -> (&'static str, usize) {

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::report::Manner;
-use crate::suite::Choice;
-use crate::suite::guest::plan;
+use crate::suite::guest::plan::tests::chosen;
 
 /// All that the guest of these suites is told.
 fn told(names: &str) -> Vec<String> {
-    let plan = plan::plan(&Choice::of(names)).unwrap();
-    let kmemleak = plan[0].machine.kmemleak;
-    let queue = Queue::new(plan, |_| 1.0);
+    let guests = chosen(names);
+    let kmemleak = guests[0].machine.kmemleak;
+    let queue = Queue::new(guests, |_| 1.0);
     let mut feed = Feed {
         scanned: !kmemleak,
         ..Feed::default()
@@ -65,7 +64,7 @@ fn judged(
     console: &str,
     left: Option<&str>,
 ) -> (Option<Failure>, usize) {
-    let assignment = &plan::plan(&Choice::of("swiotlb")).unwrap()[0];
+    let assignment = &chosen("swiotlb")[0];
     let report = Report::new(Manner::default());
     let outcome = Outcome {
         status,
