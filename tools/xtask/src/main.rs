@@ -2,7 +2,7 @@
 
 //! What make calls: kernels, the module, crates, guests and tests.
 //!
-//! It runs inside the toolchain root, started by `tools/root.sh TASK`.
+//! It runs inside the toolchain root, started by `tools/root.sh TASK` or `cargo xtask TASK`.
 
 mod bench;
 mod checkout;
@@ -10,6 +10,7 @@ mod child;
 mod crates;
 mod follow;
 mod guest;
+mod host;
 mod interrupt;
 mod intree;
 mod kernel;
@@ -116,6 +117,7 @@ impl Task {
 }
 
 fn dispatch(task: Task) -> Result<ExitCode> {
+    host::enter_root()?;
     interrupt::install()?;
     let paths = Paths::from_env()?;
     if task.has_guests() {
