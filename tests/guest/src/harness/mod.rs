@@ -112,7 +112,10 @@ fn report(
     test: impl FnOnce() -> Outcome,
 ) -> bool {
     let title = format!("{number} - {suite}.{name}");
-    let guard = Watchdog::start(title.clone(), Length::choose(limit, LONG_LIMIT));
+    let limit = Length::choose(limit, LONG_LIMIT);
+    // For how long nothing may come, to what reads this.
+    println!("@limit {}", limit.as_secs());
+    let guard = Watchdog::start(title.clone(), limit);
     let start = Instant::now();
     let outcome = panic::catch_unwind(AssertUnwindSafe(test));
     let took = start.elapsed();

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail, ensure};
 
 use self::figures::{Figure, Figures};
-use crate::guest::{Guest, Job, Machine, Terminal};
+use crate::guest::{Guest, Job, Limit, Machine, Terminal};
 use crate::kernel::Flavour;
 use crate::paths::Paths;
 use crate::progress::{say, show};
@@ -163,7 +163,7 @@ fn in_guest(guest: &Guest, name: &str, script: &Script) -> Result<Outcome> {
             name: &format!("bench-{name}"),
             machine: &script.machine,
             script: script.text,
-            limit: Some(script.machine.limit),
+            limit: Some(Limit::time(script.machine.limit)),
             terminal: Terminal::None,
             log: false,
         },

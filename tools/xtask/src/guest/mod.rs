@@ -6,6 +6,7 @@ mod accel;
 mod boot;
 mod gpu;
 mod initramfs;
+mod limits;
 mod machine;
 mod modules;
 mod qemu;
@@ -23,6 +24,8 @@ pub(crate) use self::accel::{
     Accel, Wanted as WantedAccel, announce as announce_accel, choose as choose_accel,
 };
 use self::boot::Boot;
+pub(crate) use self::limits::Limit;
+use self::limits::Watch;
 pub(crate) use self::machine::{Bus, Clock, Gpu, Machine};
 pub(crate) use self::modules::stage as stage_modules;
 pub(crate) use self::qemu::{CPU, TIMER, Terminal};
@@ -36,13 +39,6 @@ use crate::paths::{Paths, tail};
 use crate::progress::{self, Progress};
 use crate::{crates, module};
 
-/// How long a boot may take.
-const BOOT: Duration = Duration::from_secs(1200);
-/// How long a guest may say nothing while it boots; the longest that it takes on a busy machine is
-/// a fraction of it.
-const SILENCE: Duration = Duration::from_secs(240);
-/// How long a guest may take to power off.
-const POWER_OFF: Duration = Duration::from_secs(120);
 /// How much of a console is shown when a guest fails.
 const SHOWN: usize = 25;
 
@@ -67,8 +63,8 @@ pub(crate) struct Job<'a> {
     pub(crate) machine: &'a Machine,
     /// What the guest's shell runs, with the share at /mnt.
     pub(crate) script: &'a str,
-    /// How long it may take, or each of its parts.
-    pub(crate) limit: Option<Duration>,
+    /// How long it may take and say nothing; none if it may take as long as it likes.
+    pub(crate) limit: Option<Limit>,
     /// Where the guest's terminal goes.
     pub(crate) terminal: Terminal,
     /// Whether what the driver says in the kernel's log is shown.
@@ -82,6 +78,8 @@ pub(crate) enum Part {
     Same,
     /// It begins another part, which has its own time.
     Next,
+    /// To the part that runs, which goes on with something of this time limit.
+    Limited(Duration),
 }
 
 /// Why a guest has no status of its job.
@@ -217,20 +215,24 @@ impl Guest {
         let mut progress = Some(Progress::begin(&format!("{name}: boot"), 0));
         let mut console = Follow::new(boot.console());
         let mut stdout = Follow::new(share.join("stdout"));
-        let mut deadline = start + BOOT;
-        let mut heard = start;
+        let mut watch = Watch::boot(start);
         loop {
             let ended = machine.wait(Some(Instant::now()), || Ok(()))?;
             console.each(|text| {
-                heard = Instant::now();
+                watch.console(Instant::now());
                 if job.log && klog::of_driver(text) {
                     progress::say(&format!("  {text}"));
                 }
                 Ok(())
             })?;
-            let mut next = false;
             let mut take = |text: &str| {
-                next |= line(text)? == Part::Next;
+                let part = line(text)?;
+                watch.output(Instant::now());
+                match part {
+                    Part::Same => {}
+                    Part::Next => watch.part(Instant::now()),
+                    Part::Limited(limit) => watch.announced(limit),
+                }
                 Ok(())
             };
             stdout.each(&mut take)?;
@@ -244,9 +246,6 @@ impl Guest {
                     ))
                 }));
             }
-            if let (true, Some(limit)) = (next, job.limit) {
-                deadline = Instant::now() + limit + POWER_OFF;
-            }
             if progress.is_some() && share.join("up").exists() {
                 progress = None;
                 if job.terminal == Terminal::None {
@@ -256,17 +255,16 @@ impl Guest {
                     ));
                 }
                 match job.limit {
-                    Some(limit) => deadline = Instant::now() + limit + POWER_OFF,
+                    Some(limit) => watch.job(Instant::now(), limit),
                     None => return wait(machine, boot).map(Ok),
                 }
             }
             if let Some(progress) = &mut progress {
                 progress.at(0);
             }
-            let silent = progress.is_some() && heard.elapsed() >= SILENCE;
-            if silent || Instant::now() >= deadline {
+            if let Some(why) = watch.exceeded(Instant::now()) {
                 return Ok(Err(Death::Hung(format!(
-                    "the guest was ended after {} s; its last words:\n{}",
+                    "the guest was ended after {} s, as {why}; its last words:\n{}",
                     start.elapsed().as_secs(),
                     tail(&boot.console(), SHOWN)
                 ))));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::guest::{Guest, Job, Machine, Terminal};
+use crate::guest::{Guest, Job, Limit, Machine, Terminal};
 use crate::kernel::Flavour;
 use crate::paths::Paths;
 use crate::progress::{say, show};
@@ -24,7 +24,7 @@ pub(crate) fn run(paths: &Paths) -> Result<ExitCode> {
             name: "run",
             machine: &Machine::DEFAULT,
             script: "rgt-info && rgt-demo --out /mnt/out\n",
-            limit: Some(LIMIT),
+            limit: Some(Limit::time(LIMIT)),
             terminal: Terminal::None,
             log: true,
         },

@@ -12,7 +12,9 @@ use crate::report::Report;
 const NEXT: &str = "@next ";
 /// Marks the beginning of a suite, in the job's output and the kernel's log.
 const BEGIN: &str = "@suite ";
-/// Marks its end.
+/// Marks the beginning of a test, by its time limit in seconds.
+const LIMIT: &str = "@limit ";
+/// Marks the suite's end.
 const END: &str = "@status ";
 
 /// Returns the suite that ran when line `at` of the kernel's log was written, if one did.
@@ -39,6 +41,8 @@ pub(super) enum Event {
     None,
     /// The guest asks for its next suite by this number.
     Next(usize),
+    /// A test with this time limit begins.
+    Limit(Duration),
     /// A suite has ended, after this time.
     Ended(String, Duration),
 }
@@ -62,6 +66,10 @@ impl<'a> Stream<'a> {
     pub(super) fn line(&mut self, line: &str) -> Event {
         if let Some(number) = line.strip_prefix(NEXT) {
             return number.parse().map_or(Event::None, Event::Next);
+        }
+        if let Some(seconds) = line.strip_prefix(LIMIT) {
+            let limit = seconds.parse().map(Duration::from_secs);
+            return limit.map_or(Event::None, Event::Limit);
         }
         if let Some(label) = line.strip_prefix(BEGIN) {
             let now = Instant::now();
@@ -132,6 +140,7 @@ mod tests {
             match stream.line(line) {
                 Event::None => {}
                 Event::Next(number) => events.push(format!("next {number}")),
+                Event::Limit(limit) => events.push(format!("{} s", limit.as_secs())),
                 Event::Ended(label, _) => events.push(label),
             }
         }
@@ -150,6 +159,16 @@ mod tests {
             ["next 1", "gem", "next 2", "coherent/gem", "next 3"]
         );
         assert_eq!((left, failed), (None, 1));
+    }
+
+    #[test]
+    fn a_test_announces_its_limit() {
+        let (events, _, failed) =
+            play("@suite gem\nTAP version 14\n1..1\n@limit 900\n@limit x\nok 1 - a\n@status 0\n");
+        assert_eq!(
+            (events, failed),
+            (vec!["900 s".to_owned(), "gem".to_owned()], 0)
+        );
     }
 
     #[test]

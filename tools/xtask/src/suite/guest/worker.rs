@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -14,7 +14,7 @@ use super::queue::{Boot, Left, Queue};
 use super::stream::{self, Event, Stream};
 use super::times::Times;
 use super::{Form, LEAKS, RELOAD, c_driver, kernel_tests};
-use crate::guest::{Death, Guest, Job, Outcome, Part, Terminal};
+use crate::guest::{Death, Guest, Job, Limit, Outcome, Part, Terminal};
 use crate::interrupt::Interrupted;
 use crate::klog;
 use crate::progress::show;
@@ -24,6 +24,10 @@ use crate::report::Report;
 const JOB: &str = include_str!("../../../../guest/suites");
 /// Where the job finds what comes next, below the share.
 const NEXT: &str = "next";
+
+/// How long a suite may say nothing, beside the limits that its tests announce. The longest that one
+/// says nothing for on a busy machine is a fraction of it.
+const SILENCE: Duration = Duration::from_secs(600);
 
 /// A worker, which shares its queue and report with others.
 pub(super) struct Worker<'a> {
@@ -104,12 +108,16 @@ impl Worker<'_> {
                 name: &name,
                 machine,
                 script: JOB,
-                limit: Some(machine.limit),
+                limit: Some(Limit {
+                    time: machine.limit,
+                    silence: SILENCE,
+                }),
                 terminal: Terminal::None,
                 log: false,
             },
             |line| match stream.line(line) {
                 Event::None => Ok(Part::Same),
+                Event::Limit(limit) => Ok(Part::Limited(limit)),
                 Event::Ended(label, took) => {
                     if self.test.is_none() && self.form == Form::Short {
                         self.times.note(&label, took.as_secs_f64())?;
