@@ -81,7 +81,9 @@ impl Client {
         let client = FdInfo::of(&self.rig.device)?.number("drm-client-id")?;
         let is_it = |line: &&Line| {
             line.number("client").is_ok_and(|number| number == client)
-                && line.number("context").is_ok_and(|id| id == context.id().into())
+                && line
+                    .number("context")
+                    .is_ok_and(|id| id == context.id().into())
         };
         let lines = self.debugfs.lines("contexts")?;
         let line = lines.iter().find(is_it).context("not in debugfs")?;
