@@ -80,7 +80,7 @@ impl BoRecord {
     }
 
     /// Returns the reason that [`Self::moving()`] has set.
-    pub(super) fn cause(&self) -> Option<MoveReason> {
+    pub(crate) fn cause(&self) -> Option<MoveReason> {
         MoveReason::ALL
             .get(self.cause.load(Relaxed) as usize)
             .copied()
@@ -92,7 +92,7 @@ impl BoRecord {
     }
 
     /// Notes a move that was done, with the BO reserved.
-    pub(super) fn moved(&self, reason: MoveReason, from: Option<MemType>, to: MemType) {
+    pub(crate) fn moved(&self, reason: MoveReason, from: Option<MemType>, to: MemType) {
         match reason {
             _ if to == MemType::VRAM => self.evicted.store(false, Relaxed),
             MoveReason::Evict | MoveReason::Hop if from == Some(MemType::VRAM) => {

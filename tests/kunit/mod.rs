@@ -2,6 +2,7 @@
 
 //! In-kernel tests.
 
+mod bo;
 mod devcoredump;
 mod exec;
 mod fake;

@@ -2,6 +2,7 @@
 
 //! The resource managers, without TTM.
 
+mod cursor;
 mod gtt;
 mod scratchpad;
 mod vram;
