@@ -51,10 +51,15 @@ impl Attachment {
         unsafe { (*self.as_raw()).peer2peer }
     }
 
-    /// Whether the importer follows when the memory moves.
-    pub fn is_dynamic(&self) -> bool {
-        // SAFETY: Valid by the type invariants; the field is constant.
-        !unsafe { (*self.as_raw()).importer_ops }.is_null()
+    /// Whether the importer unmaps within bounded time after it was told that the memory goes away.
+    ///
+    /// C: `dma_buf_attach_revocable()`.
+    pub fn is_revocable(&self) -> bool {
+        // SAFETY: Valid by the type invariants; the field and what it points to are constant.
+        unsafe {
+            let ops = (*self.as_raw()).importer_ops;
+            !ops.is_null() && (*ops).invalidate_mappings.is_some()
+        }
     }
 
     /// Whether the importer's device sees copies of system pages instead of the pages.

@@ -153,6 +153,17 @@ impl<'a> MappedSg<'a> {
         })
     }
 
+    /// Returns the attachment that it is mapped for.
+    pub fn attachment(&self) -> &'a Attachment {
+        self.attachment
+    }
+
+    /// Whether it maps memory of the exporter's own, and not system pages.
+    pub fn is_peer(&self) -> bool {
+        // SAFETY: Valid by the type invariants; only a table of pages has entries for the CPU.
+        unsafe { (*self.sgt.as_ptr()).orig_nents == 0 }
+    }
+
     /// Hands the table to the importer, which gives it back to be unmapped.
     pub(in crate::rust) fn into_raw(self) -> *mut bindings::sg_table {
         let sgt = self.sgt.as_ptr();
@@ -187,7 +198,7 @@ impl Drop for MappedSg<'_> {
 
         // SAFETY: By the type invariants.
         unsafe {
-            if (*sgt).orig_nents == 0 {
+            if self.is_peer() {
                 bindings::dma_buf_free_sgt(self.attachment.as_raw(), sgt, self.dir.into());
             } else {
                 bindings::dma_unmap_sgtable(

@@ -49,6 +49,11 @@ pub trait Exporter: Send + Sync + Sized + 'static {
         dir: DataDirection,
     ) -> Result<MappedSg<'a>>;
 
+    /// Unmaps what [`Self::map()`] returned, which the importer is done with.
+    fn unmap(&self, _locked: LockedResv<'_>, mapped: MappedSg<'_>) {
+        drop(mapped);
+    }
+
     /// The CPU is about to access the memory. The caller waits for fences.
     fn begin_cpu_access(&self, _dir: DataDirection) -> Result {
         Ok(())
@@ -68,7 +73,7 @@ impl<E: Exporter> Ops<E> {
         pin: Some(pin::<E>),
         unpin: Some(unpin::<E>),
         map_dma_buf: Some(map::<E>),
-        unmap_dma_buf: Some(unmap),
+        unmap_dma_buf: Some(unmap::<E>),
         release: Some(release::<E>),
         begin_cpu_access: Some(begin_cpu_access::<E>),
         end_cpu_access: None,
@@ -213,16 +218,20 @@ unsafe extern "C" fn map<E: Exporter>(
 
 /// # Safety
 ///
-/// Only for the core, as `dma_buf_ops::unmap_dma_buf` of an exported object.
-unsafe extern "C" fn unmap(
+/// Only for the core, as `dma_buf_ops::unmap_dma_buf` of an exported `E`.
+unsafe extern "C" fn unmap<E: Exporter>(
     attach: *mut bindings::dma_buf_attachment,
     sgt: *mut bindings::sg_table,
     dir: bindings::dma_data_direction,
 ) {
     if let Some(sgt) = NonNull::new(sgt) {
-        // SAFETY: The core passes what `map()` returned for the attachment, with the reservation
-        // held, when the importer is done with it.
-        drop(unsafe { MappedSg::from_raw(sgt, Attachment::from_raw(attach), direction(dir)) });
+        // SAFETY: As for `pin()`. The core passes what `map()` returned for the attachment when the
+        // importer is done with it.
+        unsafe {
+            let buf = (*attach).dmabuf;
+            let mapped = MappedSg::from_raw(sgt, Attachment::from_raw(attach), direction(dir));
+            data::<E>(buf).unmap(locked(buf), mapped);
+        }
     }
 }
 

@@ -38,6 +38,7 @@ use kernel::{
 
 use super::{
     fault,
+    mappings::Mappings,
     Device,
     Driver,
     Placement,
@@ -94,6 +95,7 @@ pub struct Tail<T: DriverBo> {
     link: Opaque<bindings::list_head>,
     /// The buffer that the BO is exported as, or NULL. The reservation protects it.
     exported: Opaque<*mut bindings::dma_buf>,
+    mappings: Mappings,
     shared: Option<ARef<ResvObject>>,
     imported: Option<ARef<DmaBuf>>,
     data: T,
@@ -164,6 +166,7 @@ struct Layout<T: DriverBo> {
     bo: Opaque<bindings::ttm_buffer_object>,
     link: Opaque<bindings::list_head>,
     exported: Opaque<*mut bindings::dma_buf>,
+    mappings: Mappings,
     shared: Option<ARef<ResvObject>>,
     imported: Option<ARef<DmaBuf>>,
     #[pin]
@@ -297,6 +300,7 @@ impl<T: DriverBo> Bo<T> {
                 bo: Opaque::zeroed(),
                 link: Opaque::zeroed(),
                 exported: Opaque::new(ptr::null_mut()),
+                mappings: Mappings::new(),
                 shared,
                 imported,
                 data <- data,
@@ -362,6 +366,11 @@ impl<T: DriverBo> Bo<T> {
     pub fn into_gem(this: ARef<Self>) -> ARef<Object<T>> {
         // SAFETY: `Bo` is transparent over `Object`; the reference moves.
         unsafe { ARef::from_raw(ARef::into_raw(this).cast()) }
+    }
+
+    /// Returns what importers have mapped of the BO.
+    pub(super) fn mappings(&self) -> &Mappings {
+        &self.0.mappings
     }
 
     pub(super) fn as_raw(&self) -> *mut bindings::ttm_buffer_object {

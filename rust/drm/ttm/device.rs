@@ -42,6 +42,7 @@ use super::{
         Registered,
         ResourceManager, //
     },
+    mappings::Unmapped,
     Bo,
     Driver,
     MemType, //
@@ -129,6 +130,8 @@ pub struct Device<T: Driver> {
     managers: UnsafeCell<Managers>,
     #[pin]
     bos: Bos<T::Bo>,
+    #[pin]
+    unmapped: Unmapped,
     pub(super) pages: PageCount,
     _driver: PhantomData<fn(T)>,
 }
@@ -149,6 +152,7 @@ impl<T: Driver> Device<T> {
             ready: Atomic::new(false),
             managers: UnsafeCell::new(KVec::new()),
             bos <- Bos::new(),
+            unmapped <- Unmapped::new(),
             pages: PageCount::new(),
             _driver: PhantomData,
         })
@@ -248,6 +252,11 @@ impl<T: Driver> Device<T> {
     /// The list of all BOs.
     pub(super) fn bos(&self) -> &Bos<T::Bo> {
         &self.bos
+    }
+
+    /// Wakes who waits for importers to unmap BOs.
+    pub(super) fn unmapped(&self) -> &Unmapped {
+        &self.unmapped
     }
 
     /// Calls `f` with each BO in the order of their making, until it fails.
@@ -386,7 +395,9 @@ impl<M: ResourceManager> From<Arc<Manager<M>>> for Attach {
     }
 }
 
-/// Unmaps all system pages from the device, and frees them, when it is dropped.
+/// Unmaps all system pages from the device, and frees them, when it is dropped. By then importers
+/// have unmapped what they had of its BOs: of its own memory all, of system pages what was not
+/// pinned.
 ///
 /// The hardware must have stopped, and all fences of the device must have signalled. BOs can outlive the binding of the device, DMA mappings may not: keep this in the bus device's
 /// data, so that it is dropped after the DRM registration and before the binding ends.
@@ -402,14 +413,8 @@ impl<T: Driver> DmaMappings<T> {
 impl<T: Driver> Drop for DmaMappings<T> {
     fn drop(&mut self) {
         let dev = Device::of(&*self.0);
-        // Importers have to unmap what is behind this device's BARs, and what is mapped for this
-        // device must not stay so.
         let _ = dev.for_each_bo(|bo| {
-            // Without a ticket and without signals this does not fail.
-            if let Ok(mut guard) = bo.reserve(false) {
-                guard.reserved().leave_device();
-                guard.release_unused();
-            }
+            bo.leave_device();
             Ok(())
         });
         if let Ok(bdev) = dev.ready() {

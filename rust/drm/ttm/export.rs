@@ -151,7 +151,8 @@ impl<T: DriverBo> Bo<T> {
         if bo.is_imported() {
             return EOPNOTSUPP.to_errno();
         }
-        if let Err(err) = bo.pin_shared() {
+        // It may have to move.
+        if let Err(err) = this.with_bound(|_| bo.pin_shared()) {
             return err.to_errno();
         }
 
@@ -162,6 +163,31 @@ impl<T: DriverBo> Bo<T> {
             unsafe { bindings::ttm_bo_unpin(this.as_raw()) };
         }
         ret
+    }
+
+    /// Ends the use of the BO by others and, of theirs, by this device, for one that does no DMA
+    /// any more. Nobody can map it anew. Pages that are pinned stay.
+    ///
+    /// Waits for importers as `dma_buf_invalidate_mappings()` asks: for their fences, then for them
+    /// to unmap.
+    pub(super) fn leave_device(&self) {
+        // Without a ticket and without signals this does not fail.
+        let Ok(mut guard) = self.reserve(false) else {
+            return;
+        };
+        let mut bo = guard.reserved();
+
+        // It is the BO's reservation, and may be waited for.
+        if bo.invalidate_shared(None).unwrap_or(false) {
+            // Not interruptible, and without a timeout it does not fail.
+            let _ = self.resv().wait(Usage::Bookkeep, false, Jiffies::MAX);
+        }
+        bo.unmap_import();
+        // SAFETY: The BO is reserved.
+        unsafe { bindings::rgt_ttm_bo_unmap_pinned(self.as_raw()) };
+        let movable = bo.pin_count() == 0;
+        guard.release_unused();
+        self.wait_unmapped(movable);
     }
 
     /// Takes back [`Self::vmap_callback()`].
@@ -202,38 +228,30 @@ impl<T: DriverBo> Reserved<'_, T> {
         !buf.is_null() && !unsafe { DmaBuf::from_raw(buf) }.is_peer_to_peer(&locked)
     }
 
-    /// Has those who share the BO do without it where it is, before it moves.
+    /// Has those who share the BO do without it where it is, before it moves. Returns whether there
+    /// are any.
     ///
     /// What they have begun has its fence on the reservation. `EBUSY` if there is such work and
     /// nobody may wait for it: importers may have to.
-    pub(super) fn invalidate_shared(&mut self, ctx: Option<&mut OperationCtx>) -> Result {
+    pub(super) fn invalidate_shared(&mut self, ctx: Option<&mut OperationCtx>) -> Result<bool> {
         let bo = self.bo();
         let mut locked = self.locked_resv();
         // SAFETY: As in `exported()`; the reservation is held by `locked`.
         let buf = unsafe { *Tail::exported(bo) };
         if buf.is_null() {
-            return Ok(());
+            return Ok(false);
         }
         // SAFETY: As above.
         let buf = unsafe { DmaBuf::from_raw(buf) };
         if !buf.is_attached(&locked) {
-            return Ok(());
+            return Ok(false);
         }
 
         if ctx.is_some_and(|ctx| !ctx.may_wait()) && !bo.resv().test_signaled(Usage::Bookkeep) {
             return Err(EBUSY);
         }
-        buf.invalidate_mappings(&mut locked)
-    }
-
-    /// Unmaps all that others and this device have mapped of each other by the BO, for a device
-    /// that does no DMA any more. Pages that are pinned stay.
-    pub(super) fn leave_device(&mut self) {
-        // It is the BO's reservation, and may be waited for.
-        let _ = self.invalidate_shared(None);
-        self.unmap_import();
-        // SAFETY: The BO is reserved.
-        unsafe { bindings::rgt_ttm_bo_unmap_pinned(self.bo().as_raw()) };
+        buf.invalidate_mappings(&mut locked)?;
+        Ok(true)
     }
 
     /// Brings the BO to system pages, with its content, and keeps it there.
@@ -277,8 +295,8 @@ impl<T: DriverBo> Reserved<'_, T> {
             .filter(|_| attachment.is_peer_to_peer())
             .ok_or(EOPNOTSUPP)?;
         let ranges = io_ranges::<T::Driver>(res)?;
-        // SAFETY: As above; the reservation is held. `revoke_shared()` has dynamic importers unmap
-        // it before the device is unbound, and no others get it.
+        // SAFETY: As above; the reservation is held. `leave_device()` has importers unmap it before
+        // the device is unbound, and only those get it that do so in bounded time.
         unsafe { MappedSg::of_peer(attachment, exporter, bar, &ranges, dir) }
     }
 }
@@ -304,7 +322,7 @@ fn io_ranges<D: Driver>(res: &Resource) -> Result<KVVec<Range<PhysAddr>>> {
 impl<T: DriverBo> Exporter for Bo<T> {
     fn attach(&self, attachment: &mut Attachment) -> Result {
         self.with_bound(|dev| {
-            if T::Driver::PEER_BAR.is_none() || !attachment.is_dynamic() {
+            if T::Driver::PEER_BAR.is_none() || !attachment.is_revocable() {
                 attachment.refuse_peer_to_peer();
             }
             attachment.limit_to_peers_of(dev);
@@ -337,8 +355,14 @@ impl<T: DriverBo> Exporter for Bo<T> {
                 let mut ctx = OperationCtx::new(true);
                 T::Driver::prepare_share(&mut bo, Reach::of(attachment), &mut ctx)?;
             }
-            bo.map_shared(attachment, dev, dir)
+            let mapped = bo.map_shared(attachment, dev, dir)?;
+            self.count_mapping(&mapped);
+            Ok(mapped)
         })
+    }
+
+    fn unmap(&self, _locked: LockedResv<'_>, mapped: MappedSg<'_>) {
+        self.unmap_counted(mapped);
     }
 
     fn begin_cpu_access(&self, _dir: DataDirection) -> Result {

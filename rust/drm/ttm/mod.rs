@@ -23,6 +23,7 @@ mod import;
 mod kernel_bo;
 mod lru;
 mod manager;
+mod mappings;
 mod memcpy;
 mod mv;
 mod placement;

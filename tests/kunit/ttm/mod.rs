@@ -9,6 +9,7 @@ mod device;
 mod evict;
 pub(super) mod fake;
 mod kernel;
+mod leave;
 mod moves;
 mod purge;
 mod share;

@@ -44,10 +44,10 @@ use crate::rust::{
     }, //
 };
 
-const PAGES: usize = 4;
+pub(super) const PAGES: usize = 4;
 
 /// An importer that counts how often it is told that the memory moves.
-struct Mock {
+pub(super) struct Mock {
     told: Atomic<i32>,
 }
 
@@ -58,7 +58,7 @@ impl Importer for Mock {
 }
 
 impl Mock {
-    fn new() -> Result<Arc<Self>> {
+    pub(super) fn new() -> Result<Arc<Self>> {
         Ok(Arc::new(
             Self {
                 told: Atomic::new(0),
@@ -67,13 +67,13 @@ impl Mock {
         )?)
     }
 
-    fn told(&self) -> i32 {
+    pub(super) fn told(&self) -> i32 {
         self.told.load(Relaxed)
     }
 }
 
 /// Registers a device: only such a one shares.
-fn register(
+pub(super) fn register(
     drm: drm::UnregisteredDevice<TtmDriver>,
     backing: &Backing,
 ) -> Result<drm::Registration<'_, TtmDriver>> {
@@ -82,7 +82,10 @@ fn register(
 }
 
 /// Maps a buffer, and returns the address of each page.
-fn map(attachment: &mut DynamicAttachment<'_, Mock>, bo: &Bo) -> Result<KVec<DmaAddress>> {
+pub(super) fn map(
+    attachment: &mut DynamicAttachment<'_, Mock>,
+    bo: &Bo,
+) -> Result<KVec<DmaAddress>> {
     let mut pages = KVec::from_elem(0, PAGES, GFP_KERNEL)?;
     let mut guard = bo.resv().lock()?;
     let mut locked = guard.locked_resv();
