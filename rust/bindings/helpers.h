@@ -164,6 +164,8 @@ int rgt_vma_insert_pfns(struct vm_area_struct *vma, unsigned long addr,
 bool rgt_vmf_is_random(const struct vm_fault *vmf);
 bool rgt_vmf_is_block(struct vm_fault *vmf);
 vm_fault_t rgt_vmf_insert_block(struct vm_fault *vmf, unsigned long pfn);
+bool rgt_vmf_may_retry(const struct vm_fault *vmf);
+void rgt_vmf_unlock_mm(struct vm_fault *vmf);
 bool rgt_vmf_end_vma_lock(struct vm_fault *vmf);
 unsigned long rgt_page_to_pfn(struct page *page);
 pgprot_t rgt_pgprot_decrypted(pgprot_t prot);

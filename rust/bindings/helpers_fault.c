@@ -62,6 +62,17 @@ vm_fault_t rgt_vmf_insert_block(struct vm_fault *vmf, unsigned long pfn)
 	return VM_FAULT_FALLBACK;
 }
 
+/* Whether the fault may give up the mmap_lock for a wait, and be retried. */
+bool rgt_vmf_may_retry(const struct vm_fault *vmf)
+{
+	return fault_flag_allow_retry_first(vmf->flags);
+}
+
+void rgt_vmf_unlock_mm(struct vm_fault *vmf)
+{
+	mmap_read_unlock(vmf->vma->vm_mm);
+}
+
 /* Whether the fault holds the VMA's lock only; if so, ends that. */
 bool rgt_vmf_end_vma_lock(struct vm_fault *vmf)
 {

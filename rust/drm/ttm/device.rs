@@ -36,6 +36,7 @@ use kernel::{
 use super::{
     bos::Bos,
     dmem::DmemRegion,
+    flush::FlushQueue,
     funcs,
     manager::{
         Manager,
@@ -121,13 +122,15 @@ type Managers = KVec<Attached>;
 ///
 /// # Invariants
 ///
-/// Once `ready` is set, `raw` is an initialised `ttm_device` and `managers` does not change.
+/// Once `ready` is set, `raw` is an initialised `ttm_device`, and `managers` and `flush` do not
+/// change.
 #[pin_data(PinnedDrop)]
 pub struct Device<T: Driver> {
     #[pin]
     raw: Opaque<bindings::ttm_device>,
     ready: Atomic<bool>,
     managers: UnsafeCell<Managers>,
+    flush: UnsafeCell<Option<FlushQueue>>,
     #[pin]
     bos: Bos<T::Bo>,
     #[pin]
@@ -136,7 +139,8 @@ pub struct Device<T: Driver> {
     _driver: PhantomData<fn(T)>,
 }
 
-// SAFETY: TTM does its own locking; `managers` is constant once others can see the device.
+// SAFETY: TTM does its own locking; `managers` and `flush` are constant once others can see the
+// device.
 unsafe impl<T: Driver> Send for Device<T> {}
 // SAFETY: As above.
 unsafe impl<T: Driver> Sync for Device<T> {}
@@ -151,6 +155,7 @@ impl<T: Driver> Device<T> {
             raw: Opaque::zeroed(),
             ready: Atomic::new(false),
             managers: UnsafeCell::new(KVec::new()),
+            flush: UnsafeCell::new(None),
             bos <- Bos::new(),
             unmapped <- Unmapped::new(),
             pages: PageCount::new(),
@@ -225,6 +230,12 @@ impl<T: Driver> Device<T> {
                     attached.region = Some(region);
                 }
                 Ok(())
+            })
+            .and_then(|()| {
+                // SAFETY: The device is initialised, and nobody else uses it yet. `drop()` drops
+                // the queue before it is not any more.
+                unsafe { *this.flush.get() = Some(FlushQueue::new(this.raw.get())?) };
+                Ok(())
             });
         if let Err(err) = attached {
             // SAFETY: No BO was made, since `ready` is not set.
@@ -241,11 +252,14 @@ impl<T: Driver> Device<T> {
     /// Waits for the destruction of BOs that is under way, and with it for the jobs that use them.
     ///
     /// Their memory is neither free nor can it be evicted, so that a validation may say `ENOSPC`
-    /// while there is about to be room. Must not be called with a reservation held.
-    pub fn flush_deletes(&self) {
-        if let Ok(bdev) = self.ready() {
-            // SAFETY: The device is initialised.
-            unsafe { bindings::rgt_ttm_device_flush(bdev) };
+    /// while there is about to be room. Must not be called with a reservation held. `ERESTARTSYS`
+    /// when a signal came: those jobs can be anybody's, and take as long as they like.
+    pub fn flush_deletes(&self) -> Result {
+        self.ready()?;
+        // SAFETY: The device is ready, so that the field does not change.
+        match unsafe { &*self.flush.get() } {
+            Some(queue) => queue.flush(),
+            None => Ok(()),
         }
     }
 
@@ -363,8 +377,11 @@ impl<T: Driver> PinnedDrop for Device<T> {
     fn drop(self: Pin<&mut Self>) {
         if self.ready.load(Acquire) {
             // SAFETY: `ready` says that it is initialised. The DRM device is released, so that no
-            // file, mapping or dma-buf has a BO any more.
-            unsafe { self.fini(&mut *self.managers.get()) };
+            // file, mapping or dma-buf has a BO any more, and nobody waits for a flush.
+            unsafe {
+                *self.flush.get() = None;
+                self.fini(&mut *self.managers.get());
+            }
         }
     }
 }

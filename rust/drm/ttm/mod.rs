@@ -18,6 +18,7 @@ mod device;
 mod dmem;
 mod export;
 mod fault;
+mod flush;
 mod funcs;
 mod import;
 mod kernel_bo;

@@ -417,7 +417,7 @@ impl Fixture {
 
         match validate(&bo, &[place]) {
             Err(ENOSPC) => {
-                ttm::Device::of(&self.drm).flush_deletes();
+                ttm::Device::of(&self.drm).flush_deletes()?;
                 validate(&bo, &[place])?;
             }
             result => result?,

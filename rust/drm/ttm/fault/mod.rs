@@ -8,6 +8,7 @@ mod insert;
 
 use kernel::{
     prelude::*,
+    sync::aref::ARef,
     time::Jiffies, //
 };
 
@@ -109,8 +110,10 @@ unsafe fn serve<T: DriverBo>(vmf: *mut bindings::vm_fault, unit: Unit) -> bindin
             Err(NoRoom) => {
                 // SAFETY: `ttm_bo_vm_reserve()` locked it.
                 unsafe { bindings::dma_resv_unlock((*raw).base.resv) };
-                // What is being destroyed is room that TTM does not find.
-                Device::of(bo.device()).flush_deletes();
+                // SAFETY: By the safety requirements, and it is not reserved any more.
+                if let Err(ret) = unsafe { wait_for_room(vmf, bo) } {
+                    return ret;
+                }
                 first = false;
             }
         }
@@ -126,6 +129,38 @@ unsafe fn serve<T: DriverBo>(vmf: *mut bindings::vm_fault, unit: Unit) -> bindin
     // SAFETY: `ttm_bo_vm_reserve()` locked it.
     unsafe { bindings::dma_resv_unlock((*raw).base.resv) };
     ret
+}
+
+/// Waits for what is being destroyed, which is room that TTM does not find, or until a signal
+/// comes: that can take as long as any client's job.
+///
+/// Gives the `mmap_lock` up if it may, as `ttm_bo_vm_reserve()` does. Then, and after a signal, it
+/// returns what the fault ends with.
+///
+/// # Safety
+///
+/// `vmf` must be a fault on a mapping of `bo`, with the `mmap_lock` held; no reservation may be.
+unsafe fn wait_for_room<T: DriverBo>(
+    vmf: *mut bindings::vm_fault,
+    bo: &Bo<T>,
+) -> Result<(), bindings::vm_fault_t> {
+    // SAFETY: By the safety requirements.
+    let (may_retry, flags) = unsafe { (bindings::rgt_vmf_may_retry(vmf), (*vmf).flags) };
+    if !may_retry {
+        return Device::of(bo.device())
+            .flush_deletes()
+            .map_err(|_| bindings::vm_fault_reason_VM_FAULT_NOPAGE);
+    }
+
+    if flags & bindings::fault_flag_FAULT_FLAG_RETRY_NOWAIT == 0 {
+        // The mapping may go without the lock.
+        let bo = ARef::from(bo);
+        // SAFETY: The lock is held, and given up for a retry.
+        unsafe { bindings::rgt_vmf_unlock_mm(vmf) };
+        // A signal is seen to before the fault comes again.
+        let _ = Device::of(bo.device()).flush_deletes();
+    }
+    Err(bindings::vm_fault_reason_VM_FAULT_RETRY)
 }
 
 /// No place of the BO had room.

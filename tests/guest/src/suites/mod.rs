@@ -90,6 +90,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         submit::STORMED => submit::weather(arguments),
         dmabuf::GIVER => dmabuf::give(arguments),
         dmabuf::IMPORTER => dmabuf::import(arguments),
+        faults::FAULTER => faults::fault(),
         hunt::RUNNER => hunt::flee(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),
     };

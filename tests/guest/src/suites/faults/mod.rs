@@ -4,6 +4,7 @@
 
 mod blocks;
 mod count;
+mod killed;
 mod moves;
 
 use anyhow::{Context, Result};
@@ -11,11 +12,13 @@ use rgt::Mapping;
 
 use crate::harness::{Suite, Tag};
 
+pub(super) use self::killed::{FAULTER, fault};
+
 pub(super) const SUITE: Suite = Suite {
     name: "faults",
     needs: &[],
     tags: &[Tag::Memory],
-    tests: &[count::TESTS, blocks::TESTS, moves::TESTS],
+    tests: &[count::TESTS, blocks::TESTS, moves::TESTS, killed::TESTS],
 };
 
 /// Bytes that the CPU can map by one entry above the page tables.
