@@ -82,6 +82,17 @@ void rgt_drm_visit_files(struct drm_device *dev,
 	mutex_unlock(&dev->filelist_mutex);
 }
 
+bool rgt_drm_dev_get_unless_zero(struct drm_device *dev)
+{
+	return kref_get_unless_zero(&dev->ref);
+}
+
+/* Gives a reference back unless it is the last. */
+bool rgt_drm_dev_put_unless_last(struct drm_device *dev)
+{
+	return refcount_dec_not_one(&dev->ref.refcount);
+}
+
 bool rgt_drm_gem_object_get_unless_zero(struct drm_gem_object *obj)
 {
 	return kref_get_unless_zero(&obj->refcount);

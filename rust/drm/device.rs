@@ -4,10 +4,14 @@
 //!
 //! C header: [`include/drm/drm_drv.h`](srctree/include/drm/drm_drv.h)
 
-use kernel::drm::{
-    self,
-    Ioctl,
-    RegistrationGuard, //
+use kernel::{
+    drm::{
+        self,
+        Ioctl,
+        RegistrationGuard, //
+    },
+    prelude::*,
+    workqueue, //
 };
 
 use crate::rust::bindings;
@@ -38,4 +42,59 @@ pub fn enter<T: drm::Driver>(dev: &drm::Device<T>) -> Option<RegistrationGuard<'
     let dev: &drm::Device<T, Ioctl> = unsafe { drm::Device::from_raw(raw(dev)) };
 
     dev.registration_guard()
+}
+
+/// A reference to a device that is given back where the device must not be released: its release
+/// may wait for the very task.
+///
+/// # Invariants
+///
+/// The device is valid and has a reference for this.
+pub(in crate::rust) struct KeptDevice(*mut bindings::drm_device);
+
+// SAFETY: A device is reference counted, and released in any context that may sleep.
+unsafe impl Send for KeptDevice {}
+
+impl KeptDevice {
+    /// Takes a reference, unless the device is being released.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be valid.
+    pub(in crate::rust) unsafe fn new(dev: *mut bindings::drm_device) -> Option<Self> {
+        // SAFETY: By the safety requirements.
+        let got = unsafe { bindings::rgt_drm_dev_get_unless_zero(dev) };
+
+        // INVARIANT: The reference was taken.
+        got.then(|| Self(dev))
+    }
+}
+
+impl Drop for KeptDevice {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        if unsafe { bindings::rgt_drm_dev_put_unless_last(self.0) } {
+            return;
+        }
+
+        // All others are gone since, and nobody is left to keep the module for what releases the
+        // device. Without memory for it the device leaks.
+        // SAFETY: It may always be called.
+        unsafe { bindings::rgt_module_pin() };
+        let last = LastReference(self.0);
+        let _ = workqueue::system_unbound().try_spawn(GFP_KERNEL, move || last.put());
+    }
+}
+
+/// The last reference to a device.
+struct LastReference(*mut bindings::drm_device);
+
+// SAFETY: As for `KeptDevice`.
+unsafe impl Send for LastReference {}
+
+impl LastReference {
+    fn put(self) {
+        // SAFETY: It is the last reference, which is given up here.
+        unsafe { bindings::drm_dev_put(self.0) };
+    }
 }

@@ -56,7 +56,10 @@ use crate::rust::{
         Usage, //
     },
     drm::{
-        device,
+        device::{
+            self,
+            KeptDevice, //
+        },
         exec::ExecLocks,
         gem::ResvObject, //
     },
@@ -459,6 +462,10 @@ impl<T: DriverBo> Bo<T> {
     ///
     /// Only for TTM, as `ttm_buffer_object::destroy` of a `Bo<T>`.
     unsafe extern "C" fn destroy(bo: *mut bindings::ttm_buffer_object) {
+        // This may be a work that the release of the device waits for, and the data may have the
+        // last reference.
+        // SAFETY: TTM passes a BO of a device, which is valid.
+        let _kept = unsafe { KeptDevice::new((*bo).base.dev) };
         // SAFETY: TTM passes a BO of a device of `T`'s driver, which outlives its BOs.
         let dev = unsafe { drm::Device::<T::Driver>::from_raw((*bo).base.dev) };
         // SAFETY: The BO is in the list or, if `Bo::new()` did not succeed, in none.

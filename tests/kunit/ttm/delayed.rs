@@ -8,6 +8,7 @@ use super::fake::{
     eventually,
     make_busy,
     signal_later,
+    Bo,
     Fixture,
     PAGE,
     SYSTEM,
@@ -15,6 +16,7 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
+use crate::rust::drm::ttm::BoInit;
 
 #[kunit_tests(rgt_bo_delayed)]
 mod tests {
@@ -100,6 +102,27 @@ mod tests {
         drop(all);
         assert!(eventually(|| fixture.fate.gone() == VRAM_PAGES as i32 + 1));
         assert_eq!(fixture.vram.usage(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn the_last_to_keep_a_device_does_not_wait_for_itself() -> Result {
+        let fixture = Fixture::new()?;
+        let init = BoInit {
+            size: PAGE as usize,
+            alignment_pages: 0,
+            resv: None,
+        };
+        let data = fixture.data().keeping(&fixture.drm);
+        let bo = Bo::new(&fixture.drm, init, Ok::<_, Error>(data))?;
+        let (_, pending) = make_busy(bo.resv())?;
+        let fate = fixture.fate.clone();
+
+        drop((bo, fixture));
+        assert!(!fate.released());
+        pending.signal();
+        assert!(eventually(|| fate.released()));
+        assert_eq!(fate.gone(), 1);
         Ok(())
     }
 }

@@ -118,12 +118,23 @@ pub(in crate::tests) struct TtmData {
     ttm: ttm::Device<TtmDriver>,
     #[pin]
     moves: Mutex<KVec<Moved>>,
+    _released: Released,
+}
+
+/// Tells that a device is released.
+struct Released(Arc<Fate>);
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        self.0.released.store(true, Relaxed);
+    }
 }
 
 /// What became of buffer objects.
 pub(in crate::tests) struct Fate {
     notified: Atomic<i32>,
     gone: Atomic<i32>,
+    released: AtomicFlag,
 }
 
 impl Fate {
@@ -136,6 +147,11 @@ impl Fate {
     pub(in crate::tests) fn gone(&self) -> i32 {
         self.gone.load(Relaxed)
     }
+
+    /// Whether the device was released.
+    pub(in crate::tests) fn released(&self) -> bool {
+        self.released.load(Relaxed)
+    }
 }
 
 pub(in crate::tests) struct TtmBo {
@@ -147,6 +163,8 @@ pub(in crate::tests) struct TtmBo {
     pub(in crate::tests) worthless: AtomicFlag,
     /// How often it lost what it imports.
     pub(in crate::tests) invalidated: Atomic<i32>,
+    /// A device that it keeps.
+    device: Option<ARef<Device>>,
     fate: Arc<Fate>,
 }
 
@@ -163,8 +181,15 @@ impl TtmBo {
             broken: AtomicFlag::new(false),
             worthless: AtomicFlag::new(false),
             invalidated: Atomic::new(0),
+            device: None,
             fate: fate.clone(),
         }
+    }
+
+    /// Has it keep a device.
+    pub(in crate::tests) fn keeping(mut self, device: &Device) -> Self {
+        self.device = Some(device.into());
+        self
     }
 }
 
@@ -329,22 +354,26 @@ impl Fixture {
         // CAST: Without an IOMMU a DMA address is a physical one.
         let vram = Vram::new(size, size, memory.dma_address() as PhysAddr)?;
         let gtt = Gtt::new(gtt_pages as u64 * PAGE)?;
+        let fate = Arc::new(
+            Fate {
+                notified: Atomic::new(0),
+                gone: Atomic::new(0),
+                released: AtomicFlag::new(false),
+            },
+            GFP_KERNEL,
+        )?;
+        let released = fate.clone();
         let data = try_pin_init!(TtmData {
             ttm <- ttm::Device::new(),
             moves <- new_mutex!(KVec::new(), "TtmData::moves"),
+            _released: Released(released),
         }? Error);
 
         Ok(Self {
             drm: drm::UnregisteredDevice::new(bound, data)?,
             vram: Arc::pin_init(Manager::new(Ok::<_, Error>(vram)), GFP_KERNEL)?,
             gtt: Arc::pin_init(Manager::new(Ok::<_, Error>(gtt)), GFP_KERNEL)?,
-            fate: Arc::new(
-                Fate {
-                    notified: Atomic::new(0),
-                    gone: Atomic::new(0),
-                },
-                GFP_KERNEL,
-            )?,
+            fate,
             memory,
             parent,
         })
