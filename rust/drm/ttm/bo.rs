@@ -61,7 +61,10 @@ use crate::rust::{
             KeptDevice, //
         },
         exec::ExecLocks,
-        gem::ResvObject, //
+        gem::{
+            ResvObject,
+            SharedResv, //
+        }, //
     },
 };
 
@@ -99,7 +102,7 @@ pub struct Tail<T: DriverBo> {
     /// The buffer that the BO is exported as, or NULL. The reservation protects it.
     exported: Opaque<*mut bindings::dma_buf>,
     mappings: Mappings,
-    shared: Option<ARef<ResvObject>>,
+    shared: Option<SharedResv>,
     imported: Option<ARef<DmaBuf>>,
     data: T,
 }
@@ -170,7 +173,7 @@ struct Layout<T: DriverBo> {
     link: Opaque<bindings::list_head>,
     exported: Opaque<*mut bindings::dma_buf>,
     mappings: Mappings,
-    shared: Option<ARef<ResvObject>>,
+    shared: Option<SharedResv>,
     imported: Option<ARef<DmaBuf>>,
     #[pin]
     data: T,
@@ -196,9 +199,11 @@ pub struct BoInit<'a> {
 
 /// A buffer object.
 ///
+/// It keeps its device as long as there are references to it.
+///
 /// # Invariants
 ///
-/// A `ttm_buffer_object` that [`Bo::new_of_type()`] made.
+/// A `ttm_buffer_object` that [`Bo::new_of_type()`] made, and a reference to its device.
 #[repr(transparent)]
 pub struct Bo<T: DriverBo>(Object<T>);
 
@@ -289,7 +294,9 @@ impl<T: DriverBo> Bo<T> {
         let bdev = Device::of(dev).ready()?;
         let (shared, imported, resv) = match (init.resv, import) {
             (Some((object, locked)), None) if object.resv().as_raw() == locked.as_raw() => {
-                (Some(object.into()), None, locked.as_raw())
+                // SAFETY: The BO has it until it is destroyed, for which the device's release waits
+                // before its `drm_device` goes.
+                (Some(unsafe { SharedResv::new(object) }), None, locked.as_raw())
             }
             (None, Some((buf, locked))) if buf.resv().as_raw() == locked.as_raw() => {
                 (None, Some(buf.into()), locked.as_raw())
@@ -343,6 +350,9 @@ impl<T: DriverBo> Bo<T> {
             unsafe { bindings::rgt_ttm_bo_unreserve(bo) };
         }
 
+        // The first reference has one to the device. `free_callback()` gives it up with the last.
+        // SAFETY: `dev` is valid.
+        unsafe { bindings::drm_dev_get(device::raw(dev)) };
         // INVARIANT: It was made here.
         // SAFETY: `bo` is not NULL and the first reference is ours.
         let this = unsafe { ARef::<Self>::from_raw(NonNull::new_unchecked(bo.cast())) };
@@ -452,8 +462,13 @@ impl<T: DriverBo> Bo<T> {
     ///
     /// Only for GEM, as `drm_gem_object_funcs::free` of a `Bo<T>`.
     unsafe extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
-        // SAFETY: The last GEM reference is gone; TTM's own reference goes with it.
-        unsafe { bindings::ttm_bo_fini(obj.cast()) };
+        // SAFETY: The last GEM reference is gone; TTM's own reference goes with it, and that to the
+        // device which `init()` took.
+        unsafe {
+            let dev = (*obj).dev;
+            bindings::ttm_bo_fini(obj.cast());
+            bindings::drm_dev_put(dev);
+        }
     }
 
     /// Frees the BO when TTM is done with it.

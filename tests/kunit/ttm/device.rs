@@ -2,8 +2,12 @@
 
 //! Bringing a TTM device up and down.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
 
+use super::super::gpuvm::vm;
 use super::fake::{
     eventually,
     make_busy,
@@ -23,12 +27,18 @@ use crate::{
         Gtt,
         Vram, //
     },
-    rust::drm::ttm::{
-        AllocFlags,
-        Attach,
-        Device,
-        DmaMappings,
-        MemType, //
+    rust::{
+        dma_resv::Usage,
+        drm::{
+            gem::ResvObject,
+            ttm::{
+                AllocFlags,
+                Attach,
+                Device,
+                DmaMappings,
+                MemType, //
+            }, //
+        }, //
     }, //
 };
 
@@ -233,6 +243,35 @@ mod tests {
         assert_eq!(Device::of(&*fixture.drm).populated_pages(), 0);
         assert_eq!(fixture.gtt.usage(), 0);
         assert!(eventually(|| fixture.fate.gone() == 1));
+        Ok(())
+    }
+
+    #[test]
+    fn stays_as_long_as_a_bo() -> Result {
+        let fixture = Fixture::new()?;
+        let fate = fixture.fate.clone();
+        let bo = fixture.bo(1)?;
+
+        drop(fixture);
+        assert!(!fate.released());
+        drop(bo);
+        assert_eq!(fate.gone(), 1);
+        assert!(fate.released());
+        Ok(())
+    }
+
+    #[test]
+    fn stays_as_long_as_a_reservation() -> Result {
+        let fixture = Fixture::new()?;
+        let fate = fixture.fate.clone();
+        let vm = vm(&fixture)?;
+        let resv: ARef<ResvObject> = vm.resv_object().into();
+
+        drop((vm, fixture));
+        assert!(!fate.released());
+        assert!(resv.resv().test_signaled(Usage::Bookkeep));
+        drop(resv);
+        assert!(fate.released());
         Ok(())
     }
 }
