@@ -7,6 +7,7 @@ use kernel::prelude::*;
 use super::{
     object::{
         Bo,
+        BoData,
         Reserved, //
     },
     stats::MoveReason, //
@@ -19,6 +20,7 @@ use crate::{
         drm::ttm::{
             MemType,
             Moved,
+            ReleasedBo,
             Resource, //
         },
         trace::declare_trace, //
@@ -115,6 +117,6 @@ pub(super) fn evicted(bo: &Reserved<'_>) {
 }
 
 /// The last reference to a BO is gone.
-pub(super) fn freed(bo: &Bo) {
-    rgt_bo_free(|| (bo.device(), bo.record.id(), bo.size() as u64));
+pub(super) fn freed(bo: &ReleasedBo<'_, BoData>) {
+    bo.with_device(|dev| rgt_bo_free(|| (dev, bo.record.id(), bo.size() as u64)));
 }

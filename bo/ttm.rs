@@ -34,6 +34,7 @@ use crate::{
         MoveOutcome,
         OperationCtx,
         Place,
+        ReleasedBo,
         Resource, //
     }, //
 };
@@ -45,7 +46,7 @@ impl ttm::Driver for RgtDriver {
         &data.ttm
     }
 
-    fn caching(bo: &Bo) -> Caching {
+    fn caching(bo: &BoData) -> Caching {
         bo.caching
     }
 
@@ -58,7 +59,7 @@ impl ttm::Driver for RgtDriver {
         evict::eviction_valuable(bo, place)
     }
 
-    fn release_notify(bo: &Bo) {
+    fn release_notify(bo: &ReleasedBo<'_, BoData>) {
         trace::freed(bo);
     }
 

@@ -40,6 +40,7 @@ void rgt_dma_resv_iter_end(struct dma_resv_iter *cursor);
 
 /* dma-buf */
 void rgt_get_dma_buf(struct dma_buf *buf);
+bool rgt_dma_buf_get_unless_zero(struct dma_buf *buf);
 bool rgt_dma_buf_is_attached(struct dma_buf *buf);
 bool rgt_dma_buf_is_peer_to_peer(struct dma_buf *buf);
 struct sg_table *rgt_pages_to_sgt(struct device *dev, struct page **pages,

@@ -2,6 +2,7 @@
 
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
+#include <linux/fs.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/scatterlist.h>
@@ -12,6 +13,12 @@
 void rgt_get_dma_buf(struct dma_buf *buf)
 {
 	get_dma_buf(buf);
+}
+
+/* A buffer is released with its file. */
+bool rgt_dma_buf_get_unless_zero(struct dma_buf *buf)
+{
+	return get_file_active(&buf->file);
 }
 
 bool rgt_dma_buf_is_attached(struct dma_buf *buf)

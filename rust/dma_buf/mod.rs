@@ -30,7 +30,10 @@ use core::ptr::NonNull;
 
 use kernel::{
     prelude::*,
-    sync::aref::AlwaysRefCounted,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
     types::Opaque, //
 };
 
@@ -75,6 +78,25 @@ impl DmaBuf {
     pub(in crate::rust) unsafe fn from_raw<'a>(ptr: *mut bindings::dma_buf) -> &'a Self {
         // SAFETY: `DmaBuf` is transparent; the rest is the caller's promise.
         unsafe { &*ptr.cast() }
+    }
+
+    /// Returns a reference, unless the last one is gone already.
+    ///
+    /// C: `get_file_active()`.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must be a `dma_buf` that is not freed yet, and whose release waits for the caller.
+    pub(in crate::rust) unsafe fn get_unless_zero(
+        ptr: *mut bindings::dma_buf,
+    ) -> Option<ARef<Self>> {
+        // SAFETY: By the safety requirements.
+        let got = unsafe { bindings::rgt_dma_buf_get_unless_zero(ptr) };
+
+        // SAFETY: The reference was taken above.
+        NonNull::new(ptr.cast())
+            .filter(|_| got)
+            .map(|buf| unsafe { ARef::from_raw(buf) })
     }
 
     pub(in crate::rust) fn as_raw(&self) -> *mut bindings::dma_buf {

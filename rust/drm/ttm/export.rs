@@ -121,7 +121,7 @@ impl<T: DriverBo> Bo<T> {
     /// Makes a buffer of the BO. `EBUSY` while there is one: DRM remembers it.
     fn export(&self, flags: c_int) -> Result<NonNull<bindings::dma_buf>> {
         let guard = self.reserve(true)?;
-        if guard.exported().is_some() || self.is_imported() {
+        if guard.has_exported() || self.is_imported() {
             return Err(EBUSY);
         }
         self.may_export()?;
@@ -208,13 +208,23 @@ impl<T: DriverBo> Bo<T> {
 }
 
 impl<T: DriverBo> Reserved<'_, T> {
-    /// Returns the buffer that the BO was exported as, while there is one.
-    pub fn exported(&self) -> Option<&DmaBuf> {
-        // SAFETY: The reservation is held. `released()` clears the pointer before the buffer goes.
+    /// Returns the buffer that the BO was exported as, unless its last reference is gone.
+    pub fn exported(&self) -> Option<ARef<DmaBuf>> {
+        // SAFETY: The reservation is held. `released()`, which takes it, clears the pointer before
+        // the buffer goes.
         unsafe {
             let buf = *Tail::exported(self.bo());
-            (!buf.is_null()).then(|| DmaBuf::from_raw(buf))
+            if buf.is_null() {
+                return None;
+            }
+            DmaBuf::get_unless_zero(buf)
         }
+    }
+
+    /// Whether there is a buffer that the BO was exported as, and if only one that is released.
+    fn has_exported(&self) -> bool {
+        // SAFETY: The reservation is held.
+        !unsafe { *Tail::exported(self.bo()) }.is_null()
     }
 
     /// Whether other devices use the BO that reach system pages only.

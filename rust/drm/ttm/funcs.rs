@@ -16,6 +16,7 @@ use kernel::{
 use super::{
     import,
     pool,
+    released::LiveBo,
     Bo,
     Caching,
     Device,
@@ -27,6 +28,7 @@ use super::{
     Object,
     OperationCtx,
     Place,
+    ReleasedBo,
     Reserved,
     Resource, //
 };
@@ -35,7 +37,7 @@ use crate::rust::bindings;
 /// A DRM driver whose objects are TTM's.
 ///
 /// Equivalent of `struct ttm_device_funcs`. Ghost objects, which TTM makes for pipelined moves,
-/// never reach the driver.
+/// never reach the driver, nor do BOs without references but in the notifications of that.
 pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + 'static {
     /// The driver's data of a buffer object.
     type Bo: DriverBo<Driver = Self>;
@@ -43,8 +45,9 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     /// Returns where the driver keeps the TTM device.
     fn ttm(data: &Self::Data) -> &Device<Self>;
 
-    /// How the CPU maps the BO's system pages.
-    fn caching(bo: &Bo<Self::Bo>) -> Caching;
+    /// Returns how the CPU maps the system pages of the BO with this data. The BO may be one that is
+    /// being made.
+    fn caching(bo: &Self::Bo) -> Caching;
 
     /// TTM is about to evict the BO. Returns the places where it may go, in order of preference.
     fn evict_flags(bo: &Reserved<'_, Self::Bo>) -> &'static [Place];
@@ -60,11 +63,11 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     /// Moves a BO. A BO that has no resource yet must get one that reads as zeros.
     fn move_bo<'a>(mv: Move<'a, Self::Bo>) -> Result<MoveOutcome<'a>>;
 
-    /// Nobody refers to the BO any more. Jobs may still use it.
-    fn release_notify(_bo: &Bo<Self::Bo>) {}
+    /// Tells that the last reference to the BO is gone. Jobs may still use it.
+    fn release_notify(_bo: &ReleasedBo<'_, Self::Bo>) {}
 
-    /// The BO is about to lose its memory for good.
-    fn delete_notify(_bo: &Bo<Self::Bo>) {}
+    /// Tells that a BO without references is about to lose its memory for good.
+    fn delete_notify(_bo: &ReleasedBo<'_, Self::Bo>) {}
 
     /// Returns how the CPU reaches a resource of a type that is not system pages. `EINVAL` when it
     /// cannot.
@@ -104,6 +107,17 @@ pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
     }
 }
 
+/// Returns the BO that C's `raw` is for as long as a callback takes, or [`None`] for a ghost and for
+/// a BO without references.
+///
+/// # Safety
+///
+/// `raw` must be a valid BO of a device of `T`.
+unsafe fn live<T: Driver>(raw: *mut bindings::ttm_buffer_object) -> Option<LiveBo<T::Bo>> {
+    // SAFETY: By the safety requirements.
+    unsafe { Bo::<T::Bo>::from_raw(raw).and_then(|bo| LiveBo::new(bo)) }
+}
+
 /// Asks the driver whether to evict a BO.
 ///
 /// # Safety
@@ -115,18 +129,18 @@ unsafe extern "C" fn eviction_valuable<T: Driver>(
 ) -> bool {
     // SAFETY: TTM calls this with a valid, reserved BO of a device of `T` and a valid place, or
     // NULL to drain a cgroup wherever that makes room.
-    match unsafe { Bo::<T::Bo>::from_raw(raw) } {
+    match unsafe { live::<T>(raw) } {
         // SAFETY: As above; no other `Reserved` of the BO is in use during the callback.
         Some(bo) => unsafe {
             let place = (!place.is_null()).then(|| Place::from_raw(place));
-            T::eviction_valuable(&Reserved::new(bo), place)
+            T::eviction_valuable(&Reserved::new(&bo), place)
         },
         // SAFETY: As above.
         None => unsafe { bindings::ttm_bo_eviction_valuable(raw, place) },
     }
 }
 
-/// Where a ghost goes: it has no content that anyone could want.
+/// Where a ghost goes, and a BO without references: their content is not needed.
 static GHOST_PLACE: [Place; 1] = [Place::new(super::MemType::SYSTEM, super::PlaceFlags::NONE)];
 
 /// Asks the driver where to evict a BO to.
@@ -139,9 +153,9 @@ unsafe extern "C" fn evict_flags<T: Driver>(
     placement: *mut bindings::ttm_placement,
 ) {
     // SAFETY: TTM calls this with a valid, reserved BO of a device of `T`.
-    let places = match unsafe { Bo::<T::Bo>::from_raw(raw) } {
+    let places = match unsafe { live::<T>(raw) } {
         // SAFETY: As above; no other `Reserved` of the BO is in use during the callback.
-        Some(bo) => T::evict_flags(&unsafe { Reserved::new(bo) }),
+        Some(bo) => T::evict_flags(&unsafe { Reserved::new(&bo) }),
         None => &GHOST_PLACE,
     };
 
@@ -172,12 +186,17 @@ unsafe extern "C" fn move_callback<T: Driver>(
         unsafe { bindings::rgt_ttm_bo_move_null(raw, new) };
         return 0;
     };
+    // SAFETY: The BO is valid.
+    let Some(bo) = (unsafe { LiveBo::new(bo) }) else {
+        // SAFETY: The arguments are those of this call.
+        return unsafe { move_released(bo, OperationCtx::from_raw(ctx), new) };
+    };
 
     // SAFETY: The arguments are those of this call; no other `Reserved` of the BO is in use during
     // the callback.
     let mut mv = unsafe {
         Move::new(
-            Reserved::new(bo),
+            Reserved::new(&bo),
             OperationCtx::from_raw(ctx),
             evict,
             Resource::from_raw(new),
@@ -215,6 +234,28 @@ unsafe extern "C" fn move_callback<T: Driver>(
     }
 }
 
+/// Moves a BO without references, and hence without mappings of a VM, whose content is not needed.
+///
+/// # Safety
+///
+/// `bo` must be reserved and `new` the resource that it is to get.
+unsafe fn move_released<T: DriverBo>(
+    bo: &Bo<T>,
+    ctx: &mut OperationCtx,
+    new: *mut bindings::ttm_resource,
+) -> c_int {
+    // SAFETY: The BO is reserved, and no other `Reserved` of it is in use.
+    let mut bo = unsafe { Reserved::new(bo) };
+
+    if let Err(err) = bo.wait_idle(ctx) {
+        return err.to_errno();
+    }
+    bo.unmap_import();
+    // SAFETY: The BO is reserved and idle, and `new` is its new resource.
+    unsafe { bindings::rgt_ttm_bo_move_null(bo.bo().as_raw(), new) };
+    0
+}
+
 /// Tells the driver that a BO loses its memory.
 ///
 /// # Safety
@@ -224,8 +265,10 @@ unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer
     // SAFETY: TTM calls this with a valid BO of a device of `T`.
     if let Some(bo) = unsafe { Bo::<T::Bo>::from_raw(raw) } {
         // SAFETY: TTM holds the reservation, and nobody else has the BO any more.
-        unsafe { Reserved::new(bo) }.unmap_import();
-        T::delete_notify(bo);
+        unsafe {
+            Reserved::new(bo).unmap_import();
+            T::delete_notify(&ReleasedBo::new(bo));
+        }
     }
 }
 
@@ -237,7 +280,8 @@ unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer
 unsafe extern "C" fn release_notify<T: Driver>(raw: *mut bindings::ttm_buffer_object) {
     // SAFETY: TTM calls this with a valid BO of a device of `T`.
     if let Some(bo) = unsafe { Bo::<T::Bo>::from_raw(raw) } {
-        T::release_notify(bo);
+        // SAFETY: As above.
+        T::release_notify(&unsafe { ReleasedBo::new(bo) });
     }
 }
 

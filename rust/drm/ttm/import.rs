@@ -24,6 +24,7 @@ use kernel::{
 };
 
 use super::{
+    released::LiveBo,
     Bo,
     BoInit,
     Driver,
@@ -234,7 +235,13 @@ impl<T: DriverBo> Reserved<'_, T> {
             return;
         }
 
-        T::Driver::invalidate_import(self);
+        // One without references is mapped nowhere.
+        // SAFETY: The memory is valid, and while the reservation is held by `self`, which is
+        // borrowed, there is no other `Reserved`.
+        if let Some(bo) = unsafe { LiveBo::new(self.bo()) } {
+            // SAFETY: As above.
+            T::Driver::invalidate_import(&mut unsafe { Reserved::new(&bo) });
+        }
         // SAFETY: The reservation is held; what is mapped has an attachment and a `ttm_tt`.
         unsafe {
             if let Some(attachment) = self.bo().attachment() {

@@ -29,6 +29,7 @@ mod memcpy;
 mod mv;
 mod placement;
 mod pool;
+mod released;
 mod resource;
 mod sharing;
 mod tt;
@@ -70,6 +71,7 @@ pub use self::{
         PlaceFlags,
         Placement, //
     },
+    released::ReleasedBo,
     resource::{
         IoMem,
         IoRun,

@@ -2,12 +2,16 @@
 
 //! Buffer objects that nobody refers to any more, but for the device.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
 
 use super::fake::{
     eventually,
     make_busy,
     signal_later,
+    validate,
     Bo,
     Fixture,
     PAGE,
@@ -16,7 +20,10 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
-use crate::rust::drm::ttm::BoInit;
+use crate::rust::drm::ttm::{
+    self,
+    BoInit, //
+};
 
 #[kunit_tests(rgt_bo_delayed)]
 mod tests {
@@ -123,6 +130,27 @@ mod tests {
         pending.signal();
         assert!(eventually(|| fate.released()));
         assert_eq!(fate.gone(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn its_driver_is_not_asked_about_it() -> Result {
+        let fixture = Fixture::new()?;
+        let bo = fixture.bo_in(VRAM, VRAM_PAGES)?;
+        let (_, pending) = make_busy(bo.resv())?;
+        let new = fixture.bo(VRAM_PAGES)?;
+        // Evicted it would stay.
+        bo.keep.store(true, Relaxed);
+
+        drop(bo);
+        signal_later(pending)?;
+        // TTM waits for the fence, too, and may come first.
+        match validate(&new, &[VRAM]) {
+            Err(ENOSPC) => ttm::Device::of(&*fixture.drm).flush_deletes()?,
+            done => done?,
+        }
+        validate(&new, &[VRAM])?;
+        assert_eq!(fixture.fate.asked(), 0);
         Ok(())
     }
 }

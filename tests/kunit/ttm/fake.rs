@@ -70,6 +70,7 @@ use crate::{
             PlaceFlags,
             Placement,
             Reach,
+            ReleasedBo,
             Resource, //
         }, //
     }, //
@@ -135,6 +136,7 @@ pub(in crate::tests) struct Fate {
     notified: Atomic<i32>,
     gone: Atomic<i32>,
     released: AtomicFlag,
+    asked: Atomic<i32>,
 }
 
 impl Fate {
@@ -146,6 +148,11 @@ impl Fate {
     /// How many are gone.
     pub(in crate::tests) fn gone(&self) -> i32 {
         self.gone.load(Relaxed)
+    }
+
+    /// How often TTM has asked whether to evict one.
+    pub(in crate::tests) fn asked(&self) -> i32 {
+        self.asked.load(Relaxed)
     }
 
     /// Whether the device was released.
@@ -232,7 +239,7 @@ impl ttm::Driver for TtmDriver {
         &data.ttm
     }
 
-    fn caching(_bo: &Bo) -> Caching {
+    fn caching(_bo: &TtmBo) -> Caching {
         Caching::Cached
     }
 
@@ -244,6 +251,7 @@ impl ttm::Driver for TtmDriver {
     }
 
     fn eviction_valuable(bo: &Reserved<'_>, place: Option<&Place>) -> bool {
+        bo.fate.asked.fetch_add(1, Relaxed);
         !bo.keep.load(Relaxed) && bo.intersects(place)
     }
 
@@ -280,7 +288,7 @@ impl ttm::Driver for TtmDriver {
         Ok(MoveOutcome::Done(moved))
     }
 
-    fn delete_notify(bo: &Bo) {
+    fn delete_notify(bo: &ReleasedBo<'_, TtmBo>) {
         bo.fate.notified.fetch_add(1, Relaxed);
     }
 
@@ -359,6 +367,7 @@ impl Fixture {
                 notified: Atomic::new(0),
                 gone: Atomic::new(0),
                 released: AtomicFlag::new(false),
+                asked: Atomic::new(0),
             },
             GFP_KERNEL,
         )?;
