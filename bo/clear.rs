@@ -23,14 +23,14 @@ pub(super) fn clear_by_cpu(mv: &Move<'_, BoData>) -> bool {
     let Some((vram, res)) = mv.new_resource().of_manager::<Vram>() else {
         return false;
     };
-    if mv.bo.size() > MAX_SIZE
+    if mv.bo().size() > MAX_SIZE
         || !res.is_below(vram.visible_size())
-        || !mv.bo.resv().test_signaled(Usage::Kernel)
+        || !mv.bo().resv().test_signaled(Usage::Kernel)
     {
         return false;
     }
 
-    let map = &mv.bo.bo().device().vram_map;
+    let map = &mv.bo().bo().device().vram_map;
     for extent in res.dirty_extents() {
         if map
             .zero(extent.offset..extent.offset + extent.size)

@@ -6,16 +6,11 @@ use kernel::prelude::*;
 
 use super::{
     advice::Advice,
-    object::{
-        BoData,
-        Reserved, //
-    }, //
+    object::Reserved, //
 };
 use crate::rust::{
     dma_resv::Usage,
     drm::ttm::{
-        Move,
-        MoveOutcome,
         OperationCtx,
         Priority, //
     }, //
@@ -64,15 +59,4 @@ pub(super) fn purge(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
     bo.purge(ctx)
         .inspect(|()| bo.advice.set(Advice::Purged))
         .inspect_err(|_| bo.set_purgeable(true))
-}
-
-/// Moves a BO without its content, which is not needed.
-pub(super) fn discard<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
-    let bo = mv.bo.bo();
-
-    mv.bo.wait_idle(mv.ctx)?;
-    bo.device().gpu_mappings.invalidate(bo);
-    let moved = mv.discarded()?;
-    bo.advice.set(Advice::Purged);
-    Ok(MoveOutcome::Done(moved))
 }

@@ -15,8 +15,8 @@ use kernel::{
 };
 
 use super::{
+    advice::Advice,
     clear::clear_by_cpu,
-    madvise::discard,
     mappings::GpuMappings,
     migrate::{
         Direction,
@@ -55,14 +55,14 @@ use crate::{
 const HOP: Place = Place::new(MemType::TT, PlaceFlags::TEMPORARY);
 
 /// Executes a move: by a copy engine, by the CPU, or with nothing to copy.
-pub(super) fn execute<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
-    let old = mv.bo.resource().map(Resource::mem_type);
+pub(super) fn execute<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+    let old = mv.bo().resource().map(Resource::mem_type);
     let new = mv.new_resource().mem_type();
 
     match (old, new) {
-        (Some(MemType::VRAM | SCRATCHPAD), _) if !mv.bo.advice.is_usable() => discard(mv),
-        (Some(MemType::VRAM | SCRATCHPAD), _) if mv.bo.lost.load(Relaxed) => move_lost(mv),
-        (None, MemType::VRAM | SCRATCHPAD) if !mv.bo.is_kernel() => move_cleared(mv),
+        (Some(MemType::VRAM | SCRATCHPAD), _) if !mv.bo().advice.is_usable() => move_discarded(mv),
+        (Some(MemType::VRAM | SCRATCHPAD), _) if mv.bo().lost.load(Relaxed) => move_lost(mv),
+        (None, MemType::VRAM | SCRATCHPAD) if !mv.bo().is_kernel() => move_cleared(mv),
         // TTM allocates zeroed pages, and kernel BOs need none.
         (None, _) => Ok(MoveOutcome::Done(mv.null())),
         (Some(MemType::VRAM | SCRATCHPAD), MemType::SYSTEM)
@@ -70,18 +70,30 @@ pub(super) fn execute<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
         (Some(MemType::VRAM | SCRATCHPAD), _) | (_, MemType::VRAM | SCRATCHPAD) => move_copied(mv),
         // The pages stay; the GPU must not see them any more.
         (Some(MemType::TT), MemType::SYSTEM) => {
-            mv.bo.wait_idle(mv.ctx)?;
-            mappings(&mv).invalidate(mv.bo.bo());
+            mv.wait_idle()?;
+            mappings(&mv).invalidate(mv.bo().bo());
             Ok(MoveOutcome::Done(mv.null()))
         }
         _ => Ok(MoveOutcome::Done(mv.null())),
     }
 }
 
-/// Moves a BO whose content is lost, and whose memory may not be readable.
-fn move_lost<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
-    mv.bo.wait_idle(mv.ctx)?;
-    mappings(&mv).invalidate(mv.bo.bo());
+/// Moves a BO without its content, which is not needed.
+fn move_discarded<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+    let bo = mv.bo().bo();
+
+    let outcome = move_lost(mv)?;
+    bo.advice.set(Advice::Purged);
+    Ok(outcome)
+}
+
+/// Moves a BO whose content is lost, and whose memory may not be readable, to zeroed memory.
+fn move_lost<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
+    mv.wait_idle()?;
+    mappings(&mv).invalidate(mv.bo().bo());
+    if !mv.new_resource().uses_tt() {
+        return move_cleared(mv);
+    }
     Ok(MoveOutcome::Done(mv.discarded()?))
 }
 
@@ -91,7 +103,7 @@ fn move_cleared<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     if clear_by_cpu(&mv) {
         return Ok(MoveOutcome::Done(mv.null()));
     }
-    let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
+    let device = device::enter(mv.bo().bo().device()).ok_or(ENODEV)?;
     let local = LocalResource::of(mv.new_resource()).ok_or(EINVAL)?;
 
     let fence = device.registration_data_with(|gpu| {
@@ -107,12 +119,12 @@ fn move_cleared<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
 
 /// Copies a BO between VRAM and pages, or inside VRAM.
 fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
-    let device = device::enter(mv.bo.bo().device()).ok_or(ENODEV)?;
+    let device = device::enter(mv.bo().bo().device()).ok_or(ENODEV)?;
 
     let fence = device.registration_data_with(|gpu| {
         let unmaps = invalidate_mappings(&mv, gpu)?;
         let fence = copy(gpu, &mut mv, unmaps)?;
-        mappings(&mv).mark_invalidated(&mv.bo);
+        mappings(&mv).mark_invalidated(mv.bo());
         Ok(fence)
     });
     Ok(MoveOutcome::Done(match fence {
@@ -120,7 +132,7 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
         Ok(None) => mv.copied()?,
         // No engine runs any more, and none reads page tables.
         Err(ENODEV) => {
-            mappings(&mv).invalidate(mv.bo.bo());
+            mappings(&mv).invalidate(mv.bo().bo());
             mv.memcpy()?
         }
         Err(err) => return Err(err),
@@ -129,16 +141,16 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
 
 /// Invalidates the mappings of a BO: now if no job uses it, or else behind the jobs that do.
 fn invalidate_mappings(mv: &Move<'_, BoData>, gpu: &Gpu) -> Result<Option<DeferredUnmaps>> {
-    if mv.bo.resv().test_signaled(Usage::Bookkeep) {
-        mappings(mv).invalidate(mv.bo.bo());
+    if mv.bo().resv().test_signaled(Usage::Bookkeep) {
+        mappings(mv).invalidate(mv.bo().bo());
         return Ok(None);
     }
-    mappings(mv).defer_invalidation(&mv.bo, gpu).map(Some)
+    mappings(mv).defer_invalidation(mv.bo(), gpu).map(Some)
 }
 
 /// Returns the GPU's mappings of the BOs of a move's device.
 fn mappings(mv: &Move<'_, BoData>) -> &'static dyn GpuMappings {
-    mv.bo.bo().device().gpu_mappings
+    mv.bo().bo().device().gpu_mappings
 }
 
 /// Submits the copy that a move is.
@@ -149,10 +161,10 @@ fn copy(
 ) -> Result<Option<ARef<Fence>>> {
     let mut migration = begin(gpu, mv, Usage::Bookkeep)?;
 
-    let windows = &mv.bo.device().windows;
-    let old = mv.bo.resource().and_then(LocalResource::of);
+    let windows = &mv.bo().device().windows;
+    let old = mv.bo().resource().and_then(LocalResource::of);
     let new = LocalResource::of(mv.new_resource());
-    let pages = || mv.bo.tt().and_then(|tt| tt.dma_addresses()).ok_or(EINVAL);
+    let pages = || mv.bo().tt().and_then(|tt| tt.dma_addresses()).ok_or(EINVAL);
     match (old, new) {
         (Some(old), Some(new)) => migration.copy_local(old, new),
         (Some(local), None) => migration.copy(windows, local, pages()?, Direction::ToPages),
@@ -171,9 +183,9 @@ fn begin<'gpu, 'bo: 'gpu>(
     mv: &mut Move<'bo, BoData>,
     usage: Usage,
 ) -> Result<Migration<'gpu>> {
-    let queue = mv.bo.bo().device().queues.copy();
+    let queue = mv.bo().bo().device().queues.copy();
     let mut dependencies = Dependencies::new();
 
-    dependencies.add_resv(&mv.bo.locked_resv(), usage)?;
-    Ok(Migration::new(gpu, queue, dependencies, &mv.bo.lost))
+    dependencies.add_resv(&mv.locked_resv(), usage)?;
+    Ok(Migration::new(gpu, queue, dependencies, &mv.bo().bo().lost))
 }

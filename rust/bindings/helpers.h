@@ -157,6 +157,7 @@ void rgt_iosys_map_read(void *dst, const struct iosys_map *map, size_t offset,
 			size_t len);
 void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,
 			 const void *src, size_t len);
+void rgt_iosys_map_zero_page(struct iosys_map *map);
 
 /* asm/io.h */
 int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size);

@@ -60,6 +60,11 @@ void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,
 	wmb();
 }
 
+void rgt_iosys_map_zero_page(struct iosys_map *map)
+{
+	iosys_map_memset(map, 0, 0, PAGE_SIZE);
+}
+
 bool rgt_shrink_control_may_enter_fs(struct shrink_control *control)
 {
 	return control->gfp_mask & __GFP_FS;

@@ -205,7 +205,7 @@ unsafe extern "C" fn move_callback<T: Driver>(
     if bo.is_imported() {
         return import::move_imported(mv).map_or_else(Error::to_errno, |()| 0);
     }
-    if let Err(err) = mv.bo.invalidate_shared(Some(mv.ctx)) {
+    if let Err(err) = mv.invalidate_shared() {
         return err.to_errno();
     }
     let outcome = T::move_bo(mv);

@@ -196,13 +196,22 @@ impl<T: DriverBo> Reserved<'_, T> {
         !unsafe { (*self.bo().as_raw()).sg }.is_null()
     }
 
+    /// Whether the BO has the addresses at which its exporter's memory is mapped.
+    fn has_addresses(&self) -> bool {
+        // SAFETY: The reservation protects the fields.
+        unsafe {
+            let tt = (*self.bo().as_raw()).ttm;
+            self.is_mapped() && !tt.is_null() && !(*tt).sg.is_null()
+        }
+    }
+
     /// Has the exporter map the memory if it is not.
     pub(super) fn map_import(&mut self) -> Result {
         let raw = self.bo().as_raw();
         let visible = self
             .resource()
             .is_some_and(|res| res.uses_tt() && res.mem_type() != MemType::SYSTEM);
-        if !visible || self.is_mapped() {
+        if !visible || self.has_addresses() {
             return Ok(());
         }
         let _registered = device::enter(self.bo().device()).ok_or(ENODEV)?;
@@ -215,10 +224,18 @@ impl<T: DriverBo> Reserved<'_, T> {
             if tt.is_null() {
                 return Err(EINVAL);
             }
-            let sgt = attachment.map()?;
+            // A BO that lost its `ttm_tt` while jobs used it, see `ttm_bo_pipeline_gutting()`, is
+            // still mapped.
+            let sgt = if self.is_mapped() {
+                (*raw).sg
+            } else {
+                attachment.map()?
+            };
             let pages = slice::from_raw_parts_mut((*tt).dma_address, (*tt).num_pages as usize);
             if let Err(err) = Mapping::from_raw(sgt).pages(pages) {
-                attachment.unmap(sgt);
+                if !self.is_mapped() {
+                    attachment.unmap(sgt);
+                }
                 return Err(err);
             }
             (*raw).sg = sgt;
@@ -258,9 +275,9 @@ impl<T: DriverBo> Reserved<'_, T> {
 /// Moves an imported BO: what backs it stays where it is, and is not mapped where the device does
 /// not see it.
 pub(super) fn move_imported<T: DriverBo>(mut mv: Move<'_, T>) -> Result {
-    if mv.new_resource().mem_type() == MemType::SYSTEM && mv.bo.is_mapped() {
-        mv.bo.wait_idle(mv.ctx)?;
-        mv.bo.unmap_import();
+    if mv.new_resource().mem_type() == MemType::SYSTEM && mv.bo().is_mapped() {
+        mv.wait_idle()?;
+        mv.unmap_import();
     }
     mv.null();
     Ok(())

@@ -150,6 +150,34 @@ pub(super) fn memcpy<T: DriverBo>(bo: &Reserved<'_, T>, new: &Resource) -> Resul
     Ok(())
 }
 
+/// Clears the system pages of a BO that are there. Others are not there until they are cleared.
+pub(super) fn clear<T: DriverBo>(bo: &Reserved<'_, T>) -> Result {
+    let Some(tt) = bo.tt().filter(|tt| tt.dma_addresses().is_some()) else {
+        return Ok(());
+    };
+    let (_, count) = tt.pages();
+    let mut pages = pages_of(bo)?;
+
+    for page in 0..count {
+        pages.with_page(page, |map| {
+            // SAFETY: It is mapped for a page.
+            unsafe { bindings::rgt_iosys_map_zero_page(map) };
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Returns the populated pages of a BO as a side; `EINVAL` if there are none.
+fn pages_of<'a, T: DriverBo>(bo: &'a Reserved<'_, T>) -> Result<Side<'a>> {
+    let tt = bo.tt().filter(|tt| tt.dma_addresses().is_some());
+    let mut iter = bindings::ttm_kmap_iter_tt::default();
+
+    // SAFETY: The `ttm_tt` is valid and populated, and stays so while the BO is reserved.
+    unsafe { bindings::ttm_kmap_iter_tt_init(&mut iter, tt.ok_or(EINVAL)?.as_raw()) };
+    Ok(Side::Pages(iter, PhantomData))
+}
+
 fn side<'a, T: DriverBo>(
     bo: &'a Reserved<'_, T>,
     res: &Resource,
@@ -162,9 +190,5 @@ fn side<'a, T: DriverBo>(
         return visible.then_some(Side::Io(address, caching)).ok_or(EINVAL);
     }
 
-    let tt = bo.tt().filter(|tt| tt.dma_addresses().is_some());
-    let mut iter = bindings::ttm_kmap_iter_tt::default();
-    // SAFETY: The `ttm_tt` is valid and populated, and stays so while the BO is reserved.
-    unsafe { bindings::ttm_kmap_iter_tt_init(&mut iter, tt.ok_or(EINVAL)?.as_raw()) };
-    Ok(Side::Pages(iter, PhantomData))
+    pages_of(bo)
 }

@@ -7,12 +7,16 @@
 use core::marker::PhantomData;
 
 use kernel::{
+    error::to_result,
     prelude::*,
     time::Jiffies, //
 };
 
 use super::{
-    memcpy::memcpy,
+    memcpy::{
+        clear,
+        memcpy, //
+    },
     DriverBo,
     OperationCtx,
     Place,
@@ -21,20 +25,20 @@ use super::{
 };
 use crate::rust::{
     bindings,
-    dma_fence::Fence, //
+    dma_fence::Fence,
+    dma_resv::LockedResv, //
 };
 
 /// A move that TTM wants done.
 ///
 /// The driver ends it with one of the methods that return a [`Moved`], or asks for a stop on the
 /// way with [`MoveOutcome::Hop`], or fails, which leaves the BO where it was.
+///
+/// Nothing of it can be exchanged: its methods act on the BO and the resource of TTM's call.
 pub struct Move<'a, T: DriverBo> {
-    /// The BO, still in its old resource.
-    pub bo: Reserved<'a, T>,
-    /// How to wait.
-    pub ctx: &'a mut OperationCtx,
-    /// Whether the BO is moved to make room.
-    pub evict: bool,
+    bo: Reserved<'a, T>,
+    ctx: &'a mut OperationCtx,
+    evict: bool,
     new: &'a Resource,
 }
 
@@ -95,7 +99,46 @@ impl<'a, T: DriverBo> Move<'a, T> {
         }
     }
 
-    /// The resource to move to.
+    /// Returns the BO, still in its old resource.
+    pub fn bo(&self) -> &Reserved<'a, T> {
+        &self.bo
+    }
+
+    /// Returns the BO's held reservation.
+    pub fn locked_resv(&mut self) -> LockedResv<'_> {
+        self.bo.locked_resv()
+    }
+
+    /// Whether the BO is moved to make room.
+    pub fn is_eviction(&self) -> bool {
+        self.evict
+    }
+
+    /// Waits for all users of the BO as TTM lets the move wait, see [`Reserved::wait_idle()`].
+    pub fn wait_idle(&mut self) -> Result {
+        self.bo.wait_idle(self.ctx)
+    }
+
+    /// Has those who share the BO do without it where it is, and makes room for the move's fence,
+    /// which they may have used.
+    pub(super) fn invalidate_shared(&mut self) -> Result {
+        self.bo.invalidate_shared(Some(self.ctx))?;
+        self.reserve_fence()
+    }
+
+    /// Unmaps an imported BO that no job uses, see [`Reserved::unmap_import()`].
+    pub(super) fn unmap_import(&mut self) {
+        self.bo.unmap_import();
+    }
+
+    /// Makes room for the fence of the move. TTM has done that, but what was called since may have
+    /// used the room.
+    fn reserve_fence(&self) -> Result {
+        // SAFETY: The reservation is held.
+        to_result(unsafe { bindings::dma_resv_reserve_fences(self.bo.resv().as_raw(), 1) })
+    }
+
+    /// Returns the resource to move to.
     pub fn new_resource(&self) -> &'a Resource {
         self.new
     }
@@ -109,10 +152,16 @@ impl<'a, T: DriverBo> Move<'a, T> {
         Moved::now()
     }
 
-    /// Gives the BO its new resource without its content, after waiting for all users: it reads as
-    /// zeros.
-    pub fn discarded(self) -> Result<Moved<'a>> {
-        self.bo.wait_idle(self.ctx)?;
+    /// Moves a BO from the device's own memory to system pages without its content, after waiting for
+    /// all users: it reads as zeros. `EINVAL` for other moves.
+    pub fn discarded(mut self) -> Result<Moved<'a>> {
+        let own = self.bo.resource().is_some_and(|res| !res.uses_tt());
+        if !own || !self.new.uses_tt() {
+            return Err(EINVAL);
+        }
+        self.wait_idle()?;
+        // TTM makes pages to be copied to.
+        clear(&self.bo)?;
         // SAFETY: The BO is reserved, idle, and `new` is TTM's new resource for it.
         unsafe { bindings::rgt_ttm_bo_move_discard(self.bo.bo().as_raw(), self.new.as_raw()) };
         Ok(Moved::now())
@@ -120,8 +169,14 @@ impl<'a, T: DriverBo> Move<'a, T> {
 
     /// As [`Self::null()`], and the new resource must not be used before `fence` has signalled.
     pub fn null_behind(self, fence: &Fence) -> Moved<'a> {
-        // SAFETY: `ttm_bo_handle_move_mem()` reserves a slot before it calls the driver, and all
-        // ends of a move consume it.
+        if self.reserve_fence().is_err() {
+            // There is no way back any more. Not interruptible, and without a timeout it does not
+            // fail.
+            let _ = fence.wait(false, Jiffies::MAX);
+            return self.null();
+        }
+
+        // SAFETY: Room was made above.
         unsafe { self.bo.add_move_fence(fence) };
         self.null();
         Moved::behind(fence)
@@ -131,26 +186,32 @@ impl<'a, T: DriverBo> Move<'a, T> {
     ///
     /// The old resource is given to others behind the fence, which has to wait for all users of
     /// the BO: with a ghost of the BO, or through the manager if the BO makes room there. At most
-    /// `TTM_NUM_MOVE_FENCES` contexts can have such fences. The fence need not succeed.
+    /// `TTM_NUM_MOVE_FENCES` contexts can have such fences. The fence need not succeed. Of a BO
+    /// without an old resource this is [`Self::null_behind()`].
     ///
     /// C: `ttm_bo_move_accel_cleanup()`.
     pub fn accelerated(self, fence: &Fence) -> Result<Moved<'a>> {
-        // SAFETY: The BO is reserved, with a slot for the fence as for `null_behind()`, and `new`
-        // is TTM's new resource for it.
-        let ret = unsafe {
-            bindings::ttm_bo_move_accel_cleanup(
-                self.bo.bo().as_raw(),
-                fence.as_raw(),
-                self.evict,
-                true,
-                self.new.as_raw(),
-            )
-        };
-        if ret == 0 {
+        if self.bo.resource().is_none() {
+            return Ok(self.null_behind(fence));
+        }
+        let ended = self.reserve_fence().and_then(|()| {
+            // SAFETY: The BO is reserved, has a resource, and room for the fence, and `new` is
+            // TTM's new resource for it.
+            to_result(unsafe {
+                bindings::ttm_bo_move_accel_cleanup(
+                    self.bo.bo().as_raw(),
+                    fence.as_raw(),
+                    self.evict,
+                    true,
+                    self.new.as_raw(),
+                )
+            })
+        });
+        if ended.is_ok() {
             return Ok(Moved::behind(fence));
         }
 
-        // There was no memory for a ghost, but the content is on its way: go with it.
+        // There was no memory, but the content is on its way: go with it.
         fence.wait(false, Jiffies::MAX)?;
         self.copied()
     }
@@ -159,8 +220,8 @@ impl<'a, T: DriverBo> Move<'a, T> {
     /// one, see [`Reserved::wait_idle()`], before it frees that.
     ///
     /// C: `ttm_bo_move_sync_cleanup()`.
-    pub fn copied(self) -> Result<Moved<'a>> {
-        self.bo.wait_idle(self.ctx)?;
+    pub fn copied(mut self) -> Result<Moved<'a>> {
+        self.wait_idle()?;
         // SAFETY: The BO is reserved, has a resource, and `new` is TTM's new resource for it.
         unsafe { bindings::rgt_ttm_bo_move_sync_cleanup(self.bo.bo().as_raw(), self.new.as_raw()) };
         Ok(Moved::now())
@@ -176,7 +237,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
         if old.uses_tt() || self.new.uses_tt() {
             self.bo.populate(self.ctx)?;
         }
-        self.bo.wait_idle(self.ctx)?;
+        self.wait_idle()?;
         memcpy(&self.bo, self.new)?;
         self.copied()
     }

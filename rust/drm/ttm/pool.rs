@@ -134,6 +134,9 @@ pub(super) unsafe extern "C" fn create<T: Driver>(
         drop(unsafe { KBox::from_raw(tt.cast::<TtObject>()) });
         return ptr::null_mut();
     }
+    // C takes over what the BO has mapped, whose addresses are not there yet.
+    // SAFETY: It was initialised above.
+    unsafe { (*tt).sg = ptr::null_mut() };
     if !Device::<T>::of(bo.device()).uses_dma_alloc() {
         // Those that have an array of pages are ours to back up, not TTM's to swap out. Coherent
         // memory cannot be backed up, so there TTM may do what it can.

@@ -168,6 +168,8 @@ pub(in crate::tests) struct TtmBo {
     pub(in crate::tests) broken: AtomicFlag,
     /// Nobody needs its content.
     pub(in crate::tests) worthless: AtomicFlag,
+    /// The fence that its moves between pages end with.
+    pub(in crate::tests) behind: Option<ARef<Fence>>,
     /// How often it lost what it imports.
     pub(in crate::tests) invalidated: Atomic<i32>,
     /// A device that it keeps.
@@ -188,9 +190,16 @@ impl TtmBo {
             broken: AtomicFlag::new(false),
             worthless: AtomicFlag::new(false),
             invalidated: Atomic::new(0),
+            behind: None,
             device: None,
             fate: fate.clone(),
         }
+    }
+
+    /// Has its moves between pages end with a fence.
+    pub(in crate::tests) fn behind(mut self, fence: ARef<Fence>) -> Self {
+        self.behind = Some(fence);
+        self
     }
 
     /// Has it keep a device.
@@ -256,18 +265,18 @@ impl ttm::Driver for TtmDriver {
     }
 
     /// Copies by the CPU, which wants pages on one side.
-    fn move_bo<'a>(mv: Move<'a, TtmBo>) -> Result<MoveOutcome<'a>> {
-        let old = mv.bo.resource().map(Resource::mem_type);
+    fn move_bo<'a>(mut mv: Move<'a, TtmBo>) -> Result<MoveOutcome<'a>> {
+        let old = mv.bo().resource().map(Resource::mem_type);
         let new = mv.new_resource().mem_type();
-        let dev = mv.bo.bo().device();
-        let evict = mv.evict;
+        let dev = mv.bo().bo().device();
+        let evict = mv.is_eviction();
 
-        if mv.bo.broken.load(Relaxed) {
+        if mv.bo().broken.load(Relaxed) {
             return Err(EIO);
         }
         dev.moves.lock().reserve(1, GFP_KERNEL)?;
         let moved = match (old, new) {
-            (Some(MemType::VRAM), _) if mv.bo.worthless.load(Relaxed) => mv.discarded()?,
+            (Some(MemType::VRAM), _) if mv.bo().worthless.load(Relaxed) => mv.discarded()?,
             (None | Some(MemType::SYSTEM), MemType::VRAM)
             | (Some(MemType::VRAM), MemType::SYSTEM) => {
                 return Ok(MoveOutcome::Hop(Place::new(
@@ -276,8 +285,12 @@ impl ttm::Driver for TtmDriver {
                 )));
             }
             (Some(MemType::VRAM), _) | (_, MemType::VRAM) => mv.memcpy()?,
+            (Some(_), MemType::SYSTEM) if mv.bo().behind.is_some() => {
+                let bo = mv.bo().bo();
+                mv.null_behind(bo.behind.as_ref().ok_or(EINVAL)?)
+            }
             (Some(_), MemType::SYSTEM) => {
-                mv.bo.wait_idle(mv.ctx)?;
+                mv.wait_idle()?;
                 mv.null()
             }
             _ => mv.null(),
@@ -527,12 +540,23 @@ impl Backing {
         place: Place,
         pages: usize,
     ) -> Result<ARef<Bo>> {
+        self.bo_with(dev, place, pages, self.data())
+    }
+
+    /// A buffer object with backing and data.
+    pub(in crate::tests) fn bo_with(
+        &self,
+        dev: &Device,
+        place: Place,
+        pages: usize,
+        data: TtmBo,
+    ) -> Result<ARef<Bo>> {
         let init = BoInit {
             size: pages * PAGE_SIZE,
             alignment_pages: 0,
             resv: None,
         };
-        let bo = Bo::new(dev, init, Ok::<_, Error>(self.data()))?;
+        let bo = Bo::new(dev, init, Ok::<_, Error>(data))?;
 
         validate(&bo, &[place])?;
         Ok(bo)

@@ -240,4 +240,35 @@ mod tests {
         assert_eq!(ctx.bytes_moved(), 3 * PAGE);
         Ok(())
     }
+
+    #[test]
+    fn discarded_content_reads_as_zeros() -> Result {
+        let fixture = Fixture::new()?;
+        // Pages that were used before.
+        let old = fixture.bo_in(VRAM, 4)?;
+        fixture.fill(Some(&old), JUNK)?;
+        validate(&old, &[TT])?;
+        let bo = fixture.bo_in(VRAM, 4)?;
+        fixture.fill(Some(&bo), PATTERN)?;
+        bo.worthless.store(true, Relaxed);
+
+        drop(old);
+        validate(&bo, &[TT])?;
+        bo.worthless.store(false, Relaxed);
+        validate(&bo, &[VRAM])?;
+        assert!(fixture.holds(&bo, 0)?);
+        Ok(())
+    }
+
+    #[test]
+    fn content_cannot_be_discarded_on_the_way_to_vram() -> Result {
+        let fixture = Fixture::new()?;
+        let bo = fixture.bo_in(LOWER, 4)?;
+        fixture.fill(Some(&bo), PATTERN)?;
+        bo.worthless.store(true, Relaxed);
+
+        assert_eq!(validate(&bo, &[UPPER]), Err(EINVAL));
+        assert!(fixture.holds(&bo, PATTERN)?);
+        Ok(())
+    }
 }

@@ -6,6 +6,7 @@
 use kernel::{
     dma::DmaAddress,
     drm,
+    new_mutex,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
@@ -14,7 +15,8 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     }, //
 };
 
@@ -36,7 +38,14 @@ use crate::rust::{
         DynamicAttachment,
         Importer, //
     },
-    dma_resv::LockedResv,
+    dma_fence::{
+        Fence,
+        Timeline, //
+    },
+    dma_resv::{
+        LockedResv,
+        Usage, //
+    },
     drm::ttm::{
         MemType,
         OperationCtx,
@@ -47,24 +56,38 @@ use crate::rust::{
 pub(super) const PAGES: usize = 4;
 
 /// An importer that counts how often it is told that the memory moves.
+#[pin_data]
 pub(super) struct Mock {
     told: Atomic<i32>,
+    /// Fences that it adds when it is told.
+    #[pin]
+    fences: Mutex<KVec<ARef<Fence>>>,
 }
 
 impl Importer for Mock {
-    fn invalidate(&self, _: LockedResv<'_>) {
+    fn invalidate(&self, locked: LockedResv<'_>) {
         self.told.fetch_add(1, Relaxed);
+        for fence in &*self.fences.lock() {
+            if let Ok(mut slots) = locked.reserve_fences(1) {
+                slots.add(fence, Usage::Bookkeep);
+            }
+        }
     }
 }
 
 impl Mock {
     pub(super) fn new() -> Result<Arc<Self>> {
-        Ok(Arc::new(
-            Self {
+        Self::with_fences(KVec::new())
+    }
+
+    fn with_fences(fences: KVec<ARef<Fence>>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
                 told: Atomic::new(0),
-            },
+                fences <- new_mutex!(fences, "Mock::fences"),
+            }),
             GFP_KERNEL,
-        )?)
+        )
     }
 
     pub(super) fn told(&self) -> i32 {
@@ -282,6 +305,57 @@ mod tests {
         let found = Bo::of_dma_buf(registration.device(), &buf);
         assert!(found.is_some_and(|found| core::ptr::eq(&*found, &*bo)));
         assert!(Bo::of_dma_buf(other_registration.device(), &buf).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn importers_may_use_up_the_room_for_fences() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (_, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+
+        // Whatever C makes room for, some number fills it.
+        for count in 1..20 {
+            let mut fences = KVec::new();
+            let mut pending = KVec::new();
+            for _ in 0..count {
+                let (fence, end) = Timeline::new(c"kunit", c"importer").new_fence()?.publish(1);
+                fences.push(fence, GFP_KERNEL)?;
+                pending.push(end, GFP_KERNEL)?;
+            }
+            let (fence, end) = Timeline::new(c"kunit", c"move").new_fence()?.publish(1);
+            let data = backing.data().behind(fence);
+            let bo = backing.bo_with(registration.device(), TT, PAGES, data)?;
+            let buf = bo.export_dma_buf()?;
+            let importer = Mock::with_fences(fences)?;
+            let _attachment = DynamicAttachment::new(&buf, other.bound(), importer)?;
+
+            validate(&bo, &[SYSTEM])?;
+            assert!(!bo.resv().test_signaled(Usage::Kernel));
+            end.signal();
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_busy_import_that_is_emptied_comes_back() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let (other_drm, other) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let other_registration = register(other_drm, &other)?;
+        let bo = backing.bo_in(registration.device(), TT, PAGES)?;
+        let buf = bo.export_dma_buf()?;
+        let data = Ok::<_, Error>(other.data());
+        let import = Bo::import(other_registration.device(), &buf, data)?;
+        validate(&import, &[TT])?;
+        let before = addresses(&import)?.ok_or(EINVAL)?;
+
+        let (_, pending) = make_busy(import.resv())?;
+        validate(&import, &[])?;
+        assert!(addresses(&import)?.is_none());
+        pending.signal();
+        validate(&import, &[TT])?;
+        assert!(addresses(&import)?.is_some_and(|now| now[..] == before[..]));
         Ok(())
     }
 }
