@@ -86,10 +86,13 @@ impl<T: DriverBo> Reserved<'_, T> {
     /// the BO gets next reads as zeros.
     ///
     /// The GPU's mappings are the caller's business: no move is made. On failure the content is
-    /// still there.
+    /// still there. `EBUSY` for a pinned BO.
     ///
     /// C: `ttm_bo_pipeline_gutting()`.
     pub fn purge(&mut self, ctx: &mut OperationCtx) -> Result {
+        if self.pin_count() != 0 {
+            return Err(EBUSY);
+        }
         // SAFETY: The BO is valid and reserved.
         to_result(unsafe { bindings::rgt_ttm_bo_purge(self.bo().as_raw(), ctx.as_raw()) })
     }

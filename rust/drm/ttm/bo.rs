@@ -25,6 +25,7 @@ use kernel::{
         }, //
     },
     error::to_result,
+    page::PAGE_SIZE,
     prelude::*,
     sync::aref::{
         ARef,
@@ -191,7 +192,7 @@ impl<T: DriverBo> Layout<T> {
 pub struct BoInit<'a> {
     /// Bytes, whole pages, not 0.
     pub size: usize,
-    /// Alignment in device memory, in pages; 0 for none.
+    /// Alignment in device memory, in pages, a power of two; 0 for none.
     pub alignment_pages: u32,
     /// The reservation to share, and that it is locked; [`None`] gives the object its own.
     pub resv: Option<(&'a ResvObject, &'a LockedResv<'a>)>,
@@ -250,8 +251,9 @@ impl<T: DriverBo> Bo<T> {
 
     /// Makes a buffer object without backing.
     ///
-    /// It gets its backing from the first [`Reserved::validate()`]. `EINVAL` when what is locked is
-    /// not the reservation to share.
+    /// It gets its backing from the first [`Reserved::validate()`]. `EINVAL` for a size or an
+    /// alignment that is not as [`BoInit`] says, and when what is locked is not the reservation to
+    /// share.
     pub fn new(
         dev: &drm::Device<T::Driver>,
         init: BoInit<'_>,
@@ -292,6 +294,10 @@ impl<T: DriverBo> Bo<T> {
     ) -> Result<ARef<Self>> {
         let () = Layout::<T>::SAME_AS_OBJECT;
         let bdev = Device::of(dev).ready()?;
+        let aligned = init.alignment_pages == 0 || init.alignment_pages.is_power_of_two();
+        if init.size == 0 || init.size % PAGE_SIZE != 0 || !aligned {
+            return Err(EINVAL);
+        }
         let (shared, imported, resv) = match (init.resv, import) {
             (Some((object, locked)), None) if object.resv().as_raw() == locked.as_raw() => {
                 // SAFETY: The BO has it until it is destroyed, for which the device's release waits
@@ -646,11 +652,15 @@ impl<'a, T: DriverBo> Reserved<'a, T> {
     /// Moves the BO into the placement, unless it is there.
     ///
     /// Returns `ENOSPC` when no place has room, `ENOMEM` when the system has no memory,
-    /// `ERESTARTSYS` when interrupted, `EINVAL` for a pinned BO elsewhere; for an imported one
-    /// errors of its exporter, too.
+    /// `ERESTARTSYS` when interrupted, `EINVAL` for a pinned BO that is elsewhere or is to have no
+    /// backing; for an imported one errors of its exporter, too.
     ///
     /// C: `ttm_bo_validate()`.
     pub fn validate(&mut self, placement: &Placement<'_>, ctx: &mut OperationCtx) -> Result {
+        // C does not look at the pins of a BO that is to lose its backing.
+        if placement.is_empty() && self.pin_count() != 0 {
+            return Err(EINVAL);
+        }
         // SAFETY: The BO is valid and reserved; C copies what it needs of the placement.
         to_result(unsafe {
             bindings::ttm_bo_validate(self.bo.as_raw(), placement.as_raw(), ctx.as_raw())

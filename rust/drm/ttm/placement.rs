@@ -202,6 +202,11 @@ impl<'a> Placement<'a> {
         )
     }
 
+    /// Whether it asks for no backing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.num_placement == 0
+    }
+
     /// The returned pointer is valid while `self` is; C does not write through it.
     pub(super) fn as_raw(&self) -> *mut bindings::ttm_placement {
         (&raw const self.0).cast_mut()

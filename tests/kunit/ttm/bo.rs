@@ -59,6 +59,31 @@ mod tests {
     }
 
     #[test]
+    fn is_whole_pages_and_aligned_to_a_power_of_two() -> Result {
+        let fixture = Fixture::new()?;
+        let bo = |size, alignment_pages| {
+            let init = BoInit {
+                size,
+                alignment_pages,
+                resv: None,
+            };
+            Bo::new(&fixture.drm, init, Ok::<_, Error>(fixture.data()))
+        };
+
+        for (size, alignment) in [
+            (0, 0),
+            (1, 0),
+            (PAGE_SIZE + 1, 0),
+            (usize::MAX, 0),
+            (PAGE_SIZE, 3),
+        ] {
+            assert!(matches!(bo(size, alignment), Err(EINVAL)));
+        }
+        drop(bo(PAGE_SIZE, 2)?);
+        Ok(())
+    }
+
+    #[test]
     fn gets_pages_where_it_is_validated_to() -> Result {
         let fixture = Fixture::new()?;
 

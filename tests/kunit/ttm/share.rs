@@ -211,6 +211,15 @@ mod tests {
         assert_eq!(mem_type(&bo)?, Some(MemType::TT));
         assert_eq!(validate(&bo, &[VRAM]), Err(EINVAL));
         map(&mut attachment, &bo)?;
+        // Nor does it lose its pages.
+        let before = addresses(&bo)?.ok_or(EINVAL)?;
+        assert_eq!(validate(&bo, &[]), Err(EINVAL));
+        {
+            let mut guard = bo.reserve(false)?;
+            let purged = guard.reserved().purge(&mut OperationCtx::no_wait());
+            assert_eq!(purged, Err(EBUSY));
+        }
+        assert!(addresses(&bo)?.is_some_and(|now| now[..] == before[..]));
         {
             let mut guard = buf.resv().lock()?;
             let mut locked = guard.locked_resv();
