@@ -17,7 +17,10 @@ use kernel::{
     },
     prelude::*,
     str::as_char_ptr_in_const_context,
-    transmute::FromBytes,
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    },
     uapi, //
 };
 
@@ -64,7 +67,7 @@ unsafe extern "C" fn trampoline<D, A, F>(
 ) -> c_int
 where
     D: Driver<File: 'static> + 'static,
-    A: FromBytes + 'static,
+    A: FromBytes + AsBytes + 'static,
     F: Handler<D, A>,
 {
     // SAFETY: By the safety requirements this is a device of `D` that has been registered. It
@@ -76,7 +79,8 @@ where
     };
 
     // SAFETY: By the safety requirements this is the address of an `A` that nobody else uses. It
-    // came from user space, and for `A` every content is valid.
+    // came from user space, and for `A` every content is valid. What goes back there is all
+    // initialised, as `A` has no padding.
     let data = unsafe { &mut *data.cast::<A>() };
 
     // SAFETY: By the safety requirements this is a file of `D`, and it is open during the call.
@@ -107,7 +111,7 @@ pub const unsafe fn descriptor<D, A, F>(
 ) -> DrmIoctlDescriptor
 where
     D: Driver<File: 'static> + 'static,
-    A: FromBytes + 'static,
+    A: FromBytes + AsBytes + 'static,
     F: Handler<D, A>,
 {
     const {
@@ -136,7 +140,8 @@ pub const COMMAND_BASE: u32 = uapi::DRM_COMMAND_BASE;
 /// `(number, argument_type, direction, flags, handler),`
 ///
 /// - `number` counts from the first driver ioctl. The entries must be in order, without a gap.
-/// - `argument_type` is a type of which every content is valid, that is [`FromBytes`].
+/// - `argument_type` is a type of which every content is valid, that is [`FromBytes`], and without
+///   padding, which would go to user space as it is on the stack, that is [`AsBytes`].
 /// - `direction` is one of `IOR`, `IOW` and `IOWR`, see [`kernel::drm::ioctl`].
 /// - `handler` is a function of this type, where `Self` is the driver:
 ///

@@ -19,7 +19,10 @@ use kernel::{
             Relaxed, //
         }, //
     },
-    transmute::FromBytes, //
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    }, //
 };
 
 use crate::rust::drm::ioctl::declare_ioctls;
@@ -44,6 +47,9 @@ pub(super) struct Argument {
 
 // SAFETY: Any content is a valid integer.
 unsafe impl FromBytes for Argument {}
+
+// SAFETY: It has no padding.
+unsafe impl AsBytes for Argument {}
 
 pub(super) const ADD: u32 = 0;
 pub(super) const SINK: u32 = 1;
