@@ -207,7 +207,9 @@ impl pci::Driver for RgtPciDriver {
         // Without it VRAM is not shared peer to peer.
         let _ = init_peer_to_peer(pdev)?;
         // As other drivers do, half of the machine's memory is left to everything else.
-        let managers = Managers::new(&gpu, aperture.range(), total_ram() / 2)?;
+        // SAFETY: The aperture goes after the registration, see `RgtPciData`.
+        let window = unsafe { aperture.io_region() };
+        let managers = Managers::new(&gpu, window, total_ram() / 2)?;
 
         let vram_map = aperture.map(managers.vram.inner().visible_size())?;
         let queues = Queues::new(pdev.as_ref(), &gpu, job_timeout)?;

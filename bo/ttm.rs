@@ -28,7 +28,6 @@ use crate::{
     rust::drm::ttm::{
         self,
         Caching,
-        IoMem,
         IoRun,
         Move,
         MoveOutcome,
@@ -67,13 +66,8 @@ impl ttm::Driver for RgtDriver {
         account_move(mv)
     }
 
-    fn io_mem(res: &Resource) -> Result<IoMem> {
-        let run = Self::io_mem_run(res, 0).ok_or(EINVAL)?;
-
-        Ok(IoMem {
-            addr: run.addr,
-            caching: Caching::WriteCombined,
-        })
+    fn io_caching(_res: &Resource) -> Caching {
+        Caching::WriteCombined
     }
 
     fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun> {

@@ -2,10 +2,7 @@
 
 //! All managers of a device.
 
-use core::ops::Range;
-
 use kernel::{
-    io::PhysAddr,
     prelude::*,
     sync::Arc, //
 };
@@ -20,6 +17,7 @@ use crate::{
     hw::Gpu,
     rust::drm::ttm::{
         Attach,
+        IoRegion,
         Manager,
         MemType,
         ResourceManager, //
@@ -40,10 +38,9 @@ pub(crate) struct Managers {
 impl Managers {
     /// Creates the managers of a GPU whose VRAM the CPU sees in `window`, with at most `gtt_limit`
     /// bytes in GTT.
-    pub(crate) fn new(gpu: &Gpu, window: Range<PhysAddr>, gtt_limit: u64) -> Result<Self> {
+    pub(crate) fn new(gpu: &Gpu, window: IoRegion, gtt_limit: u64) -> Result<Self> {
         let info = gpu.info();
         let generation = gpu.vram_generation();
-        let visible = info.visible_size.min(window.end - window.start);
         let scratchpad = match info.scratchpad_size {
             0 => None,
             size => Some(manager(Scratchpad::new(size)?.with_generation(generation))?),
@@ -51,7 +48,7 @@ impl Managers {
 
         Ok(Self {
             vram: manager(
-                Vram::new(info.vram_size, visible, window.start)?.with_generation(generation),
+                Vram::new(info.vram_size, info.visible_size, window)?.with_generation(generation),
             )?,
             gtt: manager(Gtt::new(gtt_limit)?)?,
             scratchpad,

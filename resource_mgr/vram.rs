@@ -3,10 +3,6 @@
 //! The VRAM manager.
 
 use kernel::{
-    io::PhysAddr,
-    page::{
-        PAGE_SHIFT, //
-    },
     prelude::*,
     sync::{
         atomic::{
@@ -33,6 +29,7 @@ use crate::{
     hw::VramGeneration,
     rust::drm::ttm::{
         AllocRequest,
+        IoRegion,
         IoRun,
         Place,
         ResourceManager, //
@@ -42,18 +39,18 @@ use crate::{
 /// The VRAM manager.
 pub(crate) struct Vram {
     heap: Heap,
-    bar: PhysAddr,
+    window: IoRegion,
     visible: u64,
     visible_used: Arc<Atomic<i64>>,
 }
 
 impl Vram {
-    /// Returns a manager of `size` bytes, of which the CPU sees the first `visible` at `bar`.
-    pub(crate) fn new(size: u64, visible: u64, bar: PhysAddr) -> Result<Self> {
-        let visible = visible.min(size);
+    /// Returns a manager of `size` bytes, of which the CPU sees the first `visible` in `window`.
+    pub(crate) fn new(size: u64, visible: u64, window: IoRegion) -> Result<Self> {
+        let visible = visible.min(size).min(window.size());
         Ok(Self {
             heap: Heap::new(LocalMemory::Vram, size)?.with_end(visible..size),
-            bar,
+            window,
             visible,
             visible_used: Arc::new(Atomic::new(0), GFP_KERNEL)?,
         })
@@ -80,11 +77,6 @@ impl Vram {
         self.visible_used.load(Relaxed).unsigned_abs()
     }
 
-    /// Returns the CPU's address of an offset in VRAM; [`None`] outside of visible VRAM.
-    pub(crate) fn bus_address(&self, offset: u64) -> Option<PhysAddr> {
-        (offset < self.visible).then(|| self.bar + offset as PhysAddr)
-    }
-
     /// Returns whether a request can be met while all of VRAM is free.
     pub(crate) fn holds(&self, request: &AllocRequest<'_>) -> bool {
         self.heap.holds(request)
@@ -92,13 +84,8 @@ impl Vram {
 
     /// Returns the visible part of an extent, from its start, as the CPU addresses it.
     pub(crate) fn io_run(&self, extent: &Extent) -> Option<IoRun> {
-        let addr = self.bus_address(extent.offset)?;
-        let size = extent.end().min(self.visible) - extent.offset;
-
-        Some(IoRun {
-            addr,
-            pages: (size >> PAGE_SHIFT) as usize,
-        })
+        self.window
+            .run(extent.offset..extent.end().min(self.visible))
     }
 
     /// Retires a bad page, now or when it is freed. Returns whether it is still in use. `EINVAL` if

@@ -19,11 +19,14 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::rust::bindings;
+use crate::rust::{
+    bindings,
+    io::IoRegion, //
+};
 
 /// Memory of a device behind a BAR, for mappings that gather writes.
 ///
-/// The BAR is requested, so that nobody else claims it, and its memory type reserved: without
+/// The BAR is requested, so that no other driver claims it, and its memory type reserved: without
 /// that x86 maps it uncached whatever a page fault asks for.
 ///
 /// C: `pci_request_region()`, `arch_io_reserve_memtype_wc()`.
@@ -45,7 +48,7 @@ impl<'a> Aperture<'a> {
 
         // SAFETY: The device is valid and bound, `name` lives for ever.
         to_result(unsafe { bindings::pci_request_region(raw(pdev), bar, name.as_char_ptr()) })?;
-        // SAFETY: The range is the device's, and nobody else's since it was requested.
+        // SAFETY: The range is the device's, and exclusively so since it was requested.
         let reserved = to_result(unsafe { bindings::rgt_arch_io_reserve_memtype_wc(start, size) });
         if let Err(err) = reserved {
             // SAFETY: It was requested above.
@@ -82,9 +85,15 @@ impl<'a> Aperture<'a> {
         )?))
     }
 
-    /// Returns the addresses that the CPU reaches the memory at.
-    pub fn range(&self) -> Range<PhysAddr> {
-        self.range.clone()
+    /// Returns the memory for BOs, which programs may access as they like.
+    ///
+    /// # Safety
+    ///
+    /// `self` must be dropped after the DRM device whose BOs get it was unregistered.
+    pub unsafe fn io_region(&self) -> IoRegion {
+        // SAFETY: It is exclusively the device's as long as `self` is there, by the safety
+        // requirements.
+        unsafe { IoRegion::new(self.range.clone()) }
     }
 }
 
@@ -139,7 +148,8 @@ impl Mapped {
         }
 
         for offset in (start as usize..end as usize).step_by(PAGE_SIZE) {
-            // SAFETY: By the type invariants the page, which ends at `end` at the latest, is mapped.
+            // SAFETY: By the type invariants the page, which ends at `end` at the latest, is
+            // mapped.
             unsafe { bindings::rgt_iomem_zero_page(self.start.as_ptr().byte_add(offset)) };
         }
         Ok(())

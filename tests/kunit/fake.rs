@@ -10,6 +10,7 @@ use kernel::{
         ioctl, //
     },
     faux,
+    io::PhysAddr,
     prelude::*,
     str::CString,
     sync::{
@@ -25,7 +26,10 @@ use kernel::{
     }, //
 };
 
-use crate::rust::drm::ioctl::declare_ioctls;
+use crate::rust::drm::{
+    ioctl::declare_ioctls,
+    ttm::IoRegion, //
+};
 
 /// How many devices were made on the faux bus.
 static DEVICES: Atomic<i32> = Atomic::new(0);
@@ -37,6 +41,12 @@ pub(super) fn faux_device(name: &str) -> Result<faux::Registration> {
     let name = CString::try_from_fmt(fmt!("{name}-{number}"))?;
 
     faux::Registration::new(&name, None)
+}
+
+/// Returns `size` bytes at `start` as the memory of a device of these tests.
+pub(super) fn window(start: PhysAddr, size: u64) -> IoRegion {
+    // SAFETY: No test maps BOs into user space.
+    unsafe { IoRegion::new(start..start + size as PhysAddr) }
 }
 
 /// The argument of the driver's ioctl.

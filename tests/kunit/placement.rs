@@ -7,6 +7,7 @@ use kernel::{
     prelude::*, //
 };
 
+use super::fake::window;
 use crate::{
     placement::{
         pages,
@@ -60,7 +61,7 @@ struct Managers {
 impl Managers {
     fn new(visible: u64, scratchpad: bool) -> Result<Self> {
         Ok(Self {
-            vram: Vram::new(VRAM_PAGES * PAGE, visible * PAGE, 0)?,
+            vram: Vram::new(VRAM_PAGES * PAGE, visible * PAGE, window(0, visible * PAGE))?,
             gtt: Gtt::new(GTT_PAGES * PAGE)?,
             scratchpad: scratchpad
                 .then(|| Scratchpad::new(SCRATCHPAD_PAGES * PAGE))

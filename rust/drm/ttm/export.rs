@@ -319,9 +319,9 @@ fn io_ranges<D: Driver>(res: &Resource) -> Result<KVVec<Range<PhysAddr>>> {
 
     while page < pages {
         let run = D::io_mem_run(res, page).ok_or(EOPNOTSUPP)?;
-        let count = run.pages.min(pages - page);
+        let count = run.pages().min(pages - page);
         ranges.push(
-            run.addr..run.addr + (count * PAGE_SIZE) as PhysAddr,
+            run.addr()..run.addr() + (count * PAGE_SIZE) as PhysAddr,
             GFP_KERNEL,
         )?;
         page += count;

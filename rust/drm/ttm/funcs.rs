@@ -21,7 +21,6 @@ use super::{
     Caching,
     Device,
     DriverBo,
-    IoMem,
     IoRun,
     Move,
     MoveOutcome,
@@ -69,12 +68,11 @@ pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + '
     /// Tells that a BO without references is about to lose its memory for good.
     fn delete_notify(_bo: &ReleasedBo<'_, Self::Bo>) {}
 
-    /// Returns how the CPU reaches a resource of a type that is not system pages. `EINVAL` when it
-    /// cannot.
-    fn io_mem(res: &Resource) -> Result<IoMem>;
+    /// Returns how the CPU maps a resource of a type that is not system pages.
+    fn io_caching(res: &Resource) -> Caching;
 
-    /// Returns where a page of such a resource is, and how many pages follow in one piece; [`None`]
-    /// where the CPU does not see it.
+    /// Returns the run of pages of such a resource that begins with `page`; [`None`] where the CPU
+    /// does not see it.
     fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun>;
 
     /// Brings the BO to where the CPU can map it, before a page fault is served.
@@ -303,18 +301,16 @@ unsafe extern "C" fn io_mem_reserve<T: Driver>(
         return 0;
     }
 
-    match T::io_mem(res) {
-        Ok(io) => {
-            // SAFETY: The reservation protects the bus placement.
-            unsafe {
-                (*raw).bus.offset = io.addr;
-                (*raw).bus.is_iomem = true;
-                (*raw).bus.caching = io.caching as u32;
-            }
-            0
-        }
-        Err(err) => err.to_errno(),
+    let Some(run) = T::io_mem_run(res, 0) else {
+        return EINVAL.to_errno();
+    };
+    // SAFETY: The reservation protects the bus placement.
+    unsafe {
+        (*raw).bus.offset = run.addr();
+        (*raw).bus.is_iomem = true;
+        (*raw).bus.caching = T::io_caching(res) as u32;
     }
+    0
 }
 
 /// Returns the page frame of a page of a BO.
@@ -333,5 +329,5 @@ unsafe extern "C" fn io_mem_pfn<T: Driver>(
     // bring the BO to where it does. There is no page at the last frame.
     let run = T::io_mem_run(res, page_offset);
     warn_on!(run.is_none());
-    (run.map_or(PhysAddr::MAX, |run| run.addr) >> kernel::page::PAGE_SHIFT) as usize
+    (run.map_or(PhysAddr::MAX, |run| run.addr()) >> kernel::page::PAGE_SHIFT) as usize
 }

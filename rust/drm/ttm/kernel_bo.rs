@@ -17,6 +17,7 @@ use kernel::{
     },
     drm,
     error::to_result,
+    page::PAGE_SHIFT,
     prelude::*,
     sync::aref::ARef,
     transmute::{
@@ -28,6 +29,7 @@ use kernel::{
 use super::{
     Bo,
     BoInit,
+    Driver,
     DriverBo,
     OperationCtx,
     Place,
@@ -96,6 +98,15 @@ impl<'a, T: DriverBo> KernelBo<'a, T> {
             reserved.validate(&Placement::new(&[place]), &mut ctx)?;
             // Those whose memory it was may still move.
             reserved.wait_idle(&mut ctx)?;
+
+            // C maps as much from the first page on.
+            let seen = reserved.resource().is_some_and(|res| {
+                let run = || T::Driver::io_mem_run(res, 0);
+                res.uses_tt() || run().is_some_and(|run| run.pages() << PAGE_SHIFT >= size)
+            });
+            if !seen {
+                return Err(EINVAL);
+            }
 
             let mut map = bindings::iosys_map::default();
             // SAFETY: The BO is reserved and has a resource.

@@ -123,8 +123,8 @@ impl Side<'_> {
 pub(super) fn memcpy<T: DriverBo>(bo: &Reserved<'_, T>, new: &Resource) -> Result {
     let old = bo.resource().ok_or(EINVAL)?;
     let pages = new.size() >> PAGE_SHIFT;
-    let old_page = |page| T::Driver::io_mem_run(old, page).map(|run| run.addr);
-    let new_page = |page| T::Driver::io_mem_run(new, page).map(|run| run.addr);
+    let old_page = |page| T::Driver::io_mem_run(old, page).map(|run| run.addr());
+    let new_page = |page| T::Driver::io_mem_run(new, page).map(|run| run.addr());
     let mut from = side(bo, old, &old_page)?;
     let mut to = side(bo, new, &new_page)?;
 
@@ -185,7 +185,7 @@ fn side<'a, T: DriverBo>(
 ) -> Result<Side<'a>> {
     if !res.uses_tt() {
         let visible = (0..res.size() >> PAGE_SHIFT).all(|page| address(page).is_some());
-        let caching = T::Driver::io_mem(res)?.caching;
+        let caching = T::Driver::io_caching(res);
 
         return visible.then_some(Side::Io(address, caching)).ok_or(EINVAL);
     }

@@ -35,6 +35,11 @@ mod sharing;
 mod tt;
 mod walk;
 
+pub use crate::rust::io::{
+    IoRegion,
+    IoRun, //
+};
+
 pub use self::{
     bo::{
         Bo,
@@ -72,11 +77,7 @@ pub use self::{
         Placement, //
     },
     released::ReleasedBo,
-    resource::{
-        IoMem,
-        IoRun,
-        Resource, //
-    },
+    resource::Resource,
     sharing::Sharing,
     tt::{
         Caching,

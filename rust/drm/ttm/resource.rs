@@ -4,10 +4,7 @@
 //!
 //! C header: [`include/drm/ttm/ttm_resource.h`](srctree/include/drm/ttm/ttm_resource.h)
 
-use kernel::{
-    io::PhysAddr,
-    types::Opaque, //
-};
+use kernel::types::Opaque;
 
 use super::{
     manager::{
@@ -15,7 +12,6 @@ use super::{
         ResourceManager,
         ResourceObject, //
     },
-    Caching,
     MemType,
     PlaceFlags, //
 };
@@ -90,23 +86,4 @@ impl Resource {
 
         Some((manager, data))
     }
-}
-
-/// Pages of a resource that the CPU sees side by side.
-pub struct IoRun {
-    /// Physical address of the first.
-    pub addr: PhysAddr,
-    /// How many there are, at least 1.
-    pub pages: usize,
-}
-
-/// How the CPU reaches a resource over the bus.
-pub struct IoMem {
-    /// Physical address of the first byte.
-    ///
-    /// For a resource of several blocks this is the address of block 0; the fault path asks
-    /// [`Driver::io_mem_run()`](super::Driver::io_mem_run) for each run of pages.
-    pub addr: PhysAddr,
-    /// How to map it.
-    pub caching: Caching,
 }

@@ -4,6 +4,7 @@
 
 use kernel::prelude::*;
 
+use super::super::fake::window;
 use super::{
     alloc as alloc_aligned,
     alloc_zeroed,
@@ -57,7 +58,7 @@ mod tests {
     #[test]
     fn takes_nothing_of_vram() -> Result {
         let scratchpad = Scratchpad::new(4 * PAGE)?;
-        let vram = Vram::new(16 * PAGE, 16 * PAGE, 0)?;
+        let vram = Vram::new(16 * PAGE, 16 * PAGE, window(0, 16 * PAGE))?;
         let _all = alloc(&scratchpad, 4)?;
 
         assert_eq!(vram.visible_used(), 0);

@@ -2,11 +2,14 @@
 
 //! VRAM: sizes, alignment, extents, and what is used of the visible part.
 
+use core::ops::Range;
+
 use kernel::{
     io::PhysAddr,
     prelude::*, //
 };
 
+use super::super::fake::window;
 use super::{
     alloc,
     is_full,
@@ -26,7 +29,7 @@ use crate::{
 const BAR: PhysAddr = 0x1_0000_0000;
 
 fn vram(pages: u64, visible: u64) -> Result<Vram> {
-    Vram::new(pages * PAGE, visible * PAGE, BAR)
+    Vram::new(pages * PAGE, visible * PAGE, window(BAR, visible * PAGE))
 }
 
 fn anywhere(vram: &Vram, pages: usize) -> Allocated<Vram> {
@@ -59,17 +62,37 @@ mod tests {
 
         assert_eq!(vram.size(), 16 * PAGE);
         assert_eq!(vram.visible_size(), 4 * PAGE);
-        assert_eq!(vram.bus_address(0), Some(BAR));
-        assert_eq!(
-            vram.bus_address(4 * PAGE - 1),
-            Some(BAR + (4 * PAGE - 1) as PhysAddr)
-        );
-        assert_eq!(vram.bus_address(4 * PAGE), None);
-        assert_eq!(vram.bus_address(u64::MAX), None);
+        // Of a BO of all of VRAM the CPU sees what is in the window.
+        let all = anywhere(&vram, 16)?;
+        let run = all.extents().first().and_then(|all| vram.io_run(all));
+        assert_eq!(run.map(|run| (run.addr(), run.pages())), Some((BAR, 4)));
 
         // A window larger than VRAM shows no more than VRAM.
         assert_eq!(super::vram(16, 32)?.visible_size(), 16 * PAGE);
-        assert_eq!(super::vram(16, 0)?.bus_address(0), None);
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_is_whole_pages_of_the_window() -> Result {
+        let window = window(BAR, 4 * PAGE);
+        let run = |bytes| window.run(bytes).map(|run| (run.addr(), run.pages()));
+
+        assert_eq!(run(PAGE..4 * PAGE), Some((BAR + PAGE as PhysAddr, 3)));
+        for bytes in [
+            0..0,
+            0..5 * PAGE,
+            4 * PAGE..4 * PAGE,
+            8 * PAGE..9 * PAGE,
+            1..PAGE,
+            0..1,
+            Range {
+                start: 2 * PAGE,
+                end: PAGE,
+            },
+            u64::MAX - PAGE + 1..u64::MAX,
+        ] {
+            assert_eq!(run(bytes), None);
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 
 use kernel::prelude::*;
 
+use super::super::fake::window;
 use super::{
     alloc,
     is_full,
@@ -20,7 +21,7 @@ use crate::{
 const PAGES: u64 = 16;
 
 fn vram() -> Result<Vram> {
-    Vram::new(PAGES * PAGE, PAGES * PAGE, 0)
+    Vram::new(PAGES * PAGE, PAGES * PAGE, window(0, PAGES * PAGE))
 }
 
 fn pages(vram: &Vram, count: usize) -> Allocated<Vram> {

@@ -4,6 +4,7 @@
 
 use kernel::prelude::*;
 
+use super::super::fake::window;
 use super::{
     alloc,
     is_full,
@@ -25,7 +26,7 @@ const PAGES: u64 = 16;
 const SIZE: usize = PAGE as usize;
 
 fn vram() -> Result<Vram> {
-    Vram::new(PAGES * PAGE, PAGES * PAGE, 0)
+    Vram::new(PAGES * PAGE, PAGES * PAGE, window(0, PAGES * PAGE))
 }
 
 fn within(first: u64, end: u64) -> Place {

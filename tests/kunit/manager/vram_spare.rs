@@ -4,6 +4,7 @@
 
 use kernel::prelude::*;
 
+use super::super::fake::window;
 use super::{
     alloc,
     alloc_zeroed,
@@ -21,7 +22,7 @@ use crate::{
 const PAGES: u64 = 16;
 
 fn vram() -> Result<Vram> {
-    Vram::new(PAGES * PAGE, PAGES * PAGE, 0)
+    Vram::new(PAGES * PAGE, PAGES * PAGE, window(0, PAGES * PAGE))
 }
 
 /// A certain page.

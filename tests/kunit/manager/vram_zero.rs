@@ -10,6 +10,7 @@ use kernel::{
     }, //
 };
 
+use super::super::fake::window;
 use super::{
     alloc,
     alloc_zeroed,
@@ -29,7 +30,7 @@ use crate::{
 const PAGES: u64 = 16;
 
 fn vram() -> Result<Vram> {
-    Vram::new(PAGES * PAGE, PAGES * PAGE, 0)
+    Vram::new(PAGES * PAGE, PAGES * PAGE, window(0, PAGES * PAGE))
 }
 
 /// VRAM for a BO that reads as zeros.
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_the_cpu_does_not_see_comes_before_zeros() -> Result {
-        let vram = Vram::new(PAGES * PAGE, PAGES / 2 * PAGE, 0)?;
+        let vram = Vram::new(PAGES * PAGE, PAGES / 2 * PAGE, window(0, PAGES / 2 * PAGE))?;
         let window = vram_place(PlaceFlags::NONE).within(0, PAGES / 2);
 
         cleared(&*alloc_zeroed(&vram, window, PAGES as usize / 2)?)?;
@@ -227,7 +228,7 @@ mod tests {
     fn large_bos_have_large_blocks() -> Result {
         const BLOCK_2M: u64 = SZ_2M as u64;
         const BLOCK_64K: u64 = SZ_64K as u64;
-        let vram = Vram::new(8 * BLOCK_2M, 8 * BLOCK_2M, 0)?;
+        let vram = Vram::new(8 * BLOCK_2M, 8 * BLOCK_2M, window(0, 8 * BLOCK_2M))?;
         let place = vram_place(PlaceFlags::NONE);
         let mut holes = KVec::new();
 

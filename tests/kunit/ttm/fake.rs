@@ -37,7 +37,10 @@ use kernel::{
     workqueue, //
 };
 
-use super::super::fake::faux_device;
+use super::super::fake::{
+    faux_device,
+    window, //
+};
 use crate::{
     resource_mgr::{
         Gtt,
@@ -59,7 +62,6 @@ use crate::{
             AllocFlags,
             BoInit,
             Caching,
-            IoMem,
             IoRun,
             Manager,
             MemType,
@@ -305,12 +307,9 @@ impl ttm::Driver for TtmDriver {
         bo.fate.notified.fetch_add(1, Relaxed);
     }
 
-    fn io_mem(res: &Resource) -> Result<IoMem> {
-        Ok(IoMem {
-            addr: Self::io_mem_run(res, 0).ok_or(EINVAL)?.addr,
-            // It is memory, after all.
-            caching: Caching::Cached,
-        })
+    fn io_caching(_res: &Resource) -> Caching {
+        // It is memory, after all.
+        Caching::Cached
     }
 
     fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun> {
@@ -373,7 +372,7 @@ impl Fixture {
         let memory = Coherent::zeroed_slice(bound.as_ref(), VRAM_PAGES * WORDS, GFP_KERNEL)?;
         let size = VRAM_PAGES as u64 * PAGE;
         // CAST: Without an IOMMU a DMA address is a physical one.
-        let vram = Vram::new(size, size, memory.dma_address() as PhysAddr)?;
+        let vram = Vram::new(size, size, window(memory.dma_address() as PhysAddr, size))?;
         let gtt = Gtt::new(gtt_pages as u64 * PAGE)?;
         let fate = Arc::new(
             Fate {

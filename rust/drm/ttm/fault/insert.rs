@@ -123,7 +123,7 @@ unsafe fn frames<T: DriverBo>(
 ) -> Option<(usize, usize)> {
     if !res.uses_tt() {
         let run = T::Driver::io_mem_run(res, page)?;
-        return Some(((run.addr >> PAGE_SHIFT) as usize, run.pages.min(max)));
+        return Some(((run.addr() >> PAGE_SHIFT) as usize, run.pages().min(max)));
     }
 
     let frame = |page| {
