@@ -20,7 +20,6 @@ use crate::{
     placement::EvictionPolicy,
     resource_mgr::Managers,
     rust::{
-        drm::ttm,
         pci::ApertureMap, //
     },
     sched::Queues,
@@ -33,12 +32,9 @@ pub(crate) struct RgtDriver;
 /// A DRM device of this driver.
 pub(crate) type RgtDevice<Ctx = drm::Normal> = drm::Device<RgtDriver, Ctx>;
 
-/// The data of a DRM device, which lives as long as there is a reference to the device.
+/// The data of a DRM device beside its TTM device, which is dropped before.
 #[pin_data]
 pub(crate) struct RgtData {
-    /// The TTM device; first, to be dropped before what its callbacks use.
-    #[pin]
-    pub(crate) ttm: ttm::Device<RgtDriver>,
     /// The CPU's mapping of visible VRAM.
     pub(crate) vram_map: ApertureMap,
     /// The eviction policy.
@@ -73,7 +69,6 @@ impl RgtData {
         moveback_mbps: u32,
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            ttm <- ttm::Device::new(),
             eviction_policy <- EvictionPolicy::new(
                 managers.vram.inner().size(),
                 plain_lru,

@@ -110,7 +110,7 @@ use crate::{
 
 #[vtable]
 impl drm::Driver for RgtDriver {
-    type Data = RgtData;
+    type Data = ttm::DeviceData<Self>;
     type RegistrationData<'a> = Gpu;
     type Object = ttm::Object<BoData>;
     type File = RgtFile;
@@ -221,7 +221,7 @@ impl pci::Driver for RgtPciDriver {
             plain_lru,
             module_parameters::moveback_mbps.value(),
         );
-        let drm = drm::UnregisteredDevice::<RgtDriver>::new(pdev, data)?;
+        let drm = drm::UnregisteredDevice::<RgtDriver>::new(pdev, ttm::DeviceData::new(data))?;
         driver_table::extend(&drm)?;
         debugfs::add_files(&drm);
         ttm::Device::init(&drm, alloc_flags, managers.attach())?;

@@ -54,7 +54,7 @@ impl Retirement {
             return Ok(());
         }
         dev_err!(dev.as_ref(), "the page at {:#x} in VRAM is bad\n", offset);
-        dev.ttm.for_each_bo(|bo| lose(bo, offset))
+        dev.ttm().for_each_bo(|bo| lose(bo, offset))
     }
 }
 

@@ -84,7 +84,7 @@ impl Shrinker {
             } else {
                 OperationCtx::no_wait()
             };
-            let Ok(walk) = self.0.ttm.walk_lru(mem_type, ctx) else {
+            let Ok(walk) = self.0.ttm().walk_lru(mem_type, ctx) else {
                 continue;
             };
             pin_init::stack_pin_init!(let walk = walk);
@@ -106,7 +106,7 @@ impl Shrinker {
         control: &ShrinkControl,
         progress: &mut Progress,
     ) -> ControlFlow<()> {
-        if self.0.ttm.purgeable_pages() != 0 {
+        if self.0.ttm().purgeable_pages() != 0 {
             self.walk(Pass::Purge, progress)?;
         }
         // Backing up takes locks of pages.
@@ -148,7 +148,7 @@ fn visit(found: LruBo<'_, RgtDriver>, pass: Pass, progress: &mut Progress) {
 
 impl shrinker::Shrinker for Shrinker {
     fn count(&self, control: &ShrinkControl) -> Count {
-        let ttm = &self.0.ttm;
+        let ttm = self.0.ttm();
         let purgeable = ttm.purgeable_pages();
         let rest = if ttm.uses_dma_alloc() || !control.may_enter_fs() {
             0

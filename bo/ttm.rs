@@ -40,10 +40,7 @@ use crate::{
 
 impl ttm::Driver for RgtDriver {
     type Bo = BoData;
-
-    fn ttm(data: &RgtData) -> &ttm::Device<Self> {
-        &data.ttm
-    }
+    type DeviceData = RgtData;
 
     fn caching(bo: &BoData) -> Caching {
         bo.caching

@@ -144,7 +144,7 @@ impl Candidate for VramCandidate<'_, '_> {
         self.bo
             .bo()
             .device()
-            .ttm
+            .ttm()
             .with_oldest(MemType::VRAM, HOT, |other| policy.recency(&other.history))
     }
 

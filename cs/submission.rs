@@ -124,7 +124,7 @@ impl Submission<'_> {
         let _alone = self.dev.validation.lock();
         let mut last = first;
         for _ in 1..ATTEMPTS {
-            self.dev.ttm.flush_deletes()?;
+            self.dev.ttm().flush_deletes()?;
             last = exec.until_all_locked(|locks| self.lock(locks));
             if !matches!(last, Err(ENOSPC | ENOMEM)) {
                 break;

@@ -39,7 +39,7 @@ impl File for Bos {
     const NAME: &'static CStr = c"bos";
 
     fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
-        dev.ttm.for_each_bo(|bo| show(bo, out))
+        dev.ttm().for_each_bo(|bo| show(bo, out))
     }
 }
 

@@ -25,6 +25,6 @@ impl File for PagePool {
     const NAME: &'static CStr = c"page_pool";
 
     fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
-        dev.ttm.show_pool(out)
+        dev.ttm().show_pool(out)
     }
 }

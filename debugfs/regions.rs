@@ -36,7 +36,7 @@ impl File for Regions {
     const NAME: &'static CStr = c"regions";
 
     fn show(dev: &RgtDevice<Registered>, out: &SeqFile) -> Result {
-        for region in dev.managers.usage(dev.ttm.system_usage()) {
+        for region in dev.managers.usage(dev.ttm().system_usage()) {
             let mem_type = region.mem_type;
             seq_print!(
                 out,
@@ -46,7 +46,7 @@ impl File for Regions {
                 region.used,
                 region.visible_size,
                 region.visible_used,
-                dev.ttm.eviction_fences(mem_type)
+                dev.ttm().eviction_fences(mem_type)
             );
             if let Some(fragmentation) = fragmentation(dev, mem_type)? {
                 show(&fragmentation, out);

@@ -195,7 +195,7 @@ fn list<T: AsBytes>(entries: &[T]) -> Result<KVec<u8>> {
 fn regions(dev: &Device) -> Result<KVec<drm_rgt_region>> {
     let mut regions = KVec::with_capacity(REGIONS.len(), GFP_KERNEL)?;
 
-    for usage in dev.managers.usage(dev.ttm.system_usage()) {
+    for usage in dev.managers.usage(dev.ttm().system_usage()) {
         regions.push(
             drm_rgt_region {
                 region: usage.mem_type.as_raw(),

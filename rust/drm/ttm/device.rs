@@ -7,7 +7,10 @@
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
-    ops::BitOr,
+    ops::{
+        BitOr,
+        Deref, //
+    },
     ptr, //
 };
 
@@ -115,10 +118,48 @@ struct Attached {
 
 type Managers = KVec<Attached>;
 
-/// A device whose memory TTM manages.
+/// The data of a DRM device whose memory TTM manages, for [`drm::Driver::Data`]: the TTM device, and
+/// the driver's own data, to which it dereferences.
 ///
-/// It lives in the DRM device's data and should be the first field there, so that it is dropped
-/// before what the [`Driver`] callbacks use: dropping it waits for all delayed destruction.
+/// The TTM device is dropped first, which waits for all delayed destruction: [`Driver`]'s callbacks
+/// use the driver's data.
+#[pin_data]
+pub struct DeviceData<T: Driver> {
+    // The order of the fields is that in which they are dropped.
+    #[pin]
+    ttm: Device<T>,
+    #[pin]
+    data: T::DeviceData,
+}
+
+impl<T: Driver> DeviceData<T> {
+    /// Makes the data of a device, with a TTM device that is yet to be brought up with
+    /// [`Device::init()`].
+    pub fn new<E>(data: impl PinInit<T::DeviceData, E>) -> impl PinInit<Self, Error>
+    where
+        Error: From<E>,
+    {
+        try_pin_init!(Self {
+            ttm <- Device::new(),
+            data <- data,
+        }? Error)
+    }
+
+    /// Returns the TTM device.
+    pub fn ttm(&self) -> &Device<T> {
+        &self.ttm
+    }
+}
+
+impl<T: Driver> Deref for DeviceData<T> {
+    type Target = T::DeviceData;
+
+    fn deref(&self) -> &T::DeviceData {
+        &self.data
+    }
+}
+
+/// A device whose memory TTM manages, a part of its DRM device's [`DeviceData`].
 ///
 /// # Invariants
 ///
@@ -149,7 +190,7 @@ impl<T: Driver> Device<T> {
     const FUNCS: bindings::ttm_device_funcs = funcs::table::<T>();
 
     /// Makes a device that is yet to be brought up with [`Self::init()`].
-    pub fn new() -> impl PinInit<Self> {
+    fn new() -> impl PinInit<Self> {
         // INVARIANT: `ready` is not set.
         pin_init!(Self {
             raw: Opaque::zeroed(),
@@ -165,7 +206,7 @@ impl<T: Driver> Device<T> {
 
     /// Returns the TTM device of a DRM device.
     pub fn of(dev: &drm::Device<T>) -> &Self {
-        T::ttm(dev)
+        dev.ttm()
     }
 
     /// Brings the device up with its managers: memory type, size in bytes, manager.

@@ -19,7 +19,7 @@ use super::{
     released::LiveBo,
     Bo,
     Caching,
-    Device,
+    DeviceData,
     DriverBo,
     IoRun,
     Move,
@@ -37,12 +37,14 @@ use crate::rust::bindings;
 ///
 /// Equivalent of `struct ttm_device_funcs`. Ghost objects, which TTM makes for pipelined moves,
 /// never reach the driver, nor do BOs without references but in the notifications of that.
-pub trait Driver: drm::Driver<Object = Object<<Self as Driver>::Bo>> + Sized + 'static {
+pub trait Driver:
+    drm::Driver<Data = DeviceData<Self>, Object = Object<<Self as Driver>::Bo>> + Sized + 'static
+{
     /// The driver's data of a buffer object.
     type Bo: DriverBo<Driver = Self>;
 
-    /// Returns where the driver keeps the TTM device.
-    fn ttm(data: &Self::Data) -> &Device<Self>;
+    /// The driver's data of a device.
+    type DeviceData: Send + Sync;
 
     /// Returns how the CPU maps the system pages of the BO with this data. The BO may be one that is
     /// being made.

@@ -3,7 +3,7 @@
 //! TTM, the memory manager for GPUs with memory of their own.
 //!
 //! A driver implements [`Driver`] for its DRM driver type and [`DriverBo`] for the data of its
-//! buffer objects, says in [`Sharing`] how it shares them, keeps a [`Device`] in its DRM device's data, and registers a
+//! buffer objects, has [`DeviceData`] for its DRM device's data, and registers a
 //! [`ResourceManager`] for each memory type that it has.
 //!
 //! The reservation lock of a buffer object is a type: whatever C documents as "the BO must be
@@ -54,6 +54,7 @@ pub use self::{
         AllocFlags,
         Attach,
         Device,
+        DeviceData,
         DmaMappings, //
     },
     export::Reach,

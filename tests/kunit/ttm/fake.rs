@@ -118,8 +118,6 @@ pub(in crate::tests) type Moved = (Option<MemType>, MemType, bool);
 #[pin_data]
 pub(in crate::tests) struct TtmData {
     #[pin]
-    ttm: ttm::Device<TtmDriver>,
-    #[pin]
     moves: Mutex<KVec<Moved>>,
     _released: Released,
 }
@@ -227,7 +225,7 @@ impl drm::file::DriverFile for TtmFile {
 
 #[vtable]
 impl drm::Driver for TtmDriver {
-    type Data = TtmData;
+    type Data = ttm::DeviceData<Self>;
     type RegistrationData<'a> = ();
     type Object = ttm::Object<TtmBo>;
     type File = TtmFile;
@@ -245,10 +243,7 @@ impl drm::Driver for TtmDriver {
 
 impl ttm::Driver for TtmDriver {
     type Bo = TtmBo;
-
-    fn ttm(data: &TtmData) -> &ttm::Device<Self> {
-        &data.ttm
-    }
+    type DeviceData = TtmData;
 
     fn caching(_bo: &TtmBo) -> Caching {
         Caching::Cached
@@ -385,13 +380,12 @@ impl Fixture {
         )?;
         let released = fate.clone();
         let data = try_pin_init!(TtmData {
-            ttm <- ttm::Device::new(),
             moves <- new_mutex!(KVec::new(), "TtmData::moves"),
             _released: Released(released),
         }? Error);
 
         Ok(Self {
-            drm: drm::UnregisteredDevice::new(bound, data)?,
+            drm: drm::UnregisteredDevice::new(bound, ttm::DeviceData::new(data))?,
             vram: Arc::pin_init(Manager::new(Ok::<_, Error>(vram)), GFP_KERNEL)?,
             gtt: Arc::pin_init(Manager::new(Ok::<_, Error>(gtt)), GFP_KERNEL)?,
             fate,
