@@ -17,15 +17,15 @@ use crate::{
     rust::drm::ttm::{
         self,
         OperationCtx,
-        Reach, //
+        PeerAccess, //
     }, //
 };
 
 /// Returns the accessor that another device is.
-fn accessor(reach: Reach) -> Accessor {
-    match reach {
-        Reach::Pages => Accessor::NonPeer,
-        Reach::Peer => Accessor::Peer,
+fn accessor(access: PeerAccess) -> Accessor {
+    match access {
+        PeerAccess::None => Accessor::NonPeer,
+        PeerAccess::Allowed => Accessor::Peer,
     }
 }
 
@@ -33,15 +33,15 @@ impl ttm::Sharing for RgtDriver {
     const PEER_BAR: Option<u32> = Some(abi::pci::BAR_VRAM);
 
     /// `EOPNOTSUPP` if the BO may be in no place where the device reaches it.
-    fn may_share(bo: &Bo, reach: Reach) -> Result {
-        if !is_reachable(bo, accessor(reach)) {
+    fn may_share(bo: &Bo, access: PeerAccess) -> Result {
+        if !is_reachable(bo, accessor(access)) {
             return Err(EOPNOTSUPP);
         }
         Ok(())
     }
 
-    fn prepare_share(bo: &mut Reserved<'_>, reach: Reach, ctx: &mut OperationCtx) -> Result {
-        validate(bo, accessor(reach), ctx)
+    fn prepare_share(bo: &mut Reserved<'_>, access: PeerAccess, ctx: &mut OperationCtx) -> Result {
+        validate(bo, accessor(access), ctx)
     }
 
     fn invalidate_import(bo: &mut Reserved<'_>) {

@@ -3,7 +3,7 @@
 //! Sharing BOs with other devices.
 //!
 //! An exported BO is in VRAM for devices with peer access, and in GTT for others; see
-//! [`ttm::Reach`](crate::rust::drm::ttm::Reach). An imported BO is in GTT for this device.
+//! [`ttm::PeerAccess`](crate::rust::drm::ttm::PeerAccess). An imported BO is in GTT for this device.
 
 mod export;
 mod import;

@@ -23,7 +23,7 @@ void rgt_ttm_tt_set_own_backup(struct ttm_tt *tt)
 				  TTM_TT_FLAG_EXTERNAL_MAPPABLE;
 }
 
-/* Whether somebody else made the pages. */
+/* Whether the pages are an exporter's. */
 bool rgt_ttm_tt_is_imported(struct ttm_tt *tt)
 {
 	return (tt->page_flags & TTM_TT_FLAG_EXTERNAL) &&

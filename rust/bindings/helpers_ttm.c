@@ -150,8 +150,8 @@ struct ttm_buffer_object *rgt_ttm_lru_first(struct ttm_device *bdev,
 }
 
 /*
- * Waits until the destruction of BOs that is under way is done. Nobody may
- * start another.
+ * Waits until the destruction of BOs that is under way is done. None may be
+ * started meanwhile.
  */
 void rgt_ttm_device_drain(struct ttm_device *bdev)
 {

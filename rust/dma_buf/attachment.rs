@@ -26,7 +26,7 @@ pub struct Attachment(Opaque<bindings::dma_buf_attachment>);
 impl Attachment {
     /// # Safety
     ///
-    /// `ptr` must satisfy the type's invariants for `'a`, and nobody else may access it then if
+    /// `ptr` must satisfy the type's invariants for `'a`, and not be accessed otherwise then if
     /// the reference becomes a mutable one.
     pub(in crate::rust) unsafe fn from_raw<'a>(
         ptr: *mut bindings::dma_buf_attachment,
@@ -70,7 +70,7 @@ impl Attachment {
 
     /// Takes the importer's wish for memory of the exporter's own away.
     pub fn refuse_peer_to_peer(&mut self) {
-        // SAFETY: Valid by the type invariants; nobody else looks at a new attachment.
+        // SAFETY: Valid by the type invariants; a new attachment is not published.
         unsafe { (*self.as_raw()).peer2peer = false };
     }
 
@@ -82,7 +82,7 @@ impl Attachment {
         // CAST: `Device` is transparent over `struct device`.
         let exporter = core::ptr::from_ref(exporter).cast_mut().cast();
 
-        // SAFETY: Both devices are valid; nobody else looks at a new attachment.
+        // SAFETY: Both devices are valid; a new attachment is not published.
         unsafe {
             let attach = self.as_raw();
             (*attach).peer2peer &= bindings::rgt_p2pdma_reaches(exporter, (*attach).dev);

@@ -36,7 +36,7 @@ use crate::rust::{
     dma_resv::LockedResv, //
 };
 
-/// What is attached to a buffer and follows when the buffer's memory moves.
+/// A dynamic importer, which is told when the memory of the buffer moves.
 pub trait Importer: Send + Sync + Sized + 'static {
     /// Whether its device may be given memory of the exporter's own.
     const PEER_TO_PEER: bool = false;
@@ -216,7 +216,7 @@ impl<'a, I: Importer> DynamicAttachment<'a, I> {
     pub fn map(&mut self, locked: &mut LockedResv<'_>) -> Result<Mapping<'_>> {
         self.unmap(locked)?;
         // SAFETY: Attached by the type invariants; the reservation is held, and as `locked` is
-        // borrowed exclusively nobody was promised room.
+        // borrowed exclusively no room is promised.
         self.mapped = unsafe { self.raw.map() }?;
         // SAFETY: It was mapped above, and is until `self` is used again.
         Ok(unsafe { Mapping::from_raw(self.mapped) })

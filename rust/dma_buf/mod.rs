@@ -115,7 +115,7 @@ impl DmaBuf {
         unsafe { Resv::from_raw((*self.as_raw()).resv) }
     }
 
-    /// Whether somebody is attached to the buffer whose reservation `locked` is; not so for
+    /// Whether there are attachments to the buffer whose reservation `locked` is; not so for
     /// another one's.
     pub fn is_attached(&self, locked: &LockedResv<'_>) -> bool {
         self.owns(locked)
@@ -135,7 +135,7 @@ impl DmaBuf {
     /// be used by what they begin from now on. `EINVAL` if `locked` is not the buffer's
     /// reservation.
     ///
-    /// What they have begun has its fence on the reservation, and has to be waited for.
+    /// Their jobs that have begun have fences on the reservation, which have to be waited for.
     ///
     /// C: `dma_buf_invalidate_mappings()`.
     pub fn invalidate_mappings(&self, locked: &mut LockedResv<'_>) -> Result {
@@ -143,7 +143,7 @@ impl DmaBuf {
             return Err(EINVAL);
         }
         // SAFETY: Valid by the type invariants, and the reservation is held. Importers may use up
-        // room for fences; as `locked` is borrowed exclusively, nobody was promised any.
+        // room for fences; as `locked` is borrowed exclusively, none is promised.
         unsafe { bindings::dma_buf_invalidate_mappings(self.as_raw()) };
         Ok(())
     }

@@ -63,7 +63,7 @@ impl<'a> MappedSg<'a> {
         count: usize,
         dir: DataDirection,
     ) -> Result<Self> {
-        // Nobody would copy back and forth what two devices share.
+        // The copies would not be kept in step with the pages.
         if attachment.is_bounced() {
             return Err(EOPNOTSUPP);
         }
@@ -176,7 +176,7 @@ impl<'a> MappedSg<'a> {
     ///
     /// # Safety
     ///
-    /// `sgt` must come from there, for the same attachment and direction, and nobody may use it
+    /// `sgt` must come from there, for the same attachment and direction, and not be used
     /// any more.
     pub(in crate::rust) unsafe fn from_raw(
         sgt: NonNull<bindings::sg_table>,
@@ -250,9 +250,10 @@ impl Mapping<'_> {
         self.sgt
     }
 
-    /// Calls `f` with address and size in bytes of each piece, in the order of the buffer's bytes.
+    /// Calls `f` with address and size in bytes of each segment, in the order of the buffer's
+    /// bytes.
     pub fn for_each(&self, mut f: impl FnMut(DmaAddress, u64) -> Result) -> Result {
-        // SAFETY: Valid by the type invariants, and nobody changes a mapped table.
+        // SAFETY: Valid by the type invariants, and a mapped table does not change.
         let table = unsafe { SGTable::from_raw(self.sgt) };
 
         table

@@ -77,9 +77,9 @@ impl Drop for KeptDevice {
             return;
         }
 
-        // All others are gone since, and nobody is left to keep the module for what releases the
-        // device. Without memory for it the device leaks.
-        // SAFETY: It may always be called.
+        // All others are gone since, and with them the references to the module, whose code
+        // releases the device. Without memory for the work the device leaks. SAFETY: It may always
+        // be called.
         unsafe { bindings::rgt_module_pin() };
         let last = LastReference(self.0);
         let _ = workqueue::system_unbound().try_spawn(GFP_KERNEL, move || last.put());

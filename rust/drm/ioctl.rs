@@ -26,7 +26,7 @@ use kernel::{
 
 use crate::rust::bindings;
 
-/// What handles an ioctl: a function of the type that [`declare_ioctls!`] tells.
+/// A handler of an ioctl: a function of the type that [`declare_ioctls!`] tells.
 #[doc(hidden)]
 pub trait Handler<D: Driver<File: 'static> + 'static, A: 'static>:
     Copy
@@ -78,8 +78,8 @@ where
         return ENODEV.to_errno();
     };
 
-    // SAFETY: By the safety requirements this is the address of an `A` that nobody else uses. It
-    // came from user space, and for `A` every content is valid. What goes back there is all
+    // SAFETY: By the safety requirements this is the address of an `A` that is not used otherwise.
+    // It came from user space, and for `A` every content is valid. What goes back there is all
     // initialised, as `A` has no padding.
     let data = unsafe { &mut *data.cast::<A>() };
 

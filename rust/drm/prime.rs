@@ -59,7 +59,7 @@ pub trait Exporter: Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// The buffer was released: nobody has it any more.
+    /// Tells that the last reference to the buffer is gone.
     fn released(&self) {}
 }
 
@@ -174,7 +174,7 @@ unsafe extern "C" fn attach<E: Exporter>(
     buf: *mut bindings::dma_buf,
     attach: *mut bindings::dma_buf_attachment,
 ) -> c_int {
-    // SAFETY: The core passes a valid buffer and a new attachment that nobody else knows.
+    // SAFETY: The core passes a valid buffer and a new attachment that is not published.
     errno(unsafe { data::<E>(buf).attach(Attachment::from_raw(attach)) })
 }
 
@@ -250,7 +250,7 @@ unsafe extern "C" fn begin_cpu_access<E: Exporter>(
 ///
 /// Only for the core, as `dma_buf_ops::release` of an exported `E`.
 unsafe extern "C" fn release<E: Exporter>(buf: *mut bindings::dma_buf) {
-    // SAFETY: The core passes a buffer that nobody has any more, whose references to object and
+    // SAFETY: The core passes a buffer without references, whose own references to object and
     // device `drm_gem_dmabuf_export()` took.
     unsafe {
         data::<E>(buf).released();

@@ -94,7 +94,7 @@ const TAIL_WORDS: usize = {
     (size - gem) / mem::size_of::<u64>()
 };
 
-/// What follows the `drm_gem_object` in an [`Object`]: TTM's fields, then the driver's data.
+/// The fields behind the `drm_gem_object` of an [`Object`]: TTM's, then the driver's data.
 #[repr(C)]
 pub struct Tail<T: DriverBo> {
     ttm: Opaque<[u64; TAIL_WORDS]>,
@@ -302,7 +302,11 @@ impl<T: DriverBo> Bo<T> {
             (Some((object, locked)), None) if object.resv().as_raw() == locked.as_raw() => {
                 // SAFETY: The BO has it until it is destroyed, for which the device's release waits
                 // before its `drm_device` goes.
-                (Some(unsafe { SharedResv::new(object) }), None, locked.as_raw())
+                (
+                    Some(unsafe { SharedResv::new(object) }),
+                    None,
+                    locked.as_raw(),
+                )
             }
             (None, Some((buf, locked))) if buf.resv().as_raw() == locked.as_raw() => {
                 (None, Some(buf.into()), locked.as_raw())
@@ -327,7 +331,7 @@ impl<T: DriverBo> Bo<T> {
         let bo = KBox::into_raw(unsafe { Pin::into_inner_unchecked(object) })
             .cast::<bindings::ttm_buffer_object>();
 
-        // SAFETY: `bo` points to a zeroed BO that nobody else knows; `dev` is valid.
+        // SAFETY: `bo` points to a zeroed BO that is not published; `dev` is valid.
         unsafe {
             bindings::INIT_LIST_HEAD((*bo.cast::<Layout<T>>()).link.get());
             (*bo).base.funcs = const { &Self::FUNCS };
@@ -336,8 +340,8 @@ impl<T: DriverBo> Bo<T> {
 
         let mut ctx = OperationCtx::new(true);
         // SAFETY: `bdev` is initialised, `bo` was prepared above, and `resv` is NULL or locked, and
-        // the BO keeps it from here on. An empty placement makes no move, hence no callback into the driver but for the `ttm_tt`.
-        // On failure C has called `destroy()`.
+        // the BO keeps it from here on. An empty placement makes no move, hence no callback into
+        // the driver but for the `ttm_tt`. On failure C has called `destroy()`.
         to_result(unsafe {
             bindings::ttm_bo_init_reserved(
                 bdev,
@@ -564,7 +568,7 @@ impl OperationCtx {
 
     /// # Safety
     ///
-    /// `ptr` must be valid, and nobody else may access it, for `'a`.
+    /// `ptr` must be valid, and not be accessed otherwise, for `'a`.
     pub(super) unsafe fn from_raw<'a>(ptr: *mut bindings::ttm_operation_ctx) -> &'a mut Self {
         // SAFETY: `OperationCtx` is transparent; the rest is the caller's promise.
         unsafe { &mut *ptr.cast() }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! All buffer objects of a device, for those who look from outside.
+//! All buffer objects of a device, for debugfs and the like.
 
 use core::marker::PhantomData;
 
@@ -70,8 +70,7 @@ impl<T: DriverBo> Bos<T> {
         unsafe { bindings::rgt_list_del(link) };
     }
 
-    /// Returns the BO behind `bo`, which is in the list, or the first one, that somebody still
-    /// refers to.
+    /// Returns the next BO with references behind `bo`, which is in the list, or the first one.
     fn after(&self, bo: Option<&Bo<T>>) -> Option<ARef<Bo<T>>> {
         let _guard = self.lock.lock();
         let head = self.head.as_raw();

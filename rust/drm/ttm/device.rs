@@ -118,8 +118,8 @@ struct Attached {
 
 type Managers = KVec<Attached>;
 
-/// The data of a DRM device whose memory TTM manages, for [`drm::Driver::Data`]: the TTM device, and
-/// the driver's own data, to which it dereferences.
+/// The data of a DRM device whose memory TTM manages, for [`drm::Driver::Data`]: the TTM device,
+/// and the driver's own data, to which it dereferences.
 ///
 /// The TTM device is dropped first, which waits for all delayed destruction: [`Driver`]'s callbacks
 /// use the driver's data.
@@ -232,7 +232,7 @@ impl<T: Driver> Device<T> {
 
         let raw = device::raw(dev);
         // SAFETY: `UnregisteredDevice` cannot be sent to other threads and is not registered, so
-        // nobody else uses the device's data; `ready` says that `raw` is not initialised. `FUNCS`
+        // the device's data is not in use; `ready` says that `raw` is not initialised. `FUNCS`
         // lives for ever, the rest as long as the DRM device, in whose data `this` is.
         to_result(unsafe {
             bindings::ttm_device_init(
@@ -245,13 +245,13 @@ impl<T: Driver> Device<T> {
             )
         })?;
 
-        // SAFETY: As above, nobody else uses it.
+        // SAFETY: As above, it is not in use.
         let list = unsafe { &mut *this.managers.get() };
         let attached = attach
             .into_iter()
             .try_for_each(|(mem_type, size, manager)| {
                 list.reserve(1, GFP_KERNEL)?;
-                // SAFETY: Nobody else uses the device yet. The list, which has room, keeps the
+                // SAFETY: The device is not in use yet. The list, which has room, keeps the
                 // manager where it is until it is detached.
                 unsafe { manager.manager.attach(this.raw.get(), mem_type, size) }?;
                 list.push(
@@ -273,7 +273,7 @@ impl<T: Driver> Device<T> {
                 Ok(())
             })
             .and_then(|()| {
-                // SAFETY: The device is initialised, and nobody else uses it yet. `drop()` drops
+                // SAFETY: The device is initialised, and not in use yet. `drop()` drops
                 // the queue before it is not any more.
                 unsafe { *this.flush.get() = Some(FlushQueue::new(this.raw.get())?) };
                 Ok(())
@@ -294,7 +294,7 @@ impl<T: Driver> Device<T> {
     ///
     /// Their memory is neither free nor can it be evicted, so that a validation may say `ENOSPC`
     /// while there is about to be room. Must not be called with a reservation held. `ERESTARTSYS`
-    /// when a signal came: those jobs can be anybody's, and take as long as they like.
+    /// when a signal came: those jobs can be of any client, and take any time.
     pub fn flush_deletes(&self) -> Result {
         self.ready()?;
         // SAFETY: The device is ready, so that the field does not change.
@@ -321,8 +321,8 @@ impl<T: Driver> Device<T> {
         self.bos.for_each(f)
     }
 
-    /// Returns how many moves out of a memory type are under way: its fences that somebody who is
-    /// given memory has to wait for.
+    /// Returns how many moves out of a memory type are under way: its fences that a BO which
+    /// gets memory has to wait for.
     pub fn eviction_fences(&self, mem_type: MemType) -> u32 {
         let Ok(bdev) = self.ready() else {
             return 0;
@@ -395,10 +395,10 @@ impl<T: Driver> Device<T> {
 
     /// # Safety
     ///
-    /// `raw` must be initialised, with `managers`, which are its own, attached, and no BO but those whose destruction
-    /// is under way may exist. It is not initialised any more afterwards.
+    /// `raw` must be initialised, with `managers`, which are its own, attached, and no BO but those
+    /// whose destruction is under way may exist. It is not initialised any more afterwards.
     unsafe fn fini(&self, managers: &mut Managers) {
-        // Nobody must come for memory any more.
+        // The cgroup controller must not evict any more.
         for attached in &mut *managers {
             attached.region = None;
         }
@@ -418,7 +418,7 @@ impl<T: Driver> PinnedDrop for Device<T> {
     fn drop(self: Pin<&mut Self>) {
         if self.ready.load(Acquire) {
             // SAFETY: `ready` says that it is initialised. The DRM device is released, so that no
-            // file, mapping or dma-buf has a BO any more, and nobody waits for a flush.
+            // file, mapping or dma-buf has a BO any more, and no task waits for a flush.
             unsafe {
                 *self.flush.get() = None;
                 self.fini(&mut *self.managers.get());
@@ -457,8 +457,9 @@ impl<M: ResourceManager> From<Arc<Manager<M>>> for Attach {
 /// have unmapped what they had of its BOs: of its own memory all, of system pages what was not
 /// pinned.
 ///
-/// The hardware must have stopped, and all fences of the device must have signalled. BOs can outlive the binding of the device, DMA mappings may not: keep this in the bus device's
-/// data, so that it is dropped after the DRM registration and before the binding ends.
+/// The hardware must have stopped, and all fences of the device must have signalled. BOs can
+/// outlive the binding of the device, DMA mappings may not: keep this in the bus device's data, so
+/// that it is dropped after the DRM registration and before the binding ends.
 pub struct DmaMappings<T: Driver>(ARef<drm::Device<T>>);
 
 impl<T: Driver> DmaMappings<T> {

@@ -32,7 +32,7 @@ unsafe impl Send for DmemRegion {}
 // SAFETY: As above.
 unsafe impl Sync for DmemRegion {}
 
-/// What memory is taken from when a limit is lowered.
+/// The manager from which memory is taken when a limit is lowered.
 struct Target {
     dev: *mut bindings::drm_device,
     man: *mut bindings::ttm_resource_manager,
@@ -48,7 +48,7 @@ impl DmemRegion {
     /// # Safety
     ///
     /// `dev` and `man`, a manager that is attached to a TTM device of `dev`, must be valid until
-    /// the region is dropped. Nobody allocates from the manager yet, nor when it is dropped.
+    /// the region is dropped. The manager is not allocated from yet, nor when it is dropped.
     pub(super) unsafe fn new(
         dev: *mut bindings::drm_device,
         man: *mut bindings::ttm_resource_manager,
@@ -103,7 +103,7 @@ impl DmemRegion {
 
 impl Drop for DmemRegion {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, and nobody allocates from the manager.
+        // SAFETY: By the type invariants, and the manager is not allocated from.
         unsafe {
             bindings::ttm_resource_manager_set_dmem_region(self.target.man, core::ptr::null_mut());
             bindings::rgt_drm_dmem_unregister(self.region);

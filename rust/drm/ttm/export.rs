@@ -2,8 +2,8 @@
 
 //! Buffer objects that other devices use.
 //!
-//! A device that can access the BARs of the exporter gets memory of the exporter's own; others get
-//! system pages. Those that do not follow moves get a BO that is pinned there.
+//! An importer with peer access gets memory of the exporter's own, others get system pages. For
+//! importers that do not follow moves the BO is pinned there.
 //!
 //! C header: [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
 
@@ -62,21 +62,21 @@ use crate::rust::{
     }, //
 };
 
-/// What a device that shares a BO reaches.
+/// An importer's access to the exporter's own memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reach {
-    /// System pages.
-    Pages,
-    /// Those, and what the CPU sees of the exporter's own memory.
-    Peer,
+pub enum PeerAccess {
+    /// The importer accesses system pages only.
+    None,
+    /// The importer accesses system pages, and the CPU-visible part of the exporter's own memory.
+    Allowed,
 }
 
-impl Reach {
+impl PeerAccess {
     fn of(attachment: &Attachment) -> Self {
         if attachment.is_peer_to_peer() {
-            Self::Peer
+            Self::Allowed
         } else {
-            Self::Pages
+            Self::None
         }
     }
 }
@@ -165,8 +165,8 @@ impl<T: DriverBo> Bo<T> {
         ret
     }
 
-    /// Ends the use of the BO by others and, of theirs, by this device, for one that does no DMA
-    /// any more. Nobody can map it anew. Pages that are pinned stay.
+    /// Ends the use of the BO by importers and, of an imported BO, by this device, which does no
+    /// DMA any more. It cannot be mapped anew. Pages that are pinned stay.
     ///
     /// Waits for importers as `dma_buf_invalidate_mappings()` asks: for their fences, then for them
     /// to unmap.
@@ -238,11 +238,11 @@ impl<T: DriverBo> Reserved<'_, T> {
         !buf.is_null() && !unsafe { DmaBuf::from_raw(buf) }.is_peer_to_peer(&locked)
     }
 
-    /// Has those who share the BO do without it where it is, before it moves. Returns whether there
-    /// are any.
+    /// Invalidates the mappings of importers before the BO moves. Returns whether there are
+    /// importers.
     ///
-    /// What they have begun has its fence on the reservation. `EBUSY` if there is such work and
-    /// nobody may wait for it: importers may have to.
+    /// Their jobs that have begun have fences on the reservation. `EBUSY` if there are such jobs
+    /// and `ctx` does not allow waits: importers may have to.
     pub(super) fn invalidate_shared(&mut self, ctx: Option<&mut OperationCtx>) -> Result<bool> {
         let bo = self.bo();
         let mut locked = self.locked_resv();
@@ -270,7 +270,7 @@ impl<T: DriverBo> Reserved<'_, T> {
 
         if self.pin_count() == 0 {
             let mut ctx = OperationCtx::new(true);
-            T::Driver::prepare_share(self, Reach::Pages, &mut ctx)?;
+            T::Driver::prepare_share(self, PeerAccess::None, &mut ctx)?;
         }
         bo.resv().wait(Usage::Kernel, true, Jiffies::MAX)?;
         T::Driver::check_content(bo)?;
@@ -311,7 +311,7 @@ impl<T: DriverBo> Reserved<'_, T> {
     }
 }
 
-/// Returns where the CPU sees the pieces of a resource. `EOPNOTSUPP` if it does not see all.
+/// Returns the CPU's addresses of a resource, run by run. `EOPNOTSUPP` if it does not see all.
 fn io_ranges<D: Driver>(res: &Resource) -> Result<KVVec<Range<PhysAddr>>> {
     let pages = res.size() >> PAGE_SHIFT;
     let mut ranges = KVVec::<Range<PhysAddr>>::new();
@@ -336,7 +336,7 @@ impl<T: DriverBo> Exporter for Bo<T> {
                 attachment.refuse_peer_to_peer();
             }
             attachment.limit_to_peers_of(dev);
-            T::Driver::may_share(self, Reach::of(attachment))
+            T::Driver::may_share(self, PeerAccess::of(attachment))
         })
     }
 
@@ -363,7 +363,7 @@ impl<T: DriverBo> Exporter for Bo<T> {
             let mut bo = unsafe { Reserved::new(self) };
             if bo.pin_count() == 0 {
                 let mut ctx = OperationCtx::new(true);
-                T::Driver::prepare_share(&mut bo, Reach::of(attachment), &mut ctx)?;
+                T::Driver::prepare_share(&mut bo, PeerAccess::of(attachment), &mut ctx)?;
             }
             let mapped = bo.map_shared(attachment, dev, dir)?;
             self.count_mapping(&mapped);

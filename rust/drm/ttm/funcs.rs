@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! What TTM asks of a driver.
+//! The callbacks of TTM into a driver.
 //!
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
@@ -46,8 +46,8 @@ pub trait Driver:
     /// The driver's data of a device.
     type DeviceData: Send + Sync;
 
-    /// Returns how the CPU maps the system pages of the BO with this data. The BO may be one that is
-    /// being made.
+    /// Returns how the CPU maps the system pages of the BO with this data. The BO may be one that
+    /// is being made.
     fn caching(bo: &Self::Bo) -> Caching;
 
     /// TTM is about to evict the BO. Returns the places where it may go, in order of preference.
@@ -56,7 +56,7 @@ pub trait Driver:
     /// Whether evicting the BO helps to make room in `place`, or anywhere in its memory type when
     /// there is none: that is for a cgroup which uses more than it may.
     ///
-    /// What is implemented instead should call [`Reserved::intersects()`].
+    /// An implementation should call [`Reserved::intersects()`].
     fn eviction_valuable(bo: &Reserved<'_, Self::Bo>, place: Option<&Place>) -> bool {
         bo.intersects(place)
     }
@@ -107,8 +107,8 @@ pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
     }
 }
 
-/// Returns the BO that C's `raw` is for as long as a callback takes, or [`None`] for a ghost and for
-/// a BO without references.
+/// Returns the BO that C's `raw` is for as long as a callback takes, or [`None`] for a ghost and
+/// for a BO without references.
 ///
 /// # Safety
 ///
@@ -264,7 +264,7 @@ unsafe fn move_released<T: DriverBo>(
 unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer_object) {
     // SAFETY: TTM calls this with a valid BO of a device of `T`.
     if let Some(bo) = unsafe { Bo::<T::Bo>::from_raw(raw) } {
-        // SAFETY: TTM holds the reservation, and nobody else has the BO any more.
+        // SAFETY: TTM holds the reservation of a BO without references.
         unsafe {
             Reserved::new(bo).unmap_import();
             T::delete_notify(&ReleasedBo::new(bo));
@@ -272,7 +272,7 @@ unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer
     }
 }
 
-/// Tells the driver that nobody refers to a BO any more.
+/// Tells the driver that the last reference to a BO is gone.
 ///
 /// # Safety
 ///

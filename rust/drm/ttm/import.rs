@@ -62,7 +62,7 @@ impl<T: DriverBo> Bo<T> {
 
     /// Makes a BO of a buffer of another device. The exporter may refuse that, by an error of its
     /// choice; `ENODEV` when the device is gone. `EOPNOTSUPP` where the device would see copies of
-    /// system pages: nobody would copy back and forth what two devices share.
+    /// system pages, which are not kept in step.
     ///
     /// C: `dma_buf_dynamic_attach()`.
     pub fn import(
@@ -217,7 +217,7 @@ impl<T: DriverBo> Reserved<'_, T> {
         let _registered = device::enter(self.bo().device()).ok_or(ENODEV)?;
 
         // SAFETY: The reservation is held. A BO in a place with pages has a `ttm_tt`, with an
-        // address for each page, which nobody looks at while nothing is mapped.
+        // address for each page, which is not read while nothing is mapped.
         unsafe {
             let attachment = self.bo().attachment().ok_or(ENODEV)?;
             let tt = (*raw).ttm;

@@ -43,15 +43,15 @@ use crate::rust::{
     drm::device as drm_device, //
 };
 
-/// A buffer object that only the kernel uses: in one piece, pinned and mapped for its life, and
+/// A buffer object that only the kernel uses: contiguous, pinned and mapped for its life, and
 /// without a handle.
 ///
 /// It lives no longer than the device is bound, as memory behind a bus does not.
 ///
 /// # Invariants
 ///
-/// `bo` is of the kernel's type and pinned in the place that `map` maps. Nobody else has a
-/// reference that lasts.
+/// `bo` is of the kernel's type and pinned in the place that `map` maps. It has no
+/// handle.
 pub struct KernelBo<'a, T: DriverBo> {
     bo: ARef<Bo<T>>,
     map: bindings::iosys_map,
@@ -123,18 +123,18 @@ impl<'a, T: DriverBo> KernelBo<'a, T> {
         })
     }
 
-    /// Bytes.
+    /// Returns the size in bytes.
     pub fn size(&self) -> usize {
         self.bo.size()
     }
 
-    /// What backs it.
+    /// Returns the resource that backs it.
     pub fn resource(&self) -> &Resource {
         // SAFETY: By the type invariants it is pinned: its resource is valid and does not change.
         unsafe { Resource::from_raw((*self.bo.as_raw()).resource) }
     }
 
-    /// Its system pages, if it is of a kind to have any where it is.
+    /// Returns its system pages, if it is of a kind to have any where it is.
     pub fn tt(&self) -> Option<&Tt> {
         // SAFETY: By the type invariants it is pinned and was mapped, with all of its pages.
         let tt = unsafe { (*self.bo.as_raw()).ttm };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Resource managers: who hands out the memory of a type.
+//! Resource managers: the allocators of memory types.
 //!
 //! C header: [`include/drm/ttm/ttm_resource.h`](srctree/include/drm/ttm/ttm_resource.h)
 
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::rust::bindings;
 
-/// What a manager is asked for.
+/// A request for memory.
 pub struct AllocRequest<'a> {
     /// Bytes, whole pages.
     pub size: usize,
@@ -306,7 +306,7 @@ impl<M: ResourceManager> Manager<M> {
     }
 }
 
-/// What a device does with a manager whatever its type.
+/// A manager of any type, as a device uses it.
 pub(super) trait Registered: Send + Sync {
     /// Makes `bdev` use the manager for `mem_type`, of `size` bytes.
     ///
@@ -315,7 +315,7 @@ pub(super) trait Registered: Send + Sync {
     ///
     /// # Safety
     ///
-    /// `bdev` must be an initialised device that nobody else uses yet, and stay valid until
+    /// `bdev` must be an initialised device that is not in use yet, and stay valid until
     /// [`Self::detach()`]; the manager must stay where it is until then.
     unsafe fn attach(
         &self,
@@ -354,8 +354,8 @@ impl<M: ResourceManager> Registered for Manager<M> {
             return Err(EBUSY);
         }
 
-        // SAFETY: By the safety requirements nobody else uses the device yet, as `attached` says
-        // nobody uses the manager, and both outlive the registration.
+        // SAFETY: By the safety requirements the device is not in use yet, as `attached` says
+        // the manager was not, and both outlive the registration.
         unsafe {
             (*man).use_tt = M::USE_TT;
             (*man).func = const { &Self::FUNCS };

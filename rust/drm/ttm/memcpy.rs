@@ -2,7 +2,7 @@
 
 //! Copies by the CPU, page by page.
 //!
-//! Unlike `ttm_bo_move_memcpy()` this copes with device memory in several pieces.
+//! Unlike `ttm_bo_move_memcpy()` this copes with device memory in several runs.
 //!
 //! C header: [`include/drm/ttm/ttm_kmap_iter.h`](srctree/include/drm/ttm/ttm_kmap_iter.h)
 

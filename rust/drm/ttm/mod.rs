@@ -57,7 +57,7 @@ pub use self::{
         DeviceData,
         DmaMappings, //
     },
-    export::Reach,
+    export::PeerAccess,
     funcs::Driver,
     kernel_bo::KernelBo,
     lru::Priority,

@@ -73,7 +73,7 @@ impl Moved<'_> {
     }
 }
 
-/// What became of a move.
+/// The outcome of a move.
 pub enum MoveOutcome<'a> {
     /// It is done, or its fence is on the BO.
     Done(Moved<'a>),
@@ -119,8 +119,8 @@ impl<'a, T: DriverBo> Move<'a, T> {
         self.bo.wait_idle(self.ctx)
     }
 
-    /// Has those who share the BO do without it where it is, and makes room for the move's fence,
-    /// which they may have used.
+    /// Invalidates the mappings of importers, and makes room for the move's fence, which they may
+    /// have used.
     pub(super) fn invalidate_shared(&mut self) -> Result {
         self.bo.invalidate_shared(Some(self.ctx))?;
         self.reserve_fence()
@@ -152,8 +152,8 @@ impl<'a, T: DriverBo> Move<'a, T> {
         Moved::now()
     }
 
-    /// Moves a BO from the device's own memory to system pages without its content, after waiting for
-    /// all users: it reads as zeros. `EINVAL` for other moves.
+    /// Moves a BO from the device's own memory to system pages without its content, after waiting
+    /// for all users: it reads as zeros. `EINVAL` for other moves.
     pub fn discarded(mut self) -> Result<Moved<'a>> {
         let own = self.bo.resource().is_some_and(|res| !res.uses_tt());
         if !own || !self.new.uses_tt() {
@@ -231,7 +231,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
     ///
     /// `EINVAL` when the CPU does not see all of the device memory.
     ///
-    /// C: as `ttm_bo_move_memcpy()`, which cannot copy device memory in several pieces.
+    /// C: as `ttm_bo_move_memcpy()`, which cannot copy device memory in several runs.
     pub fn memcpy(mut self) -> Result<Moved<'a>> {
         let old = self.bo.resource().ok_or(EINVAL)?;
         if old.uses_tt() || self.new.uses_tt() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Where the system pages of buffer objects come from and go to.
+//! Allocation of the system pages of buffer objects.
 //!
 //! TTM's pool, which the pages return to for the next that want the same caching. The pages of all
 //! BOs are counted, for a shrinker.
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::rust::bindings;
 
-/// What [`create()`] makes.
+/// A `ttm_tt` made by [`create()`].
 ///
 /// # Invariants
 ///
@@ -189,7 +189,7 @@ pub(super) unsafe extern "C" fn unpopulate<T: Driver>(
     tt: *mut bindings::ttm_tt,
 ) {
     // SAFETY: TTM calls this with a `ttm_tt` that `create()` made, with pages; `bdev` is that of a
-    // device of `T`. Either its BO is reserved or nobody else knows it any more.
+    // device of `T`. Either its BO is reserved or being destroyed.
     unsafe {
         count_pages::<T>(Device::from_raw(bdev), tt, false);
         bindings::rgt_ttm_tt_unpopulate(bdev, tt);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! What backs a buffer object.
+//! The resources that back buffer objects.
 //!
 //! C header: [`include/drm/ttm/ttm_resource.h`](srctree/include/drm/ttm/ttm_resource.h)
 
@@ -21,8 +21,8 @@ use crate::rust::bindings;
 ///
 /// # Invariants
 ///
-/// A valid `struct ttm_resource` of a buffer object whose reservation is held, or that is pinned, for
-/// the borrow, or that nobody else knows yet.
+/// A valid `struct ttm_resource` of a buffer object whose reservation is held, or that is pinned,
+/// for the borrow, or that is not published yet.
 #[repr(transparent)]
 pub struct Resource(Opaque<bindings::ttm_resource>);
 

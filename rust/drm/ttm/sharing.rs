@@ -10,7 +10,7 @@ use super::{
     Bo,
     Driver,
     OperationCtx,
-    Reach,
+    PeerAccess,
     Reserved, //
 };
 
@@ -20,17 +20,17 @@ pub trait Sharing: Driver {
     /// may. See [`init_peer_to_peer()`](crate::rust::pci::init_peer_to_peer).
     const PEER_BAR: Option<u32> = None;
 
-    /// Whether a device that reaches so much can share a BO, wherever that is going to be. An
-    /// error, such as `EOPNOTSUPP`, refuses it.
-    fn may_share(_bo: &Bo<Self::Bo>, _reach: Reach) -> Result {
+    /// Whether an importer with this access can share a BO, in each of the BO's places. An error,
+    /// such as `EOPNOTSUPP`, refuses it.
+    fn may_share(_bo: &Bo<Self::Bo>, _access: PeerAccess) -> Result {
         Ok(())
     }
 
-    /// Brings a BO, whose move may be under way when this returns, to where a device reaches it
-    /// that shares it.
+    /// Validates a BO to where an importer with this access reaches it. Its move may be under way
+    /// when this returns.
     fn prepare_share(
         _bo: &mut Reserved<'_, Self::Bo>,
-        _reach: Reach,
+        _access: PeerAccess,
         _ctx: &mut OperationCtx,
     ) -> Result {
         Err(EOPNOTSUPP)

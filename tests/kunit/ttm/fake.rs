@@ -68,10 +68,10 @@ use crate::{
             Move,
             MoveOutcome,
             OperationCtx,
+            PeerAccess,
             Place,
             PlaceFlags,
             Placement,
-            Reach,
             ReleasedBo,
             Resource, //
         }, //
@@ -319,14 +319,14 @@ impl ttm::Driver for TtmDriver {
 }
 
 impl ttm::Sharing for TtmDriver {
-    fn may_share(bo: &Bo, _reach: Reach) -> Result {
+    fn may_share(bo: &Bo, _access: PeerAccess) -> Result {
         if bo.broken.load(Relaxed) {
             return Err(EOPNOTSUPP);
         }
         Ok(())
     }
 
-    fn prepare_share(bo: &mut Reserved<'_>, _reach: Reach, ctx: &mut OperationCtx) -> Result {
+    fn prepare_share(bo: &mut Reserved<'_>, _access: PeerAccess, ctx: &mut OperationCtx) -> Result {
         bo.validate(&Placement::new(&[TT]), ctx)
     }
 

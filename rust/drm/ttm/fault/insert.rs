@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! What a page fault maps: all that one table of page-table entries can hold, or one entry of the
-//! level above.
+//! Filling page tables on a page fault: all that one table of page-table entries can hold, or one
+//! entry of the level above.
 //!
 //! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
@@ -156,8 +156,8 @@ pub(super) unsafe fn insert_pages<T: DriverBo>(
     let Some(window) = (unsafe { Window::of(vmf, bo) }) else {
         return bindings::vm_fault_reason_VM_FAULT_SIGBUS;
     };
-    // With the reservation held nobody else maps or moves the BO, so that a block stays or does not
-    // come.
+    // The reservation, which is held, keeps other tasks from mapping or moving the BO, so that a
+    // block stays or does not come.
     // SAFETY: By the safety requirements.
     if unsafe { bindings::rgt_vmf_is_block(vmf) } {
         return bindings::vm_fault_reason_VM_FAULT_NOPAGE;
@@ -191,8 +191,8 @@ pub(super) unsafe fn insert_pages<T: DriverBo>(
     }
 }
 
-/// Maps the block around the faulting page if memory is there as the mapping is: in one piece and
-/// equally aligned. `VM_FAULT_FALLBACK` if not.
+/// Maps the block around the faulting page if the memory is contiguous and aligned as the mapping
+/// is. `VM_FAULT_FALLBACK` if not.
 ///
 /// # Safety
 ///
@@ -211,7 +211,7 @@ pub(super) unsafe fn insert_block<T: DriverBo>(
     });
 
     match frame {
-        // SAFETY: The frames are those of the BO, in one piece and aligned; the block is inside the
+        // SAFETY: The frames are those of the BO, contiguous and aligned; the block is inside the
         // VMA, which is as `insert_pages()` says.
         Some(frame) => unsafe { bindings::rgt_vmf_insert_block(vmf, frame) },
         None => bindings::vm_fault_reason_VM_FAULT_FALLBACK,

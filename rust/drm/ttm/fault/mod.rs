@@ -192,7 +192,7 @@ unsafe fn serve_reserved<T: DriverBo>(
     };
 
     let mut ctx = OperationCtx::new(true);
-    // SAFETY: The BO is reserved by the safety requirements, and nobody else has a `Reserved`.
+    // SAFETY: The BO is reserved by the safety requirements, and there is no other `Reserved`.
     let mut reserved = unsafe { Reserved::new(bo) };
     if let Err(err) = T::Driver::prepare_fault(&mut reserved, &mut ctx) {
         return match err {
