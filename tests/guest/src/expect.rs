@@ -51,18 +51,6 @@ pub(crate) fn raw<T: Contained>(device: &Device, mut request: T) -> rgt::Result<
     Ok(request)
 }
 
-/// Makes raw calls that must fail, each with its errno. A call that succeeds where it must not
-/// may leave things behind; the device's file takes them away.
-pub(crate) fn refused<T: Contained + Debug>(
-    device: &Device,
-    cases: impl IntoIterator<Item = (&'static str, Errno, T)>,
-) -> Outcome {
-    for (what, errno, request) in cases {
-        fails(what, errno, raw(device, request))?;
-    }
-    Ok(())
-}
-
 /// Makes a raw call that must fail; gives what the kernel left in the structure.
 pub(crate) fn refused_with<T: Contained>(
     device: &Device,

@@ -6,6 +6,7 @@
 //! each as `SUITE.TEST`. `guest-tests [--long] [--test NAME] SUITE...` runs suites, with TAP on standard
 //! output: tests that have a long form in that, or only the one of the name.
 
+mod arguments;
 mod expect;
 mod harness;
 mod peer;

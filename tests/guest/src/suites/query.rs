@@ -2,12 +2,15 @@
 
 //! QUERY.
 
+use std::cell::Cell;
+
 use anyhow::{Result, ensure};
 use rgt::ioctl;
 use rgt::uapi::{self, drm_rgt_query, drm_rgt_query_device};
 use rgt::{Device, EngineClass, Placement, RegionKind, abi};
 use rustix::io::Errno;
 
+use crate::arguments::{KERNEL, Row, refused_by};
 use crate::expect::{fails, same};
 use crate::harness::{Outcome, Suite, tests};
 use crate::rig::{MIB, Rig};
@@ -24,8 +27,7 @@ pub(super) const SUITE: Suite = Suite {
         short_buffer_gets_the_beginning,
         long_buffer_keeps_its_rest,
         list_head_alone,
-        unknown_query,
-        reserved_fields,
+        bad_arguments,
         bad_pointers,
         used_follows_the_backing,
     ]],
@@ -179,60 +181,78 @@ fn list_head_alone() -> Outcome {
     )
 }
 
-fn unknown_query() -> Outcome {
+/// Runs a table of a QUERY into a buffer, which a call that fails does not touch, and then again
+/// with size 0, which needs no buffer.
+fn refuses(query: u32, rows: &[Row<'_, drm_rgt_query>]) -> Outcome {
+    const UNTOUCHED: u8 = 0xa5;
     let device = Device::open()?;
-    for query in [4, 0x100, u32::MAX] {
-        fails(
-            "unknown query",
-            Errno::INVAL,
-            device.query_into(query, &mut [0; 64]),
-        )?;
-        fails(
-            "unknown query, size 0",
-            Errno::INVAL,
-            device.query_into(query, &mut []),
+    let buffer: Vec<_> = vec![Cell::new(UNTOUCHED); 4096];
+    for size in [buffer.len() as u64, 0] {
+        let good = drm_rgt_query {
+            query,
+            size,
+            data: buffer.as_ptr() as u64,
+            ..Default::default()
+        };
+        let call = |request: &mut drm_rgt_query| {
+            // SAFETY: The buffer is ours to be written. Rows change its address to one of nothing
+            // only.
+            unsafe { ioctl::call_unchecked(&device, request) }
+        };
+        let untouched = || {
+            let all = buffer.iter().all(|byte| byte.get() == UNTOUCHED);
+            ensure!(all, "the buffer was written");
+            Ok(())
+        };
+        refused_by(&device, good, rows, call, untouched)?;
+        buffer.iter().for_each(|byte| byte.set(UNTOUCHED));
+    }
+    Ok(())
+}
+
+fn bad_arguments() -> Outcome {
+    for query in QUERIES {
+        refuses(
+            query,
+            &[
+                ("query 4", &|it| it.query = 4, Errno::INVAL),
+                ("query 0x100", &|it| it.query = 0x100, Errno::INVAL),
+                ("query -1", &|it| it.query = u32::MAX, Errno::INVAL),
+                ("arg", &|it| it.arg = 1, Errno::INVAL),
+                ("extensions", &|it| it.extensions = 1, Errno::INVAL),
+                (
+                    "an unknown context",
+                    &|it| (it.query, it.arg) = (uapi::DRM_RGT_QUERY_CONTEXT, 99),
+                    Errno::NOENT,
+                ),
+            ],
         )?;
     }
     Ok(())
 }
 
-/// Makes a call whose `data` is 0, bad, or owned by the caller.
-fn query(device: &Device, mut request: drm_rgt_query) -> Result<(), rgt::Error> {
-    // SAFETY: No test here passes the address of memory that is not its own to be written: they
-    // are addresses of nothing.
-    unsafe { ioctl::call_unchecked(device, &mut request) }.map_err(|errno| rgt::Error::Os {
-        call: "QUERY",
-        errno,
-    })
-}
-
-fn reserved_fields() -> Outcome {
-    let device = Device::open()?;
-    query(&device, drm_rgt_query::default())?;
-    let arg = drm_rgt_query {
-        arg: 1,
-        ..Default::default()
-    };
-    fails("arg", Errno::INVAL, query(&device, arg))?;
-    let extensions = drm_rgt_query {
-        extensions: 1,
-        ..Default::default()
-    };
-    fails("extensions", Errno::INVAL, query(&device, extensions))
-}
-
 fn bad_pointers() -> Outcome {
     let device = Device::open()?;
-    for which in QUERIES {
-        for data in [0, 8, 0xffff_8000_0000_0000, u64::MAX - 3] {
-            let request = drm_rgt_query {
-                query: which,
+    for query in QUERIES {
+        for data in [0, 8, KERNEL, u64::MAX - 3] {
+            let mut request = drm_rgt_query {
+                query,
                 size: 4096,
                 data,
                 ..Default::default()
             };
-            fails("bad address", Errno::FAULT, query(&device, request))?;
-            query(&device, drm_rgt_query { size: 0, ..request })?;
+            let call = |request: &mut drm_rgt_query| {
+                // SAFETY: They are addresses of nothing.
+                unsafe { ioctl::call_unchecked(&device, request) }
+            };
+            let result = call(&mut request);
+            let result = result.map_err(|errno| rgt::Error::Os {
+                call: "QUERY",
+                errno,
+            });
+            fails("bad address", Errno::FAULT, result)?;
+            request.size = 0;
+            call(&mut request)?;
         }
     }
     Ok(())

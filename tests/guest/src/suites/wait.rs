@@ -9,7 +9,8 @@ use rgt::uapi::*;
 use rgt::{Bo, Device, Error, WaitFor, deadline_after};
 use rustix::io::Errno;
 
-use crate::expect::{fails, raw, refused, same};
+use crate::arguments::{refused, undefined_flags};
+use crate::expect::{fails, raw, same};
 use crate::harness::{Outcome, Suite, tests};
 use crate::rig::{PAGE, PATIENCE, Rig};
 
@@ -67,43 +68,15 @@ fn bad_arguments() -> Outcome {
     let good = request(&bo, 0);
     refused(
         &device,
-        [
-            (
-                "flag 1 << 1",
-                Errno::INVAL,
-                drm_rgt_gem_wait {
-                    flags: 1 << 1,
-                    ..good
-                },
-            ),
-            (
-                "flag 1 << 31",
-                Errno::INVAL,
-                drm_rgt_gem_wait {
-                    flags: 1 << 31,
-                    ..good
-                },
-            ),
-            (
-                "extensions",
-                Errno::INVAL,
-                drm_rgt_gem_wait {
-                    extensions: 1,
-                    ..good
-                },
-            ),
-            (
-                "handle 0",
-                Errno::NOENT,
-                drm_rgt_gem_wait { handle: 0, ..good },
-            ),
-            (
-                "unknown handle",
-                Errno::NOENT,
-                drm_rgt_gem_wait { handle: 99, ..good },
-            ),
+        good,
+        &[
+            ("extensions", &|it| it.extensions = 1, Errno::INVAL),
+            ("handle 0", &|it| it.handle = 0, Errno::NOENT),
+            ("an unknown handle", &|it| it.handle = 99, Errno::NOENT),
         ],
-    )
+    )?;
+    let defined = DRM_RGT_GEM_WAIT_READERS;
+    undefined_flags(&device, good, defined, |it, flag| it.flags = flag)
 }
 
 fn poll_of_a_busy_bo() -> Outcome {

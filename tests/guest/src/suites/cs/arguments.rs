@@ -4,25 +4,22 @@
 
 use anyhow::Result;
 use rgt::uapi::*;
-use rgt::{Bo, CommandBuffer, Device, EngineClass, Vm};
+use rgt::{Bo, CommandBuffer, Device, EngineClass, Vm, ioctl};
 use rustix::io::Errno;
 
-use crate::expect::{fails, fails_any, raw, refused, same};
+use crate::arguments::{KERNEL, Row, refused_by, refused_entries, undefined_flags};
+use crate::expect::{fails, fails_any, raw, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{PAGE, PATIENCE};
 
 pub(super) const TESTS: &[Test] = tests![
     bad_arguments,
-    bad_pointers,
     bad_buffers,
     too_many_buffers,
     bad_bos,
-    unknown_contexts_and_syncs,
     destroyed_vm,
     refused_jobs_do_nothing,
 ];
-
-const KERNEL: u64 = 0xffff_8000_0000_0000;
 
 /// A job that writes a word, as raw structures.
 struct Scene {
@@ -41,6 +38,8 @@ impl Scene {
         let device = Device::open()?;
         let vm = Vm::create(&device)?;
         let target = Bo::builder(PAGE).create(&device)?;
+        // It has its backing before the memory in use is looked at.
+        target.map()?.write(0, 0);
         let binding = vm.map(&target)?;
         let mut commands = CommandBuffer::new(&vm, 64)?;
         commands.write(binding.addr(), &[0x0ddb_a115])?;
@@ -79,13 +78,32 @@ impl Scene {
         }
     }
 
-    /// That the job has not run, and that it does when it is all right.
-    fn still_works(&self) -> Outcome {
+    /// Checks that no job has run.
+    fn unchanged(&self) -> Outcome {
         self.commands.wait(PATIENCE)?;
-        same("before the job", self.target.map()?.read(0), 0)?;
-        raw(&self.device, self.request(&[self.ib], &[self.bo]))?;
+        same("before the job", self.target.map()?.read(0), 0)
+    }
+
+    /// Checks that the valid job, which was submitted, runs.
+    fn runs(&self) -> Outcome {
         self.commands.wait(PATIENCE)?;
+        self.target.wait(PATIENCE, rgt::WaitFor::All)?;
         same("after the job", self.target.map()?.read(0), 0x0ddb_a115)
+    }
+
+    /// Checks that the job has not run, and that it does when it is valid.
+    fn still_works(&self) -> Outcome {
+        self.unchanged()?;
+        raw(&self.device, self.request(&[self.ib], &[self.bo]))?;
+        self.runs()
+    }
+
+    fn refuses(&self, rows: &[Row<'_, drm_rgt_cs>]) -> Outcome {
+        let (ibs, bos) = ([self.ib], [self.bo]);
+        let good = self.request(&ibs, &bos);
+        let call = |it: &mut drm_rgt_cs| ioctl::call(&self.device, it);
+        refused_by(&self.device, good, rows, call, || self.unchanged())?;
+        self.runs()
     }
 }
 
@@ -93,129 +111,57 @@ fn bad_arguments() -> Outcome {
     let scene = Scene::new()?;
     let (ibs, bos) = ([scene.ib], [scene.bo]);
     let good = scene.request(&ibs, &bos);
-    refused(
-        &scene.device,
-        [
-            ("flags", Errno::INVAL, drm_rgt_cs { flags: 1, ..good }),
-            (
-                "extensions",
-                Errno::INVAL,
-                drm_rgt_cs {
-                    extensions: 1,
-                    ..good
-                },
-            ),
-            (
-                "no buffer",
-                Errno::INVAL,
-                drm_rgt_cs {
-                    ib_count: 0,
-                    ..good
-                },
-            ),
-            ("VM 0", Errno::NOENT, drm_rgt_cs { vm_id: 0, ..good }),
-            (
-                "unknown VM",
-                Errno::NOENT,
-                drm_rgt_cs {
-                    vm_id: 4711,
-                    ..good
-                },
-            ),
-            (
-                "unknown engine",
-                Errno::INVAL,
-                drm_rgt_cs { engine: 99, ..good },
-            ),
-            (
-                "engine -1",
-                Errno::INVAL,
-                drm_rgt_cs {
-                    engine: u32::MAX,
-                    ..good
-                },
-            ),
-        ],
-    )?;
-    scene.still_works()
-}
-
-fn bad_pointers() -> Outcome {
-    let scene = Scene::new()?;
-    let (ibs, bos) = ([scene.ib], [scene.bo]);
-    let good = scene.request(&ibs, &bos);
-    refused(
-        &scene.device,
-        [
-            ("buffers at 0", Errno::FAULT, drm_rgt_cs { ibs: 0, ..good }),
-            (
-                "buffers in the kernel",
-                Errno::FAULT,
-                drm_rgt_cs {
-                    ibs: KERNEL,
-                    ..good
-                },
-            ),
-            ("BOs at 0", Errno::FAULT, drm_rgt_cs { bos: 0, ..good }),
-            (
-                "BOs in the kernel",
-                Errno::FAULT,
-                drm_rgt_cs {
-                    bos: KERNEL,
-                    ..good
-                },
-            ),
-        ],
-    )?;
-    scene.still_works()
+    undefined_flags(&scene.device, good, 0, |it, flag| it.flags = flag)?;
+    let sync = drm_rgt_sync {
+        handle: 1,
+        ..Default::default()
+    };
+    let syncs = &raw const sync as u64;
+    scene.refuses(&[
+        ("extensions", &|it| it.extensions = 1, Errno::INVAL),
+        ("no buffer", &|it| it.ib_count = 0, Errno::INVAL),
+        ("VM 0", &|it| it.vm_id = 0, Errno::NOENT),
+        ("an unknown VM", &|it| it.vm_id = 4711, Errno::NOENT),
+        ("an unknown engine", &|it| it.engine = 99, Errno::INVAL),
+        ("engine -1", &|it| it.engine = u32::MAX, Errno::INVAL),
+        ("an unknown context", &|it| it.ctx_id = 1, Errno::NOENT),
+        ("buffers at 0", &|it| it.ibs = 0, Errno::FAULT),
+        ("buffers in the kernel", &|it| it.ibs = KERNEL, Errno::FAULT),
+        ("BOs at 0", &|it| it.bos = 0, Errno::FAULT),
+        ("BOs in the kernel", &|it| it.bos = KERNEL, Errno::FAULT),
+        (
+            "an unknown syncobj to wait for",
+            &|it| (it.in_sync_count, it.in_syncs) = (1, syncs),
+            Errno::NOENT,
+        ),
+        (
+            "an unknown syncobj to signal",
+            &|it| (it.out_sync_count, it.out_syncs) = (1, syncs),
+            Errno::NOENT,
+        ),
+    ])
 }
 
 fn bad_buffers() -> Outcome {
     let scene = Scene::new()?;
-    let good = scene.ib;
     let max = scene.device.info().max_ib_dwords;
-    let cases = [
-        ("no dword", drm_rgt_cs_ib { dwords: 0, ..good }),
-        (
-            "a dword too many",
-            drm_rgt_cs_ib {
-                dwords: max + 1,
-                ..good
-            },
-        ),
-        (
-            "4 G dwords",
-            drm_rgt_cs_ib {
-                dwords: u32::MAX,
-                ..good
-            },
-        ),
-        ("flags", drm_rgt_cs_ib { flags: 1, ..good }),
-        (
-            "odd address",
-            drm_rgt_cs_ib {
-                addr: good.addr + 1,
-                ..good
-            },
-        ),
-        (
-            "address of half a dword",
-            drm_rgt_cs_ib {
-                addr: good.addr + 2,
-                ..good
-            },
-        ),
-    ];
-    for (what, bad) in cases {
-        for ibs in [&[bad][..], &[good, bad], &[bad, good]] {
-            fails(
-                what,
-                Errno::INVAL,
-                raw(&scene.device, scene.request(ibs, &[scene.bo])),
-            )?;
-        }
-    }
-    scene.still_works()
+    let bos = [scene.bo];
+    refused_entries(
+        &scene.device,
+        scene.ib,
+        &[
+            ("no dword", &|it| it.dwords = 0, Errno::INVAL),
+            ("a dword too many", &|it| it.dwords = max + 1, Errno::INVAL),
+            ("4 G dwords", &|it| it.dwords = u32::MAX, Errno::INVAL),
+            ("flag 1 << 0", &|it| it.flags = 1, Errno::INVAL),
+            ("flag 1 << 31", &|it| it.flags = 1 << 31, Errno::INVAL),
+            ("odd address", &|it| it.addr += 1, Errno::INVAL),
+            ("address of half a dword", &|it| it.addr += 2, Errno::INVAL),
+        ],
+        |ibs| ioctl::call(&scene.device, &mut scene.request(ibs, &bos)),
+        || scene.unchanged(),
+    )?;
+    scene.runs()
 }
 
 fn too_many_buffers() -> Outcome {
@@ -235,95 +181,33 @@ fn too_many_buffers() -> Outcome {
 fn bad_bos() -> Outcome {
     let scene = Scene::new()?;
     let good = scene.bo;
-    let other = Bo::builder(PAGE).create(&scene.device)?;
-    let other = drm_rgt_cs_bo {
-        handle: other.handle(),
-        flags: 0,
-    };
-    let unknown = drm_rgt_cs_bo {
-        handle: 4711,
-        flags: 0,
-    };
-    let cases: [(_, _, &[drm_rgt_cs_bo]); 6] = [
-        (
-            "handle 0",
-            Errno::NOENT,
-            &[drm_rgt_cs_bo {
-                handle: 0,
-                flags: 0,
-            }],
-        ),
-        ("unknown handle", Errno::NOENT, &[unknown]),
-        (
-            "unknown handle after good ones",
-            Errno::NOENT,
-            &[good, unknown],
-        ),
-        (
-            "flag 1 << 2",
-            Errno::INVAL,
-            &[drm_rgt_cs_bo {
-                flags: 1 << 2,
-                ..good
-            }],
-        ),
-        ("a BO twice", Errno::INVAL, &[good, good]),
-        (
-            "a BO twice, otherwise flagged",
-            Errno::INVAL,
-            &[drm_rgt_cs_bo { flags: 0, ..good }, other, good],
-        ),
-    ];
-    for (what, errno, bos) in cases {
-        fails(
-            what,
-            errno,
-            raw(&scene.device, scene.request(&[scene.ib], bos)),
-        )?;
-    }
     let endless = drm_rgt_cs {
         bo_count: u32::MAX,
         ..scene.request(&[scene.ib], &[good])
     };
     let errnos = [Errno::INVAL, Errno::NOMEM, Errno::FAULT];
     fails_any("4 G BOs", &errnos, raw(&scene.device, endless))?;
-    scene.still_works()
-}
-
-fn unknown_contexts_and_syncs() -> Outcome {
-    let scene = Scene::new()?;
-    let (ibs, bos) = ([scene.ib], [scene.bo]);
-    let sync = drm_rgt_sync {
-        handle: 1,
-        ..Default::default()
+    let other = Bo::builder(PAGE).create(&scene.device)?;
+    let other = drm_rgt_cs_bo {
+        handle: other.handle(),
+        flags: 0,
     };
-    let syncs = std::ptr::from_ref(&sync) as u64;
-    let good = scene.request(&ibs, &bos);
-    refused(
+    let twice = [drm_rgt_cs_bo { flags: 0, ..good }, other, good];
+    let request = raw(&scene.device, scene.request(&[scene.ib], &twice));
+    fails("a BO twice, not side by side", Errno::INVAL, request)?;
+    refused_entries(
         &scene.device,
-        [
-            ("context", Errno::NOENT, drm_rgt_cs { ctx_id: 1, ..good }),
-            (
-                "in syncs",
-                Errno::NOENT,
-                drm_rgt_cs {
-                    in_sync_count: 1,
-                    in_syncs: syncs,
-                    ..good
-                },
-            ),
-            (
-                "out syncs",
-                Errno::NOENT,
-                drm_rgt_cs {
-                    out_sync_count: 1,
-                    out_syncs: syncs,
-                    ..good
-                },
-            ),
+        good,
+        &[
+            ("handle 0", &|it| it.handle = 0, Errno::NOENT),
+            ("an unknown handle", &|it| it.handle = 4711, Errno::NOENT),
+            ("flag 1 << 2", &|it| it.flags |= 1 << 2, Errno::INVAL),
+            ("flag 1 << 31", &|it| it.flags |= 1 << 31, Errno::INVAL),
         ],
+        |bos| ioctl::call(&scene.device, &mut scene.request(&[scene.ib], bos)),
+        || scene.unchanged(),
     )?;
-    scene.still_works()
+    scene.runs()
 }
 
 fn destroyed_vm() -> Outcome {

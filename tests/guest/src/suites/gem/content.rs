@@ -8,13 +8,15 @@ use rgt::{Bo, Placement, Vm};
 use rustix::io::Errno;
 
 use super::EVERY_KIND;
-use crate::expect::{each, fails, raw, refused, same};
+use crate::arguments::refused;
+use crate::expect::{each, fails, raw, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{HIDDEN, PAGE, Rig, SHARED, SYSTEM};
 
 pub(super) const TESTS: &[Test] = tests![
     content_is_zero,
     info_tells_what_was_asked,
+    bad_arguments_of_info,
     backing_comes_with_the_first_use,
     private_to_a_vm
 ];
@@ -70,31 +72,28 @@ fn info_tells_what_was_asked() -> Outcome {
         ..Default::default()
     };
     same("GEM_INFO", info, expected)?;
-    refused(
-        &rig.device,
-        [
-            (
-                "pad",
-                Errno::INVAL,
-                drm_rgt_gem_info {
-                    handle,
-                    pad: 1,
-                    ..Default::default()
-                },
-            ),
-            (
-                "extensions",
-                Errno::INVAL,
-                drm_rgt_gem_info {
-                    handle,
-                    extensions: 8,
-                    ..Default::default()
-                },
-            ),
-        ],
-    )?;
     raw(&rig.device, drm_gem_close { handle, pad: 0 })?;
     Ok(())
+}
+
+fn bad_arguments_of_info() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    let good = drm_rgt_gem_info {
+        handle: bo.handle(),
+        ..Default::default()
+    };
+    let info = refused(
+        &rig.device,
+        good,
+        &[
+            ("pad", &|it| it.pad = 1, Errno::INVAL),
+            ("extensions", &|it| it.extensions = 8, Errno::INVAL),
+            ("handle 0", &|it| it.handle = 0, Errno::NOENT),
+            ("an unknown handle", &|it| it.handle += 1000, Errno::NOENT),
+        ],
+    )?;
+    same("size", info.size, PAGE)
 }
 
 fn backing_comes_with_the_first_use() -> Outcome {

@@ -8,7 +8,8 @@ use rgt::{Bo, BoFlags, Device, Placement, RegionKind};
 use rustix::io::Errno;
 
 use super::EVERY_KIND;
-use crate::expect::{each, fails, fails_any, raw, refused, same};
+use crate::arguments::{Row, refused, undefined_flags};
+use crate::expect::{each, fails, fails_any, raw, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{MIB, PAGE, Rig};
 
@@ -70,133 +71,57 @@ fn sizes_are_rounded_up() -> Outcome {
 
 fn bad_arguments() -> Outcome {
     let device = Device::open()?;
-    let both = DRM_RGT_GEM_CPU_ACCESS | DRM_RGT_GEM_NO_CPU_ACCESS;
-    let vram = DRM_RGT_PLACEMENT_VRAM;
-    refused(
+    let extension = drm_rgt_extension::default();
+    let made = refused(
         &device,
-        [
+        good(),
+        &[
+            ("size 0", &|it| it.size = 0, Errno::INVAL),
+            ("placement 0", &|it| it.placement = 0, Errno::INVAL),
+            ("caching 2", &|it| it.caching = 2, Errno::INVAL),
+            ("caching -1", &|it| it.caching = u32::MAX, Errno::INVAL),
+            ("extensions", &|it| it.extensions = 4096, Errno::INVAL),
             (
-                "size 0",
+                "an extension of no name",
+                &|it| it.extensions = &raw const extension as u64,
                 Errno::INVAL,
-                drm_rgt_gem_create { size: 0, ..good() },
             ),
+            ("VM 1", &|it| it.vm_id = 1, Errno::NOENT),
+            ("VM -1", &|it| it.vm_id = u32::MAX, Errno::NOENT),
             (
-                "placement 0",
+                "a bad flag of an unknown VM",
+                &|it| (it.vm_id, it.flags) = (77, 1 << 9),
                 Errno::INVAL,
-                drm_rgt_gem_create {
-                    placement: 0,
-                    ..good()
-                },
-            ),
-            (
-                "placement 1 << 4",
-                Errno::INVAL,
-                drm_rgt_gem_create {
-                    placement: 1 << 4,
-                    ..good()
-                },
-            ),
-            (
-                "placement GTT and 1 << 31",
-                Errno::INVAL,
-                drm_rgt_gem_create {
-                    placement: DRM_RGT_PLACEMENT_GTT | 1 << 31,
-                    ..good()
-                },
-            ),
-            (
-                "flag 1 << 3",
-                Errno::INVAL,
-                drm_rgt_gem_create {
-                    flags: 1 << 3,
-                    ..good()
-                },
-            ),
-            (
-                "flag 1 << 31",
-                Errno::INVAL,
-                drm_rgt_gem_create {
-                    flags: 1 << 31,
-                    ..good()
-                },
             ),
             (
                 "CPU access and none",
+                &|it| {
+                    it.placement = DRM_RGT_PLACEMENT_VRAM;
+                    it.flags = DRM_RGT_GEM_CPU_ACCESS | DRM_RGT_GEM_NO_CPU_ACCESS;
+                },
                 Errno::INVAL,
-                drm_rgt_gem_create {
-                    placement: vram,
-                    flags: both,
-                    ..good()
-                },
-            ),
-            (
-                "caching 2",
-                Errno::INVAL,
-                drm_rgt_gem_create {
-                    caching: 2,
-                    ..good()
-                },
-            ),
-            (
-                "caching -1",
-                Errno::INVAL,
-                drm_rgt_gem_create {
-                    caching: u32::MAX,
-                    ..good()
-                },
-            ),
-            (
-                "extensions",
-                Errno::INVAL,
-                drm_rgt_gem_create {
-                    extensions: 4096,
-                    ..good()
-                },
-            ),
-            (
-                "VM 1",
-                Errno::NOENT,
-                drm_rgt_gem_create { vm_id: 1, ..good() },
-            ),
-            (
-                "VM -1",
-                Errno::NOENT,
-                drm_rgt_gem_create {
-                    vm_id: u32::MAX,
-                    ..good()
-                },
-            ),
-            (
-                "a bad flag of an unknown VM",
-                Errno::INVAL,
-                drm_rgt_gem_create {
-                    vm_id: 77,
-                    flags: 1 << 9,
-                    ..good()
-                },
             ),
         ],
-    )
+    )?;
+    ensure!(made.handle != 0, "handle 0");
+    undefined_flags(&device, good(), 0b111, |it, flag| it.flags = flag)?;
+    undefined_flags(&device, good(), 0b1111, |it, bit| it.placement = bit)?;
+    undefined_flags(&device, good(), 0b1111, |it, bit| it.placement |= bit)
 }
 
 fn bad_alignments() -> Outcome {
     let device = Device::open()?;
-    let cases = [1, 3, 512, 2048, 4097, 3 * 4096, 4 << 20, 1 << 31, u32::MAX];
-    refused(
-        &device,
-        cases.map(|alignment| {
-            let placement = DRM_RGT_PLACEMENT_VRAM;
-            (
-                "alignment",
-                Errno::INVAL,
-                drm_rgt_gem_create {
-                    placement,
-                    alignment,
-                    ..good()
-                },
-            )
-        }),
-    )
+    let vram = drm_rgt_gem_create {
+        placement: DRM_RGT_PLACEMENT_VRAM,
+        ..good()
+    };
+    for alignment in [1, 3, 512, 2048, 4097, 3 * 4096, 4 << 20, 1 << 31, u32::MAX] {
+        let name = format!("alignment {alignment}");
+        let row: Row<'_, drm_rgt_gem_create> =
+            (&name, &|it| it.alignment = alignment, Errno::INVAL);
+        refused(&device, vram, &[row])?;
+    }
+    Ok(())
 }
 
 fn good_alignments() -> Outcome {

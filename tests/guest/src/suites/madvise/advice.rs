@@ -3,12 +3,13 @@
 //! What the call answers, and what can be done with a BO that is not needed.
 
 use anyhow::Result;
-use rgt::ioctl::{Contained, Request};
+use rgt::ioctl::{self, Contained, Request};
 use rgt::uapi::*;
 use rgt::{Bo, Placement};
 use rustix::io::Errno;
 
-use crate::expect::{each, fails, raw, refused, refused_with, same};
+use crate::arguments::refused_by;
+use crate::expect::{each, fails, raw, refused_with, same};
 use crate::harness::{End, Outcome, Test, in_child, tests};
 use crate::rig::{HIDDEN, MIB, PAGE, Rig, SHARED, noise, shrink_all};
 
@@ -25,40 +26,28 @@ pub(super) const TESTS: &[Test] = tests![
 fn bad_arguments() -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.gtt(PAGE)?;
+    rig.fill(&bo, 1)?;
     let good = drm_rgt_gem_madvise {
         handle: bo.handle(),
         advice: DRM_RGT_MADVISE_DONTNEED,
         ..Default::default()
     };
-    refused(
+    refused_by(
         &rig.device,
-        [
-            (
-                "advice",
-                Errno::INVAL,
-                drm_rgt_gem_madvise { advice: 2, ..good },
-            ),
-            ("pad", Errno::INVAL, drm_rgt_gem_madvise { pad: 1, ..good }),
-            (
-                "extensions",
-                Errno::INVAL,
-                drm_rgt_gem_madvise {
-                    extensions: 8,
-                    ..good
-                },
-            ),
-            (
-                "handle",
-                Errno::NOENT,
-                drm_rgt_gem_madvise {
-                    handle: bo.handle() + 1000,
-                    ..good
-                },
-            ),
+        good,
+        &[
+            ("advice 2", &|it| it.advice = 2, Errno::INVAL),
+            ("advice -1", &|it| it.advice = u32::MAX, Errno::INVAL),
+            ("pad", &|it| it.pad = 1, Errno::INVAL),
+            ("extensions", &|it| it.extensions = 8, Errno::INVAL),
+            ("handle 0", &|it| it.handle = 0, Errno::NOENT),
+            ("an unknown handle", &|it| it.handle += 1000, Errno::NOENT),
         ],
+        |it| ioctl::call(&rig.device, it),
+        // A BO that is not needed cannot be used.
+        || rig.fill(&bo, 1),
     )?;
-    // None of them has done anything.
-    rig.fill(&bo, 1)
+    Ok(())
 }
 
 fn answers() -> Outcome {

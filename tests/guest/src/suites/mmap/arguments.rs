@@ -11,7 +11,8 @@ use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
 use super::{MAPPABLE, STEP};
-use crate::expect::{each, fails, refused, same};
+use crate::arguments::{refused, undefined_flags};
+use crate::expect::{each, fails, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{PAGE, Rig};
 
@@ -97,30 +98,17 @@ fn bad_arguments() -> Outcome {
         handle: bo.handle(),
         ..Default::default()
     };
-    refused(
+    let answer = refused(
         &rig.device,
-        [
-            (
-                "flags",
-                Errno::INVAL,
-                drm_rgt_gem_mmap_offset { flags: 1, ..good },
-            ),
-            (
-                "extensions",
-                Errno::INVAL,
-                drm_rgt_gem_mmap_offset {
-                    extensions: 1,
-                    ..good
-                },
-            ),
-            (
-                "handle 0",
-                Errno::NOENT,
-                drm_rgt_gem_mmap_offset { handle: 0, ..good },
-            ),
+        good,
+        &[
+            ("extensions", &|it| it.extensions = 1, Errno::INVAL),
+            ("handle 0", &|it| it.handle = 0, Errno::NOENT),
+            ("an unknown handle", &|it| it.handle += 1000, Errno::NOENT),
         ],
     )?;
-    let offset = bo.mmap_offset()?;
+    undefined_flags(&rig.device, good, 0, |it, flag| it.flags = flag)?;
+    let offset = answer.offset;
     ensure!(
         offset != 0 && offset.is_multiple_of(PAGE),
         "offset {offset:#x}"

@@ -10,7 +10,8 @@ use rgt::{Context, Device, Priority};
 use rustix::io::Errno;
 
 use super::tally::Tally;
-use crate::expect::{fails, raw, refused, same};
+use crate::arguments::{refused, undefined_flags};
+use crate::expect::{fails, raw, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::Rig;
 
@@ -25,32 +26,32 @@ pub(super) const TESTS: &[Test] = tests![
 
 fn arguments() -> Outcome {
     let device = Device::open()?;
-    let with = |change: fn(&mut drm_rgt_ctx_create)| {
-        let mut request = drm_rgt_ctx_create::default();
-        change(&mut request);
-        request
+    let create = drm_rgt_ctx_create::default();
+    let made = refused(
+        &device,
+        create,
+        &[
+            ("priority 3", &|it| it.priority = 3, Errno::INVAL),
+            ("priority -1", &|it| it.priority = u32::MAX, Errno::INVAL),
+            ("pad", &|it| it.pad = 1, Errno::INVAL),
+            ("extensions", &|it| it.extensions = 1, Errno::INVAL),
+        ],
+    )?;
+    undefined_flags(&device, create, 0, |it, flag| it.flags = flag)?;
+    let destroy = drm_rgt_ctx_destroy {
+        ctx_id: made.ctx_id,
+        pad: 0,
     };
     refused(
         &device,
-        [
-            ("priority", Errno::INVAL, with(|it| it.priority = 3)),
-            ("flags", Errno::INVAL, with(|it| it.flags = 1)),
-            ("pad", Errno::INVAL, with(|it| it.pad = 1)),
-            ("extensions", Errno::INVAL, with(|it| it.extensions = 1)),
+        destroy,
+        &[
+            ("the default one", &|it| it.ctx_id = 0, Errno::NOENT),
+            ("an unknown one", &|it| it.ctx_id += 1, Errno::NOENT),
+            ("pad", &|it| it.pad = 1, Errno::INVAL),
         ],
     )?;
-    let made = raw(&device, drm_rgt_ctx_create::default())?;
-    let destroy = |ctx_id, pad| drm_rgt_ctx_destroy { ctx_id, pad };
-    refused(
-        &device,
-        [
-            ("the default one", Errno::NOENT, destroy(0, 0)),
-            ("none", Errno::NOENT, destroy(made.ctx_id + 1, 0)),
-            ("pad", Errno::INVAL, destroy(made.ctx_id, 1)),
-        ],
-    )?;
-    raw(&device, destroy(made.ctx_id, 0))?;
-    refused(&device, [("twice", Errno::NOENT, destroy(made.ctx_id, 0))])
+    fails("twice", Errno::NOENT, raw(&device, destroy))
 }
 
 /// Makes and destroys contexts; numbers are used again only once they are free.
@@ -84,7 +85,8 @@ fn of_another_client() -> Outcome {
         ..Default::default()
     };
     let number = theirs.id();
-    refused(&rig.device, [("a job", Errno::NOENT, request(number))])?;
+    let job = raw(&rig.device, request(number));
+    fails("a job", Errno::NOENT, job)?;
     fails("a query", Errno::NOENT, rig.device.context_status(number))
 }
 

@@ -4,55 +4,15 @@
 
 use anyhow::ensure;
 use rgt::uapi::{DRM_RGT_SYNC_TIMELINE, drm_rgt_cs, drm_rgt_cs_ib, drm_rgt_sync};
-use rgt::{Syncobj, WaitFrom};
+use rgt::{Syncobj, WaitFor, WaitFrom, ioctl};
 use rustix::io::Errno;
 
-use crate::expect::{refused, same};
+use crate::arguments::{Row, refused, refused_entries};
+use crate::expect::same;
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{PAGE, PATIENCE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![refused_ones, nothing_is_done_then, many_at_once];
-
-/// What a client may get wrong about a syncobj.
-fn wrong(rig: &Rig, syncobj: &Syncobj) -> [(&'static str, Errno, drm_rgt_sync); 5] {
-    let good = drm_rgt_sync {
-        handle: syncobj.handle(),
-        ..Default::default()
-    };
-    [
-        (
-            "unknown flags",
-            Errno::INVAL,
-            drm_rgt_sync { flags: 2, ..good },
-        ),
-        (
-            "a point of a binary one",
-            Errno::INVAL,
-            drm_rgt_sync { point: 1, ..good },
-        ),
-        (
-            "no handle",
-            Errno::NOENT,
-            drm_rgt_sync { handle: 0, ..good },
-        ),
-        (
-            "another handle",
-            Errno::NOENT,
-            drm_rgt_sync {
-                handle: syncobj.handle() + 100 + rig.vm.id(),
-                ..good
-            },
-        ),
-        (
-            "no point",
-            Errno::INVAL,
-            drm_rgt_sync {
-                flags: DRM_RGT_SYNC_TIMELINE,
-                ..good
-            },
-        ),
-    ]
-}
 
 fn refused_ones() -> Outcome {
     let rig = Rig::new()?;
@@ -72,43 +32,66 @@ fn refused_ones() -> Outcome {
         ..Default::default()
     };
     let syncobj = Syncobj::signalled(&rig.device)?;
-    for (what, errno, sync) in wrong(&rig, &syncobj) {
-        let address = &raw const sync as u64;
-        let waits = drm_rgt_cs {
-            in_sync_count: 1,
-            in_syncs: address,
-            ..job
-        };
-        let signals = drm_rgt_cs {
-            out_sync_count: 1,
-            out_syncs: address,
-            ..job
-        };
-        refused(&rig.device, [(what, errno, waits), (what, errno, signals)])?;
+    let good = drm_rgt_sync {
+        handle: syncobj.handle(),
+        ..Default::default()
+    };
+    let unknown = syncobj.handle() + 100 + rig.vm.id();
+    let rows: &[Row<'_, drm_rgt_sync>] = &[
+        ("flag 1 << 1", &|it| it.flags = 1 << 1, Errno::INVAL),
+        ("flag 1 << 31", &|it| it.flags = 1 << 31, Errno::INVAL),
+        ("a point of a binary one", &|it| it.point = 1, Errno::INVAL),
+        (
+            "no point",
+            &|it| it.flags = DRM_RGT_SYNC_TIMELINE,
+            Errno::INVAL,
+        ),
+        ("handle 0", &|it| it.handle = 0, Errno::NOENT),
+        ("an unknown handle", &|it| it.handle = unknown, Errno::NOENT),
+    ];
+    let waits = |syncs: &[drm_rgt_sync]| drm_rgt_cs {
+        in_sync_count: syncs.len() as u32,
+        in_syncs: syncs.as_ptr() as u64,
+        ..job
+    };
+    let signals = |syncs: &[drm_rgt_sync]| drm_rgt_cs {
+        out_sync_count: syncs.len() as u32,
+        out_syncs: syncs.as_ptr() as u64,
+        ..job
+    };
+    for request in [&waits as &dyn Fn(&[drm_rgt_sync]) -> drm_rgt_cs, &signals] {
+        refused_entries(
+            &rig.device,
+            good,
+            rows,
+            |syncs| ioctl::call(&rig.device, &mut request(syncs)),
+            || Ok(()),
+        )?;
     }
-    let bad = |count, address| drm_rgt_cs {
-        in_sync_count: count,
-        in_syncs: address,
-        ..job
-    };
-    let bad_out = |count, address| drm_rgt_cs {
-        out_sync_count: count,
-        out_syncs: address,
-        ..job
-    };
     refused(
         &rig.device,
-        [
-            ("no array", Errno::FAULT, bad(1, 0)),
-            ("no array to signal", Errno::FAULT, bad_out(1, 0)),
-            ("too many", Errno::INVAL, bad(u32::MAX, at.addr())),
+        job,
+        &[
+            ("no array", &|it| it.in_sync_count = 1, Errno::FAULT),
+            (
+                "no array to signal",
+                &|it| it.out_sync_count = 1,
+                Errno::FAULT,
+            ),
+            (
+                "too many",
+                &|it| (it.in_sync_count, it.in_syncs) = (u32::MAX, at.addr()),
+                Errno::INVAL,
+            ),
             (
                 "too many to signal",
+                &|it| (it.out_sync_count, it.out_syncs) = (u32::MAX, at.addr()),
                 Errno::INVAL,
-                bad_out(u32::MAX, at.addr()),
             ),
         ],
-    )
+    )?;
+    commands.wait(PATIENCE, WaitFor::All)?;
+    Ok(())
 }
 
 /// A submission that fails signals nothing and runs nothing.

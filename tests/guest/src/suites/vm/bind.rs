@@ -3,18 +3,18 @@
 //! What VM_BIND accepts.
 
 use rgt::uapi::*;
-use rgt::{Bo, Device, Vm};
+use rgt::{Bo, Device, Vm, ioctl};
 use rustix::io::Errno;
 
-use crate::expect::{fails, raw, refused, refused_with, same};
+use crate::arguments::{KERNEL, Row, bits_without, refused, refused_entries, undefined_flags};
+use crate::expect::{fails, fails_any, raw, refused_with, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{PAGE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![
-    bad_operations,
+    bad_maps,
+    bad_unmaps,
     bad_arguments,
-    syncs_are_not_there_yet,
-    unknown_handles,
     edges_of_the_range,
     overlaps_need_replace,
     all_are_checked_first,
@@ -75,269 +75,191 @@ impl Scene {
     fn bind(&self, ops: &[drm_rgt_vm_bind_op]) -> rgt::Result<u32> {
         raw(&self.device, self.request(ops)).map(|request| request.ops_done)
     }
-}
 
-fn bad_operations() -> Outcome {
-    let scene = Scene::new()?;
-    let (map, unmap) = (scene.map(), scene.unmap());
-    let va = &scene.device.info().va;
-    let cases = [
-        ("op 2", drm_rgt_vm_bind_op { op: 2, ..map }),
-        (
-            "op -1",
-            drm_rgt_vm_bind_op {
-                op: u32::MAX,
-                ..map
-            },
-        ),
-        (
-            "map flag 1 << 2",
-            drm_rgt_vm_bind_op {
-                flags: 1 << 2,
-                ..map
-            },
-        ),
-        ("pad", drm_rgt_vm_bind_op { pad: 1, ..map }),
-        ("size 0", drm_rgt_vm_bind_op { size: 0, ..map }),
-        (
-            "size of half a page",
-            drm_rgt_vm_bind_op {
-                size: PAGE / 2,
-                ..map
-            },
-        ),
-        (
-            "size of a page and a byte",
-            drm_rgt_vm_bind_op {
-                size: PAGE + 1,
-                ..map
-            },
-        ),
-        (
-            "misaligned address",
-            drm_rgt_vm_bind_op {
-                addr: map.addr + 512,
-                ..map
-            },
-        ),
-        ("misaligned offset", drm_rgt_vm_bind_op { offset: 4, ..map }),
-        (
-            "offset at the end",
-            drm_rgt_vm_bind_op {
-                offset: 16 * PAGE,
-                ..map
-            },
-        ),
-        (
-            "size past the end",
-            drm_rgt_vm_bind_op {
-                size: 17 * PAGE,
-                ..map
-            },
-        ),
-        (
-            "offset and size past the end",
-            drm_rgt_vm_bind_op {
-                offset: 15 * PAGE,
-                size: 2 * PAGE,
-                ..map
-            },
-        ),
-        (
-            "offset and size that overflow",
-            drm_rgt_vm_bind_op {
-                offset: PAGE.wrapping_neg(),
-                size: 2 * PAGE,
-                ..map
-            },
-        ),
-        (
-            "address below the range",
-            drm_rgt_vm_bind_op {
-                addr: va.start.wrapping_sub(PAGE),
-                ..map
-            },
-        ),
-        (
-            "address past the range",
-            drm_rgt_vm_bind_op {
-                addr: va.end,
-                ..map
-            },
-        ),
-        (
-            "end past the range",
-            drm_rgt_vm_bind_op {
-                addr: va.end - PAGE,
-                size: 2 * PAGE,
-                ..map
-            },
-        ),
-        (
-            "address and size that overflow",
-            drm_rgt_vm_bind_op {
-                addr: PAGE.wrapping_neg(),
-                size: 2 * PAGE,
-                ..map
-            },
-        ),
-        (
-            "unmap with flags",
-            drm_rgt_vm_bind_op {
-                flags: DRM_RGT_VM_BIND_REPLACE,
-                ..unmap
-            },
-        ),
-        (
-            "unmap with a handle",
-            drm_rgt_vm_bind_op {
-                handle: scene.bo.handle(),
-                ..unmap
-            },
-        ),
-        (
-            "unmap with an offset",
-            drm_rgt_vm_bind_op {
-                offset: PAGE,
-                ..unmap
-            },
-        ),
-        ("unmap of size 0", drm_rgt_vm_bind_op { size: 0, ..unmap }),
-        (
-            "unmap of half a page",
-            drm_rgt_vm_bind_op {
-                size: PAGE / 2,
-                ..unmap
-            },
-        ),
-        (
-            "unmap at a misaligned address",
-            drm_rgt_vm_bind_op {
-                addr: map.addr + 1,
-                ..unmap
-            },
-        ),
-        (
-            "unmap past the range",
-            drm_rgt_vm_bind_op {
-                size: va.end,
-                ..unmap
-            },
-        ),
-        (
-            "unmap that overflows",
-            drm_rgt_vm_bind_op {
-                size: map.addr.wrapping_neg(),
-                ..unmap
-            },
-        ),
-    ];
-    for (what, op) in cases {
-        fails(what, Errno::INVAL, scene.bind(&[op]))?;
+    fn refuses(&self, good: drm_rgt_vm_bind_op, rows: &[Row<'_, drm_rgt_vm_bind_op>]) -> Outcome {
+        let call = |ops: &[drm_rgt_vm_bind_op]| {
+            let mut request = self.request(ops);
+            let result = ioctl::call(&self.device, &mut request);
+            result.map(|()| assert_eq!(request.ops_done, ops.len() as u32))
+        };
+        refused_entries(&self.device, good, rows, call, || Ok(()))
     }
-    // Nothing of all that is mapped.
-    same(
-        "operations done",
-        scene.bind(&[drm_rgt_vm_bind_op {
-            size: 16 * PAGE,
-            ..map
-        }])?,
-        1,
-    )
+
+    fn refuses_flags(&self, good: drm_rgt_vm_bind_op, defined: u32) -> Outcome {
+        for flags in bits_without(defined) {
+            let bad = drm_rgt_vm_bind_op { flags, ..good };
+            fails("a flag", Errno::INVAL, self.bind(&[bad]))?;
+        }
+        Ok(())
+    }
 }
 
-fn bad_arguments() -> Outcome {
+fn bad_maps() -> Outcome {
     let scene = Scene::new()?;
-    let ops = [scene.map()];
-    let good = scene.request(&ops);
-    refused(
-        &scene.device,
-        [
-            ("flags", Errno::INVAL, drm_rgt_vm_bind { flags: 1, ..good }),
+    let base = scene.base;
+    let va = &scene.device.info().va;
+    scene.refuses(
+        scene.map(),
+        &[
+            ("op 2", &|it| it.op = 2, Errno::INVAL),
+            ("op -1", &|it| it.op = u32::MAX, Errno::INVAL),
+            ("pad", &|it| it.pad = 1, Errno::INVAL),
+            ("size 0", &|it| it.size = 0, Errno::INVAL),
             (
-                "extensions",
+                "size of half a page",
+                &|it| it.size = PAGE / 2,
                 Errno::INVAL,
-                drm_rgt_vm_bind {
-                    extensions: 1,
-                    ..good
-                },
             ),
             (
-                "no operations",
+                "size of a page and a byte",
+                &|it| it.size = PAGE + 1,
                 Errno::INVAL,
-                drm_rgt_vm_bind {
-                    op_count: 0,
-                    ..good
-                },
             ),
             (
-                "operations at 0",
-                Errno::FAULT,
-                drm_rgt_vm_bind { ops: 0, ..good },
+                "misaligned address",
+                &|it| it.addr = base + 512,
+                Errno::INVAL,
+            ),
+            ("misaligned offset", &|it| it.offset = 4, Errno::INVAL),
+            (
+                "offset at the end",
+                &|it| it.offset = 16 * PAGE,
+                Errno::INVAL,
+            ),
+            ("size past the end", &|it| it.size = 17 * PAGE, Errno::INVAL),
+            (
+                "offset and size past the end",
+                &|it| (it.offset, it.size) = (15 * PAGE, 2 * PAGE),
+                Errno::INVAL,
             ),
             (
-                "operations in the kernel",
-                Errno::FAULT,
-                drm_rgt_vm_bind {
-                    ops: 0xffff_8000_0000_0000,
-                    ..good
-                },
+                "offset and size that overflow",
+                &|it| (it.offset, it.size) = (PAGE.wrapping_neg(), 2 * PAGE),
+                Errno::INVAL,
+            ),
+            (
+                "address below the range",
+                &|it| it.addr = va.start.wrapping_sub(PAGE),
+                Errno::INVAL,
+            ),
+            (
+                "address past the range",
+                &|it| it.addr = va.end,
+                Errno::INVAL,
+            ),
+            (
+                "end past the range",
+                &|it| (it.addr, it.size) = (va.end - PAGE, 2 * PAGE),
+                Errno::INVAL,
+            ),
+            (
+                "address and size that overflow",
+                &|it| (it.addr, it.size) = (PAGE.wrapping_neg(), 2 * PAGE),
+                Errno::INVAL,
+            ),
+            ("handle 0", &|it| it.handle = 0, Errno::NOENT),
+            ("an unknown handle", &|it| it.handle = 4711, Errno::NOENT),
+            ("handle -1", &|it| it.handle = u32::MAX, Errno::NOENT),
+        ],
+    )?;
+    let defined = DRM_RGT_VM_BIND_READONLY | DRM_RGT_VM_BIND_REPLACE;
+    scene.refuses_flags(scene.unmap(), 0)?;
+    scene.refuses_flags(scene.map(), defined)?;
+    // What was mapped by the valid map is all that there is.
+    let whole = drm_rgt_vm_bind_op {
+        size: 16 * PAGE,
+        ..scene.map()
+    };
+    same("operations done", scene.bind(&[scene.unmap(), whole])?, 2)
+}
+
+fn bad_unmaps() -> Outcome {
+    let scene = Scene::new()?;
+    let base = scene.base;
+    let va = &scene.device.info().va;
+    scene.bind(&[scene.map()])?;
+    scene.refuses(
+        scene.unmap(),
+        &[
+            ("unmap with a pad", &|it| it.pad = 1, Errno::INVAL),
+            (
+                "unmap with flags",
+                &|it| it.flags = DRM_RGT_VM_BIND_REPLACE,
+                Errno::INVAL,
+            ),
+            (
+                "unmap with a handle",
+                &|it| it.handle = scene.bo.handle(),
+                Errno::INVAL,
+            ),
+            ("unmap with an offset", &|it| it.offset = PAGE, Errno::INVAL),
+            ("unmap of size 0", &|it| it.size = 0, Errno::INVAL),
+            (
+                "unmap of half a page",
+                &|it| it.size = PAGE / 2,
+                Errno::INVAL,
+            ),
+            (
+                "unmap at a misaligned address",
+                &|it| it.addr = base + 1,
+                Errno::INVAL,
+            ),
+            ("unmap past the range", &|it| it.size = va.end, Errno::INVAL),
+            (
+                "unmap that overflows",
+                &|it| it.size = base.wrapping_neg(),
+                Errno::INVAL,
             ),
         ],
     )?;
-    let endless = drm_rgt_vm_bind {
-        op_count: u32::MAX,
-        ..good
-    };
-    let errnos = [Errno::INVAL, Errno::NOMEM, Errno::FAULT];
-    crate::expect::fails_any("4 G operations", &errnos, raw(&scene.device, endless))?;
-    same("operations done", scene.bind(&ops)?, 1)
+    // The mapping was there until the valid unmap.
+    same("operations done", scene.bind(&[scene.map()])?, 1)
 }
 
-fn syncs_are_not_there_yet() -> Outcome {
+fn bad_arguments() -> Outcome {
     let scene = Scene::new()?;
     let ops = [scene.map()];
     let sync = drm_rgt_sync {
         handle: 1,
         ..Default::default()
     };
-    let syncs = std::ptr::from_ref(&sync) as u64;
+    let syncs = &raw const sync as u64;
     let good = scene.request(&ops);
-    refused(
+    let endless = drm_rgt_vm_bind {
+        op_count: u32::MAX,
+        ..good
+    };
+    let errnos = [Errno::INVAL, Errno::NOMEM, Errno::FAULT];
+    fails_any("4 G operations", &errnos, raw(&scene.device, endless))?;
+    undefined_flags(&scene.device, good, 0, |it, flag| it.flags = flag)?;
+    let answer = refused(
         &scene.device,
-        [
+        good,
+        &[
+            ("VM 0", &|it| it.vm_id = 0, Errno::NOENT),
+            ("an unknown VM", &|it| it.vm_id += 1, Errno::NOENT),
+            ("extensions", &|it| it.extensions = 1, Errno::INVAL),
+            ("no operations", &|it| it.op_count = 0, Errno::INVAL),
+            ("operations at 0", &|it| it.ops = 0, Errno::FAULT),
             (
-                "in syncs",
+                "operations in the kernel",
+                &|it| it.ops = KERNEL,
+                Errno::FAULT,
+            ),
+            // Not there yet.
+            (
+                "syncs to wait for",
+                &|it| (it.in_sync_count, it.in_syncs) = (1, syncs),
                 Errno::OPNOTSUPP,
-                drm_rgt_vm_bind {
-                    in_sync_count: 1,
-                    in_syncs: syncs,
-                    ..good
-                },
             ),
             (
-                "out syncs",
+                "syncs to signal",
+                &|it| (it.out_sync_count, it.out_syncs) = (1, syncs),
                 Errno::OPNOTSUPP,
-                drm_rgt_vm_bind {
-                    out_sync_count: 1,
-                    out_syncs: syncs,
-                    ..good
-                },
             ),
         ],
-    )
-}
-
-fn unknown_handles() -> Outcome {
-    let scene = Scene::new()?;
-    for handle in [0, 4711, u32::MAX] {
-        let op = drm_rgt_vm_bind_op {
-            handle,
-            ..scene.map()
-        };
-        fails("unknown handle", Errno::NOENT, scene.bind(&[op]))?;
-    }
-    Ok(())
+    )?;
+    same("operations done", answer.ops_done, 1)
 }
 
 fn edges_of_the_range() -> Outcome {

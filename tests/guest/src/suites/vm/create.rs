@@ -9,7 +9,8 @@ use rgt::uapi::*;
 use rgt::{BindOp, Bo, Device, Vm};
 use rustix::io::Errno;
 
-use crate::expect::{fails, raw, refused, same};
+use crate::arguments::{refused, undefined_flags};
+use crate::expect::{fails, raw, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{PAGE, PATIENCE, Rig};
 
@@ -26,29 +27,23 @@ pub(super) const TESTS: &[Test] = tests![
 fn bad_arguments() -> Outcome {
     let device = Device::open()?;
     let create = drm_rgt_vm_create::default();
+    let vm_id = refused(
+        &device,
+        create,
+        &[("extensions", &|it| it.extensions = 1, Errno::INVAL)],
+    )?
+    .vm_id;
+    ensure!(vm_id != 0, "VM 0");
+    undefined_flags(&device, create, 0, |it, flag| it.flags = flag)?;
     refused(
         &device,
-        [
-            (
-                "flags",
-                Errno::INVAL,
-                drm_rgt_vm_create { flags: 1, ..create },
-            ),
-            (
-                "extensions",
-                Errno::INVAL,
-                drm_rgt_vm_create {
-                    extensions: 1,
-                    ..create
-                },
-            ),
+        drm_rgt_vm_destroy { vm_id, pad: 0 },
+        &[
+            ("pad", &|it| it.pad = 1, Errno::INVAL),
+            ("VM 0", &|it| it.vm_id = 0, Errno::NOENT),
+            ("an unknown VM", &|it| it.vm_id += 1, Errno::NOENT),
         ],
     )?;
-    let vm_id = raw(&device, create)?.vm_id;
-    ensure!(vm_id != 0, "VM 0");
-    let pad = raw(&device, drm_rgt_vm_destroy { vm_id, pad: 1 });
-    fails("pad", Errno::INVAL, pad)?;
-    raw(&device, drm_rgt_vm_destroy { vm_id, pad: 0 })?;
     Ok(())
 }
 
