@@ -28,8 +28,8 @@ packages() {
 	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$src/tools/packages"
 }
 
-# What the root is made by, apart from where its packages come from. An
-# argument a line; "$1" is mmdebstrap's word for the root.
+# The arguments that the root is made by, one a line, apart from where its packages
+# come from. "$1" is mmdebstrap's word for the root.
 recipe() {
 	sources=$(packages | awk 'NF > 1 { print "src:" $2 ":any" }' | sort -u | paste -sd ' ' -)
 	pin="Package: src:linux:any $sources\\nPin: release n=trixie-backports\\nPin-Priority: 990\\n"
@@ -383,7 +383,7 @@ prepare_target
 exec 9>&-
 
 [ $# -gt 0 ] || exit 0
-# What puts the driver into a kernel source tree writes to it, and nothing else does.
+# Only the task that puts the driver into a kernel source tree writes to one.
 ksrc=ro
 [ "$1" != intree ] || ksrc=rw
 if [ "$1" = exec ]; then

@@ -31,7 +31,7 @@ bitflags! {
         const SCRATCHPAD = uapi::DRM_RGT_PLACEMENT_SCRATCHPAD;
     }
 
-    /// What a BO asks of its placement.
+    /// Flags of a BO's placement.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub struct BoFlags: u32 {
         /// One block of VRAM.
@@ -63,7 +63,7 @@ pub enum WaitFor {
     All,
 }
 
-/// What a BO is created as.
+/// The properties of a BO that is to be created.
 #[derive(Debug, Clone)]
 pub struct BoBuilder {
     pub(crate) size: u64,
@@ -81,7 +81,7 @@ impl BoBuilder {
         self
     }
 
-    /// What it asks of its placement.
+    /// The flags of its placement.
     pub fn flags(mut self, flags: BoFlags) -> Self {
         self.flags = flags;
         self
@@ -217,7 +217,7 @@ impl Bo {
         Ok(request.offset)
     }
 
-    /// What the kernel says it is, and where it is now.
+    /// Returns the kernel's view of it, with the region that it is in now.
     pub fn info(&self) -> Result<BoInfo> {
         let mut request = uapi::drm_rgt_gem_info {
             handle: self.handle(),
@@ -291,14 +291,14 @@ impl Bo {
     }
 }
 
-/// What the kernel says about a BO.
+/// The kernel's view of a BO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BoInfo {
     /// Size in bytes.
     pub size: u64,
     /// Regions that it may be in.
     pub placement: Placement,
-    /// What it asks of its placement.
+    /// The flags of its placement.
     pub flags: BoFlags,
     /// Alignment in VRAM, or 0.
     pub alignment: u32,

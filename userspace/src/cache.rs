@@ -4,7 +4,7 @@
 //!
 //! Creating a BO costs clearing its memory, so a driver that needs many short-lived ones keeps
 //! those it is done with. A BO from the cache holds whatever its last user left in it, or zeros:
-//! the kernel may take the memory of those that nobody uses.
+//! the kernel may take the memory of those that are not in use.
 
 use std::collections::VecDeque;
 use std::ops::Deref;
@@ -19,7 +19,7 @@ use crate::vm::Vm;
 /// Entries that one request looks at before it gives up and creates a BO.
 const SEARCH_LIMIT: usize = 16;
 
-/// What must be the same for one BO to stand in for another.
+/// Properties in which a BO has to match to be reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key {
     size: u64,
@@ -150,7 +150,7 @@ impl BoCache {
         let bo = match found {
             Some(bo) => bo,
             None => match builder.clone().create(&self.device) {
-                // What the cache holds may be what is missing.
+                // The cache may hold the memory that is missing.
                 Err(_) if self.clear() > 0 => builder.create(&self.device)?,
                 result => result?,
             },
@@ -161,14 +161,14 @@ impl BoCache {
         })
     }
 
-    /// Closes all BOs that nobody uses; gives their bytes.
+    /// Closes all BOs that are not in use; returns their bytes.
     pub fn clear(&self) -> u64 {
         let mut shelf = lock(&self.shelf);
         shelf.entries.clear();
         std::mem::take(&mut shelf.bytes)
     }
 
-    /// Bytes of the BOs that nobody uses.
+    /// Returns the bytes of the BOs that are not in use.
     pub fn bytes(&self) -> u64 {
         lock(&self.shelf).bytes
     }

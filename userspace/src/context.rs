@@ -18,7 +18,7 @@ pub enum Priority {
     /// All others.
     #[default]
     Normal = uapi::DRM_RGT_CTX_PRIORITY_NORMAL,
-    /// Those that somebody waits for; takes CAP_SYS_NICE.
+    /// Jobs that a user waits for; takes CAP_SYS_NICE.
     High = uapi::DRM_RGT_CTX_PRIORITY_HIGH,
 }
 
@@ -59,7 +59,7 @@ impl Context {
         self.inner.id
     }
 
-    /// What has become of it.
+    /// Returns its status.
     pub fn status(&self) -> Result<ContextStatus> {
         self.inner.device.context_status(self.inner.id)
     }

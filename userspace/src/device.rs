@@ -131,7 +131,7 @@ impl Device {
         })
     }
 
-    /// What the device is, as it was when the node was opened.
+    /// Returns the device's properties, as they were when the node was opened.
     pub fn info(&self) -> &DeviceInfo {
         &self.inner.info
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! What can go wrong.
+//! Errors.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ pub enum Error {
     Os {
         /// The call's name.
         call: &'static str,
-        /// What the kernel answered.
+        /// The kernel's answer.
         errno: Errno,
     },
     /// VM_BIND failed; the operations before number `done` took effect.
@@ -26,7 +26,7 @@ pub enum Error {
     Bind {
         /// Operations that took effect.
         done: u32,
-        /// What the kernel answered.
+        /// The kernel's answer.
         errno: Errno,
     },
     /// A device node could not be opened.
@@ -34,7 +34,7 @@ pub enum Error {
     Open {
         /// The node.
         path: PathBuf,
-        /// What the kernel answered.
+        /// The kernel's answer.
         errno: Errno,
     },
     /// No device of the driver is there.

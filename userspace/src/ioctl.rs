@@ -30,7 +30,7 @@ pub unsafe trait Request {
 ///
 /// # Safety
 ///
-/// What the name says holds for all values of the structure's fields.
+/// The call writes only the structure, whatever the values of its fields.
 pub unsafe trait Contained: Request {}
 
 macro_rules! requests {
@@ -129,7 +129,7 @@ pub fn call<T: Contained>(fd: impl AsFd, request: &mut T) -> Result<(), Errno> {
 ///
 /// # Safety
 ///
-/// What the call writes through addresses in the structure is the caller's to be written.
+/// Memory that the call writes through addresses in the structure is the caller's to be written.
 pub unsafe fn call_unchecked<T: Request>(fd: impl AsFd, request: &mut T) -> Result<(), Errno> {
     loop {
         // SAFETY: `Request` pairs number and structure; the caller answers for the addresses.

@@ -53,8 +53,8 @@ impl Mapping {
         self.len == 0
     }
 
-    /// Where it is, for system calls about it. Whoever unmaps a part of it must not access that part
-    /// any more.
+    /// Where it is, for system calls about it. A caller that unmaps a part of it must not
+    /// access that part any more.
     pub fn as_ptr(&self) -> *mut u32 {
         self.base.as_ptr()
     }

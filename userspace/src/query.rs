@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! What the device is and has.
+//! Queries about the device.
 
 use std::fmt;
 use std::mem::offset_of;
@@ -77,7 +77,7 @@ fn entries(answer: &[u8]) -> Result<impl Iterator<Item = &[u8]>> {
     Ok(body.chunks_exact(stride.max(1)).take(count))
 }
 
-/// What the device is.
+/// Properties of the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceInfo {
     /// Major and minor revision of the hardware.
@@ -204,7 +204,7 @@ impl Region {
     }
 }
 
-/// What an engine can do.
+/// A class of engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EngineClass {
     /// Every packet.
@@ -240,7 +240,7 @@ impl fmt::Display for EngineClass {
 pub struct Engine {
     /// The number that jobs name it by.
     pub id: u32,
-    /// What it can do.
+    /// Its class.
     pub class: EngineClass,
 }
 
@@ -318,7 +318,7 @@ impl From<u32> for FaultReason {
 pub struct Fault {
     /// GPU virtual address.
     pub address: u64,
-    /// What the job wanted there.
+    /// The kind of access.
     pub access: FaultAccess,
     /// The engine it ran on.
     pub engine: u32,
@@ -343,7 +343,7 @@ pub enum Cause {
     Other(u32),
 }
 
-/// What has become of a context.
+/// The status of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContextStatus {
     /// Why it takes no more jobs; none if it does.
@@ -402,7 +402,7 @@ impl Device {
             .find(|region| region.kind == kind))
     }
 
-    /// What has become of the context with a number.
+    /// Returns the status of the context with a number.
     pub fn context_status(&self, context: u32) -> Result<ContextStatus> {
         let answer = query_about(self, uapi::DRM_RGT_QUERY_CONTEXT, context)?;
         Ok(ContextStatus::parse(&answer))

@@ -11,7 +11,7 @@ use crate::syncobj::Sync;
 use crate::uapi;
 use crate::vm::Vm;
 
-/// What an engine is to do: indirect buffers in order, and the BOs that they use.
+/// A job of an engine: indirect buffers in order, and the BOs that they use.
 ///
 /// BOs that are private to the VM are part of every job of it and need not be named.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ioctl;
 use crate::uapi;
 
-/// What has become of a fence.
+/// The status of a fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FenceStatus {
     /// It has not signalled.
@@ -59,7 +59,7 @@ impl SyncFile {
         }
     }
 
-    /// What has become of it.
+    /// Returns its status.
     pub fn status(&self) -> Result<FenceStatus> {
         let mut info = uapi::sync_file_info::default();
         // SAFETY: Without room for the fences that it is made of, nothing but the structure is

@@ -112,7 +112,7 @@ fn fails_with(name: &str, errno: Errno, result: rustix::io::Result<()>) -> Outco
     }
 }
 
-/// The state that a failed call must not change.
+/// State that a failed call must not change.
 struct State {
     used: Used,
     numbers: (u32, u32),

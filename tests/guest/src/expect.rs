@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What calls must answer.
+//! Expectations of calls.
 
 use std::fmt::Debug;
 

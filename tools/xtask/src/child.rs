@@ -117,7 +117,7 @@ impl Drop for Child {
         let deadline = Instant::now() + GRACE;
         while Instant::now() < deadline {
             if !matches!(self.inner.try_wait(), Ok(None)) {
-                // What the child started may be slower to end.
+                // Processes that the child started may be slower to end.
                 self.signal(Signal::KILL);
                 return;
             }
@@ -145,7 +145,7 @@ mod tests {
         drop(shell);
         let start = Instant::now();
         drop(child);
-        // The pipe ends once nobody is left to write to it.
+        // The pipe ends once it has no writer left.
         assert_eq!(std::io::read_to_string(read).unwrap(), "");
         assert!(start.elapsed() < Duration::from_secs(30));
     }

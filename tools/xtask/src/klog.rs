@@ -2,7 +2,7 @@
 
 //! Complaints in a kernel log.
 
-/// What a complaint has in one of its first lines. The leak checker's are not
+/// Words, one of which is in one of the first lines of a complaint. The leak checker's are not
 /// among them: it speaks when it is asked, and who asks reads what it found.
 const COMPLAINTS: [&str; 37] = [
     // Faults and stops.
@@ -48,7 +48,7 @@ const COMPLAINTS: [&str; 37] = [
     "unreferenced object",
 ];
 
-/// What the checkers say of themselves.
+/// Messages of the checkers about themselves.
 const HARMLESS: [&str; 5] = [
     "DMA-API: preallocated",
     "DMA-API: debugging enabled by kernel config",

@@ -7,7 +7,7 @@ use std::mem::take;
 /// How many lines are kept for a result that may fail.
 const KEPT: usize = 60;
 
-/// What became of a test.
+/// The verdict on a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It passed.
@@ -23,7 +23,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Result {
     /// The test's name, with those of the suites around it in front.
     pub(crate) name: String,
-    /// What became of it.
+    /// Its verdict.
     pub(crate) verdict: Verdict,
     /// Why it was skipped, or else what was said before the result.
     pub(crate) said: String,

@@ -34,7 +34,7 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Takes the lock alone if nobody holds it.
+    /// Takes the lock alone if it is free.
     pub(crate) fn try_exclusive(path: &Path) -> Result<Option<Self>> {
         let lock = Self::open(path)?;
         match flock(&lock.file, FlockOperation::NonBlockingLockExclusive) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What make calls: kernels, the module, crates, guests and tests.
+//! The tasks that make calls: kernels, the module, crates, guests and tests.
 //!
 //! It runs inside the toolchain root, started by `tools/root.sh TASK` or `cargo xtask TASK`.
 

@@ -18,7 +18,7 @@ use crate::options::Options;
 pub(crate) struct Paths {
     /// The checkout.
     pub(crate) src: PathBuf,
-    /// What the tasks made and keep.
+    /// The folder of all that tasks make and keep.
     pub(crate) cache: PathBuf,
     /// A finished kernel build given by the caller, in place of our own kernels.
     pub(crate) kdir: Option<PathBuf>,

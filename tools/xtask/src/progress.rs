@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is going on, on standard error: a bar on a terminal, a line every
+//! Progress, on standard error: a bar on a terminal, a line every
 //! half minute elsewhere.
 
 use std::io::{IsTerminal, stderr};
@@ -35,7 +35,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins a step of `expected` units; with 0, nobody knows how many.
+    /// Begins a step of `expected` units; 0 if their number is not known.
     pub(crate) fn begin(name: &str, expected: u64) -> Self {
         let bar = TERMINAL.then(|| {
             let (bar, style) = match expected {

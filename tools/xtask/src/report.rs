@@ -151,7 +151,7 @@ impl Report {
         self.test(suite, result, None);
     }
 
-    /// What a kernel said during a suite: any complaint fails it.
+    /// Reports complaints of the kernel during a suite: any fails it.
     pub(crate) fn kernel_log<'a>(&self, suite: &str, splats: impl Iterator<Item = &'a Splat>) {
         for splat in splats {
             self.fail(suite, &format!("kernel log: {}", splat.title), &splat.text);

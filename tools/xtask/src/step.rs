@@ -55,7 +55,7 @@ impl Step {
         Ok(())
     }
 
-    /// What to say when the step failed.
+    /// Returns the message for a step that failed.
     pub(crate) fn failure(&self) -> String {
         format!(
             "{} failed; the last lines of {}:\n{}",

@@ -59,7 +59,7 @@ pub struct Area {
     pub height: u32,
 }
 
-/// What pixels do with those that are there.
+/// How pixels are combined with those that are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blend {
     /// Replace them.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device process, which makes trouble when it is asked to.
+//! The device process, which injects errors on request.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -23,7 +23,7 @@ impl Control {
         Ok(Self(BufReader::new(file)))
     }
 
-    /// Asks for trouble, in the words of section 15 of the hardware's manual.
+    /// Injects an error, by a command of section 15 of the hardware's manual.
     pub(crate) fn send(&mut self, command: &str) -> Result<()> {
         let answer = self.ask(command)?;
         ensure!(answer == "ok", "{command}: {answer}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is in use of each region, to find what was not given back.
+//! Bytes in use of each region, to find leaks.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ struct InUse {
 }
 
 impl Used {
-    /// What is in use now.
+    /// Returns the bytes in use now.
     pub(crate) fn now() -> Result<Self> {
         let regions = Device::open()?.regions()?;
         let used = |region: rgt::Region| InUse {
@@ -36,8 +36,8 @@ impl Used {
         Ok(Self(regions.into_iter().map(used).collect()))
     }
 
-    /// Waits until no more than this is in use again. It may be less: what was given up before this
-    /// was made may have gone after it.
+    /// Waits until no more than this is in use again. It may be less: memory that was freed before
+    /// this was made may have gone after it.
     pub(crate) fn wait_until_back(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {

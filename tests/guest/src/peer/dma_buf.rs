@@ -22,7 +22,7 @@ struct ExportSyncFile {
     fd: i32,
 }
 
-/// What somebody does with a buffer.
+/// An access of the CPU to a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cpu {
     Reads,
@@ -96,7 +96,7 @@ impl DmaBuf {
         }
     }
 
-    /// The fences that somebody has to wait for who does this next.
+    /// Returns the fences that the next such access has to wait for.
     pub(crate) fn export_sync_file(&self, cpu: Cpu) -> Result<SyncFile> {
         let mut request = ExportSyncFile {
             flags: cpu.flag() as u32,
@@ -131,7 +131,7 @@ impl DmaBuf {
         .context("IMPORT_SYNC_FILE")
     }
 
-    /// Whether somebody who does this need not wait, within a time.
+    /// Returns whether such an access need not wait, within a time.
     pub(crate) fn poll(&self, cpu: Cpu, timeout: Duration) -> Result<bool> {
         let event = match cpu {
             Cpu::Reads => PollFlags::IN,

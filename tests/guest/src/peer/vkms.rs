@@ -41,7 +41,7 @@ pub(crate) struct Picture<'a> {
     fb: framebuffer::Handle,
 }
 
-/// What a commit ends with.
+/// A commit that has begun.
 pub(crate) struct Shown {
     /// When the picture is on the screen.
     pub(crate) flipped: SyncFile,
@@ -168,7 +168,7 @@ impl Vkms {
         usize::from(width) * usize::from(height)
     }
 
-    /// A picture in a buffer of somebody else.
+    /// Returns a picture in a buffer of another device.
     pub(crate) fn import(&self, buf: &DmaBuf) -> Result<Picture<'_>> {
         self.picture(self.card.import(buf)?)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What clients leave behind: nothing, however they go.
+//! Clients leave nothing behind, however they end.
 
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;

@@ -10,7 +10,6 @@ mod evict;
 mod faults;
 mod gem;
 mod gpus;
-mod hunt;
 mod inject;
 mod iommu;
 mod leak;
@@ -26,6 +25,7 @@ mod pressure;
 mod query;
 mod racing;
 mod scratchpad;
+mod stale_data;
 mod submit;
 mod unbind;
 mod vm;
@@ -53,12 +53,12 @@ pub(crate) const ALL: &[Suite] = &[
     moves::SUITE,
     racing::SUITE,
     overcommit::SUITE,
-    hunt::SUITE,
+    stale_data::SUITE,
     submit::SUITE,
     gpus::SUITE,
     dmabuf::SUITE,
-    dmabuf::PEERS,
-    dmabuf::STRANGERS,
+    dmabuf::P2P,
+    dmabuf::NO_P2P,
     dmabuf::THREE,
     dmabuf::QXL,
     dmabuf::BOUNCED,
@@ -82,16 +82,16 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         leak::QUITTER => leak::quit(arguments),
         clients::WORKER => clients::work(arguments),
         observe::HOLDER => observe::hold(),
-        zero::SOILER => zero::soil(),
+        zero::DIRTIER => zero::dirty(),
         overcommit::WORKER => overcommit::work(arguments),
-        hunt::SETTLER => hunt::settle(arguments),
+        stale_data::FILLER => stale_data::fill(arguments),
         submit::SUBMITTER => submit::work(arguments),
         submit::PARTNER => submit::take_part(arguments),
-        submit::STORMED => submit::weather(arguments),
+        submit::INTERRUPTED => submit::run_jobs(arguments),
         dmabuf::GIVER => dmabuf::give(arguments),
         dmabuf::IMPORTER => dmabuf::import(arguments),
         faults::FAULTER => faults::fault(),
-        hunt::RUNNER => hunt::flee(arguments),
+        stale_data::CHURNER => stale_data::churn(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),
     };
     match outcome {

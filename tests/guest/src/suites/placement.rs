@@ -195,8 +195,7 @@ fn too_large_for_all() -> Outcome {
     same("more than VRAM, but not than GTT", either, vram.size + 4096)
 }
 
-/// The CPU's touch of VRAM that never fits into the window ends in SIGBUS, and nobody else has to
-/// leave for it.
+/// The CPU's touch of VRAM that never fits into the window ends in SIGBUS, and evicts no other BO.
 fn too_large_for_the_window() -> Outcome {
     let rig = Rig::new()?;
     let window = vram(&rig)?.visible_size;

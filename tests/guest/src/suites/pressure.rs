@@ -2,7 +2,7 @@
 
 //! More content than memory.
 //!
-//! Where there is swap, BOs are backed up to it; where there is none, only what nobody needs can go.
+//! Where there is swap, BOs are backed up to it; elsewhere only BOs that are not needed can go.
 //! A machine with much memory is made one with little by taking the rest. Control groups cannot
 //! stand in for little memory: no BO's pages are charged to one.
 
@@ -141,7 +141,7 @@ fn backed_up_and_restored() -> Outcome {
             }
             same("sum by the CPU", map.checksum(0..SIZE as usize), sum)?;
         }
-        // Nobody needs what is backed up.
+        // Backed up content that is not needed can go.
         shrink_all()?;
         same("retained", bo.dont_need()?, false)?;
         same("retained, told", bo.will_need()?, false)?;
@@ -215,7 +215,7 @@ impl Content {
     }
 }
 
-/// Memory that nobody else gets while this lives.
+/// Memory that is taken from all others while this lives.
 struct Hog {
     base: *mut libc::c_void,
     len: usize,

@@ -101,7 +101,7 @@ fn copies_to_and_from_all() -> Outcome {
     Ok(())
 }
 
-/// Who may be in VRAM as well makes nobody leave.
+/// A BO that may be in VRAM, too, evicts none.
 fn full_spills_into_vram() -> Outcome {
     let rig = Rig::new()?;
     let size = region(&rig)?.size;

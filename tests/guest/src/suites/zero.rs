@@ -24,12 +24,12 @@ pub(super) const SUITE: Suite = Suite {
 };
 
 /// The helper that leaves its pattern in as much memory as it can get.
-pub(super) const SOILER: &str = "soil";
+pub(super) const DIRTIER: &str = "dirty";
 
-/// What it leaves.
+/// The pattern that it leaves.
 const PATTERN: u32 = 0x5011_ed00;
 const CHUNK: u64 = 8 * MIB;
-/// GTT and system pages that are soiled: a part of the guest's memory.
+/// GTT and system pages that are dirtied: a part of the guest's memory.
 const PAGES: u64 = 64 * MIB;
 
 /// BOs that together take most of VRAM.
@@ -43,7 +43,7 @@ fn most_of_vram(rig: &Rig, make: Make) -> Result<Vec<Bo>> {
 }
 
 /// Fills VRAM, GTT and system pages with a pattern, and ends.
-pub(super) fn soil() -> Outcome {
+pub(super) fn dirty() -> Outcome {
     let rig = Rig::new()?;
     let vram = most_of_vram(&rig, |bo| bo.placement(Placement::VRAM))?;
     let gtt = (0..PAGES / CHUNK)
@@ -58,14 +58,14 @@ pub(super) fn soil() -> Outcome {
 }
 
 /// Has another process leave its pattern everywhere, and waits until its memory is back.
-fn soil_all() -> Outcome {
+fn dirty_all() -> Outcome {
     let before = Used::now()?;
-    Helper::start(SOILER, &[])?.finish(Duration::from_secs(300))?;
+    Helper::start(DIRTIER, &[])?.finish(Duration::from_secs(300))?;
     before.wait_until_back()
 }
 
 fn vram() -> Outcome {
-    soil_all()?;
+    dirty_all()?;
     let rig = Rig::new()?;
     let visible = rig
         .device
@@ -85,7 +85,7 @@ fn vram() -> Outcome {
 }
 
 fn pages() -> Outcome {
-    soil_all()?;
+    dirty_all()?;
     let rig = Rig::new()?;
     // All are kept, so that none gets what another had.
     let mut all = Vec::new();
@@ -99,16 +99,16 @@ fn pages() -> Outcome {
     for (name, make) in [("system pages", SYSTEM), SHARED[0], SHARED[1], SHARED[2]] {
         let bo = rig.bo(CHUNK, make)?;
         let map = bo.map()?;
-        let soiled = (0..map.len())
+        let dirty = (0..map.len())
             .step_by(256)
             .find(|offset| map.read(*offset) != 0);
-        same(name, soiled, None)?;
+        same(name, dirty, None)?;
         all.push(bo);
     }
     Ok(())
 }
 
-/// Memory that a client gave back and got again, while the jobs that soil it may still run.
+/// Memory that a client freed and got again, while the jobs that write to it may still run.
 fn reused_within_a_client() -> Outcome {
     let rig = Rig::new()?;
     for (name, make) in [SHARED[0], SHARED[1], SHARED[2], ("hidden VRAM", HIDDEN)] {
@@ -138,7 +138,7 @@ fn reused_within_a_client() -> Outcome {
 /// A job that runs already does not see a BO's memory before it is cleared: the page tables are
 /// those of the whole VM.
 fn seen_by_an_older_job() -> Outcome {
-    soil_all()?;
+    dirty_all()?;
     let rig = Rig::new()?;
     let (target, result) = (rig.bo(MIB, HIDDEN)?, rig.gtt(MIB)?);
     let at = rig.vm.map(&target)?;
@@ -158,5 +158,5 @@ fn seen_by_an_older_job() -> Outcome {
     let seen = (0..map.len())
         .step_by(4)
         .find(|offset| map.read(*offset) == PATTERN);
-    same("a word of somebody else's", seen, None)
+    same("a word of stale data", seen, None)
 }

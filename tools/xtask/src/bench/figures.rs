@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a benchmark has measured.
+//! The figures of a benchmark.
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};

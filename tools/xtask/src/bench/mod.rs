@@ -60,7 +60,7 @@ struct Script {
 
 /// A bound on something that is made of figures.
 struct Goal {
-    /// What it is about.
+    /// Its title.
     what: &'static str,
     /// Its value, unless figures are missing.
     value: fn(&Figures) -> Option<f64>,

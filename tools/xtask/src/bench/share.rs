@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sharing: what it costs to hand a BO to somebody else, and the bandwidth of
+//! Sharing: the cost of handing a BO to another client, and the bandwidth of
 //! copies between two GPUs.
 
 use std::time::Duration;

@@ -49,7 +49,7 @@ impl Boot {
         &self.dir
     }
 
-    /// What the guest sees at /mnt.
+    /// The folder that the guest sees at /mnt.
     pub(super) fn share(&self) -> PathBuf {
         self.dir.join("share")
     }

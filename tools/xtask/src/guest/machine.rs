@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a guest finds itself on.
+//! The machine of a guest.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) struct Machine {
     pub(crate) kmemleak: bool,
     /// The GPUs, in the order of their slots.
     pub(crate) gpus: &'static [Gpu],
-    /// What the GPUs sit on.
+    /// The bus of the GPUs.
     pub(crate) bus: Bus,
     /// Whether an IOMMU stands between devices and RAM. The kernel uses it if it is told
     /// `intel_iommu=on`.
@@ -28,7 +28,7 @@ pub(crate) struct Machine {
     pub(crate) swap: Option<u32>,
     /// More devices, as QEMU's `-device` takes them.
     pub(crate) devices: &'static [&'static str],
-    /// What its clock counts.
+    /// The clock.
     pub(crate) clock: Clock,
     /// How long a suite may take on it.
     pub(crate) limit: Duration,
@@ -43,7 +43,7 @@ pub(crate) struct Gpu {
     pub(crate) visible: &'static str,
 }
 
-/// What GPUs sit on.
+/// The PCI topology of GPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bus {
     /// A root port each. The kernel does not let them access each other through this host bridge.
@@ -54,7 +54,7 @@ pub(crate) enum Bus {
     SwitchAndPort,
 }
 
-/// What a machine's clock counts.
+/// A machine's clock, by its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock {
     /// Time.

@@ -55,13 +55,13 @@ pub(crate) struct Guest {
     log: PathBuf,
 }
 
-/// What a guest does.
+/// The work of a guest.
 pub(crate) struct Job<'a> {
     /// Names the log, and the boot among those of the run.
     pub(crate) name: &'a str,
     /// Where it runs.
     pub(crate) machine: &'a Machine,
-    /// What the guest's shell runs, with the share at /mnt.
+    /// The script of the guest's shell, with the share at /mnt.
     pub(crate) script: &'a str,
     /// How long it may take and say nothing; none if it may take as long as it likes.
     pub(crate) limit: Option<Limit>,
@@ -100,13 +100,13 @@ impl fmt::Display for Death {
 
 impl std::error::Error for Death {}
 
-/// What came of a guest.
+/// The outcome of a guest.
 pub(crate) struct Outcome {
     /// The job's exit status, unless the guest ended before it.
     pub(crate) status: Result<i32, Death>,
-    /// What the kernel complained of.
+    /// The kernel's complaints.
     pub(crate) splats: Vec<Splat>,
-    /// What the kernel's log says.
+    /// The kernel's log.
     pub(crate) console: String,
     /// The file that keeps it until the next run of the same name.
     pub(crate) log: PathBuf,
@@ -273,7 +273,7 @@ impl Guest {
         }
     }
 
-    /// What the guest is called in messages.
+    /// Returns the guest's name in messages.
     fn title(&self, machine: &Machine) -> String {
         match machine.is_default() {
             true => format!("{} guest", self.title),
@@ -282,7 +282,7 @@ impl Guest {
     }
 }
 
-/// Waits for a guest without a limit, one that somebody works in.
+/// Waits for a guest without a limit, which has a user at its terminal.
 fn wait(machine: &mut Child, boot: &Boot) -> Result<i32> {
     match machine.wait(None, || Ok(()))? {
         Some(status) if status.success() => Ok(0),

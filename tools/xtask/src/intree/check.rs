@@ -143,7 +143,7 @@ impl<'a> Check<'a> {
             drm: home.join("drm"),
             uapi: home.join("uapi"),
         };
-        // What differs from the source is not touched while it stays as it is, for its times.
+        // Files that differ from the source keep their times as long as they stay as they are.
         let ours = HOOKS.iter().map(|(file, ..)| *file).chain([PLACE]);
         let ours: Vec<_> = ours.map(|name| format!("/{name}")).collect();
         copy(paths, &source.join(DRM), &folders.drm, &ours, Files::Shared)?;

@@ -46,7 +46,7 @@ pub(super) fn ensure(paths: &Paths, flavour: Flavour) -> Result<Kernel> {
             continue;
         }
         progress::say(&format!("  {name} kernel: linux {}", tree.version));
-        // What was built from another source is of no use.
+        // A build of another source is of no use.
         if dir.join("source").exists()
             && fs::canonicalize(dir.join("source"))? != fs::canonicalize(&tree.dir)?
         {

@@ -35,7 +35,7 @@ const SHOWN: usize = 25;
 /// before.
 const MARK: &str = "@kunit";
 
-/// What the guest runs, with the run's share at /mnt. It powers off by itself:
+/// The guest's script, with the run's share at /mnt. It powers off by itself:
 /// virtme-ng's init finds no program for that here.
 const JOB: &str = "\
 echo @kunit >/dev/kmsg

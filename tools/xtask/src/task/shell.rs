@@ -63,7 +63,7 @@ impl SavedTerminal {
 impl Drop for SavedTerminal {
     fn drop(&mut self) {
         if let Some(settings) = &self.0 {
-            // There is nobody left to tell when the terminal is gone.
+            // An error cannot be shown when the terminal is gone.
             let _ = tcsetattr(stdin(), OptionalActions::Drain, settings);
         }
     }

@@ -31,7 +31,7 @@ pub(crate) fn test(paths: &Paths, choice: &Choice) -> Result<ExitCode> {
     versions.show()?;
     let report = Report::new(Manner {
         fail_fast: choice.fail_fast,
-        // What a kernel of the caller's lacks is skipped, and no failure of ours.
+        // A kernel of the caller's may lack what tests need: they are skipped, which is no failure.
         whole: choice.is_all() && !choice.fail_fast && paths.is_plain(),
         ..Manner::default()
     });

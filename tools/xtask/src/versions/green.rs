@@ -160,7 +160,7 @@ mod tests {
             .unwrap();
         require(&paths, Whole::Test, &now).unwrap();
 
-        // What is recorded changes neither.
+        // Recorded versions change neither.
         fs::write(paths.src.join(FILE), "rustc 1.97.1\n").unwrap();
         require(&paths, Whole::Test, &now).unwrap();
 

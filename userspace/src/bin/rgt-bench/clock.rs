@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What the thread has used its CPU for so far; waiting does not count.
+/// Returns the thread's CPU time so far; waiting does not count.
 fn now() -> u64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
@@ -19,7 +19,7 @@ pub(crate) fn counter() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// What looking at the clock costs itself.
+/// Returns the cost of reading the clock itself.
 fn overhead() -> u64 {
     static OVERHEAD: OnceLock<u64> = OnceLock::new();
     *OVERHEAD.get_or_init(|| {

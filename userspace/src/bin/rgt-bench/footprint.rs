@@ -21,7 +21,7 @@ pub(crate) fn run(device: &Device) -> Result<()> {
             })
             .collect::<Result<Vec<Bo>>>()
     };
-    // What only the first ones cost is not counted; our own list is.
+    // The extra cost of the first ones is not counted; our own list is.
     drop(bos(COUNT / 100)?);
     let own = COUNT * size_of::<Bo>() as u64;
     let before = available()?;

@@ -40,7 +40,7 @@ pub(crate) fn run(device: &Device) -> Result<()> {
 
 fn measure(driver_name: &str, driver: &impl Driver) -> Result<()> {
     for (size, name, times) in SIZES {
-        // What only the first one costs is not counted.
+        // The extra cost of the first one is not counted.
         Stages::default().add(driver, size)?;
         let mut stages = Stages::default();
         for _ in 0..times {

@@ -35,7 +35,7 @@ struct Arguments {
     /// A word in the names of figures that are compared between settings of the driver
     #[arg(long, default_value = "default")]
     label: String,
-    /// What to measure
+    /// Measures to take
     #[arg(required = true)]
     measures: Vec<Measure>,
 }

@@ -30,7 +30,7 @@ impl Places {
         let now = places(bos)?;
         for ((bo, last), now) in bos.iter().zip(&self.last).zip(&now) {
             let crossed = (*last == Placement::VRAM) != (*now == Placement::VRAM);
-            // What had no backing was made where it is.
+            // A BO without backing was made where it is.
             if crossed && !last.is_empty() {
                 self.moved += bo.size();
             }

@@ -85,7 +85,7 @@ pub(crate) fn run(device: &Device, bytes: u64, show: &mut dyn FnMut(Row)) -> Res
     Ok(())
 }
 
-/// What all rows share.
+/// Data that all rows share.
 struct Bench<'a> {
     device: &'a Device,
     engine: Engine,

@@ -15,13 +15,13 @@ pub(crate) struct Row {
     pub(crate) region: String,
     /// How much it was.
     pub(crate) bytes: u64,
-    /// What moved it.
+    /// The engine that moved it.
     pub(crate) engine: String,
-    /// The checksum of what was put in.
+    /// The checksum of the data that was put in.
     pub(crate) expected: u64,
-    /// What the GPU's CHECKSUM packet says.
+    /// The result of the GPU's CHECKSUM packet.
     pub(crate) gpu: u64,
-    /// The checksum of what the CPU reads back.
+    /// The checksum of the data that the CPU reads back.
     pub(crate) read_back: u64,
     /// How long moving it once took.
     pub(crate) took: Duration,

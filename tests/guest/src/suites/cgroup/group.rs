@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use crate::harness::Outcome;
 
 const ROOT: &str = "/sys/fs/cgroup";
-/// The parent of all groups of this test. TTM protects nobody from who has no parent in common but
+/// The parent of all groups of this test. TTM protects no group from one with no common parent but
 /// the root.
 const PARENT: &str = "/sys/fs/cgroup/rgt";
 

@@ -32,7 +32,7 @@ fn rest_is_in_gtt() -> Outcome {
     Ok(())
 }
 
-/// What must be in VRAM replaces what is the group's own, though there is room.
+/// A BO that must be in VRAM replaces one of its own group, though there is room.
 fn own_ones_go() -> Outcome {
     let rig = Rig::new()?;
     let max = vram(&rig)?.size / 4;

@@ -2,8 +2,8 @@
 
 //! VRAM that cgroups share.
 //!
-//! What a BO's memory is charged to is the group of who made the job that brought it there, so
-//! that one process can be the member of several groups in turn.
+//! A BO's memory is charged to the group of the process whose job brought it there, so that one
+//! process can be the member of several groups in turn.
 
 mod group;
 mod limit;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What CS refuses.
+//! Bad arguments of CS.
 
 use anyhow::Result;
 use rgt::uapi::*;

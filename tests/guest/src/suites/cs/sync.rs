@@ -204,7 +204,7 @@ fn bo_closed_after_submission() -> Outcome {
             Ok(())
         })?;
         drop(source);
-        // Whoever gets the memory next must not disturb the job.
+        // The next owner of the memory must not disturb the job.
         let next = rig.bo(SIZE, make)?;
         rig.fill(&next, 1)?;
         work.settle()?;

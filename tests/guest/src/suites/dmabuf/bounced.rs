@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A machine on which devices see copies of pages: nobody can share those.
+//! A machine on which devices see copies of pages, which cannot be shared.
 
 use rgt::Bo;
 use rustix::io::Errno;

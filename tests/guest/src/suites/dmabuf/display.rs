@@ -23,7 +23,7 @@ pub(super) const TESTS: &[Test] = tests![
 
 /// The time of some frames.
 const FRAMES: Duration = Duration::from_millis(500);
-/// What a display keeps of a pixel.
+/// The bits of a pixel that a display keeps.
 const COLOUR: u32 = 0x00ff_ffff;
 
 /// Every pixel of what was read back has a colour.
@@ -150,7 +150,7 @@ impl<'a> Window<'a> {
     }
 }
 
-/// What a compositor does that shows each client's picture when it is there.
+/// A compositor shows each client's picture when it is ready.
 fn a_late_picture_holds_up_no_other() -> Outcome {
     let (rig, late) = (Rig::new()?, Rig::new()?);
     let vkms = Vkms::open()?;

@@ -46,7 +46,7 @@ pub(crate) fn give(arguments: &[&str]) -> Outcome {
     let socket = meeting::connect(name)?;
     send_fd(&socket, bo.export()?.as_fd())?;
     thread::sleep(2 * PATIENCE);
-    bail!("nobody killed it");
+    bail!("it was not killed");
 }
 
 /// The socket with a BO of a kind in it, whose giver is dead.
@@ -80,7 +80,7 @@ fn a_bo_outlives_its_giver() -> Outcome {
 
 fn it_lives_in_the_socket() -> Outcome {
     let socket = given("VRAM or GTT")?;
-    // What the giver had goes some time after it.
+    // The giver's own memory is freed some time after its end.
     thread::sleep(Duration::from_secs(1));
     let map = receive(socket)?.map()?;
     let sum = rgt::checksum::of_fill(PATTERN, SIZE / 4);
@@ -99,7 +99,7 @@ fn in_use() -> Result<u64> {
 fn it_goes_with_its_last_file() -> Outcome {
     each(kinds().map(|(kind, _)| (kind, kind)), |kind| {
         let (before, bytes) = (Used::now()?, in_use()?);
-        // Nobody ever takes it out of the socket.
+        // It is never taken out of the socket.
         drop(given(kind)?);
         before.wait_until_back()?;
 

@@ -19,7 +19,7 @@ use crate::rig::{MIB, PATIENCE, Pressure};
 /// The helper that imports a BO of the first GPU to the second one, and stops on its way.
 pub(crate) const IMPORTER: &str = "import";
 
-/// What an importer comes to, in this order. In the end a job waits for one that runs.
+/// The steps of an importer, in this order. In the end a job waits for one that runs.
 const STEPS: [&str; 7] = [
     "received", "imported", "bound", "used", "mapped", "running", "pending",
 ];
@@ -37,7 +37,7 @@ pub(crate) fn import(arguments: &[&str]) -> Outcome {
         if step == *last {
             socket.write_all(&[1])?;
             thread::sleep(2 * PATIENCE);
-            bail!("nobody killed it");
+            bail!("it was not killed");
         }
         Ok(())
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is shared while its device loses its driver.
+//! Shared buffers while their device loses its driver.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) const TESTS: &[Test] = tests![
     an_importer_goes,
 ];
 
-/// What a call says whose device is gone.
+/// The errors of a call whose device is gone.
 const GONE: [Errno; 2] = [Errno::NODEV, Errno::IO];
 
 fn an_exporter_goes() -> Outcome {
@@ -63,7 +63,7 @@ fn an_exporter_goes_whose_bo_is_on_the_screen() -> Outcome {
 
     let device = Unbound::now()?;
     drop((bo, rig));
-    // What the display has pinned stays there.
+    // The buffer that the display has pinned stays there.
     let shown = vkms.show(&back, None, &vkms.own()?)?;
     let flipped = shown.flipped.wait(PATIENCE);
     flipped.context("the screen is stuck")?;
@@ -85,7 +85,7 @@ fn an_importer_goes() -> Outcome {
     let map = bo.map()?;
 
     let device = Unbound::now()?;
-    // Its memory is somebody else's.
+    // Its memory is another device's.
     same("by its mapping", map.read(MIB as usize - 4), 7)?;
     let sum = buf.access(Cpu::Reads, |map| map.checksum(0..map.len()))?;
     same("sum", sum, rgt::checksum::of_fill(7, MIB / 4))?;

@@ -19,7 +19,7 @@ pub(super) use bounced::SUITE as BOUNCED;
 pub(super) use handover::{GIVER, give};
 pub(super) use importer::{IMPORTER, import};
 pub(super) use lifetime::TESTS as LIFETIMES;
-pub(super) use p2p::{PEERS, STRANGERS};
+pub(super) use p2p::{NO_P2P, P2P};
 pub(super) use qxl::SUITE as QXL;
 pub(super) use three::SUITE as THREE;
 

@@ -15,7 +15,7 @@ use crate::harness::{Need, Outcome, Suite, Tag, Test, tests};
 use crate::peer::{DmaBuf, Vgem};
 use crate::rig::{HIDDEN, MIB, Pressure, Rig, noise};
 
-pub(crate) const PEERS: Suite = Suite {
+pub(crate) const P2P: Suite = Suite {
     name: "dmabuf-peers",
     needs: &[Need::PeerAccess],
     tags: &[Tag::Dmabuf],
@@ -30,8 +30,8 @@ pub(crate) const PEERS: Suite = Suite {
     ],
 };
 
-pub(crate) const STRANGERS: Suite = Suite {
-    name: "dmabuf-strangers",
+pub(crate) const NO_P2P: Suite = Suite {
+    name: "dmabuf-no-p2p",
     needs: &[Need::TwoGpus, Need::NoPeerAccess],
     tags: &[Tag::Dmabuf],
     tests: &[COMMON, tests![vram_goes_to_pages, hidden_vram_is_refused]],
@@ -41,7 +41,7 @@ const COMMON: &[Test] = tests![
     one_reads_what_the_other_wrote,
     one_writes_what_the_other_reads,
     a_job_waits_for_the_other_gpu,
-    a_mapping_is_renewed_after_a_move,
+    a_mapping_is_rebound_after_a_move,
     they_share_in_a_circle,
     both_are_overcommitted,
     an_importer_dies_at_each_step,
@@ -120,7 +120,7 @@ fn a_job_waits_for_the_other_gpu() -> Outcome {
     same("sum", sum, sum_of(0x66))
 }
 
-fn a_mapping_is_renewed_after_a_move() -> Outcome {
+fn a_mapping_is_rebound_after_a_move() -> Outcome {
     let [one, other] = both()?;
     let bo = Bo::builder(MIB).create(&one.device)?;
     let theirs = share(&bo, &other)?;
@@ -149,7 +149,7 @@ fn they_share_in_a_circle() -> Outcome {
         let sum = sum_of(1);
         same("sum", one.checksum(&mine)?, sum)?;
     }
-    // What was lent is at home again as the BO that it was.
+    // Imported by its exporter, it is the same BO.
     let home = Bo::import(&one.device, lent.export()?)?;
     same("handle", home.handle(), mine.handle())
 }

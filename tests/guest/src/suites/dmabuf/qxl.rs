@@ -110,7 +110,7 @@ fn the_cpu_reaches_its_by_our_handle() -> Outcome {
     map.write(0, !words[0]);
     same("by theirs", theirs.map()?.read(0), !words[0])?;
     map.write(0, words[0]);
-    // The buffer lives as long as anybody has it.
+    // The buffer lives as long as it has a user.
     drop((theirs, buf));
     same("after they closed it", map.checksum(0..map.len()), sum)
 }

@@ -33,7 +33,7 @@ pub(crate) const SUITE: Suite = Suite {
 /// The pairs, by number and in both directions.
 const PAIRS: [(usize, usize); 6] = [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)];
 
-/// The GPUs: the first two are peers, and the third is nobody's.
+/// The GPUs: the first two are peers, and the third has no peer.
 fn gpus() -> Result<[Rig; 3]> {
     let rigs: [Rig; 3] = all()?
         .try_into()
@@ -84,15 +84,15 @@ fn each_pair_is_decided_by_itself() -> Outcome {
 }
 
 fn one_who_needs_pages_takes_it_there_for_all() -> Outcome {
-    let [owner, peer, stranger] = gpus()?;
+    let [owner, peer, other] = gpus()?;
     let bo = owner.bo(MIB, |bo| bo)?;
     owner.fill(&bo, 1)?;
     let at_peer = share(&bo, &peer)?;
     same("sum by the peer", peer.checksum(&at_peer)?, sum_of(1))?;
     same("place", bo.info()?.current_placement, Placement::VRAM)?;
 
-    let at_stranger = share(&bo, &stranger)?;
-    stranger.fill(&at_stranger, 2)?;
+    let at_other = share(&bo, &other)?;
+    other.fill(&at_other, 2)?;
     same("place", bo.info()?.current_placement, Placement::GTT)?;
     // Its mapping was taken from it.
     same("sum by the peer", peer.checksum(&at_peer)?, sum_of(2))?;
@@ -100,7 +100,7 @@ fn one_who_needs_pages_takes_it_there_for_all() -> Outcome {
     same("sum by the owner", owner.checksum(&bo)?, sum_of(3))?;
     same("place", bo.info()?.current_placement, Placement::GTT)?;
 
-    drop(at_stranger);
+    drop(at_other);
     // The kernel detaches it behind the scenes; before, the BO has to stay in pages.
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -166,7 +166,7 @@ fn a_circle_of_loans() -> Outcome {
         .iter()
         .map(|rig| rig.bo(MIB, |bo| bo))
         .collect::<Result<Vec<_>>>()?;
-    // What a GPU writes to: the BO of the next one.
+    // Each GPU writes to the BO of the next one.
     let loans = (0..gpus.len())
         .map(|index| share(&own[next(index)], &gpus[index]))
         .collect::<Result<Vec<_>>>()?;

@@ -43,7 +43,7 @@ fn large_mappings_are_aligned() -> Outcome {
     let rig = Rig::new()?;
     let mut kept = Vec::new();
     for pages in 1..4 {
-        // What is mapped before, and offsets in the device file, are multiples of a page only.
+        // Earlier mappings, and offsets in the device file, are multiples of a page only.
         kept.push(rig.gtt(pages * 4096)?.map()?);
         let map = visible(&rig)?.map()?;
         same("offset in a block", map.as_ptr() as usize % BLOCK, 0)?;

@@ -16,7 +16,7 @@ pub(super) const TESTS: &[Test] = tests![
     front_only
 ];
 
-/// What else may fault meanwhile: the program's own pages.
+/// Other faults meanwhile: those on the program's own pages.
 const SLACK: i64 = 6;
 
 fn one_maps_the_neighbours() -> Outcome {

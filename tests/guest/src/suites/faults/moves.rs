@@ -56,7 +56,7 @@ fn into_the_window() -> Outcome {
     same("sum", rig.checksum(&bo)?, map.checksum(0..map.len()))
 }
 
-/// Nobody has to leave the window for a BO that may be in pages.
+/// No BO is evicted from the window for one that may be in pages.
 fn to_pages_when_the_window_is_full() -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.bo(CHUNK, |bo| {
@@ -83,7 +83,7 @@ fn to_pages_when_the_window_is_full() -> Outcome {
     Ok(())
 }
 
-/// What is written through a mapping after its BO moved is in the new place.
+/// A write through a mapping after its BO moved is in the new place.
 fn write_after_a_move() -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.bo(CHUNK, |bo| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a BO is: content, place, and what GEM_INFO says.
+//! A BO's content and place, and GEM_INFO.
 
 use anyhow::ensure;
 use rgt::uapi::*;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What GEM_CREATE makes and refuses.
+//! GEM_CREATE: valid and bad arguments.
 
 use anyhow::ensure;
 use rgt::uapi::*;

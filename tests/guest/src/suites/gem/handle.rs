@@ -82,7 +82,7 @@ fn not_implemented_yet() -> Outcome {
         size: PAGE,
         ..Default::default()
     };
-    // SAFETY: Address 0 is nobody's memory.
+    // SAFETY: There is no memory at address 0.
     let userptr = unsafe { ioctl::call_unchecked(&device, &mut request) };
     let userptr = userptr.map_err(|errno| rgt::Error::Os {
         call: "GEM_USERPTR",

@@ -59,7 +59,7 @@ impl Sink {
     }
 }
 
-/// A BO with content, and a mapping that nobody has touched.
+/// A BO with content, and a mapping that was not touched.
 struct Content {
     bo: Bo,
     map: Mapping,
@@ -157,7 +157,7 @@ fn out_of_hidden_vram() -> Outcome {
     drop(full.swap_remove(0));
     some_failed(each_allocation_checked(
         || {
-            // What takes its place until the BO is elsewhere.
+            // It takes the BO's place until that is elsewhere.
             let _block = filler(&rig, BLOCK)?;
             Content::copied(&rig, &source, HIDDEN)
         },
@@ -220,7 +220,7 @@ fn through_gtt_from_pages() -> Outcome {
     ))
 }
 
-/// What the window is filled with.
+/// The size of the BOs that fill the window.
 const BLOCK: u64 = 8 * MIB;
 
 /// A BO in the window.

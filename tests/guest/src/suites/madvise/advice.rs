@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the call answers, and what can be done with a BO that is not needed.
+//! The call's answers, and the use of a BO that is not needed.
 
 use anyhow::Result;
 use rgt::ioctl::{self, Contained, Request};
@@ -52,7 +52,7 @@ fn bad_arguments() -> Outcome {
 
 fn answers() -> Outcome {
     let rig = Rig::new()?;
-    // What `retained` is before is nobody's business.
+    // The value of `retained` before the call does not matter.
     let request = drm_rgt_gem_madvise {
         handle: rig.gtt(PAGE)?.handle(),
         retained: 77,
@@ -104,7 +104,7 @@ fn jobs_are_refused() -> Outcome {
         let to = work.writes(&bo)?;
         work.commands.fill(to, PAGE, 2)?;
         fails("a job", Errno::FAULT, downcast(work.submit()))?;
-        // Neither the job's VM nor other jobs mind.
+        // Neither the job's VM nor other jobs are affected.
         let other = rig.gtt(PAGE)?;
         rig.fill(&other, 3)?;
         bo.will_need()?;
@@ -194,7 +194,7 @@ fn shared() -> Outcome {
     Ok(())
 }
 
-/// What a job still needs stays until its end.
+/// Content that a job still needs stays until its end.
 fn while_a_job_is_pending() -> Outcome {
     let rig = Rig::new()?;
     let (source, target) = (rig.gtt(MIB)?, rig.vram(MIB)?);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! BOs whose content nobody needs.
+//! BOs whose content is not needed.
 
 mod advice;
 mod purged;

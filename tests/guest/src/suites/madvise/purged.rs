@@ -28,7 +28,7 @@ fn in_pages() -> impl Iterator<Item = (&'static str, Make)> {
 }
 
 /// Content that is not zero, and not of the GPU: it does not see all of them.
-fn soil(bo: &Bo) -> Result<()> {
+fn dirty(bo: &Bo) -> Result<()> {
     let map = bo.map()?;
     for at in (0..map.len()).step_by(PAGE as usize) {
         map.write(at, 0xdada_dada);
@@ -43,7 +43,7 @@ fn is_new(rig: &Rig, bo: &Bo) -> Outcome {
     same("will need, again", bo.will_need()?, true)?;
     let map = bo.map()?;
     same("sum", map.checksum(0..map.len()), 0)?;
-    soil(bo)?;
+    dirty(bo)?;
     same("a word written", map.read(PAGE as usize), 0xdada_dada)?;
     if bo.info()?.placement != Placement::SYSTEM {
         rig.fill(bo, 8)?;
@@ -56,7 +56,7 @@ fn pages_go_to_the_shrinker() -> Outcome {
     let rig = Rig::new()?;
     each(in_pages(), |make| {
         let bo = rig.bo(SIZE, make)?;
-        soil(&bo)?;
+        dirty(&bo)?;
         let map = bo.map()?;
         map.write(0, 1);
         if bo.info()?.placement != Placement::SYSTEM {
@@ -75,8 +75,8 @@ fn what_is_needed_stays() -> Outcome {
     let rig = Rig::new()?;
     each(in_pages(), |make| {
         let (needed, not) = (rig.bo(SIZE, make)?, rig.bo(SIZE, make)?);
-        soil(&needed)?;
-        soil(&not)?;
+        dirty(&needed)?;
+        dirty(&not)?;
         let sum = needed.map()?.checksum(0..SIZE as usize);
         not.dont_need()?;
         shrink_all()?;
@@ -158,7 +158,7 @@ fn closed_without_asking() -> Outcome {
         each(in_pages(), |make| {
             let bo = rig.bo(SIZE, make)?;
             let map = bo.map()?;
-            soil(&bo)?;
+            dirty(&bo)?;
             bo.dont_need()?;
             if purged {
                 shrink_all()?;

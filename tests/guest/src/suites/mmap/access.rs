@@ -96,7 +96,7 @@ fn survives_close() -> Outcome {
         let (touched, untouched) = (bo.map()?, bo.map()?);
         touched.fill(0..touched.len(), 0x5555_aaaa);
         drop(bo);
-        // What comes next must not get the memory.
+        // The next BO must not get the memory.
         let next = rig.bo(8 * PAGE, make)?;
         next.map()?.fill(0..8 * STEP, 1);
         for map in [&touched, &untouched] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What can be mapped.
+//! Offsets and sizes that can be mapped.
 
 use std::ptr;
 

@@ -38,7 +38,7 @@ pub(crate) fn hold() -> Outcome {
         bos.push(bo);
     }
     thread::sleep(2 * PATIENCE);
-    bail!("nobody killed the holder of {} BOs", bos.len());
+    bail!("the holder of {} BOs was not killed", bos.len());
 }
 
 /// Waits until this many BOs of a process are there, with memory. Gives their clients.
@@ -127,7 +127,7 @@ fn bos_shared_by_two_clients() -> Outcome {
     let line = debugfs.line("bos", "bo", &id)?;
     same("its maker", line.number("client")?, client)?;
     Card(&other.device).close_buffer(imported)?;
-    same("of nobody", total(&other.device)?, before)?;
+    same("of the other client", total(&other.device)?, before)?;
     same(
         "still listed",
         debugfs.line("bos", "bo", &id).is_ok(),

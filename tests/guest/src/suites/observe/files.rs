@@ -152,7 +152,7 @@ impl FdInfo {
         Ok(number.parse::<u64>()? * unit)
     }
 
-    /// What a client has in a region: total, shared, resident.
+    /// Returns a client's bytes in a region: total, shared, resident.
     pub(crate) fn memory(&self, region: &str) -> Result<(u64, u64, u64)> {
         let value = |stat| self.number(&format!("drm-{stat}-{region}"));
         Ok((value("total")?, value("shared")?, value("resident")?))

@@ -46,7 +46,7 @@ fn events_of_the_scheduler() -> Outcome {
     Ok(())
 }
 
-/// What gputop shows of a client.
+/// gputop's row of a client.
 #[derive(Debug)]
 struct Row {
     pid: u32,
@@ -80,8 +80,8 @@ fn rows(table: &str) -> Vec<Row> {
     rows
 }
 
-/// Both ends of a terminal. gputop shows nothing where its input is none; one whose size nobody has
-/// told it takes for 24 lines of 80 columns.
+/// Both ends of a terminal. gputop shows nothing where its input is none; one whose size is not
+/// set it takes for 24 lines of 80 columns.
 fn terminal() -> Result<(OwnedFd, File)> {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
     grantpt(&ours)?;

@@ -72,7 +72,7 @@ fn regions_are_those_of_query() -> Outcome {
     Ok(())
 }
 
-/// What is free of a region is what its free blocks have together.
+/// A region's free bytes are those of its free blocks together.
 fn free_blocks_add_up(line: &Line) -> Outcome {
     let free = line.number("free")?;
     let used = line.number("used")?;
@@ -110,7 +110,7 @@ fn bos_add_up_to_what_is_used() -> Outcome {
     let rig = Rig::new()?;
     let debugfs = Debugfs::of(&rig.device)?;
     let kinds = [RegionKind::System, RegionKind::Gtt, RegionKind::Vram];
-    // What the driver has for itself is in use, and on no list.
+    // The driver's own memory is in use, and on no list.
     let own = |kind| -> Result<u64> {
         let used = rig.device.region(kind)?.context("no such region")?.used;
         let listed = listed(&debugfs, kind)?;
@@ -172,7 +172,7 @@ fn a_bo_is_where_gem_info_says() -> Outcome {
     })
 }
 
-/// What the client's fdinfo says of each region changes by this with a BO: total, shared and
+/// The changes of the client's fdinfo for each region that come with a BO: total, shared and
 /// resident in one region, nothing in the others.
 fn fdinfo_of_each_region() -> Outcome {
     let cases: [(&str, Make, &str, bool); 4] = [

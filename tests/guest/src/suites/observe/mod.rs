@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is seen from outside: debugfs, fdinfo and trace events, against each other and QUERY.
+//! Observability: debugfs, fdinfo and trace events, against each other and QUERY.
 
 mod clients;
 mod events;

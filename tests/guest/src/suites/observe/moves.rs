@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What moved, and why.
+//! Counts of moves, by their reason.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ fn moved(debugfs: &Debugfs) -> Result<Moved> {
         .collect()
 }
 
-/// What was added since, without what is 0.
+/// Returns the counts that were added since, without those of 0.
 fn since(debugfs: &Debugfs, before: &Moved) -> Result<Moved> {
     let mut now = moved(debugfs)?;
     for (reason, (moves, bytes)) in &mut now {

@@ -28,7 +28,7 @@ pub(super) const TESTS: &[Test] = tests![
 
 const FILES: [&str; 5] = ["bos", "engines", "moved", "page_pool", "regions"];
 
-/// What two readers do until it is over. Counts the files that could be read.
+/// Reads files until the test is over. Counts those that could be read.
 fn read_all(paths: &[PathBuf], over: &AtomicBool, read: &AtomicU64) {
     while !over.load(Ordering::Relaxed) {
         for path in paths {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is in a BO, so that both the CPU and the GPU can tell whether it still is.
+//! The content of a BO, in a form that both the CPU and the GPU can check.
 
 use anyhow::Result;
 use rgt::{Bo, checksum};
@@ -14,7 +14,7 @@ const NOISE_MOST: u64 = 256 << 10;
 /// Of a larger BO, the CPU looks at a word in this many bytes.
 const STRIDE: usize = 4096;
 
-/// What a BO holds.
+/// A kind of content.
 #[derive(Clone, Copy)]
 enum Kind {
     /// The same word all over.
@@ -23,7 +23,7 @@ enum Kind {
     Noise(u32),
 }
 
-/// What a BO holds, and its checksum.
+/// The content of a BO, and its checksum.
 #[derive(Clone, Copy)]
 pub(super) struct Content {
     kind: Kind,

@@ -71,7 +71,7 @@ fn four_processes() -> Outcome {
     Ok(())
 }
 
-/// What one leaves behind in the middle of its work harms none of the others.
+/// A process that dies in the middle of its work harms none of the others.
 fn one_dies() -> Outcome {
     for seed in seeds(51) {
         say(&format!("seeds from {seed} on"));

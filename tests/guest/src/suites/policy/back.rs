@@ -28,7 +28,7 @@ fn driven_out<'a>(rig: &'a Rig) -> Result<Watched<'a>> {
     // Used by one job, so that all of them are in VRAM at the same time.
     let peak = Watched::new(rig, capacity(rig)? + count, VRAM_ONLY)?;
     all_in_one_job(rig, &peak)?;
-    ensure!(set.resident()? == 0, "the peak drove nobody out");
+    ensure!(set.resident()? == 0, "the peak did not evict the whole set");
     set.take_moves()?;
     Ok(set)
 }
@@ -70,7 +70,7 @@ fn not_all_at_once() -> Outcome {
     Ok(())
 }
 
-/// What is used every time gets the place of what is hardly ever used.
+/// BOs that every round uses get the place of those that are hardly ever used.
 fn to_the_user_that_needs_it() -> Outcome {
     let rig = Rig::new()?;
     let count = capacity(&rig)?;

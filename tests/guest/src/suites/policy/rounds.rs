@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is used again and again.
+//! BOs that are used again and again.
 
 use anyhow::{Result, ensure};
 use rgt::Placement;
@@ -69,7 +69,7 @@ fn what_fits_stays_vram_or_gtt() -> Outcome {
     what_fits_stays(VRAM_OR_GTT)
 }
 
-/// Those that nobody uses any more make room for those that are used now.
+/// BOs that are no longer used make room for those that are used now.
 fn new_set_takes_over(make: Make) -> Outcome {
     let rig = Rig::new()?;
     let count = capacity(&rig)? * 9 / 10;

@@ -41,7 +41,7 @@ fn not_those_that_would_not_help() -> Outcome {
     more.round()?;
     let moves = outside.take_moves()?;
     ensure!(moves == 0, "{moves} chunks moved that the CPU does not see");
-    ensure!(inside.take_moves()? != 0, "nobody had to go");
+    ensure!(inside.take_moves()? != 0, "nothing was evicted");
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub(super) fn in_vram(bo: &Bo) -> Result<bool> {
 pub(super) struct Watched<'a> {
     rig: &'a Rig,
     bos: Vec<Bo>,
-    /// Where they were when somebody looked last; nothing before the first use.
+    /// Where they were at the last look; nothing before the first use.
     places: Vec<Placement>,
     /// Chunks that were copied into VRAM or out of it.
     moves: u64,

@@ -55,7 +55,7 @@ fn running(rig: &Rig, uses: impl Fn(&mut Work) -> Result<()>) -> Result<Busy> {
             return Ok(busy);
         }
     }
-    bail!("no job lasts until somebody looks")
+    bail!("no job lasts until it is looked at")
 }
 
 /// A job that runs already keeps what it uses where it is, until it is done; what it writes last

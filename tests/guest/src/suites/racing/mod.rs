@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Eviction of a BO while somebody does something with it.
+//! Eviction of a BO while it is in use.
 
 mod binding;
 mod cpu;
@@ -37,7 +37,7 @@ fn rounds() -> u32 {
     Length::choose(5, 1000)
 }
 
-/// What evicts it. What only its first use costs would be most of a test's time.
+/// Evicts it. The cost of the first use alone would be most of a test's time.
 fn pressure() -> Result<Pressure> {
     let pressure = Pressure::new()?;
     pressure.round()?;

@@ -154,7 +154,7 @@ fn destroyed_while_jobs_run() -> Outcome {
             work.context(&context);
             tally.count(&mut work, job)?;
             work.submit()?;
-            // What the test drops is the job's own hold on it.
+            // The test drops the job's reference to it.
             work.job = rgt::Job::new(&rig.vm, rig.render);
             Ok(work)
         })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the first hang leaves for those who look into it.
+//! The core dump of the first hang.
 
 use std::fs;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ fn until_dumped(wanted: bool) -> Result<Option<PathBuf>> {
     }
 }
 
-/// Whoever has read a dump writes something to it.
+/// Frees a dump, by a write.
 fn forget(dump: &PathBuf) -> Outcome {
     // It may just have gone by itself, as dumps do after some minutes.
     let _ = fs::write(dump, "1");

@@ -302,7 +302,7 @@ fn between_clients() -> Outcome {
         !first.is_pending()?,
         "the job that it waited for still runs"
     );
-    // What one moves on, the other sees.
+    // A reset by one is seen by the other.
     ours.reset()?;
     fails("none any more", Errno::INVAL, theirs.sync_file())?;
     waiter.wait()?;

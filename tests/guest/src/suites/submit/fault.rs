@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A job that faults marks its context, and nobody else.
+//! A job that faults marks its context, and no other.
 
 use anyhow::{Context as _, Result};
 use rgt::{

@@ -11,14 +11,14 @@ mod hang;
 mod load;
 mod priority;
 mod shared;
-mod storm;
+mod signals;
 mod syncs;
 mod tally;
 mod usage;
 
 pub(super) use load::{SUBMITTER, work};
 pub(super) use shared::{PARTNER, take_part};
-pub(super) use storm::{STORMED, weather};
+pub(super) use signals::{INTERRUPTED, run_jobs};
 
 use crate::harness::Suite;
 
@@ -32,7 +32,7 @@ pub(super) const SUITE: Suite = Suite {
         explicit::TESTS,
         shared::TESTS,
         priority::TESTS,
-        storm::TESTS,
+        signals::TESTS,
         load::TESTS,
         usage::TESTS,
         fault::TESTS,

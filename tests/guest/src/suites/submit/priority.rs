@@ -15,7 +15,7 @@ use crate::rig::{PAGE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![high_needs_a_capability, high_overtakes_low];
 
-/// Somebody who is nobody.
+/// The user `nobody`, who has no capabilities.
 const NOBODY: libc::uid_t = 65534;
 
 fn high_needs_a_capability() -> Outcome {

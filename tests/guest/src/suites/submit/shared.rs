@@ -42,7 +42,7 @@ impl Turns {
     }
 }
 
-/// What is written in a round, first by the test and then by its partner.
+/// Returns the values of a round, first the test's and then its partner's.
 fn values(round: u32) -> (u32, u32) {
     (0x1_0000 + round, 0x2_0000 + round)
 }
@@ -75,7 +75,7 @@ fn two_processes() -> Outcome {
         }
         writer.submit()?;
         turns.over(round * 2);
-        // What the last reader got must be looked at before the next one overwrites it.
+        // The last reader's result must be checked before the next one overwrites it.
         if let Some((mut reader, expected)) = works.pop() {
             reader.wait()?;
             let sum = target.map()?.checksum(0..SIZE as usize);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What fdinfo says of a client's use of the engines.
+//! A client's use of the engines in fdinfo.
 
 use anyhow::Result;
 use rgt::{Device, EngineClass};
@@ -53,7 +53,7 @@ fn engine_keys() -> Outcome {
     Ok(())
 }
 
-/// What clients used is what the engines were busy for, but for what no client asked for.
+/// The clients' use adds up to the engines' busy time, but for jobs of the driver's own.
 fn engine_keys_add_up() -> Outcome {
     let rigs = [Rig::new()?, Rig::new()?];
     for (class, name) in CLASSES {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the GPU may do through a VM's mappings.
+//! The GPU's access through a VM's mappings.
 
 use anyhow::Result;
 use rgt::{BindOp, Bo, CommandBuffer, Job, Vm};

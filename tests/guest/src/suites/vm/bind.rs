@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What VM_BIND accepts.
+//! VM_BIND: valid and bad arguments.
 
 use rgt::uapi::*;
 use rgt::{Bo, Device, Vm, ioctl};
@@ -165,7 +165,7 @@ fn bad_maps() -> Outcome {
     let defined = DRM_RGT_VM_BIND_READONLY | DRM_RGT_VM_BIND_REPLACE;
     scene.refuses_flags(scene.unmap(), 0)?;
     scene.refuses_flags(scene.map(), defined)?;
-    // What was mapped by the valid map is all that there is.
+    // The valid map's page is all that is mapped.
     let whole = drm_rgt_vm_bind_op {
         size: 16 * PAGE,
         ..scene.map()

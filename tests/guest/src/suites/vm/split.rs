@@ -32,7 +32,7 @@ fn numbered(rig: &Rig, pages: u64, tag: u32) -> Result<Bo> {
     Ok(bo)
 }
 
-/// What the GPU reads at the first dword of each page of a range; none where the read faults.
+/// Returns the first dword of each page of a range as the GPU reads it; none where that faults.
 fn seen(rig: &Rig, bos: &[&Bo], range: &Binding) -> Result<Vec<Option<u32>>> {
     seen_at(rig, bos, range.addr(), range.size() / PAGE)
 }
@@ -56,7 +56,7 @@ fn seen_at(rig: &Rig, bos: &[&Bo], addr: u64, pages: u64) -> Result<Vec<Option<u
     Ok((0..pages as usize).map(read).collect())
 }
 
-/// What `seen` gives for pages that have these values, from ranges and holes.
+/// Returns `seen`'s answer for pages that have these values, from ranges and holes.
 fn pages(parts: &[(u64, Option<u32>)]) -> Vec<Option<u32>> {
     let part = |(count, first): &(u64, Option<u32>)| {
         let first = *first;

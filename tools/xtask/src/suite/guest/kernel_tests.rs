@@ -18,7 +18,7 @@ use crate::step::Step;
 /// The guest that runs them on the debug kernel, and what chooses all of them.
 pub(super) const NAME: &str = "kernel-tests";
 
-/// What runs them in the guest.
+/// The script that runs them in the guest.
 const RUNNER: &str = "kernel-test";
 
 /// Programs, and their folders below the kernel's selftests.

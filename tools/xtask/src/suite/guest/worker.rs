@@ -58,14 +58,14 @@ impl Worker<'_> {
                 .guest_took(assignment.machine.name, start.elapsed());
             match failure {
                 None => self.queue.ended(boot.guest),
-                Some(failure) => self.bury(boot, assignment, &failure),
+                Some(failure) => self.report_end(boot, assignment, &failure),
             }
         }
         Ok(())
     }
 
-    /// Reports that a guest ended before its time, and what becomes of its suites.
-    fn bury(&self, boot: Boot, assignment: &Assignment, failure: &Failure) {
+    /// Reports that a guest ended before its time, and whether its suites run again.
+    fn report_end(&self, boot: Boot, assignment: &Assignment, failure: &Failure) {
         let guest = format!("guest {}", assignment.machine.name);
         self.report.fail(&guest, &failure.what, &failure.words);
         match self.queue.died(boot.guest) {

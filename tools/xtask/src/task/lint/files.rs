@@ -23,13 +23,13 @@ pub(super) fn is_module_rust(file: &Path) -> bool {
     extension(file) == "rs" && !of_crates(file) && !file.ends_with("bindings_generated.rs")
 }
 
-/// What is written in the kernel's C style, or configures its build.
+/// Returns whether a file is written in the kernel's C style, or configures its build.
 pub(super) fn is_kernel_c(file: &Path) -> bool {
     let name = file
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default();
-    // What a build leaves in the checkout is not ours to judge.
+    // Files that a build leaves in the checkout are generated.
     (matches!(extension(file), "c" | "h") && !name.ends_with(".mod.c"))
         || matches!(name, "Kbuild" | "Kconfig")
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! What drivers have in common: buffer objects by handle, their mappings, PRIME.
+//! Interfaces that drivers have in common: buffer objects by handle, their mappings, PRIME.
 
 mod card;
 mod ours;

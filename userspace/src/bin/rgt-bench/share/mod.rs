@@ -57,7 +57,7 @@ fn both() -> Result<[Device; 2]> {
 
 fn measure(name: &str, from: &impl Driver, to: &impl Driver) -> Result<()> {
     for (size, size_name, times) in SIZES {
-        // What only the first one costs is not counted.
+        // The extra cost of the first one is not counted.
         Stages::default().add(from, to, size)?;
         let mut stages = Stages::default();
         for _ in 0..times {

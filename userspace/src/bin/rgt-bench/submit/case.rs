@@ -28,7 +28,7 @@ pub(super) struct Case {
     commands: CommandBuffer,
 }
 
-/// What a job costs.
+/// The cost of a job.
 pub(super) struct Cost {
     /// The thread that submits it, in the call.
     pub(super) call: u64,

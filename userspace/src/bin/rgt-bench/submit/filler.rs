@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-//! What work costs the whole machine: threads of the kernel and interrupts, too.
+//! The cost of work to the whole machine: threads of the kernel and interrupts, too.
 //!
-//! A thread that runs only when nobody else wants the CPU counts its rounds. What is missing in them
-//! against an idle machine is what the others have used. So waiting for the device does not count,
-//! and the CPU is never idle, where its clock would run on without it.
+//! A thread that runs only when no other wants the CPU counts its rounds. The rounds that it lacks
+//! against an idle machine are the time that others have used. So waiting for the device does not
+//! count, and the CPU is never idle, where its clock would run on without it.
 
 use std::io;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(super) struct Filler {
     rounds: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<io::Result<()>>>,
-    /// What a round takes.
+    /// Nanoseconds of a round.
     round: f64,
 }
 
@@ -36,7 +36,7 @@ struct Moment {
 }
 
 impl Moment {
-    /// What others than the filler have used since `before`, if a round takes so much.
+    /// Returns the time that others have used since `before`, if a round takes so much.
     fn used_since(self, before: Self, round: f64) -> f64 {
         let filled = (self.rounds - before.rounds) as f64 * round;
         ((self.time - before.time) as f64 - filled).max(0.0)
@@ -80,7 +80,7 @@ impl Filler {
         Ok(filler)
     }
 
-    /// What the machine needs for a job, of so many that `work` runs.
+    /// Returns the time that the machine needs for a job, of so many that `work` runs.
     pub(super) fn per_job(&self, jobs: u64, work: impl FnOnce() -> Result<()>) -> Result<u64> {
         let before = self.now();
         work()?;

@@ -19,7 +19,7 @@ use crate::row::cost;
 use trace::{ALL, Event, Trace};
 
 const TIMES: usize = 51;
-/// What a job fills, and how often: the thread has to be asleep when it ends.
+/// The bytes that a job fills, and how often: the thread has to be asleep when it ends.
 const BYTES: u64 = 16 << 20;
 const FILLS: u32 = 16;
 const PATIENCE: Duration = Duration::from_secs(30);

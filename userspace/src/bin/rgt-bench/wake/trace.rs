@@ -63,7 +63,7 @@ impl Trace {
         self.set("trace", "")
     }
 
-    /// What has happened since.
+    /// Returns the events since.
     pub(super) fn text(&self) -> Result<String> {
         Ok(fs::read_to_string(self.0.join("trace"))?)
     }
@@ -76,7 +76,7 @@ impl Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        // What stays behind holds some memory, no more.
+        // An instance that stays behind holds some memory, no more.
         let _ = fs::remove_dir(&self.0);
     }
 }

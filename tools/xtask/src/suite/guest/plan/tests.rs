@@ -100,8 +100,8 @@ fn a_suite_is_chosen_once_and_a_guest_or_a_stage_whole() {
     assert_eq!(planned("mask32"), [("default", of("mask32", &dma))]);
     assert_eq!(planned("swiotlb/cs"), [("swiotlb", of("swiotlb", &["cs"]))]);
     assert_eq!(
-        planned("hunt"),
-        [("small-vram", of("small-vram", &["hunt"]))]
+        planned("stale-data"),
+        [("small-vram", of("small-vram", &["stale-data"]))]
     );
     let (name, default) = &planned("default")[0];
     assert_eq!(*name, "default");
@@ -122,7 +122,7 @@ fn several_names_choose_together() {
         ("swiotlb", of("swiotlb", &["cs"])),
     ];
     assert_eq!(planned("moves swiotlb/cs,coherent/gem gem"), expected);
-    // What is not a guest's is chosen elsewhere.
+    // Tests without a guest are chosen elsewhere.
     assert_eq!(planned("cargo,gem").len(), 1);
     assert!(planned("kunit cargo").is_empty());
 }
@@ -135,7 +135,7 @@ fn a_group_has_suites_of_many_guests() {
     assert!(!names.contains(&"peers") && !names.contains(&kernel_tests::NAME));
     let labels: Vec<_> = memory.iter().flat_map(|(_, labels)| labels).collect();
     let has = |wanted: &str| labels.iter().any(|label| *label == wanted);
-    assert!(has("evict") && has("coherent/evict") && has("small-vram/hunt"));
+    assert!(has("evict") && has("coherent/evict") && has("small-vram/stale-data"));
     assert!(!has("submit") && !has("unbind") && !has(RELOAD) && !has("two-gpus/lost"));
 
     let dmabuf = planned(DMABUF);
@@ -181,7 +181,14 @@ fn what_is_not_there_is_an_error_that_tells_what_is() {
             "{error}"
         );
         for known in [
-            "cargo", "kunit", MEMORY, DMABUF, "swiotlb", "mask32", "hunt", "evict",
+            "cargo",
+            "kunit",
+            MEMORY,
+            DMABUF,
+            "swiotlb",
+            "mask32",
+            "stale-data",
+            "evict",
         ] {
             assert!(error.contains(known), "{error}");
         }
@@ -210,8 +217,8 @@ fn stress_takes_what_has_a_long_form() {
     let stress = |names: &str| real().stress(&Choice::of(names));
     assert_eq!(
         labels(&stress("").unwrap()),
-        ["racing", "overcommit", "hunt"]
+        ["racing", "overcommit", "stale-data"]
     );
-    assert_eq!(labels(&stress("hunt").unwrap()), ["hunt"]);
+    assert_eq!(labels(&stress("stale-data").unwrap()), ["stale-data"]);
     assert!(stress("gem").is_err());
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The prey: processes that leave their pattern in memory.
+//! The owner of stale data: processes that fill memory with their pattern.
 
 use std::fs;
 use std::path::Path;
@@ -14,27 +14,27 @@ use super::PATTERN;
 use crate::harness::Outcome;
 use crate::rig::{Dice, HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM};
 
-/// There while a prey that stays has settled.
-const SETTLED: &str = "/tmp/prey-has-settled";
+/// Exists while an owner that stays has filled its memory.
+const FILLED: &str = "/tmp/owner-has-filled";
 const CHUNK: u64 = 8 * MIB;
 /// System pages, seen by the GPU or not, of each kind: a part of the guest's memory.
 const PAGES: u64 = 32 * MIB;
 
-/// Waits until a prey that stays has taken all it wants.
-pub(super) fn wait_until_settled(patience: Duration) -> Result<()> {
+/// Waits until an owner that stays has filled its memory.
+pub(super) fn wait_until_filled(patience: Duration) -> Result<()> {
     let end = Instant::now() + patience;
-    while !Path::new(SETTLED).exists() {
+    while !Path::new(FILLED).exists() {
         if Instant::now() > end {
-            bail!("the prey does not settle");
+            bail!("the owner does not fill its memory");
         }
         thread::sleep(Duration::from_millis(20));
     }
-    Ok(fs::remove_file(SETTLED)?)
+    Ok(fs::remove_file(FILLED)?)
 }
 
 /// Leaves the pattern in more than all of VRAM, so that some is evicted, in pages of all kinds, and
 /// in the scratchpad. Then it ends, or stays with jobs running until it is killed.
-pub(crate) fn settle(arguments: &[&str]) -> Outcome {
+pub(crate) fn fill(arguments: &[&str]) -> Outcome {
     let rig = Rig::new()?;
     let mut all = Vec::new();
     for region in rig.device.regions()? {
@@ -66,7 +66,7 @@ pub(crate) fn settle(arguments: &[&str]) -> Outcome {
     }
 }
 
-/// Longer than it is waited for.
+/// Longer than the test waits.
 const OUTLIVES: Duration = Duration::from_secs(1000);
 
 /// Submits jobs that write the pattern again, and sleeps in the middle of them.
@@ -78,14 +78,14 @@ fn stay(rig: &Rig, all: &[Bo]) -> Outcome {
         }
         Ok(())
     })?;
-    fs::write(SETTLED, "")?;
+    fs::write(FILLED, "")?;
     thread::sleep(OUTLIVES);
     busy.settle()
 }
 
 /// Takes memory, leaves the pattern in it and gives it back, until it is killed. Often it closes a
 /// BO while a job still writes to it.
-pub(crate) fn flee(arguments: &[&str]) -> Outcome {
+pub(crate) fn churn(arguments: &[&str]) -> Outcome {
     let [seed] = arguments else {
         anyhow::bail!("expected a seed")
     };

@@ -17,8 +17,8 @@ use crate::rig::{MIB, PATIENCE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![signals];
 
-/// The helper that works in a storm of signals.
-pub(crate) const STORMED: &str = "stormed";
+/// The helper that signals interrupt.
+pub(crate) const INTERRUPTED: &str = "interrupted";
 
 /// Time between two signals, where a signal costs little.
 const EVERY: Duration = Duration::from_micros(300);
@@ -41,7 +41,7 @@ fn count_signals() -> Outcome {
     Ok(())
 }
 
-/// What a signal costs here, from its delivery to the return of its handler.
+/// Returns the cost of a signal, from its delivery to the return of its handler.
 fn cost_of_a_signal() -> Result<Duration> {
     const TIMES: usize = 50;
     let mut least = Duration::MAX;
@@ -55,7 +55,7 @@ fn cost_of_a_signal() -> Result<Duration> {
 }
 
 /// Has the process interrupted from here on, or no more.
-fn storm(every: Duration) -> Outcome {
+fn interrupt(every: Duration) -> Outcome {
     let interval = libc::timeval {
         tv_sec: every.as_secs().try_into()?,
         tv_usec: every.subsec_micros().into(),
@@ -66,16 +66,16 @@ fn storm(every: Duration) -> Outcome {
     };
     // SAFETY: The kernel only reads the structure.
     let set = unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) } == 0;
-    ensure!(set, "no storm: {}", io::Error::last_os_error());
+    ensure!(set, "no timer: {}", io::Error::last_os_error());
     Ok(())
 }
 
 fn signals() -> Outcome {
-    Helper::start(STORMED, &[])?.finish(LIMIT)
+    Helper::start(INTERRUPTED, &[])?.finish(LIMIT)
 }
 
 /// The helper. Big BOs that must be made, moved and mapped, so that there is something to interrupt.
-pub(crate) fn weather(_: &[&str]) -> Outcome {
+pub(crate) fn run_jobs(_: &[&str]) -> Outcome {
     const JOBS: u64 = 150;
     let rig = Rig::new()?;
     let tally = Tally::new(&rig, JOBS)?;
@@ -86,7 +86,7 @@ pub(crate) fn weather(_: &[&str]) -> Outcome {
     // themselves take, nothing else would run.
     let every = EVERY.max(4 * cost_of_a_signal()?);
     SEEN.store(0, Ordering::Relaxed);
-    storm(every)?;
+    interrupt(every)?;
     for job in 0..JOBS {
         let bo = rig.vram(MIB)?;
         let mut work = rig.work(engines[job as usize % engines.len()])?;
@@ -107,7 +107,7 @@ pub(crate) fn weather(_: &[&str]) -> Outcome {
         work.wait()?;
     }
     line.wait_at(JOBS, PATIENCE, WaitFrom::Now)?;
-    storm(Duration::ZERO)?;
+    interrupt(Duration::ZERO)?;
     let seen = SEEN.load(Ordering::Relaxed);
     ensure!(seen > JOBS, "only {seen} signals came");
     // Each waited for the one before it.

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The hunter: it takes memory and looks whether it is new.
+//! The search for stale data in new memory.
 
 use anyhow::{Context, Result, ensure};
 use rgt::{Bo, BoFlags, Placement, RegionKind};
 
-use super::is_prey;
+use super::is_stale;
 use crate::expect::same;
 use crate::harness::Outcome;
 use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM};
 
 const CHUNK: u64 = 4 * MIB;
-/// What is taken of system pages, of each kind.
+/// Bytes of system pages that are taken, of each kind.
 const PAGES: u64 = 32 * MIB;
 
-/// How memory is looked at.
+/// How memory is read.
 #[derive(Clone, Copy)]
 enum Way {
     /// The CPU reads it all.
@@ -39,8 +39,8 @@ const VRAM: [(&str, Make); 4] = [
     }),
 ];
 
-/// Sees that a BO that was never used reads as zeros.
-fn look(rig: &Rig, bo: &Bo, way: Way) -> Outcome {
+/// Checks that a BO that was never used reads as zeros.
+fn check(rig: &Rig, bo: &Bo, way: Way) -> Outcome {
     match way {
         Way::Summed => same("sum", rig.checksum(bo)?, 0),
         Way::Mapped => all_zero(bo),
@@ -58,22 +58,18 @@ fn all_zero(bo: &Bo) -> Outcome {
     map.read_slice(0, &mut data);
     let found = data.iter().position(|word| *word != 0);
     let Some(at) = found else { return Ok(()) };
-    ensure!(
-        !is_prey(data[at]),
-        "word {at} is somebody else's: {:#x}",
-        data[at]
-    );
+    ensure!(!is_stale(data[at]), "word {at} is stale: {:#x}", data[at]);
     same("first word that is not zero", found, None)
 }
 
-/// Takes most of what there is, keeps it, and looks at each part in another way.
+/// Takes most of the memory, keeps it, and checks each BO in another way.
 pub(super) fn everywhere(rig: &Rig) -> Outcome {
     let mut all = Vec::new();
     let mut ways = WAYS.iter().copied().cycle();
     let mut take = |name: &str, size: u64, make: Make, ways: &mut dyn Iterator<Item = Way>| {
         let bo = rig.bo(size, make)?;
         let way = ways.next().context("it has no end")?;
-        look(rig, &bo, way).with_context(|| name.to_owned())?;
+        check(rig, &bo, way).with_context(|| name.to_owned())?;
         all.push(bo);
         Ok::<(), anyhow::Error>(())
     };
@@ -117,8 +113,8 @@ pub(super) fn everywhere(rig: &Rig) -> Outcome {
     Ok(())
 }
 
-/// Takes a few BOs of changing sizes, looks, and gives them back.
-pub(super) fn here_and_there(rig: &Rig, round: usize) -> Outcome {
+/// Takes a few BOs of changing sizes, checks them, and frees them.
+pub(super) fn a_few(rig: &Rig, round: usize) -> Outcome {
     let kinds = [VRAM[0], VRAM[1], VRAM[2], VRAM[3], SHARED[1], SHARED[2]];
     let bos = (0..4)
         .map(|index| {
@@ -128,7 +124,7 @@ pub(super) fn here_and_there(rig: &Rig, round: usize) -> Outcome {
         })
         .collect::<Result<Vec<_>>>()?;
     for (index, (name, bo)) in bos.iter().enumerate() {
-        look(rig, bo, WAYS[(round + index) % WAYS.len()]).with_context(|| (*name).to_owned())?;
+        check(rig, bo, WAYS[(round + index) % WAYS.len()]).with_context(|| (*name).to_owned())?;
     }
     Ok(())
 }
