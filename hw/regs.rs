@@ -2,8 +2,8 @@
 
 //! The registers of BAR 0.
 //!
-//! Their numbers are in [`abi`](super::abi), which the device is compiled from as well. Registers with
-//! fields have a type here, whose fields are checked against those numbers.
+//! Their numbers are in [`abi`](super::abi), which the device is compiled from as well. Registers
+//! with fields have a type here, whose fields are checked against those numbers.
 
 use kernel::{
     bitfield,
