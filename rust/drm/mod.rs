@@ -12,6 +12,7 @@ pub(crate) mod gem;
 pub(crate) mod gpuvm;
 pub(crate) mod ioctl;
 pub(crate) mod prime;
+pub(crate) mod print;
 pub(crate) mod sched;
 pub(crate) mod syncobj;
 pub(crate) mod timeout;

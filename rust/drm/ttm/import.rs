@@ -47,7 +47,8 @@ use crate::rust::{
     dma_resv::LockedResv,
     drm::{
         device,
-        prime, //
+        prime,
+        print::drm_dbg_prime, //
     }, //
 };
 
@@ -72,6 +73,7 @@ impl<T: DriverBo> Bo<T> {
     ) -> Result<ARef<Self>> {
         let _registered = device::enter(dev).ok_or(ENODEV)?;
         if buf.size() == 0 || buf.size() % PAGE_SIZE != 0 {
+            drm_dbg_prime!(dev, "fd: {} bytes, not a number of pages\n", buf.size());
             return Err(EINVAL);
         }
 
@@ -101,6 +103,7 @@ impl<T: DriverBo> Bo<T> {
         guard.release_unused();
         // A device of the same driver may have memory of its own, and does not map pages then.
         if copies && !prime::is_exported::<Self>(buf) {
+            drm_dbg_prime!(dev, "fd: its pages would be copied for the device\n");
             return Err(EOPNOTSUPP);
         }
         Ok(this)
