@@ -26,6 +26,7 @@ use crate::{
     placement::Accessor,
     rust::drm::{
         gem::ResvObject,
+        print::drm_dbg,
         ttm::BoInit, //
     }, //
 };
@@ -45,16 +46,28 @@ pub(crate) fn create(
         .ok()
         .and_then(page_align)
         .filter(|&size| size != 0 && size <= isize::MAX as usize)
-        .ok_or(EINVAL)?;
+        .ok_or_else(|| {
+            drm_dbg!(dev, "GEM_CREATE: size {size:#x}: 0 or too large\n");
+            EINVAL
+        })?;
     let alignment = data.alignment as usize;
     if alignment != 0 && (!alignment.is_power_of_two() || !(PAGE_SIZE..=SZ_2M).contains(&alignment))
     {
+        drm_dbg!(
+            dev,
+            "GEM_CREATE: alignment {alignment:#x}: not a power of two from a page to 2 MiB\n"
+        );
         return Err(EINVAL);
     }
     if [Accessor::Gpu, Accessor::Cpu]
         .iter()
         .all(|&accessor| places(dev, &data, size, accessor).as_slice().is_empty())
     {
+        drm_dbg!(
+            dev,
+            "GEM_CREATE: size {size:#x}: fits into no place of placement {:#x}\n",
+            data.request.mask()
+        );
         return Err(ENOSPC);
     }
 

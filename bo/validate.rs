@@ -27,14 +27,17 @@ use crate::{
         Recency,
         ScanResistant, //
     },
-    rust::drm::ttm::{
-        MemType,
-        OperationCtx,
-        Place,
-        PlaceFlags,
-        Placement,
-        Priority,
-        Resource, //
+    rust::drm::{
+        print::drm_dbg,
+        ttm::{
+            MemType,
+            OperationCtx,
+            Place,
+            PlaceFlags,
+            Placement,
+            Priority,
+            Resource, //
+        }, //
     }, //
 };
 
@@ -74,7 +77,15 @@ pub(crate) fn validate(
     };
     let places = places(bo.device(), bo.bo(), bo.size(), accessor);
     let places = places.as_slice();
-    let best = places.first().ok_or(EINVAL)?;
+    let best = places.first().ok_or_else(|| {
+        drm_dbg!(
+            bo.device(),
+            "BO {}: placement {:#x}: no place for {accessor:?}\n",
+            bo.record.id(),
+            bo.request.mask()
+        );
+        EINVAL
+    })?;
 
     let moving = bo.bo().record.moving(match accessor {
         Accessor::Cpu => MoveReason::Fault,

@@ -39,6 +39,7 @@ use crate::{
                 ExecFlags,
                 ExecLocks, //
             },
+            print::drm_dbg,
             ttm::OperationCtx, //
         }, //
     },
@@ -105,9 +106,14 @@ impl Submission<'_> {
             self.bos.len() as u32 + 1,
         )?;
 
-        let binds = self.lock_all(&mut exec).map_err(|err| match err {
-            EALREADY => EINVAL,
-            err => err,
+        let binds = self.lock_all(&mut exec).inspect_err(|&err| {
+            if err == ENOSPC {
+                drm_dbg!(
+                    self.dev,
+                    "CS: bos: no room for the {} of the list and those of the VM\n",
+                    self.bos.len()
+                );
+            }
         })?;
         self.queue(&exec, binds)
     }
@@ -138,14 +144,28 @@ impl Submission<'_> {
         let mut ctx = OperationCtx::new(true);
 
         self.vm.lock_resv(locks)?;
-        for job_bo in self.bos {
-            locks.lock(job_bo.bo.as_gem())?;
+        for (index, job_bo) in self.bos.iter().enumerate() {
+            locks
+                .lock(job_bo.bo.as_gem())
+                .map_err(|err| self.not_locked(index, err))?;
         }
         for job_bo in self.bos {
             let mut bo = Reserved::of_exec(locks, &job_bo.bo)?;
             validate(&mut bo, Accessor::Gpu, &mut ctx)?;
         }
         rebind(self.vm, self.gpu, locks, &mut ctx)
+    }
+
+    /// Returns the error of the call when the BO at `index` of the list could not be locked.
+    fn not_locked(&self, index: usize, err: Error) -> Error {
+        if err != EALREADY {
+            return err;
+        }
+        drm_dbg!(
+            self.dev,
+            "CS: bos[{index}].handle: the BO is in the list twice\n"
+        );
+        EINVAL
     }
 
     /// Submits the job to its entity, behind the bind job that it needs, and adds its fence to the

@@ -14,10 +14,13 @@ use crate::{
     device::RgtDriver,
     hw::abi,
     placement::Accessor,
-    rust::drm::ttm::{
-        self,
-        OperationCtx,
-        PeerAccess, //
+    rust::drm::{
+        print::drm_dbg,
+        ttm::{
+            self,
+            OperationCtx,
+            PeerAccess, //
+        }, //
     }, //
 };
 
@@ -35,6 +38,13 @@ impl ttm::Sharing for RgtDriver {
     /// `EOPNOTSUPP` if the BO may be in no place where the device reaches it.
     fn may_share(bo: &Bo, access: PeerAccess) -> Result {
         if !is_reachable(bo, accessor(access)) {
+            drm_dbg!(
+                bo.device(),
+                "BO {}: placement {:#x}: no place for {:?}\n",
+                bo.record.id(),
+                bo.request.mask(),
+                accessor(access)
+            );
             return Err(EOPNOTSUPP);
         }
         Ok(())

@@ -5,8 +5,7 @@
 use kernel::prelude::*;
 
 use super::{
-    flags,
-    reserved,
+    call::Call,
     Device,
     File, //
 };
@@ -35,31 +34,37 @@ pub(crate) fn create(
     args: &mut drm_rgt_ctx_create,
     file: &File,
 ) -> Result<u32> {
-    reserved(&[args.pad.into(), args.extensions])?;
-    flags(args.flags, 0)?;
+    let call = Call::new(dev, "CTX_CREATE");
+    call.reserved(&[("pad", args.pad.into()), ("extensions", args.extensions)])?;
+    call.flags(args.flags, 0)?;
 
     let priority = match args.priority {
         DRM_RGT_CTX_PRIORITY_LOW => Priority::Low,
         DRM_RGT_CTX_PRIORITY_NORMAL => Priority::Normal,
         DRM_RGT_CTX_PRIORITY_HIGH if capable(Capability::SysNice) => Priority::High,
         DRM_RGT_CTX_PRIORITY_HIGH => return Err(EACCES),
-        _ => return Err(EINVAL),
+        priority => return Err(call.refuse(EINVAL, fmt!("priority {priority}: unknown"))),
     };
     if dev.queues.iter().all(|queue| queue.engine().is_dead()) {
         return Err(ENODEV);
     }
-    args.ctx_id = file.inner().create_context(dev, priority)?;
+    let id = file.inner().create_context(dev, priority);
+    args.ctx_id = call.explain(
+        id,
+        ENOSPC,
+        fmt!("ctx_id: the client has all contexts it may"),
+    )?;
     Ok(0)
 }
 
 /// Destroys a context.
 pub(crate) fn destroy(
-    _: &Device,
+    dev: &Device,
     _: &Gpu,
     args: &mut drm_rgt_ctx_destroy,
     file: &File,
 ) -> Result<u32> {
-    reserved(&[args.pad.into()])?;
+    Call::new(dev, "CTX_DESTROY").reserved(&[("pad", args.pad.into())])?;
 
     drop(file.inner().remove_context(args.ctx_id)?);
     Ok(0)

@@ -5,11 +5,9 @@
 use kernel::prelude::*;
 
 use super::{
-    flags,
+    call::Call,
     gem::lookup,
-    reserved,
     sync,
-    user_array,
     Device,
     File, //
 };
@@ -42,9 +40,12 @@ const MAX_BOS: usize = 4096;
 
 /// Submits a job.
 pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) -> Result<u32> {
-    reserved(&[args.extensions])?;
-    flags(args.flags, 0)?;
-    let engine = gpu.engine(args.engine).ok_or(EINVAL)?;
+    let call = Call::new(dev, "CS");
+    call.reserved(&[("extensions", args.extensions)])?;
+    call.flags(args.flags, 0)?;
+    let engine = gpu
+        .engine(args.engine)
+        .ok_or_else(|| call.refuse(EINVAL, fmt!("engine {}: unknown", args.engine)))?;
     let context = file.inner().context(args.ctx_id)?;
     let vm = file.inner().vm(args.vm_id)?;
 
@@ -55,26 +56,32 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
         client: client_id(file),
         engine,
         vm: &vm,
-        ibs: ibs(args)?,
-        bos: &bos(args, file)?,
-        in_syncs: sync::in_syncs(file, args.in_syncs, args.in_sync_count)?,
-        out_syncs: sync::out_syncs(file, args.out_syncs, args.out_sync_count)?,
+        ibs: ibs(call, args)?,
+        bos: &bos(call, args, file)?,
+        in_syncs: sync::in_syncs(call, file, args.in_syncs, args.in_sync_count)?,
+        out_syncs: sync::out_syncs(call, file, args.out_syncs, args.out_sync_count)?,
     }
     .submit()?;
     Ok(0)
 }
 
-fn ibs(args: &drm_rgt_cs) -> Result<KVec<Ib>> {
+fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
     if args.ib_count == 0 {
-        return Err(EINVAL);
+        return Err(call.refuse(EINVAL, fmt!("ib_count 0: a job has at least one")));
     }
 
-    let raw_ibs = user_array::<drm_rgt_cs_ib>(args.ibs, args.ib_count, MAX_IBS)?;
+    let raw_ibs = call.user_array::<drm_rgt_cs_ib>("ibs", args.ibs, args.ib_count, MAX_IBS)?;
     let mut ibs = KVec::with_capacity(raw_ibs.len(), GFP_KERNEL)?;
-    for raw in &raw_ibs {
-        flags(raw.flags, 0)?;
-        if raw.addr % 4 != 0 || raw.dwords == 0 || raw.dwords > IB_MAX_DWORDS {
-            return Err(EINVAL);
+    for (index, raw) in raw_ibs.iter().enumerate() {
+        let call = call.entry("ibs", index);
+        call.flags(raw.flags, 0)?;
+        if raw.addr % 4 != 0 {
+            let why = fmt!("addr {:#x}: not a multiple of 4", raw.addr);
+            return Err(call.refuse(EINVAL, why));
+        }
+        if raw.dwords == 0 || raw.dwords > IB_MAX_DWORDS {
+            let why = fmt!("dwords {}: not from 1 to {IB_MAX_DWORDS}", raw.dwords);
+            return Err(call.refuse(EINVAL, why));
         }
         ibs.push(
             Ib {
@@ -87,12 +94,13 @@ fn ibs(args: &drm_rgt_cs) -> Result<KVec<Ib>> {
     Ok(ibs)
 }
 
-fn bos(args: &drm_rgt_cs, file: &File) -> Result<KVVec<JobBo>> {
-    let raw_bos = user_array::<drm_rgt_cs_bo>(args.bos, args.bo_count, MAX_BOS)?;
+fn bos(call: Call<'_>, args: &drm_rgt_cs, file: &File) -> Result<KVVec<JobBo>> {
+    let raw_bos = call.user_array::<drm_rgt_cs_bo>("bos", args.bos, args.bo_count, MAX_BOS)?;
     let mut bos = KVVec::with_capacity(raw_bos.len(), GFP_KERNEL)?;
 
-    for raw in &raw_bos {
-        flags(raw.flags, DRM_RGT_CS_BO_WRITE | DRM_RGT_CS_BO_NO_IMPLICIT)?;
+    for (index, raw) in raw_bos.iter().enumerate() {
+        call.entry("bos", index)
+            .flags(raw.flags, DRM_RGT_CS_BO_WRITE | DRM_RGT_CS_BO_NO_IMPLICIT)?;
         let bo = lookup(file, raw.handle)?;
         // A private BO is part of its VM's jobs and of no others.
         if bo.private.is_some() {

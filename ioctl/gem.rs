@@ -13,8 +13,7 @@ use kernel::{
 };
 
 use super::{
-    flags,
-    reserved,
+    call::Call,
     Device,
     File, //
 };
@@ -71,12 +70,14 @@ pub(crate) fn create(
     args: &mut drm_rgt_gem_create,
     file: &File,
 ) -> Result<u32> {
-    reserved(&[args.extensions])?;
-    let request = Request::new(args.placement, args.flags)?;
+    let call = Call::new(dev, "GEM_CREATE");
+    call.reserved(&[("extensions", args.extensions)])?;
+    let request = Request::new(args.placement, args.flags)
+        .map_err(|wrong| call.refuse(EINVAL, fmt!("{wrong}")))?;
     let caching = match args.caching {
         DRM_RGT_CACHING_CACHED => Caching::Cached,
         DRM_RGT_CACHING_WC => Caching::WriteCombined,
-        _ => return Err(EINVAL),
+        caching => return Err(call.refuse(EINVAL, fmt!("caching {caching}: unknown"))),
     };
     let vm = match args.vm_id {
         0 => None,
@@ -105,21 +106,24 @@ pub(crate) fn create(
 
 /// Returns the offset of a BO for mmap().
 pub(crate) fn mmap_offset(
-    _: &Device,
+    dev: &Device,
     _: &Gpu,
     args: &mut drm_rgt_gem_mmap_offset,
     file: &File,
 ) -> Result<u32> {
-    reserved(&[args.extensions])?;
-    flags(args.flags, 0)?;
+    let call = Call::new(dev, "GEM_MMAP_OFFSET");
+    call.reserved(&[("extensions", args.extensions)])?;
+    call.flags(args.flags, 0)?;
 
-    args.offset = lookup(file, args.handle)?.as_gem().create_mmap_offset()?;
+    let offset = lookup(file, args.handle)?.as_gem().create_mmap_offset();
+    args.offset = call.explain(offset, ENOSPC, fmt!("offset: no range of offsets is free"))?;
     Ok(0)
 }
 
 /// Returns the properties of a BO and its current place.
-pub(crate) fn info(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &File) -> Result<u32> {
-    reserved(&[args.pad.into(), args.extensions])?;
+pub(crate) fn info(dev: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &File) -> Result<u32> {
+    let call = Call::new(dev, "GEM_INFO");
+    call.reserved(&[("pad", args.pad.into()), ("extensions", args.extensions)])?;
     let bo = lookup(file, args.handle)?;
     let region = bo
         .reserve(true)?
@@ -140,9 +144,10 @@ pub(crate) fn info(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &File
 }
 
 /// Waits for the jobs that use a BO.
-pub(crate) fn wait(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_wait, file: &File) -> Result<u32> {
-    reserved(&[args.extensions])?;
-    flags(args.flags, DRM_RGT_GEM_WAIT_READERS)?;
+pub(crate) fn wait(dev: &Device, _: &Gpu, args: &mut drm_rgt_gem_wait, file: &File) -> Result<u32> {
+    let call = Call::new(dev, "GEM_WAIT");
+    call.reserved(&[("extensions", args.extensions)])?;
+    call.flags(args.flags, DRM_RGT_GEM_WAIT_READERS)?;
     let bo = lookup(file, args.handle)?;
 
     // Jobs do not declare their accesses to private BOs.
@@ -160,16 +165,17 @@ pub(crate) fn wait(_: &Device, _: &Gpu, args: &mut drm_rgt_gem_wait, file: &File
 
 /// Marks a BO's content as needed or not, and returns whether it is retained.
 pub(crate) fn madvise(
-    _: &Device,
+    dev: &Device,
     _: &Gpu,
     args: &mut drm_rgt_gem_madvise,
     file: &File,
 ) -> Result<u32> {
-    reserved(&[args.pad.into(), args.extensions])?;
+    let call = Call::new(dev, "GEM_MADVISE");
+    call.reserved(&[("pad", args.pad.into()), ("extensions", args.extensions)])?;
     let needed = match args.advice {
         DRM_RGT_MADVISE_WILLNEED => true,
         DRM_RGT_MADVISE_DONTNEED => false,
-        _ => return Err(EINVAL),
+        advice => return Err(call.refuse(EINVAL, fmt!("advice {advice}: unknown"))),
     };
     let bo = lookup(file, args.handle)?;
     // One of several sharers cannot know that the others do not need the content.

@@ -9,7 +9,7 @@ use kernel::{
 };
 
 use super::{
-    reserved,
+    call::Call,
     user_slice,
     Device,
     File, //
@@ -71,9 +71,10 @@ use crate::{
 
 /// Answers a query.
 pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &File) -> Result<u32> {
-    reserved(&[args.extensions])?;
+    let call = Call::new(dev, "QUERY");
+    call.reserved(&[("extensions", args.extensions)])?;
     if args.query != DRM_RGT_QUERY_CONTEXT {
-        reserved(&[args.arg.into()])?;
+        call.reserved(&[("arg", args.arg.into())])?;
     }
 
     let answer = match args.query {
@@ -81,7 +82,7 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &Fi
         DRM_RGT_QUERY_REGIONS => list(&regions(dev)?)?,
         DRM_RGT_QUERY_ENGINES => engines(gpu)?,
         DRM_RGT_QUERY_CONTEXT => context(&file.inner().context(args.arg)?.reset_stats())?,
-        _ => return Err(EINVAL),
+        query => return Err(call.refuse(EINVAL, fmt!("query {query}: unknown"))),
     };
 
     let len = answer

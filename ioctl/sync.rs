@@ -5,8 +5,7 @@
 use kernel::prelude::*;
 
 use super::{
-    flags,
-    user_array,
+    call::Call,
     File, //
 };
 use crate::{
@@ -23,31 +22,53 @@ use crate::{
 /// Maximum number of syncobjs in one list.
 const MAX_SYNCS: usize = 1024;
 
+/// The fields that lists are in.
+const IN_SYNCS: &str = "in_syncs";
+const OUT_SYNCS: &str = "out_syncs";
+
 /// Decodes the syncobjs that a submission waits for.
-pub(super) fn in_syncs(file: &File, address: u64, count: u32) -> Result<Dependencies> {
+pub(super) fn in_syncs(
+    call: Call<'_>,
+    file: &File,
+    address: u64,
+    count: u32,
+) -> Result<Dependencies> {
     let mut dependencies = Dependencies::new();
-    for sync in &user_array::<drm_rgt_sync>(address, count, MAX_SYNCS)? {
-        dependencies.add_syncobj(file, sync.handle, point(sync)?)?;
+    let syncs = call.user_array::<drm_rgt_sync>(IN_SYNCS, address, count, MAX_SYNCS)?;
+    for (index, sync) in syncs.iter().enumerate() {
+        let call = call.entry(IN_SYNCS, index);
+        let (handle, point) = (sync.handle, point(call, sync)?);
+        call.explain(
+            dependencies.add_syncobj(file, handle, point),
+            EINVAL,
+            fmt!("handle {handle}: there is no fence yet at point {point}"),
+        )?;
     }
     Ok(dependencies)
 }
 
 /// Decodes the syncobjs that take the fence of a submission.
-pub(super) fn out_syncs(file: &File, address: u64, count: u32) -> Result<OutSyncs> {
+pub(super) fn out_syncs(call: Call<'_>, file: &File, address: u64, count: u32) -> Result<OutSyncs> {
     let mut outs = OutSyncs::new();
-    for sync in &user_array::<drm_rgt_sync>(address, count, MAX_SYNCS)? {
-        outs.add(file, sync.handle, point(sync)?)?;
+    let syncs = call.user_array::<drm_rgt_sync>(OUT_SYNCS, address, count, MAX_SYNCS)?;
+    for (index, sync) in syncs.iter().enumerate() {
+        let point = point(call.entry(OUT_SYNCS, index), sync)?;
+        outs.add(file, sync.handle, point)?;
     }
     Ok(outs)
 }
 
 /// Returns the point of a timeline syncobj, or 0 for a binary one.
-fn point(sync: &drm_rgt_sync) -> Result<u64> {
-    flags(sync.flags, DRM_RGT_SYNC_TIMELINE)?;
+fn point(call: Call<'_>, sync: &drm_rgt_sync) -> Result<u64> {
+    call.flags(sync.flags, DRM_RGT_SYNC_TIMELINE)?;
     let timeline = sync.flags & DRM_RGT_SYNC_TIMELINE != 0;
     // A timeline has no point 0, and a binary one no other.
     if timeline != (sync.point != 0) {
-        return Err(EINVAL);
+        let why = fmt!(
+            "point {}: 0 is for a binary syncobj, and only that",
+            sync.point
+        );
+        return Err(call.refuse(EINVAL, why));
     }
     Ok(sync.point)
 }

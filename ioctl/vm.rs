@@ -14,10 +14,8 @@ use kernel::{
 };
 
 use super::{
-    flags,
+    call::Call,
     gem::lookup,
-    reserved,
-    user_array,
     Device,
     File, //
 };
@@ -54,21 +52,23 @@ pub(crate) fn create(
     args: &mut drm_rgt_vm_create,
     file: &File,
 ) -> Result<u32> {
-    reserved(&[args.extensions])?;
-    flags(args.flags, 0)?;
+    let call = Call::new(dev, "VM_CREATE");
+    call.reserved(&[("extensions", args.extensions)])?;
+    call.flags(args.flags, 0)?;
 
-    args.vm_id = file.inner().create_vm(dev, gpu)?;
+    let id = file.inner().create_vm(dev, gpu);
+    args.vm_id = call.explain(id, ENOSPC, fmt!("vm_id: no address space is free"))?;
     Ok(0)
 }
 
 /// Destroys a VM.
 pub(crate) fn destroy(
-    _: &Device,
+    dev: &Device,
     _: &Gpu,
     args: &mut drm_rgt_vm_destroy,
     file: &File,
 ) -> Result<u32> {
-    reserved(&[args.pad.into()])?;
+    Call::new(dev, "VM_DESTROY").reserved(&[("pad", args.pad.into())])?;
 
     drop(file.inner().remove_vm(args.vm_id)?);
     Ok(0)
@@ -89,25 +89,21 @@ enum Op {
 }
 
 impl Op {
-    fn new(vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Result<Self> {
-        reserved(&[raw.pad.into()])?;
-        let va = va_range(raw)?;
+    fn new(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Result<Self> {
+        call.reserved(&[("pad", raw.pad.into())])?;
+        let va = va_range(call, raw)?;
 
         match raw.op {
             DRM_RGT_VM_BIND_OP_MAP => {
-                flags(
+                call.flags(
                     raw.flags,
                     DRM_RGT_VM_BIND_READONLY | DRM_RGT_VM_BIND_REPLACE,
                 )?;
                 let bo = lookup(file, raw.handle)?;
-                if !is_page_aligned(raw.offset)
-                    || raw
-                        .offset
-                        .checked_add(raw.size)
-                        .is_none_or(|end| end > bo.size() as u64)
-                    || bo.private.is_some() && !ptr::eq(bo.resv(), vm.resv())
-                {
-                    return Err(EINVAL);
+                check_part(call, raw, bo.size() as u64)?;
+                if bo.private.is_some() && !ptr::eq(bo.resv(), vm.resv()) {
+                    let why = fmt!("handle {}: private to another VM", raw.handle);
+                    return Err(call.refuse(EINVAL, why));
                 }
                 Ok(Self::Map {
                     bo,
@@ -118,11 +114,11 @@ impl Op {
                 })
             }
             DRM_RGT_VM_BIND_OP_UNMAP => {
-                flags(raw.flags, 0)?;
-                reserved(&[raw.handle.into(), raw.offset])?;
+                call.flags(raw.flags, 0)?;
+                call.reserved(&[("handle", raw.handle.into()), ("offset", raw.offset)])?;
                 Ok(Self::Unmap { va })
             }
-            _ => Err(EINVAL),
+            op => Err(call.refuse(EINVAL, fmt!("op {op}: unknown"))),
         }
     }
 
@@ -152,18 +148,39 @@ fn is_page_aligned(value: u64) -> bool {
     value % PAGE_SIZE as u64 == 0
 }
 
-fn va_range(raw: &drm_rgt_vm_bind_op) -> Result<Range<u64>> {
-    let end = raw.addr.checked_add(raw.size).ok_or(EINVAL)?;
+/// Checks which part of a BO of `bo_size` bytes is to be mapped.
+fn check_part(call: Call<'_>, raw: &drm_rgt_vm_bind_op, bo_size: u64) -> Result {
+    let drm_rgt_vm_bind_op { offset, size, .. } = *raw;
 
-    if raw.size == 0
-        || !is_page_aligned(raw.addr)
-        || !is_page_aligned(raw.size)
-        || raw.addr < VA_RANGE.start
-        || end > VA_RANGE.end
-    {
-        return Err(EINVAL);
+    if !is_page_aligned(offset) {
+        let why = fmt!("offset {offset:#x}: not a multiple of {PAGE_SIZE}");
+        return Err(call.refuse(EINVAL, why));
     }
-    Ok(raw.addr..end)
+    if offset.checked_add(size).is_none_or(|end| end > bo_size) {
+        let why = fmt!("offset {offset:#x}: with size {size:#x} past the BO's end {bo_size:#x}");
+        return Err(call.refuse(EINVAL, why));
+    }
+    Ok(())
+}
+
+fn va_range(call: Call<'_>, raw: &drm_rgt_vm_bind_op) -> Result<Range<u64>> {
+    let drm_rgt_vm_bind_op { addr, size, .. } = *raw;
+
+    if size == 0 || !is_page_aligned(size) {
+        let why = fmt!("size {size:#x}: 0 or not a multiple of {PAGE_SIZE}");
+        return Err(call.refuse(EINVAL, why));
+    }
+    if !is_page_aligned(addr) {
+        let why = fmt!("addr {addr:#x}: not a multiple of {PAGE_SIZE}");
+        return Err(call.refuse(EINVAL, why));
+    }
+    addr.checked_add(size)
+        .map(|end| addr..end)
+        .filter(|va| va.start >= VA_RANGE.start && va.end <= VA_RANGE.end)
+        .ok_or_else(|| {
+            let why = fmt!("addr {addr:#x}: with size {size:#x} not in {VA_RANGE:#x?}");
+            call.refuse(EINVAL, why)
+        })
 }
 
 /// Binds and unbinds addresses of a VM.
@@ -173,21 +190,29 @@ pub(crate) fn bind(
     args: &mut drm_rgt_vm_bind,
     file: &File,
 ) -> Result<u32> {
-    reserved(&[args.extensions])?;
-    flags(args.flags, 0)?;
+    let call = Call::new(dev, "VM_BIND");
+    call.reserved(&[("extensions", args.extensions)])?;
+    call.flags(args.flags, 0)?;
     args.ops_done = 0;
-    if args.in_sync_count != 0 || args.out_sync_count != 0 {
-        return Err(EOPNOTSUPP);
+    for (field, count) in [
+        ("in_sync_count", args.in_sync_count),
+        ("out_sync_count", args.out_sync_count),
+    ] {
+        if count != 0 {
+            let why = fmt!("{field} {count}: not in this version");
+            return Err(call.refuse(EOPNOTSUPP, why));
+        }
     }
     if args.op_count == 0 {
-        return Err(EINVAL);
+        return Err(call.refuse(EINVAL, fmt!("op_count 0: there is nothing to do")));
     }
     let vm = file.inner().vm(args.vm_id)?;
 
-    let raw_ops = user_array::<drm_rgt_vm_bind_op>(args.ops, args.op_count, MAX_OPS)?;
+    let raw_ops = call.user_array::<drm_rgt_vm_bind_op>("ops", args.ops, args.op_count, MAX_OPS)?;
     let mut ops = KVVec::with_capacity(raw_ops.len(), GFP_KERNEL)?;
-    for raw in &raw_ops {
-        ops.push(Op::new(&vm, raw, file)?, GFP_KERNEL)?;
+    for (index, raw) in raw_ops.iter().enumerate() {
+        let op = Op::new(call.entry("ops", index), &vm, raw, file)?;
+        ops.push(op, GFP_KERNEL)?;
     }
 
     for (op, raw) in ops.iter().zip(&raw_ops) {

@@ -3,7 +3,7 @@
 //! Accessors of BOs.
 
 /// An accessor of a BO, which decides on the places where it can be.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accessor {
     /// A job of the GPU.
     Gpu,

@@ -3,6 +3,7 @@
 //! The placement that user space asks for.
 
 use kernel::{
+    fmt,
     page::PAGE_SHIFT,
     prelude::*, //
 };
@@ -53,17 +54,45 @@ pub(crate) struct Request {
     flags: u32,
 }
 
+/// The reason why a request is invalid: the field at fault, with its value.
+#[derive(Debug)]
+pub(crate) enum Invalid {
+    /// There is no placement, or an unknown one.
+    Placement(u32),
+    /// The flags are unknown or contradictory.
+    Flags(u32, &'static str),
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Placement(mask) => write!(f, "placement {mask:#x}: none or unknown"),
+            Self::Flags(flags, why) => write!(f, "flags {flags:#x}: {why}"),
+        }
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(_: Invalid) -> Self {
+        EINVAL
+    }
+}
+
 impl Request {
-    /// Checks placements and flags. `EINVAL` for unknown bits and contradictions.
-    pub(crate) fn new(mask: u32, flags: u32) -> Result<Self> {
+    /// Checks placements and flags.
+    pub(crate) fn new(mask: u32, flags: u32) -> Result<Self, Invalid> {
         let contradiction = DRM_RGT_GEM_CPU_ACCESS | DRM_RGT_GEM_NO_CPU_ACCESS;
-        if mask == 0
-            || mask & !PLACEMENTS != 0
-            || flags & !FLAGS != 0
-            || flags & contradiction == contradiction
-            || (mask == DRM_RGT_PLACEMENT_SCRATCHPAD && flags & DRM_RGT_GEM_CPU_ACCESS != 0)
-        {
-            return Err(EINVAL);
+        if mask == 0 || mask & !PLACEMENTS != 0 {
+            return Err(Invalid::Placement(mask));
+        }
+        if flags & !FLAGS != 0 {
+            return Err(Invalid::Flags(flags, "unknown"));
+        }
+        if flags & contradiction == contradiction {
+            return Err(Invalid::Flags(flags, "contradict each other"));
+        }
+        if mask == DRM_RGT_PLACEMENT_SCRATCHPAD && flags & DRM_RGT_GEM_CPU_ACCESS != 0 {
+            return Err(Invalid::Flags(flags, "contradict the placement"));
         }
 
         // INVARIANT: Just checked.

@@ -16,13 +16,17 @@ use super::data::{
 };
 use crate::{
     bo::Bo,
+    device::RgtDevice,
     hw::Gpu,
     rust::{
         dma_resv::ResvGuard,
-        drm::gpuvm::{
-            GpuVmGuard,
-            MapAlloc,
-            UnmapAlloc, //
+        drm::{
+            gpuvm::{
+                GpuVmGuard,
+                MapAlloc,
+                UnmapAlloc, //
+            },
+            print::drm_dbg, //
         }, //
     },
 };
@@ -46,6 +50,7 @@ pub(crate) fn map(
 
     let done = settled(vm).and_then(|_settled| {
         let mut mappings = vm.lock();
+        check_room(vm, bo.device(), &mappings, &va, replace)?;
         map_locked(
             vm,
             gpu,
@@ -70,6 +75,33 @@ fn settled(vm: &Vm) -> Result<ResvGuard<'_>> {
     Ok(guard)
 }
 
+/// Checks that the VM may map something at the addresses `va`.
+fn check_room(
+    vm: &Vm,
+    dev: &RgtDevice,
+    mappings: &GpuVmGuard<'_, VmData>,
+    va: &Range<u64>,
+    replace: bool,
+) -> Result {
+    let size = va.end - va.start;
+    if !replace && !mappings.is_vacant(va) {
+        drm_dbg!(
+            dev,
+            "VM_BIND: addr {:#x}: with size {size:#x} not vacant\n",
+            va.start
+        );
+        return Err(EINVAL);
+    }
+    if size > MOST_BOUND.saturating_sub(vm.bound.load(Relaxed)) {
+        drm_dbg!(
+            dev,
+            "VM_BIND: size {size:#x}: with what is mapped more than {MOST_BOUND:#x}\n"
+        );
+        return Err(ENOSPC);
+    }
+    Ok(())
+}
+
 #[expect(clippy::too_many_arguments)]
 fn map_locked(
     vm: &Vm,
@@ -81,15 +113,7 @@ fn map_locked(
     va: Range<u64>,
     writable: bool,
 ) -> Result {
-    if replace.is_none() && !mappings.is_vacant(&va) {
-        return Err(EINVAL);
-    }
-
     let size = va.end - va.start;
-    if size > MOST_BOUND.saturating_sub(vm.bound.load(Relaxed)) {
-        return Err(ENOSPC);
-    }
-
     let space = vm.space()?;
     gpu.space_prepare(space, va.clone())?;
     let done = match replace {

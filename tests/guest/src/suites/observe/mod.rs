@@ -8,6 +8,7 @@ mod files;
 mod jobs;
 mod memory;
 mod moves;
+mod refusals;
 mod removal;
 mod tracefs;
 
@@ -26,6 +27,7 @@ pub(super) const SUITE: Suite = Suite {
         moves::TESTS,
         events::TESTS,
         jobs::TESTS,
+        refusals::TESTS,
         removal::TESTS,
     ],
 };
