@@ -7,6 +7,7 @@ use kernel::{
     prelude::*, //
 };
 
+use super::super::fake::window;
 use super::{
     alloc,
     vram_place,
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn extents_of_vram_follow_each_other() -> Result {
-        let vram = Vram::new(64 * PAGE, 64 * PAGE, 0)?;
+        let vram = Vram::new(64 * PAGE, 64 * PAGE, window(0, 64 * PAGE))?;
         let place = vram_place(PlaceFlags::NONE);
         // 8 pages of every other block of 4: no two of them touch.
         let mut held = KVec::new();
