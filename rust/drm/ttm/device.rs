@@ -15,22 +15,12 @@ use core::{
 };
 
 use kernel::{
-    container_of,
-    drm::{
-        self,
-        UnregisteredDevice, //
-    },
+    container_of, drm,
     error::to_result,
     prelude::*,
     seq_file::SeqFile,
     sync::{
-        aref::ARef,
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
-        },
+        atomic::{Acquire, Atomic, Relaxed},
         Arc, //
     },
     types::Opaque,
@@ -40,25 +30,16 @@ use super::{
     bos::Bos,
     dmem::DmemRegion,
     flush::FlushQueue,
-    funcs,
-    manager::{
-        Manager,
-        Registered,
-        ResourceManager, //
-    },
+    manager::Registered,
     mappings::Unmapped,
-    Bo,
     Driver,
     MemType, //
 };
-use crate::rust::{
-    bindings,
-    drm::device, //
-};
+use crate::rust::bindings;
 
 /// How TTM allocates system pages; combine with `|`.
 #[derive(Clone, Copy)]
-pub struct AllocFlags(u32);
+pub struct AllocFlags(pub(super) u32);
 
 impl AllocFlags {
     /// Nothing special.
@@ -110,13 +91,13 @@ impl PageCount {
 }
 
 /// A manager that a device uses.
-struct Attached {
-    mem_type: MemType,
-    manager: Arc<dyn Registered>,
-    region: Option<DmemRegion>,
+pub(super) struct Attached {
+    pub(super) mem_type: MemType,
+    pub(super) manager: Arc<dyn Registered>,
+    pub(super) region: Option<DmemRegion>,
 }
 
-type Managers = KVec<Attached>;
+pub(super) type Managers = KVec<Attached>;
 
 /// The data of a DRM device whose memory TTM manages, for [`drm::Driver::Data`]: the TTM device,
 /// and the driver's own data, to which it dereferences.
@@ -168,12 +149,12 @@ impl<T: Driver> Deref for DeviceData<T> {
 #[pin_data(PinnedDrop)]
 pub struct Device<T: Driver> {
     #[pin]
-    raw: Opaque<bindings::ttm_device>,
-    ready: Atomic<bool>,
-    managers: UnsafeCell<Managers>,
-    flush: UnsafeCell<Option<FlushQueue>>,
+    pub(super) raw: Opaque<bindings::ttm_device>,
+    pub(super) ready: Atomic<bool>,
+    pub(super) managers: UnsafeCell<Managers>,
+    pub(super) flush: UnsafeCell<Option<FlushQueue>>,
     #[pin]
-    bos: Bos<T::Bo>,
+    bos: Bos,
     #[pin]
     unmapped: Unmapped,
     pub(super) pages: PageCount,
@@ -187,8 +168,6 @@ unsafe impl<T: Driver> Send for Device<T> {}
 unsafe impl<T: Driver> Sync for Device<T> {}
 
 impl<T: Driver> Device<T> {
-    const FUNCS: bindings::ttm_device_funcs = funcs::table::<T>();
-
     /// Makes a device that is yet to be brought up with [`Self::init()`].
     fn new() -> impl PinInit<Self> {
         // INVARIANT: `ready` is not set.
@@ -209,87 +188,6 @@ impl<T: Driver> Device<T> {
         dev.ttm()
     }
 
-    /// Brings the device up with its managers: memory type, size in bytes, manager.
-    ///
-    /// `EBUSY` when that was done before or another device uses one of the managers, `EINVAL` when
-    /// a type has two or is [`MemType::SYSTEM`].
-    ///
-    /// C: `ttm_device_init()`.
-    pub fn init(
-        dev: &UnregisteredDevice<T>,
-        flags: AllocFlags,
-        managers: impl IntoIterator<Item = (MemType, u64, Attach)>,
-    ) -> Result {
-        let this = Self::of(dev);
-        // Before the check: an iterator can do anything, this very call included.
-        let mut attach = KVec::new();
-        for manager in managers {
-            attach.push(manager, GFP_KERNEL)?;
-        }
-        if this.ready.load(Acquire) {
-            return Err(EBUSY);
-        }
-
-        let raw = device::raw(dev);
-        // SAFETY: `UnregisteredDevice` cannot be sent to other threads and is not registered, so
-        // the device's data is not in use; `ready` says that `raw` is not initialised. `FUNCS`
-        // lives for ever, the rest as long as the DRM device, in whose data `this` is.
-        to_result(unsafe {
-            bindings::ttm_device_init(
-                this.raw.get(),
-                const { &Self::FUNCS },
-                (*raw).dev,
-                (*(*raw).anon_inode).i_mapping,
-                (*raw).vma_offset_manager,
-                flags.0,
-            )
-        })?;
-
-        // SAFETY: As above, it is not in use.
-        let list = unsafe { &mut *this.managers.get() };
-        let attached = attach
-            .into_iter()
-            .try_for_each(|(mem_type, size, manager)| {
-                list.reserve(1, GFP_KERNEL)?;
-                // SAFETY: The device is not in use yet. The list, which has room, keeps the
-                // manager where it is until it is detached.
-                unsafe { manager.manager.attach(this.raw.get(), mem_type, size) }?;
-                list.push(
-                    Attached {
-                        mem_type,
-                        manager: manager.manager.clone(),
-                        region: None,
-                    },
-                    GFP_KERNEL,
-                )?;
-
-                if let (Some(name), Some(attached)) = (manager.region, list.last_mut()) {
-                    // SAFETY: The manager was attached above, and `fini()` drops the region before
-                    // it detaches it. The device is valid until then.
-                    let region =
-                        unsafe { DmemRegion::new(raw, manager.manager.as_raw(), size, name) }?;
-                    attached.region = Some(region);
-                }
-                Ok(())
-            })
-            .and_then(|()| {
-                // SAFETY: The device is initialised, and not in use yet. `drop()` drops
-                // the queue before it is not any more.
-                unsafe { *this.flush.get() = Some(FlushQueue::new(this.raw.get())?) };
-                Ok(())
-            });
-        if let Err(err) = attached {
-            // SAFETY: No BO was made, since `ready` is not set.
-            unsafe { this.fini(list) };
-            list.clear();
-            return Err(err);
-        }
-
-        // INVARIANT: It is initialised, and `managers` is complete.
-        this.ready.store(true, Release);
-        Ok(())
-    }
-
     /// Waits for the destruction of BOs that is under way, and with it for the jobs that use them.
     ///
     /// Their memory is neither free nor can it be evicted, so that a validation may say `ENOSPC`
@@ -305,20 +203,13 @@ impl<T: Driver> Device<T> {
     }
 
     /// The list of all BOs.
-    pub(super) fn bos(&self) -> &Bos<T::Bo> {
+    pub(super) fn bos(&self) -> &Bos {
         &self.bos
     }
 
     /// Wakes who waits for importers to unmap BOs.
     pub(super) fn unmapped(&self) -> &Unmapped {
         &self.unmapped
-    }
-
-    /// Calls `f` with each BO in the order of their making, until it fails.
-    ///
-    /// `f` may sleep and reserve the BO. Those that are made or released meanwhile may be missing.
-    pub fn for_each_bo(&self, f: impl FnMut(&Bo<T::Bo>) -> Result) -> Result {
-        self.bos.for_each(f)
     }
 
     /// Returns how many moves out of a memory type are under way: its fences that a BO which
@@ -397,7 +288,7 @@ impl<T: Driver> Device<T> {
     ///
     /// `raw` must be initialised, with `managers`, which are its own, attached, and no BO but those
     /// whose destruction is under way may exist. It is not initialised any more afterwards.
-    unsafe fn fini(&self, managers: &mut Managers) {
+    pub(super) unsafe fn fini(&self, managers: &mut Managers) {
         // The cgroup controller must not evict any more.
         for attached in &mut *managers {
             attached.region = None;
@@ -423,63 +314,6 @@ impl<T: Driver> PinnedDrop for Device<T> {
                 *self.flush.get() = None;
                 self.fini(&mut *self.managers.get());
             }
-        }
-    }
-}
-
-/// A manager to be attached to a device, whatever its type.
-pub struct Attach {
-    manager: Arc<dyn Registered>,
-    region: Option<&'static CStr>,
-}
-
-impl Attach {
-    /// Has the dmem cgroup controller account and limit what the manager hands out, as a region
-    /// `drm/<device>/<name>`.
-    pub fn with_dmem_region(self, name: &'static CStr) -> Self {
-        Self {
-            region: Some(name),
-            ..self
-        }
-    }
-}
-
-impl<M: ResourceManager> From<Arc<Manager<M>>> for Attach {
-    fn from(manager: Arc<Manager<M>>) -> Self {
-        Self {
-            manager,
-            region: None,
-        }
-    }
-}
-
-/// Unmaps all system pages from the device, and frees them, when it is dropped. By then importers
-/// have unmapped what they had of its BOs: of its own memory all, of system pages what was not
-/// pinned.
-///
-/// The hardware must have stopped, and all fences of the device must have signalled. BOs can
-/// outlive the binding of the device, DMA mappings may not: keep this in the bus device's data, so
-/// that it is dropped after the DRM registration and before the binding ends.
-pub struct DmaMappings<T: Driver>(ARef<drm::Device<T>>);
-
-impl<T: Driver> DmaMappings<T> {
-    /// Takes care of the mappings of `dev`.
-    pub fn new(dev: &drm::Device<T>) -> Self {
-        Self(dev.into())
-    }
-}
-
-impl<T: Driver> Drop for DmaMappings<T> {
-    fn drop(&mut self) {
-        let dev = Device::of(&*self.0);
-        let _ = dev.for_each_bo(|bo| {
-            bo.leave_device();
-            Ok(())
-        });
-        if let Ok(bdev) = dev.ready() {
-            // SAFETY: The device is initialised. All of its fences have signalled, as the driver
-            // stops the hardware first.
-            unsafe { bindings::rgt_ttm_device_purge(bdev) };
         }
     }
 }

@@ -9,10 +9,6 @@ use kernel::{
     prelude::*, //
 };
 
-use super::{
-    DriverBo,
-    Reserved, //
-};
 use crate::rust::bindings;
 
 /// A region of the dmem cgroup controller: what a manager hands out is charged to the cgroup of
@@ -108,18 +104,5 @@ impl Drop for DmemRegion {
             bindings::ttm_resource_manager_set_dmem_region(self.target.man, core::ptr::null_mut());
             bindings::rgt_drm_dmem_unregister(self.region);
         }
-    }
-}
-
-impl<T: DriverBo> Reserved<'_, T> {
-    /// Whether the buffer object's memory is part of what its cgroup is entitled to, and the
-    /// current task is of another.
-    ///
-    /// TTM never evicts what is protected by `min`, but does evict what is protected by `low` when
-    /// there is nothing else. A driver that evicts by choice should not.
-    pub fn is_protected(&self) -> bool {
-        // SAFETY: The BO is valid and reserved, and has a resource.
-        self.resource().is_some()
-            && unsafe { bindings::rgt_ttm_bo_is_protected(self.bo().as_raw()) }
     }
 }

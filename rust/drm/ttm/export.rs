@@ -21,7 +21,6 @@ use kernel::{
         Device, //
     },
     dma::DataDirection,
-    error::to_result,
     io::PhysAddr,
     page::{
         PAGE_SHIFT,
@@ -38,6 +37,7 @@ use super::{
     Driver,
     DriverBo,
     OperationCtx,
+    PeerAccess,
     Reserved,
     Resource, //
     Sharing,
@@ -61,15 +61,6 @@ use crate::rust::{
         }, //
     }, //
 };
-
-/// An importer's access to the exporter's own memory.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PeerAccess {
-    /// The importer accesses system pages only.
-    None,
-    /// The importer accesses system pages, and the CPU-visible part of the exporter's own memory.
-    Allowed,
-}
 
 impl PeerAccess {
     fn of(attachment: &Attachment) -> Self {

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! The callbacks of TTM into a driver.
+//! The table of callbacks that TTM gets of a driver.
 //!
 //! C header: [`include/drm/ttm/ttm_device.h`](srctree/include/drm/ttm/ttm_device.h)
 
-use core::ptr;
-
 use kernel::{
-    drm,
     io::PhysAddr,
     prelude::*,
     warn_on, //
@@ -18,13 +15,10 @@ use super::{
     pool,
     released::LiveBo,
     Bo,
-    Caching,
-    DeviceData,
+    Driver,
     DriverBo,
-    IoRun,
     Move,
     MoveOutcome,
-    Object,
     OperationCtx,
     Place,
     ReleasedBo,
@@ -32,60 +26,6 @@ use super::{
     Resource, //
 };
 use crate::rust::bindings;
-
-/// A DRM driver whose objects are TTM's.
-///
-/// Equivalent of `struct ttm_device_funcs`. Ghost objects, which TTM makes for pipelined moves,
-/// never reach the driver, nor do BOs without references but in the notifications of that.
-pub trait Driver:
-    drm::Driver<Data = DeviceData<Self>, Object = Object<<Self as Driver>::Bo>> + Sized + 'static
-{
-    /// The driver's data of a buffer object.
-    type Bo: DriverBo<Driver = Self>;
-
-    /// The driver's data of a device.
-    type DeviceData: Send + Sync;
-
-    /// Returns how the CPU maps the system pages of the BO with this data. The BO may be one that
-    /// is being made.
-    fn caching(bo: &Self::Bo) -> Caching;
-
-    /// TTM is about to evict the BO. Returns the places where it may go, in order of preference.
-    fn evict_flags(bo: &Reserved<'_, Self::Bo>) -> &'static [Place];
-
-    /// Whether evicting the BO helps to make room in `place`, or anywhere in its memory type when
-    /// there is none: that is for a cgroup which uses more than it may.
-    ///
-    /// An implementation should call [`Reserved::intersects()`].
-    fn eviction_valuable(bo: &Reserved<'_, Self::Bo>, place: Option<&Place>) -> bool {
-        bo.intersects(place)
-    }
-
-    /// Moves a BO. A BO that has no resource yet must get one that reads as zeros.
-    fn move_bo<'a>(mv: Move<'a, Self::Bo>) -> Result<MoveOutcome<'a>>;
-
-    /// Tells that the last reference to the BO is gone. Jobs may still use it.
-    fn release_notify(_bo: &ReleasedBo<'_, Self::Bo>) {}
-
-    /// Tells that a BO without references is about to lose its memory for good.
-    fn delete_notify(_bo: &ReleasedBo<'_, Self::Bo>) {}
-
-    /// Returns how the CPU maps a resource of a type that is not system pages.
-    fn io_caching(res: &Resource) -> Caching;
-
-    /// Returns the run of pages of such a resource that begins with `page`; [`None`] where the CPU
-    /// does not see it.
-    fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun>;
-
-    /// Brings the BO to where the CPU can map it, before a page fault is served.
-    fn prepare_fault(bo: &mut Reserved<'_, Self::Bo>, ctx: &mut OperationCtx) -> Result;
-
-    /// Whether the BO's content is there, now that no move of it is under way. An error keeps the
-    /// CPU from seeing what is there instead.
-    fn check_content(_bo: &Bo<Self::Bo>) -> Result {
-        Ok(())
-    }
-}
 
 /// The table for C.
 pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {

@@ -27,7 +27,6 @@ use super::{
     released::LiveBo,
     Bo,
     BoInit,
-    Driver,
     DriverBo,
     MemType,
     Move,

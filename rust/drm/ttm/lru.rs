@@ -109,3 +109,16 @@ impl Drop for LruLock {
         unsafe { bindings::rgt_ttm_lru_unlock(self.0) };
     }
 }
+
+impl<T: DriverBo> Reserved<'_, T> {
+    /// Whether the buffer object's memory is part of what its cgroup is entitled to, and the
+    /// current task is of another.
+    ///
+    /// TTM never evicts what is protected by `min`, but does evict what is protected by `low` when
+    /// there is nothing else. A driver that evicts by choice should not.
+    pub fn is_protected(&self) -> bool {
+        // SAFETY: The BO is valid and reserved, and has a resource.
+        self.resource().is_some()
+            && unsafe { bindings::rgt_ttm_bo_is_protected(self.bo().as_raw()) }
+    }
+}

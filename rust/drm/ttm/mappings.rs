@@ -11,20 +11,12 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Atomic,
-            Relaxed, //
+            Atomic, //
         },
         CondVar,
         SpinLock, //
     }, //
 };
-
-use super::{
-    Bo,
-    Device,
-    DriverBo, //
-};
-use crate::rust::dma_buf::MappedSg;
 
 /// Counts the mappings of a BO. The reservation protects it, but for a waiter, who only reads it.
 pub(super) struct Mappings {
@@ -41,7 +33,7 @@ impl Mappings {
         }
     }
 
-    fn of(&self, peer: bool) -> &Atomic<u32> {
+    pub(super) fn of(&self, peer: bool) -> &Atomic<u32> {
         if peer {
             &self.peers
         } else {
@@ -54,9 +46,9 @@ impl Mappings {
 #[pin_data]
 pub(super) struct Unmapped {
     #[pin]
-    lock: SpinLock<()>,
+    pub(super) lock: SpinLock<()>,
     #[pin]
-    changed: CondVar,
+    pub(super) changed: CondVar,
 }
 
 impl Unmapped {
@@ -66,38 +58,5 @@ impl Unmapped {
             lock <- new_spinlock!((), "Unmapped::lock"),
             changed <- new_condvar!("Unmapped::changed"),
         })
-    }
-}
-
-impl<T: DriverBo> Bo<T> {
-    /// Counts a mapping that an importer gets. The reservation must be held.
-    pub(super) fn count_mapping(&self, mapped: &MappedSg<'_>) {
-        if mapped.attachment().is_revocable() {
-            self.mappings().of(mapped.is_peer()).fetch_add(1, Relaxed);
-        }
-    }
-
-    /// Unmaps what [`Self::count_mapping()`] has counted. The reservation must be held.
-    pub(super) fn unmap_counted(&self, mapped: MappedSg<'_>) {
-        let (revocable, peer) = (mapped.attachment().is_revocable(), mapped.is_peer());
-        drop(mapped);
-        if revocable {
-            let unmapped = Device::<T::Driver>::of(self.device()).unmapped();
-            let _guard = unmapped.lock.lock();
-            self.mappings().of(peer).fetch_sub(1, Relaxed);
-            unmapped.changed.notify_all();
-        }
-    }
-
-    /// Waits until importers have unmapped memory of the device's own and, with `pages`, system
-    /// pages. The reservation must not be held, and no new mapping can be had any more.
-    pub(super) fn wait_unmapped(&self, pages: bool) {
-        let unmapped = Device::<T::Driver>::of(self.device()).unmapped();
-        let mapped = |peer| self.mappings().of(peer).load(Relaxed) != 0;
-
-        let mut guard = unmapped.lock.lock();
-        while mapped(true) || pages && mapped(false) {
-            unmapped.changed.wait(&mut guard);
-        }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Copies by the CPU, page by page.
+//! Moves by the CPU: copies and clears, page by page.
 //!
 //! Unlike `ttm_bo_move_memcpy()` this copes with device memory in several runs.
 //!
@@ -21,6 +21,8 @@ use super::{
     Caching,
     Driver,
     DriverBo,
+    Move,
+    Moved,
     Reserved,
     Resource, //
 };
@@ -117,10 +119,42 @@ impl Side<'_> {
     }
 }
 
+impl<'a, T: DriverBo> Move<'a, T> {
+    /// Moves a BO from the device's own memory to system pages without its content, after waiting
+    /// for all users: it reads as zeros. `EINVAL` for other moves.
+    pub fn discarded(mut self) -> Result<Moved<'a>> {
+        let own = self.bo.resource().is_some_and(|res| !res.uses_tt());
+        if !own || !self.new.uses_tt() {
+            return Err(EINVAL);
+        }
+        self.wait_idle()?;
+        // TTM makes pages to be copied to.
+        clear(&self.bo)?;
+        // SAFETY: The BO is reserved, idle, and `new` is TTM's new resource for it.
+        unsafe { bindings::rgt_ttm_bo_move_discard(self.bo.bo().as_raw(), self.new.as_raw()) };
+        Ok(Moved::now())
+    }
+
+    /// Waits for all users of the BO and copies the content with the CPU.
+    ///
+    /// `EINVAL` when the CPU does not see all of the device memory.
+    ///
+    /// C: as `ttm_bo_move_memcpy()`, which cannot copy device memory in several runs.
+    pub fn memcpy(mut self) -> Result<Moved<'a>> {
+        let old = self.bo.resource().ok_or(EINVAL)?;
+        if old.uses_tt() || self.new.uses_tt() {
+            self.bo.populate(self.ctx)?;
+        }
+        self.wait_idle()?;
+        memcpy(&self.bo, self.new)?;
+        self.copied()
+    }
+}
+
 /// Copies all of a BO from where it is to a new resource. Its pages are populated.
 ///
 /// `EINVAL` when the CPU does not see all of both.
-pub(super) fn memcpy<T: DriverBo>(bo: &Reserved<'_, T>, new: &Resource) -> Result {
+fn memcpy<T: DriverBo>(bo: &Reserved<'_, T>, new: &Resource) -> Result {
     let old = bo.resource().ok_or(EINVAL)?;
     let pages = new.size() >> PAGE_SHIFT;
     let old_page = |page| T::Driver::io_mem_run(old, page).map(|run| run.addr());
@@ -151,7 +185,7 @@ pub(super) fn memcpy<T: DriverBo>(bo: &Reserved<'_, T>, new: &Resource) -> Resul
 }
 
 /// Clears the system pages of a BO that are there. Others are not there until they are cleared.
-pub(super) fn clear<T: DriverBo>(bo: &Reserved<'_, T>) -> Result {
+fn clear<T: DriverBo>(bo: &Reserved<'_, T>) -> Result {
     let Some(tt) = bo.tt().filter(|tt| tt.dma_addresses().is_some()) else {
         return Ok(());
     };

@@ -11,16 +11,21 @@
 //!
 //! C headers: [`include/drm/ttm/`](srctree/include/drm/ttm/)
 
+mod all_bos;
 pub mod backup;
 mod bo;
 mod bos;
+mod create;
 mod device;
+mod dma_mappings;
 mod dmem;
+mod driver;
 mod export;
 mod fault;
 mod flush;
 mod funcs;
 mod import;
+mod init;
 mod kernel_bo;
 mod lru;
 mod manager;
@@ -31,8 +36,8 @@ mod placement;
 mod pool;
 mod released;
 mod resource;
-mod sharing;
 mod tt;
+mod unmap;
 mod walk;
 
 pub use crate::rust::io::{
@@ -44,7 +49,6 @@ pub use self::{
     bo::{
         Bo,
         BoInit,
-        DriverBo,
         Object,
         OperationCtx,
         ReserveGuard,
@@ -52,13 +56,17 @@ pub use self::{
     },
     device::{
         AllocFlags,
-        Attach,
         Device,
-        DeviceData,
-        DmaMappings, //
+        DeviceData, //
     },
-    export::PeerAccess,
-    funcs::Driver,
+    dma_mappings::DmaMappings,
+    driver::{
+        Driver,
+        DriverBo,
+        PeerAccess,
+        Sharing, //
+    },
+    init::Attach,
     kernel_bo::KernelBo,
     lru::Priority,
     manager::{
@@ -79,7 +87,6 @@ pub use self::{
     },
     released::ReleasedBo,
     resource::Resource,
-    sharing::Sharing,
     tt::{
         Caching,
         Tt, //

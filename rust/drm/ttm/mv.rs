@@ -13,10 +13,6 @@ use kernel::{
 };
 
 use super::{
-    memcpy::{
-        clear,
-        memcpy, //
-    },
     DriverBo,
     OperationCtx,
     Place,
@@ -36,10 +32,10 @@ use crate::rust::{
 ///
 /// Nothing of it can be exchanged: its methods act on the BO and the resource of TTM's call.
 pub struct Move<'a, T: DriverBo> {
-    bo: Reserved<'a, T>,
-    ctx: &'a mut OperationCtx,
+    pub(super) bo: Reserved<'a, T>,
+    pub(super) ctx: &'a mut OperationCtx,
     evict: bool,
-    new: &'a Resource,
+    pub(super) new: &'a Resource,
 }
 
 /// Shows that a move was done. Only the methods of its [`Move`] make it.
@@ -51,7 +47,7 @@ pub struct Moved<'a> {
 
 impl Moved<'_> {
     /// The content is where it is to be.
-    fn now() -> Self {
+    pub(super) fn now() -> Self {
         Self {
             fence: None,
             _move: PhantomData,
@@ -152,21 +148,6 @@ impl<'a, T: DriverBo> Move<'a, T> {
         Moved::now()
     }
 
-    /// Moves a BO from the device's own memory to system pages without its content, after waiting
-    /// for all users: it reads as zeros. `EINVAL` for other moves.
-    pub fn discarded(mut self) -> Result<Moved<'a>> {
-        let own = self.bo.resource().is_some_and(|res| !res.uses_tt());
-        if !own || !self.new.uses_tt() {
-            return Err(EINVAL);
-        }
-        self.wait_idle()?;
-        // TTM makes pages to be copied to.
-        clear(&self.bo)?;
-        // SAFETY: The BO is reserved, idle, and `new` is TTM's new resource for it.
-        unsafe { bindings::rgt_ttm_bo_move_discard(self.bo.bo().as_raw(), self.new.as_raw()) };
-        Ok(Moved::now())
-    }
-
     /// As [`Self::null()`], and the new resource must not be used before `fence` has signalled.
     pub fn null_behind(self, fence: &Fence) -> Moved<'a> {
         if self.reserve_fence().is_err() {
@@ -225,20 +206,5 @@ impl<'a, T: DriverBo> Move<'a, T> {
         // SAFETY: The BO is reserved, has a resource, and `new` is TTM's new resource for it.
         unsafe { bindings::rgt_ttm_bo_move_sync_cleanup(self.bo.bo().as_raw(), self.new.as_raw()) };
         Ok(Moved::now())
-    }
-
-    /// Waits for all users of the BO and copies the content with the CPU.
-    ///
-    /// `EINVAL` when the CPU does not see all of the device memory.
-    ///
-    /// C: as `ttm_bo_move_memcpy()`, which cannot copy device memory in several runs.
-    pub fn memcpy(mut self) -> Result<Moved<'a>> {
-        let old = self.bo.resource().ok_or(EINVAL)?;
-        if old.uses_tt() || self.new.uses_tt() {
-            self.bo.populate(self.ctx)?;
-        }
-        self.wait_idle()?;
-        memcpy(&self.bo, self.new)?;
-        self.copied()
     }
 }
