@@ -107,8 +107,8 @@ pub(crate) struct LocalResource {
     #[pin]
     blocks: Blocks,
     extents: KVec<Extent>,
-    /// The extents that are not known to be zero; [`None`] for all of them.
-    dirty: Option<KVec<Extent>>,
+    /// Those of `extents` that are not known to be zero, if that is some of them.
+    dirty: KVec<Extent>,
     _visible: Option<VisibleShare>,
 }
 
@@ -125,9 +125,8 @@ impl LocalResource {
             blocks <- blocks?,
             extents: join(&blocks, size, |_| true)?,
             dirty: match blocks.cleared() {
-                Cleared::None => None,
-                Cleared::Some => Some(join(&blocks, size, |block| !block.cleared)?),
-                Cleared::All => Some(KVec::new()),
+                Cleared::None | Cleared::All => KVec::new(),
+                Cleared::Some => join(&blocks, size, |block| !block.cleared)?,
             },
             _visible: visible(extents),
         }? Error)
@@ -151,7 +150,10 @@ impl LocalResource {
     /// Returns the extents that were not known to be zero when they were allocated: they have to be
     /// cleared before a BO that reads as zeros can have this memory.
     pub(crate) fn dirty_extents(&self) -> &[Extent] {
-        self.dirty.as_deref().unwrap_or(&self.extents)
+        match self.blocks.cleared() {
+            Cleared::None => &self.extents,
+            Cleared::Some | Cleared::All => &self.dirty,
+        }
     }
 
     /// Returns the clear of those; [`None`] if there is nothing to clear.

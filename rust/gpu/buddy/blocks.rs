@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! What a [`Buddy`](super::Buddy) hands out.
+//! The blocks of an allocation of a [`Buddy`](super::Buddy).
 
 use core::ops::Range;
 
@@ -37,7 +37,7 @@ pub struct Blocks {
     list: CListHead,
     /// The clear of what is not known to be zero.
     clearing: Option<Clearing>,
-    /// Somebody may have written there.
+    /// Whether they may have been written.
     used: AtomicFlag,
     /// [`Inner::forgotten`] when they were allocated, or before.
     forgotten: u64,
@@ -58,9 +58,11 @@ impl Blocks {
         }? Error)
     }
 
-    /// The blocks in the order of the bytes that were asked for, largest first.
+    /// Returns the blocks in the order of the bytes that were asked for, largest first.
     pub fn iter(&self) -> impl Iterator<Item = Block> + '_ {
         let chunk = self.buddy.chunk_size();
+        // C forgets only of free blocks that they are clear.
+        let known = self.is_known();
         // SAFETY: By the type invariants the list has such blocks and does not change; `Raw` is
         // transparent over them.
         let list = unsafe {
@@ -72,15 +74,24 @@ impl Blocks {
             )
         };
 
-        list.iter().map(move |raw| raw.block(chunk))
+        list.iter().map(move |raw| raw.block(chunk, known))
     }
 
-    /// Says that somebody may write there: it is not known to be zero when it is free again.
+    /// Returns whether what was known at the allocation is still known: [`Buddy::forget_zeros()`]
+    /// was not called since.
+    ///
+    /// [`Buddy::forget_zeros()`]: super::Buddy::forget_zeros
+    fn is_known(&self) -> bool {
+        self.forgotten == self.buddy.forgotten.load(Relaxed)
+    }
+
+    /// Notes that the blocks may be written: they are not known to be zero when they are free again.
     pub fn mark_used(&self) {
         self.used.store(true, Relaxed);
     }
 
-    /// How many of the blocks were known to be zero when they were allocated.
+    /// Returns how many of the blocks were known to be zero when they were allocated, and have not
+    /// lost their content since.
     pub fn cleared(&self) -> Cleared {
         let mut blocks = self.iter().map(|block| block.cleared);
         let first = blocks.next().unwrap_or(true);
@@ -94,7 +105,7 @@ impl Blocks {
         }
     }
 
-    /// The clear of the blocks that are not known to be zero, if they have to be.
+    /// Returns the clear of the blocks that are not known to be zero, if they have to be.
     pub fn clearing(&self) -> Option<Clearing> {
         if self.cleared() == Cleared::All {
             return None;
@@ -102,17 +113,16 @@ impl Blocks {
         self.clearing.clone()
     }
 
-    /// Whether all of it is known to be zero. To be asked with the allocator locked.
+    /// Returns whether all of it is known to be zero. The allocator must be locked, so that this
+    /// stays true.
     fn is_zero(&self) -> bool {
         let done = self.clearing.as_ref().is_some_and(Clearing::is_done);
 
-        !self.used.load(Relaxed)
-            && (done || self.cleared() == Cleared::All)
-            && self.forgotten == self.buddy.forgotten.load(Relaxed)
+        !self.used.load(Relaxed) && (done || self.cleared() == Cleared::All) && self.is_known()
     }
 }
 
-/// A clear of [`Blocks`], which may take longer than whoever began it has them.
+/// A clear of [`Blocks`], which may take longer than they are allocated.
 #[derive(Clone)]
 pub struct Clearing(Arc<AtomicFlag>);
 
@@ -124,7 +134,8 @@ impl Clearing {
         Ok(Some(Self(Arc::new(AtomicFlag::new(false), GFP_KERNEL)?)))
     }
 
-    /// All blocks are zero now. If nobody uses them until they are free, they still are then.
+    /// Notes that all blocks are zero now. They still are when they are free unless they are written
+    /// before, or lose their content.
     pub fn done(&self) {
         self.0.store(true, Relaxed);
     }
@@ -159,7 +170,7 @@ impl PinnedDrop for Blocks {
     }
 }
 
-/// Allocates what is asked for.
+/// Allocates the blocks of a request.
 ///
 /// # Safety
 ///
@@ -224,14 +235,14 @@ pub enum Cleared {
     All,
 }
 
-/// What there is to know of an allocated block.
+/// The place and the state of an allocated block.
 #[derive(Clone, Copy)]
 pub struct Block {
     /// Where it starts.
     pub offset: u64,
     /// Bytes.
     pub size: u64,
-    /// It was known to be zero when it was allocated.
+    /// Whether it was known to be zero when it was allocated, and has not lost its content since.
     pub cleared: bool,
 }
 
@@ -240,14 +251,14 @@ pub struct Block {
 struct Raw(Opaque<bindings::gpu_buddy_block>);
 
 impl Raw {
-    fn block(&self, chunk: u64) -> Block {
+    fn block(&self, chunk: u64, known: bool) -> Block {
         let raw = self.0.get();
         // SAFETY: A block of a list of `Blocks` is allocated, and does not change while it is.
         unsafe {
             Block {
                 offset: bindings::gpu_buddy_block_offset(raw),
                 size: chunk << bindings::gpu_buddy_block_order(raw),
-                cleared: bindings::rgt_gpu_buddy_block_is_clear(raw),
+                cleared: known && bindings::rgt_gpu_buddy_block_is_clear(raw),
             }
         }
     }

@@ -122,6 +122,11 @@ mod tests {
         assert!(resource.clearing().is_none());
         generation.lose();
         assert_eq!(dirty(&vram, 4)?, 4 * PAGE);
+        // A clear that comes now has all of it to do.
+        assert!(resource.clearing().is_some());
+        let sum: u64 = resource.dirty_extents().iter().map(|e| e.size).sum();
+
+        assert_eq!(sum, 4 * PAGE);
         drop(resource);
         assert_eq!(dirty(&vram, PAGES as usize)?, PAGES * PAGE);
         Ok(())
