@@ -3,10 +3,6 @@
 //! The status page of an engine.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
     dma::{
         Coherent,
         DmaAddress, //
@@ -16,6 +12,7 @@ use kernel::{
 };
 
 use super::timeline::MAX_IN_FLIGHT;
+use crate::rust::devres::BoundDevice;
 
 const WORDS: usize = StatusPage::SIZE as usize / size_of::<u64>();
 /// Word of the sequence number.
@@ -37,9 +34,9 @@ impl StatusPage {
     pub(crate) const SIZE: u64 = 4096;
 
     /// Allocates a page, to be mapped at `va` in the kernel's address space.
-    pub(crate) fn new(dev: &Device<Bound>, va: u64) -> Result<Self> {
+    pub(crate) fn new(bound: &BoundDevice, va: u64) -> Result<Self> {
         Ok(Self {
-            words: Coherent::zeroed(dev, GFP_KERNEL)?,
+            words: bound.alloc_coherent()?,
             va,
         })
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Access to a bound device from code that may sleep.
+//! Use of a bound device by code that may sleep.
 
 use kernel::{
     device::{
@@ -8,6 +8,7 @@ use kernel::{
         Device, //
     },
     devres,
+    dma::Coherent,
     new_srcu,
     prelude::*,
     sync::{
@@ -18,13 +19,21 @@ use kernel::{
         },
         Arc,
         Srcu, //
+    },
+    transmute::{
+        AsBytes,
+        FromBytes, //
     }, //
 };
 
-/// A handle of a device that gives access to it as long as it is bound.
+/// A handle of a device that can be used as long as it is bound.
 ///
-/// Unlike [`Devres`](kernel::devres::Devres), which is protected by RCU, the code that has access
-/// may sleep, allocate memory for instance. Unbinding the device waits for it.
+/// Unlike [`Devres`](kernel::devres::Devres), which is protected by RCU, its methods may sleep.
+/// Unbinding the device waits for them.
+///
+/// There is no way from it to a [`Device<Bound>`], which also stands for all that devres has:
+/// `Devres::access()` asks for nothing else. Devres releases what was added last first, so what was
+/// added after this handle is gone before the handle notices.
 #[derive(Clone)]
 pub(crate) struct BoundDevice(Arc<Inner>);
 
@@ -40,7 +49,7 @@ struct Inner {
     srcu: Srcu,
 }
 
-/// Ends access when the device is unbound.
+/// Ends the use of the device when it is unbound.
 struct Revoke(Arc<Inner>);
 
 impl BoundDevice {
@@ -60,17 +69,19 @@ impl BoundDevice {
         Ok(Self(inner))
     }
 
-    /// Runs `f` with the bound device; [`ENODEV`] if it is not bound any more.
+    /// Allocates zeroed coherent DMA memory of the device; [`ENODEV`] if it is not bound any more.
     ///
-    /// `f` must not wait for the device to be unbound.
-    pub(crate) fn with<T>(&self, f: impl FnOnce(&Device<Bound>) -> Result<T>) -> Result<T> {
+    /// C: `dma_alloc_coherent()`.
+    pub(crate) fn alloc_coherent<T: AsBytes + FromBytes>(&self) -> Result<Coherent<T>> {
         let _guard = self.0.srcu.read_lock();
         if !self.0.bound.load(Relaxed) {
             return Err(ENODEV);
         }
         // SAFETY: By the type invariant the device is bound until the critical section, which
-        // found `bound` true, ends; `f` cannot keep the reference.
-        f(unsafe { self.0.dev.as_bound() })
+        // found `bound` true, ends. Of what devres may have released by then this uses nothing.
+        let dev = unsafe { self.0.dev.as_bound() };
+
+        Coherent::zeroed(dev, GFP_KERNEL)
     }
 }
 

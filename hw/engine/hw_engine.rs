@@ -116,11 +116,11 @@ impl Engine {
         mmu: &Mmu,
     ) -> Result<Arc<Self>> {
         let names = name::of(index)?;
-        let ring = bound.with(Ring::new)?;
+        let ring = Ring::new(bound)?;
         let ring_va = KERNEL_BASE + u64::from(1 + index) * u64::from(RING_SIZE);
         mmu.map_kernel(ring_va, ring.dma_address(), RING_SIZE.into())?;
         let status_va = KERNEL_BASE + u64::from(index) * StatusPage::SIZE;
-        let status = bound.with(|dev| StatusPage::new(dev, status_va))?;
+        let status = StatusPage::new(bound, status_va)?;
         mmu.map_kernel(status_va, status.dma_address(), StatusPage::SIZE)?;
         let class = shared.regs.engine_read(index, ENGINE_CLASS);
         let state = EngineState {

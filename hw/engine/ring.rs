@@ -5,10 +5,6 @@
 use core::ops::Range;
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
     dma::{
         Coherent,
         DmaAddress, //
@@ -21,6 +17,7 @@ use kernel::{
 };
 
 use super::packet;
+use crate::rust::devres::BoundDevice;
 
 /// Dwords of a ring, a power of two.
 pub(super) const RING_DWORDS: usize = 1 << 14;
@@ -66,9 +63,9 @@ pub(super) struct Ring {
 
 impl Ring {
     /// Allocates an empty ring.
-    pub(super) fn new(dev: &Device<Bound>) -> Result<Self> {
+    pub(super) fn new(bound: &BoundDevice) -> Result<Self> {
         Ok(Self {
-            dwords: Coherent::zeroed(dev, GFP_KERNEL)?,
+            dwords: bound.alloc_coherent()?,
             spare: KVVec::with_capacity(RING_DWORDS, GFP_KERNEL)?,
             head: 0,
             tail: 0,

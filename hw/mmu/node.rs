@@ -11,10 +11,6 @@ use core::{
 };
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
     dma::Coherent,
     io::{
         io_read,
@@ -78,7 +74,7 @@ pub(super) struct Node {
 
 impl Node {
     /// Allocates an empty table.
-    pub(super) fn new(dev: &Device<Bound>, level: u32) -> Result<Self> {
+    pub(super) fn new(bound: &BoundDevice, level: u32) -> Result<Self> {
         let mut children = KVec::new();
         if level > 0 {
             children.reserve(ENTRIES, GFP_KERNEL)?;
@@ -87,7 +83,7 @@ impl Node {
             }
         }
         Ok(Self {
-            entries: Coherent::zeroed(dev, GFP_KERNEL)?,
+            entries: bound.alloc_coherent()?,
             children,
             users: 0,
             next: None,
@@ -324,15 +320,15 @@ impl Pool {
 
     /// Allocates until the pool has at least `count`.
     pub(super) fn fill(&mut self, bound: &BoundDevice, count: Count) -> Result {
-        bound.with(|dev| {
-            while self.leaves.len < count.leaves {
-                self.leaves.push(KBox::new(Node::new(dev, 0)?, GFP_KERNEL)?);
-            }
-            while self.inner.len < count.inner {
-                self.inner.push(KBox::new(Node::new(dev, 1)?, GFP_KERNEL)?);
-            }
-            Ok(())
-        })
+        while self.leaves.len < count.leaves {
+            self.leaves
+                .push(KBox::new(Node::new(bound, 0)?, GFP_KERNEL)?);
+        }
+        while self.inner.len < count.inner {
+            self.inner
+                .push(KBox::new(Node::new(bound, 1)?, GFP_KERNEL)?);
+        }
+        Ok(())
     }
 
     pub(super) fn has(&self, count: Count) -> bool {

@@ -49,7 +49,7 @@ pub(super) struct PageTable {
 impl PageTable {
     /// Allocates an empty tree.
     pub(super) fn new(bound: &BoundDevice) -> Result<Self> {
-        let root = bound.with(|dev| Node::new(dev, TOP))?;
+        let root = Node::new(bound, TOP)?;
         Ok(Self { root })
     }
 

@@ -2,5 +2,6 @@
 
 //! Abstractions.
 
+mod devres;
 mod dma_fence;
 mod drm;
