@@ -50,7 +50,11 @@ use crate::rust::{
         Fence,
         SignallingSection, //
     },
-    workqueue::disable_delayed_work_sync, //
+    workqueue::{
+        disable_delayed_work_sync,
+        DelayedReclaimWork,
+        ReclaimQueue, //
+    }, //
 };
 
 /// The reason of a reset of the device.
@@ -207,7 +211,13 @@ struct TlbHang(Arc<Resetter>);
 
 impl HangHandler for TlbHang {
     fn handle(&self) {
-        let _ = self.0.shared.queue.enqueue_delayed(self.0.clone(), 0);
+        self.0.clone().enqueue_delayed(0);
+    }
+}
+
+impl DelayedReclaimWork for Resetter {
+    fn queue(&self) -> &ReclaimQueue {
+        &self.shared.queue
     }
 }
 

@@ -37,6 +37,7 @@ use crate::{
         dma_fence::Fence,
         workqueue::{
             disable_delayed_work_sync,
+            DelayedReclaimWork,
             ReclaimQueue, //
         }, //
     }, //
@@ -117,7 +118,7 @@ impl Coredump {
         drop(state);
 
         // It cannot be queued yet.
-        let _ = self.queue.enqueue_delayed(self.clone(), 0);
+        self.clone().enqueue_delayed(0);
     }
 
     fn submit(&self, text: &Buffer) {
@@ -140,6 +141,12 @@ pub(super) struct CoredumpGuard(pub(super) Arc<Coredump>);
 impl Drop for CoredumpGuard {
     fn drop(&mut self) {
         disable_delayed_work_sync(&self.0);
+    }
+}
+
+impl DelayedReclaimWork for Coredump {
+    fn queue(&self) -> &ReclaimQueue {
+        &self.queue
     }
 }
 

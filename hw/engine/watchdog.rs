@@ -16,7 +16,13 @@ use super::hw_engine::{
     Engine,
     EngineState, //
 };
-use crate::rust::dma_fence::SignallingSection;
+use crate::rust::{
+    dma_fence::SignallingSection,
+    workqueue::{
+        DelayedReclaimWork,
+        ReclaimQueue, //
+    }, //
+};
 
 /// Milliseconds between two checks of an engine with jobs in flight.
 const PERIOD: Msecs = 1000;
@@ -24,10 +30,7 @@ const PERIOD: Msecs = 1000;
 impl Engine {
     /// Schedules a check of the engine, unless one is scheduled.
     pub(super) fn watch(self: &Arc<Self>) {
-        let _ = self
-            .shared
-            .queue
-            .enqueue_delayed(self.clone(), msecs_to_jiffies(PERIOD));
+        self.clone().enqueue_delayed(msecs_to_jiffies(PERIOD));
     }
 
     fn check(&self, state: &mut EngineState) {
@@ -42,6 +45,12 @@ impl Engine {
         } else if status.halted() && !state.paused {
             self.recover_ring(state);
         }
+    }
+}
+
+impl DelayedReclaimWork for Engine {
+    fn queue(&self) -> &ReclaimQueue {
+        &self.shared.queue
     }
 }
 

@@ -21,6 +21,7 @@
 #include <linux/dma-resv.h>
 #include <linux/gpu_buddy.h>
 #include <linux/shrinker.h>
+#include <linux/workqueue.h>
 
 /* dma-fence */
 void rgt_dma_fence_get(struct dma_fence *fence);
@@ -176,6 +177,9 @@ bool rgt_vmf_end_vma_lock(struct vm_fault *vmf);
 unsigned long rgt_page_to_pfn(struct page *page);
 pgprot_t rgt_pgprot_decrypted(pgprot_t prot);
 unsigned long rgt_totalram_pages(void);
+
+/* linux/workqueue.h */
+void rgt_destroy_workqueue(struct workqueue_struct *wq);
 
 /* linux/shrinker.h */
 bool rgt_shrink_control_may_enter_fs(struct shrink_control *control);

@@ -18,3 +18,4 @@ mod shrinker;
 mod syncobj;
 mod table;
 mod ttm;
+mod wait;

@@ -20,10 +20,12 @@ use kernel::{
     }, //
 };
 
-use super::super::fake::faux_device;
-use crate::rust::{
-    bindings,
-    devres::BoundDevice, //
+use crate::{
+    rust::{
+        bindings,
+        devres::BoundDevice, //
+    },
+    tests::fake::faux_device, //
 };
 
 /// Makes a device that can do DMA.

@@ -5,3 +5,4 @@
 mod devres;
 mod dma_fence;
 mod drm;
+mod workqueue;

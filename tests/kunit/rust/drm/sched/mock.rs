@@ -19,9 +19,7 @@ use kernel::{
         Mutex, //
     },
     time::{
-        delay::fsleep,
         msecs_to_jiffies,
-        Delta,
         Jiffies, //
     }, //
 };
@@ -45,6 +43,11 @@ use crate::{
     tests::fake::faux_device, //
 };
 
+pub(super) use crate::tests::wait::{
+    settle,
+    soon, //
+};
+
 /// How much the hardware remembers.
 const JOBS: usize = 16;
 
@@ -55,22 +58,6 @@ pub(super) fn fence() -> Result<(ARef<Fence>, PendingFence)> {
 
 fn unpublished() -> Result<UnpublishedFence> {
     Ok(Timeline::new(c"kunit", c"sched").new_fence()?)
-}
-
-/// Waits half a minute or somewhat longer for something to come true, and says whether it has.
-pub(super) fn soon(mut condition: impl FnMut() -> bool) -> bool {
-    for _ in 0..30_000 {
-        if condition() {
-            return true;
-        }
-        fsleep(Delta::from_millis(1));
-    }
-    condition()
-}
-
-/// Gives what should not happen the time to happen.
-pub(super) fn settle() {
-    fsleep(Delta::from_millis(50));
 }
 
 /// Waits for a fence, and returns how it ended; [`ETIME`] if it has not in half a minute. The jobs
