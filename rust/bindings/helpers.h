@@ -61,6 +61,8 @@ struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
 void rgt_drm_sched_visit_pending_jobs(struct drm_gpu_scheduler *sched,
 				      void (*f)(struct drm_sched_job *job));
 void rgt_drm_sched_entity_forget_dependency(struct drm_sched_entity *entity);
+void rgt_drm_sched_job_requeue(struct drm_sched_job *job, work_func_t func);
+struct drm_sched_job *rgt_drm_sched_job_of_work(struct work_struct *work);
 long rgt_drm_sched_entity_flush(struct drm_sched_entity *entity);
 void rgt_module_pin(void);
 

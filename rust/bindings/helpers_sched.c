@@ -2,6 +2,7 @@
 
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/workqueue.h>
 
 #include "helpers.h"
 
@@ -38,6 +39,21 @@ void rgt_drm_sched_entity_forget_dependency(struct drm_sched_entity *entity)
 		dma_fence_put(fence);
 	}
 	dma_fence_put(fence);
+}
+
+/*
+ * A killed job has ended, in work of its own on a queue of the system's: goes on
+ * with @func on the scheduler's queue. drm_sched does not use the work again.
+ */
+void rgt_drm_sched_job_requeue(struct drm_sched_job *job, work_func_t func)
+{
+	INIT_WORK(&job->work, func);
+	queue_work(job->sched->submit_wq, &job->work);
+}
+
+struct drm_sched_job *rgt_drm_sched_job_of_work(struct work_struct *work)
+{
+	return container_of(work, struct drm_sched_job, work);
 }
 
 long rgt_drm_sched_entity_flush(struct drm_sched_entity *entity)

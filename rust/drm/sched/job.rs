@@ -91,7 +91,7 @@ struct RawJob<J: Job> {
     hw: UnsafeCell<Option<ARef<Fence>>>,
     job: J,
     /// Last, as the scheduler may go when all jobs have dropped theirs.
-    _alive: Arc<Alive>,
+    alive: Option<Arc<Alive>>,
 }
 
 impl<J: Job> RawJob<J> {
@@ -144,7 +144,7 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
                 work: UnsafeCell::new(Some(work)),
                 hw: UnsafeCell::new(None),
                 job,
-                _alive: entity.scheduler().alive(),
+                alive: entity.scheduler().alive(),
             },
             GFP_KERNEL,
         )?;
@@ -287,6 +287,11 @@ impl<J: Job> Callbacks<J> {
             return bindings::drm_gpu_sched_stat_DRM_GPU_SCHED_STAT_NO_HANG;
         }
 
+        // Stopping cancels the work, but a job that ends meanwhile may be about to queue it again,
+        // having looked before whether the scheduler is stopped. What follows walks the list of
+        // jobs without a lock.
+        sched.disable_work();
+
         // SAFETY: As what handles a time-out may do. Jobs that have ended are freed, this one
         // excepted.
         unsafe { bindings::drm_sched_stop(sched.as_raw(), raw) };
@@ -296,8 +301,11 @@ impl<J: Job> Callbacks<J> {
         // SAFETY: The scheduler is stopped, and all jobs on its list are of type `J`.
         unsafe { bindings::rgt_drm_sched_visit_pending_jobs(sched.as_raw(), Some(Self::reattach)) };
 
-        // SAFETY: The scheduler is stopped. From here on the job may be freed.
+        // SAFETY: The scheduler is stopped.
         unsafe { bindings::drm_sched_start(sched.as_raw(), 0) };
+
+        // From here on the job may be freed.
+        sched.enable_work();
 
         bindings::drm_gpu_sched_stat_DRM_GPU_SCHED_STAT_RESET
     }
@@ -326,8 +334,41 @@ impl<J: Job> Callbacks<J> {
     unsafe extern "C" fn free_job(raw: *mut bindings::drm_sched_job) {
         let _section = SignallingSection::begin();
 
+        // SAFETY: The scheduler calls this with one of its jobs.
+        let work = unsafe { &raw mut (*raw).__bindgen_anon_1 }.cast::<bindings::work_struct>();
+        // SAFETY: It may be called in any context.
+        if unsafe { bindings::current_work() } == work {
+            // SAFETY: The scheduler calls this as the last of what it does with the job.
+            unsafe { bindings::rgt_drm_sched_job_requeue(raw, Some(Self::free_killed_job)) };
+            return;
+        }
+
         // SAFETY: The scheduler calls this once it has done with the job. It came from a `KBox`.
         unsafe { RawJob::free(NonNull::new_unchecked(raw.cast::<RawJob<J>>())) };
+    }
+
+    /// Frees a job of a killed entity on the scheduler's own queue, as all others are, so that
+    /// [`Inner::is_current()`] knows about it.
+    ///
+    /// # Safety
+    ///
+    /// Only for the work of a [`RawJob`] of `J` that nothing else uses.
+    unsafe extern "C" fn free_killed_job(work: *mut bindings::work_struct) {
+        let _section = SignallingSection::begin();
+
+        // SAFETY: By the safety requirements.
+        let raw = unsafe { bindings::rgt_drm_sched_job_of_work(work) };
+        // SAFETY: As above.
+        let this = unsafe { RawJob::<J>::from_raw(raw) };
+        // The scheduler waits for this, too.
+        let _alive = this.alive.clone();
+        // SAFETY: By the above the scheduler stays until this returns.
+        let sched = unsafe { Inner::<J>::from_raw((*raw).sched) };
+
+        sched.run_freeing(work, || {
+            // SAFETY: By the safety requirements. It came from a `KBox`.
+            unsafe { RawJob::free(NonNull::new_unchecked(raw.cast::<RawJob<J>>())) };
+        });
     }
 
     /// Ends a job that the hardware has not finished when the scheduler goes.

@@ -61,8 +61,12 @@ pub(super) struct Inner<J: Job> {
     raw: Opaque<bindings::drm_gpu_scheduler>,
     data: J::Data,
     credit_limit: u32,
-    alive: ManuallyDrop<Arc<Alive>>,
+    /// [`None`] once the scheduler is being dropped.
+    alive: Option<Arc<Alive>>,
     gone: Arc<Completion>,
+    /// The address of the work that is freeing a killed job, or 0. The submit queue executes one
+    /// at a time.
+    freeing: Atomic<usize>,
     _dev: ARef<Device>,
     _timeout_queue: ReclaimQueue,
     _submit_queue: ReclaimQueue,
@@ -104,6 +108,41 @@ impl<J: Job> Inner<J> {
             ]
         };
         own.contains(&current)
+            || (!current.is_null() && self.freeing.load(Relaxed) == current.addr())
+    }
+
+    /// Runs `free` in `work`, which the submit queue is executing.
+    pub(super) fn run_freeing(&self, work: *mut bindings::work_struct, free: impl FnOnce()) {
+        self.freeing.store(work.addr(), Relaxed);
+        free();
+        self.freeing.store(0, Relaxed);
+    }
+
+    /// Keeps the work items that run and free jobs from being queued, and waits for them.
+    ///
+    /// `drm_sched_wqueue_stop()` only cancels them, and who has not seen the flag that it sets
+    /// queues them again.
+    pub(super) fn disable_work(&self) {
+        let raw = self.as_raw();
+
+        // SAFETY: By the type invariant the scheduler is valid. None of its work waits for what
+        // calls this.
+        unsafe {
+            bindings::disable_work_sync(&raw mut (*raw).work_run_job);
+            bindings::disable_work_sync(&raw mut (*raw).work_free_job);
+        }
+    }
+
+    /// Undoes [`Self::disable_work()`], of a scheduler that is not stopped, and queues the work.
+    pub(super) fn enable_work(&self) {
+        let raw = self.as_raw();
+
+        // SAFETY: By the type invariant the scheduler is valid.
+        unsafe {
+            bindings::enable_work(&raw mut (*raw).work_run_job);
+            bindings::enable_work(&raw mut (*raw).work_free_job);
+            bindings::drm_sched_wqueue_start(raw);
+        }
     }
 }
 
@@ -178,8 +217,9 @@ impl<J: Job> Scheduler<J> {
             try_pin_init!(Inner {
                 data,
                 credit_limit,
-                alive: ManuallyDrop::new(alive),
+                alive: Some(alive),
                 gone,
+                freeing: Atomic::new(0),
                 _dev: dev.into(),
                 _timeout_queue: timeout_queue,
                 _submit_queue: submit_queue,
@@ -234,7 +274,8 @@ impl<J: Job> Scheduler<J> {
         count.load(Relaxed) as u32
     }
 
-    pub(super) fn as_raw(&self) -> *mut bindings::drm_gpu_scheduler {
+    /// Returns the raw C scheduler.
+    pub fn as_raw(&self) -> *mut bindings::drm_gpu_scheduler {
         self.inner.as_raw()
     }
 
@@ -243,8 +284,8 @@ impl<J: Job> Scheduler<J> {
     }
 
     /// Returns what keeps the scheduler from going until it is dropped.
-    pub(super) fn alive(&self) -> Arc<Alive> {
-        Arc::clone(&self.inner.alive)
+    pub(super) fn alive(&self) -> Option<Arc<Alive>> {
+        self.inner.alive.clone()
     }
 }
 
@@ -270,6 +311,9 @@ impl<J: Job> Drop for Scheduler<J> {
         // otherwise a time-out could start what `drm_sched_fini()` has stopped.
         unsafe { bindings::disable_delayed_work_sync(&raw mut (*raw).work_tdr) };
 
+        // Nor may a job that ends meanwhile queue what `drm_sched_fini()` has cancelled.
+        inner.disable_work();
+
         // SAFETY: As above. There are no more entities, as they have references to `self`, and so
         // no new jobs.
         unsafe { bindings::drm_sched_fini(raw) };
@@ -278,8 +322,8 @@ impl<J: Job> Drop for Scheduler<J> {
         {
             // SAFETY: The pin is kept up: nothing is moved that C knows of.
             let inner = unsafe { inner.as_mut().get_unchecked_mut() };
-            // SAFETY: This is the only place that drops it, and nothing uses it after.
-            unsafe { ManuallyDrop::drop(&mut inner.alive) };
+
+            inner.alive = None;
         }
         inner.gone.wait_for_completion();
 

@@ -90,7 +90,14 @@ pub(super) struct MockJob {
     id: u32,
     hung: bool,
     jobs: Arc<Atomic<u32>>,
+    /// Whatever else it owns.
+    _load: Option<KBox<dyn Load>>,
 }
+
+/// Anything that a job may own.
+pub(super) trait Load: Send + Sync {}
+
+impl<T: Send + Sync> Load for T {}
 
 impl Drop for MockJob {
     fn drop(&mut self) {
@@ -140,6 +147,14 @@ impl Hw {
             .position(|(running, _)| *running == id)?;
 
         jobs.running.remove(index).ok().map(|(_, pending)| pending)
+    }
+
+    /// Returns the fence that a running job signals.
+    pub(super) fn fence(&self, id: u32) -> Option<ARef<Fence>> {
+        let jobs = self.jobs.lock();
+        let (_, pending) = jobs.running.iter().find(|(running, _)| *running == id)?;
+
+        Some(pending.fence().into())
     }
 
     /// Is done with a job.
@@ -249,6 +264,7 @@ impl Fixture {
         credits: u32,
         hung: bool,
         task: Task,
+        load: Option<KBox<dyn Load>>,
     ) -> Result<UnarmedJob<'a, MockJob>> {
         let work = match task {
             Task::Long => Work::Long(unpublished()?),
@@ -261,6 +277,7 @@ impl Fixture {
             id,
             hung,
             jobs: self.jobs.clone(),
+            _load: load,
         };
         entity.job(credits, 0, job, work)
     }
@@ -272,7 +289,7 @@ impl Fixture {
         id: u32,
         task: Task,
     ) -> Result<UnarmedJob<'a, MockJob>> {
-        self.make(entity, id, 1, false, task)
+        self.make(entity, id, 1, false, task, None)
     }
 
     /// Makes a long job that costs more, or less.
@@ -282,7 +299,7 @@ impl Fixture {
         id: u32,
         credits: u32,
     ) -> Result<UnarmedJob<'a, MockJob>> {
-        self.make(entity, id, credits, false, Task::Long)
+        self.make(entity, id, credits, false, Task::Long, None)
     }
 
     /// Makes a job that the hardware hangs on.
@@ -291,7 +308,19 @@ impl Fixture {
         entity: &'a Entity<MockJob>,
         id: u32,
     ) -> Result<UnarmedJob<'a, MockJob>> {
-        self.make(entity, id, 1, true, Task::Long)
+        self.make(entity, id, 1, true, Task::Long, None)
+    }
+
+    /// Makes a job that owns something besides.
+    pub(super) fn loaded_job<'a>(
+        &self,
+        entity: &'a Entity<MockJob>,
+        id: u32,
+        load: impl Load + 'static,
+    ) -> Result<UnarmedJob<'a, MockJob>> {
+        let load: KBox<dyn Load> = KBox::new(load, GFP_KERNEL)?;
+
+        self.make(entity, id, 1, false, Task::Long, Some(load))
     }
 
     /// Makes a job that must wait for a fence.

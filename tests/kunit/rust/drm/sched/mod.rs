@@ -3,6 +3,8 @@
 //! The GPU scheduler: entities, jobs, time-outs and what remains when they go.
 
 mod end;
+mod killed;
 mod mock;
 mod queue;
+mod race;
 mod timeout;

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _RGT_TEST_HELPERS_H_
+#define _RGT_TEST_HELPERS_H_
+
+struct kunit;
+
+/*
+ * Has warnings of this task not reach the log. The second function ends that,
+ * and returns how many there were.
+ */
+void *rgt_test_expect_warning(struct kunit *test);
+int rgt_test_end_warning(struct kunit *test, void *handle);
+
+#endif
