@@ -14,7 +14,7 @@ use kernel::{
 use crate::rust::{
     dma_fence::Fence,
     dma_resv::{
-        FenceSlots,
+        FenceSlot,
         LockedResv,
         Usage, //
     },
@@ -136,42 +136,58 @@ impl OutSyncs {
 ///
 /// All that may fail is done when this is made: attaching neither allocates nor fails.
 pub(crate) struct JobSlots<'a> {
-    vm: FenceSlots<'a>,
-    bos: KVVec<(FenceSlots<'a>, BoUse)>,
+    vm_bind: Option<FenceSlot<'a>>,
+    vm: FenceSlot<'a>,
+    bos: KVVec<BoSlots<'a>>,
+}
+
+/// Room for the same fences on the reservation of a BO.
+struct BoSlots<'a> {
+    bind: Option<FenceSlot<'a>>,
+    job: FenceSlot<'a>,
+    bo_use: BoUse,
 }
 
 impl<'a> JobSlots<'a> {
-    /// One fence of the bind and one of the job.
-    const FENCES: u32 = 2;
-
     /// Reserves slots of the VM's reservation, and makes room for `bos` BOs.
     pub(crate) fn new(vm: &'a LockedResv<'a>, bos: usize) -> Result<Self> {
+        let [bind, job] = vm.reserve_fences()?;
+
         Ok(Self {
-            vm: vm.reserve_fences(Self::FENCES)?,
+            vm_bind: Some(bind),
+            vm: job,
             bos: KVVec::with_capacity(bos, GFP_KERNEL)?,
         })
     }
 
     /// Reserves slots of the reservation of a BO that is not private to the VM.
     pub(crate) fn add_bo(&mut self, resv: &'a LockedResv<'a>, bo_use: BoUse) -> Result {
-        let slots = resv.reserve_fences(Self::FENCES)?;
-        Ok(self.bos.push((slots, bo_use), GFP_KERNEL)?)
+        let [bind, job] = resv.reserve_fences()?;
+        let slots = BoSlots {
+            bind: Some(bind),
+            job,
+            bo_use,
+        };
+
+        Ok(self.bos.push(slots, GFP_KERNEL)?)
     }
 
-    /// Attaches the fence of the bind that comes before the job. All later jobs of the VM wait for
-    /// it. On the BOs it only keeps their memory from being moved or freed.
+    /// Attaches the fence of the bind that comes before the job, once. All later jobs of the VM wait
+    /// for it. On the BOs it only keeps their memory from being moved or freed.
     pub(crate) fn attach_bind(&mut self, fence: &Fence) {
-        self.vm.add(fence, Usage::Kernel);
-        for (slots, _) in &mut self.bos {
-            slots.add(fence, Usage::Bookkeep);
+        if let Some(slot) = self.vm_bind.take() {
+            slot.add(fence, Usage::Kernel);
+        }
+        for slot in self.bos.iter_mut().filter_map(|slots| slots.bind.take()) {
+            slot.add(fence, Usage::Bookkeep);
         }
     }
 
     /// Attaches the fence of the job, also to syncobjs.
-    pub(crate) fn attach_job(mut self, fence: &Fence, syncobjs: OutSyncs) {
+    pub(crate) fn attach_job(self, fence: &Fence, syncobjs: OutSyncs) {
         self.vm.add(fence, Usage::Bookkeep);
-        for (slots, bo_use) in &mut self.bos {
-            slots.add(fence, bo_use.attaches());
+        for slots in self.bos {
+            slots.job.add(fence, slots.bo_use.attaches());
         }
         syncobjs.set(fence);
     }

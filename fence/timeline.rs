@@ -27,13 +27,13 @@ pub(crate) struct Timeline(dma_fence::Timeline);
 
 impl Timeline {
     /// Makes a timeline. `name` is the engine's.
-    pub(crate) fn new(name: &'static CStr) -> Self {
-        Self(dma_fence::Timeline::new(c"rust_gpu_ttm", name))
+    pub(crate) fn new(name: &'static CStr) -> Result<Self> {
+        Ok(Self(dma_fence::Timeline::new(c"rust_gpu_ttm", name)?))
     }
 
     /// Allocates a fence of the timeline, to be published on its [`InFlight`].
     pub(crate) fn new_fence(&self) -> Result<UnpublishedFence> {
-        Ok(self.0.new_fence()?)
+        self.0.new_fence()
     }
 }
 
@@ -52,10 +52,7 @@ impl<T> Job<T> {
         if let Some(error) = self.error {
             outcome.result = Err(error);
         }
-        match self.completion.run(&outcome) {
-            Ok(()) => self.fence.signal(),
-            Err(error) => self.fence.signal_err(error),
-        }
+        self.fence.signal(self.completion.run(&outcome));
     }
 }
 
@@ -109,8 +106,9 @@ impl<T> InFlight<T> {
         (!self.is_empty()).then_some(self.oldest)
     }
 
-    /// Publishes `fence`, of this timeline, with the next sequence number. `emit` gets that number
-    /// and has the hardware write it once the job is done.
+    /// Publishes `fence`, of this timeline, whose fences are published here only and so have the
+    /// numbers of the jobs. `emit` gets that number and has the hardware write it once the job is
+    /// done.
     ///
     /// # Errors
     ///
@@ -126,7 +124,8 @@ impl<T> InFlight<T> {
         }
         let seqno = self.next;
         let slot = self.slot(seqno).ok_or(EBUSY)?;
-        let (published, fence) = fence.publish(seqno);
+        let (published, fence) = fence.publish();
+        debug_assert!(published.seqno() == seqno);
         *slot = Some(Job {
             fence,
             completion,

@@ -5,11 +5,12 @@
 //! A [`Fence`] says when an operation of a device has completed. Drivers make their own fences
 //! from a [`Timeline`]:
 //!
-//! 1. [`Timeline::new_fence`] does all that can fail and gives an [`UnpublishedFence`], which may
-//!    be dropped at will.
-//! 2. [`UnpublishedFence::publish`] cannot fail. It gives the [`Fence`] that others wait for and
-//!    the [`PendingFence`], the only right to signal it. From here on the fence is sure to signal:
-//!    a [`PendingFence`] that is dropped signals it with [`ECANCELED`].
+//! 1. [`Timeline::new_fence`] does all that can fail and returns an [`UnpublishedFence`], which may
+//!    be dropped.
+//! 2. [`UnpublishedFence::publish`] cannot fail. It gives the fence the next number of its timeline
+//!    and returns the [`Fence`] that others wait for and the [`PendingFence`], the only right to
+//!    signal it. From here on the fence is sure to signal: a [`PendingFence`] that is dropped
+//!    signals it with [`ECANCELED`], and warns.
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
@@ -22,11 +23,17 @@ use core::{
 };
 
 use kernel::{
-    alloc::AllocError,
     prelude::*,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
     },
     time::Jiffies,
     types::{
@@ -37,14 +44,14 @@ use kernel::{
 
 use crate::rust::bindings;
 
-/// Translates a time-out to what C functions with a signed one take.
+/// Translates a timeout to that of C functions that take a signed one.
 ///
-/// What is longer than C can wait for is a wait without end.
+/// A timeout that is longer than C's longest one is a wait without end.
 pub(crate) fn clamp_timeout(timeout: Jiffies) -> c_long {
     timeout.try_into().unwrap_or(c_long::MAX)
 }
 
-/// Translates the answer of a C function that waits with a time-out.
+/// Translates the result of a C function that waits with a timeout.
 pub(crate) fn wait_result(ret: c_long) -> Result {
     match ret {
         0 => Err(ETIME),
@@ -66,8 +73,8 @@ pub struct Fence(Opaque<bindings::dma_fence>);
 // dropped in any context.
 unsafe impl Send for Fence {}
 
-// SAFETY: All methods synchronise through the fence's spinlock and atomic flags, or read what
-// does not change after initialisation.
+// SAFETY: All methods synchronise through the fence's spinlock and atomic flags, or read fields
+// that do not change after initialisation.
 unsafe impl Sync for Fence {}
 
 // SAFETY: Every initialised `struct dma_fence` is reference counted, and lives until its count
@@ -208,8 +215,9 @@ impl TimelineFence {
 
 /// A timeline: a source of fences that signal in the order of their sequence numbers.
 ///
-/// Where fences of the same context meet, the one with the highest number stands for all of them.
-/// So a driver must give out increasing numbers and signal in that order.
+/// Where fences of one context meet, as in a reservation object, the one with the highest number
+/// stands for all of them. The timeline gives the numbers, in the order in which fences are
+/// published. It is the driver that has to signal them in that order.
 ///
 /// # Unloading the module
 ///
@@ -222,9 +230,14 @@ impl TimelineFence {
 ///   must not leak one, as it must not leak anything with code of its own behind it.
 /// - The module loader waits for an RCU grace period after the module's exit function and before
 ///   it frees the module's memory, so that no reader that still saw a fence as pending is left.
-/// - What remains of a signalled fence is memory from `kmalloc()`, which the fence core frees.
-pub struct Timeline {
-    context: u64,
+/// - A signalled fence is memory from `kmalloc()`, which the fence core frees.
+pub struct Timeline(Arc<Context>);
+
+/// The part of a timeline that its unpublished fences keep.
+struct Context {
+    number: u64,
+    /// The sequence number of the fence that was published last.
+    published: Atomic<u64>,
     driver_name: &'static CStr,
     timeline_name: &'static CStr,
 }
@@ -232,56 +245,61 @@ pub struct Timeline {
 impl Timeline {
     /// Makes a timeline with a context of its own.
     ///
-    /// The names are for debugging: `driver_name` is the driver's, `timeline_name` says what the
-    /// timeline belongs to.
-    pub fn new(driver_name: &'static CStr, timeline_name: &'static CStr) -> Self {
-        Self {
+    /// The names are for debugging: `driver_name` is the driver's, `timeline_name` that of the part
+    /// of the device that works on it.
+    pub fn new(driver_name: &'static CStr, timeline_name: &'static CStr) -> Result<Self> {
+        let context = Context {
             // SAFETY: `dma_fence_context_alloc()` may always be called with a non-zero count.
-            context: unsafe { bindings::dma_fence_context_alloc(1) },
+            number: unsafe { bindings::dma_fence_context_alloc(1) },
+            published: Atomic::new(0),
             driver_name,
             timeline_name,
-        }
+        };
+
+        Ok(Self(Arc::new(context, GFP_KERNEL)?))
     }
 
     /// Allocates a fence of this timeline, without a place in its order yet.
-    pub fn new_fence(&self) -> Result<UnpublishedFence, AllocError> {
+    pub fn new_fence(&self) -> Result<UnpublishedFence> {
         Ok(UnpublishedFence {
             fence: KBox::new(
                 TimelineFence {
                     fence: Opaque::zeroed(),
-                    driver_name: self.driver_name,
-                    timeline_name: self.timeline_name,
+                    driver_name: self.0.driver_name,
+                    timeline_name: self.0.timeline_name,
                 },
                 GFP_KERNEL,
             )?,
-            context: self.context,
+            context: self.0.clone(),
         })
     }
 }
 
-/// The memory of a fence that nobody can see yet.
+/// The memory of a fence that is not published yet.
 ///
 /// Dropping it frees the memory.
 pub struct UnpublishedFence {
     fence: KBox<TimelineFence>,
-    context: u64,
+    context: Arc<Context>,
 }
 
-// SAFETY: It is memory that is not a fence yet, and two references to what never changes.
+// SAFETY: It is memory that is not a fence yet, and references that are `Send`.
 unsafe impl Send for UnpublishedFence {}
 
 impl UnpublishedFence {
-    /// Gives the fence its place on the timeline, and splits it into what others may hold and the
-    /// right to signal it.
+    /// Gives the fence the next number of its timeline, and splits it into the [`Fence`] that others
+    /// may hold and the right to signal it.
     ///
-    /// `seqno` must be higher than those of all fences published on the timeline before.
+    /// The first fence of a timeline has the number 1. Threads that publish at the same time need a
+    /// lock of their own if they are to know whose fence comes first.
     ///
     /// This neither allocates nor sleeps.
-    pub fn publish(self, seqno: u64) -> (ARef<Fence>, PendingFence) {
+    pub fn publish(self) -> (ARef<Fence>, PendingFence) {
+        let seqno = self.context.published.fetch_add(1, Relaxed) + 1;
         let raw = KBox::into_raw(self.fence).cast::<bindings::dma_fence>();
 
         // SAFETY:
-        // - `raw` is the address of the fence, which is the first field and which nobody else has.
+        // - `raw` is the address of the fence, which is the first field and not shared yet.
         // - The operations are static, and the names that they return are set.
         // - Without a lock of ours the fence uses its own.
         unsafe {
@@ -289,7 +307,7 @@ impl UnpublishedFence {
                 raw,
                 TimelineFence::OPS,
                 ptr::null_mut(),
-                self.context,
+                self.context.number,
                 seqno,
             )
         };
@@ -299,7 +317,10 @@ impl UnpublishedFence {
         let fence = unsafe { ARef::<Fence>::from_raw(NonNull::new_unchecked(raw.cast())) };
 
         // INVARIANT: The fence was just made, and this is its only `PendingFence`.
-        (fence.clone(), PendingFence { fence })
+        let pending = PendingFence {
+            fence: fence.clone(),
+        };
+        (fence, pending)
     }
 }
 
@@ -323,23 +344,19 @@ impl PendingFence {
         &self.fence
     }
 
-    /// Signals that the operation has completed.
-    pub fn signal(self) {
-        // SAFETY: By the type invariant of `Fence` the fence is valid.
-        unsafe { bindings::dma_fence_signal(self.fence.as_raw()) };
+    /// Signals that the operation has ended, with its result.
+    pub fn signal(self, result: Result) {
+        self.signal_once(result);
     }
 
-    /// Signals that the operation has ended with an error.
-    pub fn signal_err(self, error: Error) {
-        self.fail(error);
-    }
-
-    fn fail(&self, error: Error) {
+    fn signal_once(&self, result: Result) {
         let fence = self.fence.as_raw();
 
-        // SAFETY: The fence is valid by the type invariant of `Fence`, and has not signalled by
-        // ours, so nobody reads its error yet.
-        unsafe { bindings::rgt_dma_fence_set_error(fence, error.to_errno()) };
+        if let Err(error) = result {
+            // SAFETY: The fence is valid by the type invariant of `Fence`, and has not signalled by
+            // ours, so its error is not read yet.
+            unsafe { bindings::rgt_dma_fence_set_error(fence, error.to_errno()) };
+        }
 
         // SAFETY: As above.
         unsafe { bindings::dma_fence_signal(fence) };
@@ -348,18 +365,23 @@ impl PendingFence {
 
 impl Drop for PendingFence {
     fn drop(&mut self) {
-        // Only this object signals the fence, so there is no race with somebody else who does.
+        // Only this object signals the fence, so this does not race.
         if !self.fence.is_signaled() {
-            self.fail(ECANCELED);
+            pr_warn!(
+                "fence {} of context {} was dropped before it signalled\n",
+                self.fence.seqno(),
+                self.fence.context(),
+            );
+            self.signal_once(Err(ECANCELED));
         }
     }
 }
 
-/// A section of code that somebody needs to get through for a fence to signal.
+/// A section of code that must be passed for a fence to signal.
 ///
-/// With lockdep, what could make a waiter wait for itself is reported if it is done in the
-/// section: taking a reservation lock, allocating memory in a way that may wait for reclaim,
-/// waiting for a fence. Sections nest.
+/// Lockdep reports what could make a waiter wait for itself: a reservation lock that is taken in the
+/// section, memory that is allocated in a way that may wait for reclaim, a wait for a fence.
+/// Sections nest.
 #[must_use = "the section ends when this is dropped"]
 pub struct SignallingSection {
     cookie: bool,

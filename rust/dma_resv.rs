@@ -7,11 +7,12 @@
 //! one.
 //!
 //! Adding a fence happens when it is too late to fail. So room for it is made first, with
-//! [`LockedResv::reserve_fences`], and only what that returns can add a fence.
+//! [`LockedResv::reserve_fences`], and only a [`FenceSlot`] that it returns can add one.
 //!
 //! C header: [`include/linux/dma-resv.h`](srctree/include/linux/dma-resv.h)
 
 use core::{
+    array,
     cell::Cell,
     marker::PhantomData,
     ops::Deref,
@@ -37,13 +38,13 @@ use crate::rust::{
     },
 };
 
-/// What the operation behind a fence does with the buffer.
+/// The use that the operation behind a fence makes of the buffer.
 ///
-/// They are ordered: who asks for the fences of one usage also gets those of the ones before.
+/// They are ordered: the fences up to a usage are those of it and of the ones before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum Usage {
-    /// The kernel moves or clears the memory. Everybody has to wait before using it.
+    /// The kernel moves or clears the memory. Every other use has to wait for it.
     Kernel = bindings::dma_resv_usage_DMA_RESV_USAGE_KERNEL,
     /// An implicitly synchronised write.
     Write = bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE,
@@ -149,8 +150,8 @@ impl Resv {
 /// Proof that the current task holds the lock of a [`Resv`].
 ///
 /// An operation of C code that adds fences by itself, such as moving a buffer, may use up the room
-/// that [`FenceSlots`] promise. Its abstraction must ask for something that cannot be had as long
-/// as there are [`FenceSlots`]: a [`LockedResv`] by value or by mutable reference, or a mutable
+/// that each [`FenceSlot`] promises. Its abstraction must ask for something that cannot be had as
+/// long as there is a [`FenceSlot`]: a [`LockedResv`] by value or by mutable reference, or a mutable
 /// reference to what owns it.
 ///
 /// # Invariants
@@ -182,25 +183,24 @@ impl<'a> LockedResv<'a> {
         }
     }
 
-    /// Makes room for `n` fences.
+    /// Makes room for `N` fences, each of which takes one slot.
     ///
     /// The room is lost when the lock is released, so the slots cannot outlive it. It is in
     /// addition to the room of other slots of the same reservation.
-    pub fn reserve_fences(&self, n: u32) -> Result<FenceSlots<'_>> {
-        let room = self.make_room(n)?;
+    pub fn reserve_fences<const N: usize>(&self) -> Result<[FenceSlot<'_>; N]> {
+        const { assert!(N <= Self::MAX_ROOM as usize) };
+        let room = self.make_room(N as u32)?;
 
         // INVARIANT: There is room for the new slots and all older ones.
         self.promised.set(room);
 
         // INVARIANT: The slots are counted in `promised`.
-        Ok(FenceSlots {
-            locked: self,
-            left: n,
-        })
+        Ok(array::from_fn(|_| FenceSlot { locked: self }))
     }
 
-    /// Makes room for `n` fences in addition to the promised ones, and returns the sum.
-    fn make_room(&self, n: u32) -> Result<u32> {
+    /// Makes room for `n` fences in addition to the promised ones, and returns the sum. It is a
+    /// preparation only: nothing keeps the room.
+    pub(in crate::rust) fn make_room(&self, n: u32) -> Result<u32> {
         let room = self.promised.get().checked_add(n).ok_or(ENOMEM)?;
 
         // C's sums are not checked for overflow.
@@ -238,46 +238,34 @@ impl Deref for LockedResv<'_> {
     }
 }
 
-/// Room for fences in a locked [`Resv`].
+/// Room for one fence in a locked [`Resv`].
 ///
 /// # Invariants
 ///
-/// `left` is contained in `locked.promised`.
+/// It is one of those that `locked.promised` counts.
 #[must_use = "the room is given up when this is dropped"]
-pub struct FenceSlots<'a> {
+pub struct FenceSlot<'a> {
     locked: &'a LockedResv<'a>,
-    left: u32,
 }
 
-impl FenceSlots<'_> {
+impl FenceSlot<'_> {
     /// Adds a fence.
     ///
-    /// This neither allocates nor sleeps nor fails for as many fences as slots were reserved. To
-    /// add more is a mistake of the caller: it gives a warning, and may sleep to find room.
-    pub fn add(&mut self, fence: &Fence, usage: Usage) {
-        if kernel::warn_on!(self.left == 0) {
-            if self.locked.make_room(1).is_err() {
-                return;
-            }
-        } else {
-            // INVARIANT: The room of one slot is used up below.
-            self.left -= 1;
-            self.locked.promised.set(self.locked.promised.get() - 1);
-        }
-
-        // SAFETY: By the type invariants the lock is held and there is room for the fence. It
-        // is valid by the type invariant of `Fence`; the reservation takes its own reference.
+    /// This neither allocates nor sleeps nor fails.
+    pub fn add(self, fence: &Fence, usage: Usage) {
+        // SAFETY: By the type invariants the lock is held and there is room for the fence, which
+        // is not promised any more when `self` is dropped. The fence is valid by the type invariant
+        // of `Fence`; the reservation takes its own reference.
         unsafe {
             bindings::dma_resv_add_fence(self.locked.as_raw(), fence.as_raw(), usage.as_raw())
         };
     }
 }
 
-impl Drop for FenceSlots<'_> {
+impl Drop for FenceSlot<'_> {
     fn drop(&mut self) {
-        self.locked
-            .promised
-            .set(self.locked.promised.get() - self.left);
+        // INVARIANT: This slot is no more.
+        self.locked.promised.set(self.locked.promised.get() - 1);
     }
 }
 

@@ -137,7 +137,7 @@ impl Engine {
                 names,
                 ring_va,
                 shared: shared.clone(),
-                timeline: Timeline::new(names.engine),
+                timeline: Timeline::new(names.engine)?,
                 state <- new_mutex!(state, "Engine::state"),
                 watchdog <- new_delayed_work!("Engine::watchdog"),
             }? Error),

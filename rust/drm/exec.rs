@@ -52,9 +52,9 @@ pub struct ExecFlags {
 ///     locks.prepare(&target, 1)
 /// })?;
 ///
-/// let mut source_slot = exec.resv_of(&source)?.reserve_fences(1)?;
-/// let mut target_slot = exec.resv_of(&target)?.reserve_fences(1)?;
-/// let (fence, pending) = unpublished.publish(seqno);
+/// let [source_slot] = exec.resv_of(&source)?.reserve_fences()?;
+/// let [target_slot] = exec.resv_of(&target)?.reserve_fences()?;
+/// let (fence, pending) = unpublished.publish();
 ///
 /// source_slot.add(&fence, Usage::Read);
 /// target_slot.add(&fence, Usage::Write);
@@ -279,7 +279,7 @@ impl ExecLocks<'_> {
     pub fn prepare<O: IntoGEMObject>(&mut self, obj: &O, num_fences: u32) -> Result {
         self.lock(obj)?;
 
-        self.resv_of(obj)?.reserve_fences(num_fences).map(drop)
+        self.resv_of(obj)?.make_room(num_fences).map(drop)
     }
 
     /// Returns the proof that the lock of `obj` is held.

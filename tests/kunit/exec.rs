@@ -19,12 +19,14 @@ use kernel::{
     workqueue, //
 };
 
-use super::fake::{
-    Fixture,
-    Object, //
+use super::{
+    fake::{
+        Fixture,
+        Object, //
+    },
+    rust::dma_fence::fence, //
 };
 use crate::rust::{
-    dma_fence::Timeline,
     dma_resv::{
         Resv,
         Usage, //
@@ -203,32 +205,25 @@ mod tests {
         let fixture = Fixture::new()?;
         let obj = fixture.object()?;
         let mut exec = Exec::new(IGNORE_DUPLICATES, 1)?;
-        let timeline = Timeline::new(c"kunit", c"exec");
-        let unpublished = timeline.new_fence()?;
-
         exec.until_all_locked(|locks| locks.prepare(&*obj, 1))?;
 
         let mut slots = KVec::new();
         for _ in 0..16 {
-            slots.push(exec.resv_of(&*obj)?.reserve_fences(1)?, GFP_KERNEL)?;
+            let [slot] = exec.resv_of(&*obj)?.reserve_fences()?;
+
+            slots.push(slot, GFP_KERNEL)?;
         }
 
         // The fences of one context take one slot if the usage allows it, so use many.
         let mut pending = KVec::new();
-        let (fence, right) = unpublished.publish(1);
-
-        pending.push(right, GFP_KERNEL)?;
-        for (index, slot) in slots.iter_mut().enumerate() {
-            if index == 0 {
-                slot.add(&fence, Usage::Write);
-                continue;
-            }
-            let (fence, right) = Timeline::new(c"kunit", c"exec").new_fence()?.publish(1);
+        let mut usage = Usage::Write;
+        for slot in slots {
+            let (fence, right) = fence()?;
 
             pending.push(right, GFP_KERNEL)?;
-            slot.add(&fence, Usage::Read);
+            slot.add(&fence, usage);
+            usage = Usage::Read;
         }
-        drop(slots);
 
         let mut count = 0;
         exec.resv_of(&*obj)?.for_each_fence(Usage::Read, |_| {
@@ -238,7 +233,7 @@ mod tests {
         assert_eq!(count, 16);
         drop(exec);
         assert!(!resv(&obj).test_signaled(Usage::Write));
-        drop(pending);
+        pending.into_iter().for_each(|right| right.signal(Ok(())));
         assert!(resv(&obj).test_signaled(Usage::Bookkeep));
         Ok(())
     }
@@ -252,10 +247,10 @@ mod tests {
         exec.until_all_locked(|locks| {
             assert!(locks.resv_of(&*a).is_err());
             locks.lock(&*a)?;
-            drop(locks.resv_of(&*a)?.reserve_fences(5)?);
+            drop(locks.resv_of(&*a)?.reserve_fences::<5>()?);
             assert!(locks.resv_of(&*b).is_err());
             locks.lock(&*b)?;
-            drop(locks.resv_of(&*b)?.reserve_fences(5)?);
+            drop(locks.resv_of(&*b)?.reserve_fences::<5>()?);
             Ok(())
         })?;
         Ok(())

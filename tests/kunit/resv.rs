@@ -6,7 +6,6 @@ use core::ops::Deref;
 
 use kernel::{
     prelude::*,
-    sync::aref::ARef,
     time::{
         msecs_to_jiffies,
         Jiffies, //
@@ -15,14 +14,15 @@ use kernel::{
     workqueue, //
 };
 
+use super::rust::dma_fence::{
+    fence,
+    timeline, //
+};
 use crate::rust::{
     bindings,
-    dma_fence::{
-        Fence,
-        PendingFence,
-        Timeline, //
-    },
+    dma_fence::Fence,
     dma_resv::{
+        FenceSlot,
         LockedResv,
         Resv,
         Usage, //
@@ -67,9 +67,24 @@ impl Deref for OwnResv {
     }
 }
 
-/// A fence with a timeline of its own, so that it never takes another one's slot.
-fn fence() -> Result<(ARef<Fence>, PendingFence)> {
-    Ok(Timeline::new(c"kunit", c"resv").new_fence()?.publish(1))
+/// Makes room for a fence and adds it.
+pub(super) fn add(locked: &LockedResv<'_>, fence: &Fence, usage: Usage) -> Result {
+    let [slot] = locked.reserve_fences()?;
+
+    slot.add(fence, usage);
+    Ok(())
+}
+
+/// Makes room for many fences.
+fn room<'a>(locked: &'a LockedResv<'_>, n: usize) -> Result<KVVec<FenceSlot<'a>>> {
+    let mut slots = KVVec::with_capacity(n, GFP_KERNEL)?;
+
+    for _ in 0..n {
+        let [slot] = locked.reserve_fences()?;
+
+        slots.push(slot, GFP_KERNEL)?;
+    }
+    Ok(slots)
 }
 
 fn count(locked: &LockedResv<'_>, usage: Usage) -> Result<usize> {
@@ -124,15 +139,14 @@ mod tests {
 
         {
             let guard = resv.lock()?;
-            let mut slots = guard.reserve_fences(4)?;
+            let slots = guard.reserve_fences::<4>()?;
 
-            for usage in usages {
+            for (slot, usage) in slots.into_iter().zip(usages) {
                 let (fence, right) = fence()?;
 
                 pending.push(right, GFP_KERNEL)?;
-                slots.add(&fence, usage);
+                slot.add(&fence, usage);
             }
-            drop(slots);
 
             for (index, usage) in usages.into_iter().enumerate() {
                 assert_eq!(count(&guard, usage)?, index + 1);
@@ -142,7 +156,7 @@ mod tests {
         for (right, usage) in pending.into_iter().zip(usages) {
             assert!(!resv.test_signaled(usage));
             assert_eq!(resv.wait(usage, true, 0), Err(ETIME));
-            right.signal();
+            right.signal(Ok(()));
             assert!(resv.test_signaled(usage));
         }
         resv.wait(Usage::Bookkeep, false, LONG)
@@ -153,14 +167,14 @@ mod tests {
         let resv = OwnResv::new()?;
         let (fence, pending) = fence()?;
 
-        resv.lock()?.reserve_fences(1)?.add(&fence, Usage::Write);
+        add(&*resv.lock()?, &fence, Usage::Write)?;
         assert_eq!(
             resv.wait(Usage::Read, true, msecs_to_jiffies(20)),
             Err(ETIME)
         );
         // The usage before is not waited for.
         resv.wait(Usage::Kernel, true, msecs_to_jiffies(20))?;
-        pending.signal();
+        pending.signal(Ok(()));
         Ok(())
     }
 
@@ -169,8 +183,8 @@ mod tests {
         let resv = OwnResv::new()?;
         let (fence, pending) = fence()?;
 
-        resv.lock()?.reserve_fences(1)?.add(&fence, Usage::Write);
-        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || pending.signal())?;
+        add(&*resv.lock()?, &fence, Usage::Write)?;
+        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || pending.signal(Ok(())))?;
         resv.wait(Usage::Write, false, LONG)
     }
 
@@ -180,22 +194,22 @@ mod tests {
         let (fence, pending) = fence()?;
         let context = fence.context();
 
-        resv.lock()?.reserve_fences(1)?.add(&fence, Usage::Write);
+        add(&*resv.lock()?, &fence, Usage::Write)?;
         drop(fence);
-        pending.signal_err(EIO);
+        pending.signal(Err(EIO));
 
         let (fence, pending) = super::fence()?;
         let guard = resv.lock()?;
 
         // The signalled fence makes room for the new one, and is not seen any more.
-        guard.reserve_fences(1)?.add(&fence, Usage::Write);
+        add(&guard, &fence, Usage::Write)?;
         guard.for_each_fence(Usage::Bookkeep, |fence| {
             if fence.context() == context {
                 return Err(EINVAL);
             }
             Ok(())
         })?;
-        pending.signal();
+        pending.signal(Ok(()));
         Ok(())
     }
 
@@ -204,25 +218,17 @@ mod tests {
         let resv = OwnResv::new()?;
         let guard = resv.lock()?;
         let mut pending = KVec::new();
-        let mut many = guard.reserve_fences(3)?;
-        let mut more = guard.reserve_fences(60)?;
+        let many = guard.reserve_fences::<3>()?;
+        let more = room(&guard, 60)?;
 
-        for slots in [&mut more, &mut many] {
-            for _ in 0..3 {
-                let (fence, right) = fence()?;
-
-                pending.push(right, GFP_KERNEL)?;
-                slots.add(&fence, Usage::Bookkeep);
-            }
-        }
-        for _ in 3..60 {
+        for slot in Iterator::chain(more.into_iter(), many) {
             let (fence, right) = fence()?;
 
             pending.push(right, GFP_KERNEL)?;
-            more.add(&fence, Usage::Bookkeep);
+            slot.add(&fence, Usage::Bookkeep);
         }
         assert_eq!(count(&guard, Usage::Bookkeep)?, 63);
-        pending.into_iter().for_each(PendingFence::signal);
+        pending.into_iter().for_each(|right| right.signal(Ok(())));
         assert_eq!(count(&guard, Usage::Bookkeep)?, 0);
         Ok(())
     }
@@ -233,7 +239,7 @@ mod tests {
         let guard = resv.lock()?;
 
         for _ in 0..4 {
-            drop(guard.reserve_fences(u32::from(u16::MAX) / 2)?);
+            drop(room(&guard, usize::from(u16::MAX) / 2)?);
         }
         Ok(())
     }
@@ -242,12 +248,56 @@ mod tests {
     fn absurd_reservations_fail() -> Result {
         let resv = OwnResv::new()?;
         let guard = resv.lock()?;
-        let _slots = guard.reserve_fences(1)?;
+        let [] = guard.reserve_fences()?;
+        let slots = room(&guard, u16::MAX.into())?;
 
-        drop(guard.reserve_fences(0)?);
-        assert!(guard.reserve_fences(1 << 20).is_err());
-        assert!(guard.reserve_fences(u32::MAX - 1).is_err());
-        assert!(guard.reserve_fences(u32::MAX).is_err());
+        assert!(guard.reserve_fences::<1>().is_err());
+        drop(slots);
+        assert!(guard.reserve_fences::<1>().is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn fences_of_a_timeline_may_come_in_any_order() -> Result {
+        let resv = OwnResv::new()?;
+        let guard = resv.lock()?;
+        let timeline = timeline()?;
+        let (first, first_pending) = timeline.new_fence()?.publish();
+        let (second, second_pending) = timeline.new_fence()?.publish();
+
+        // The second stands for the first only where that comes before it.
+        add(&guard, &second, Usage::Write)?;
+        add(&guard, &first, Usage::Write)?;
+        assert_eq!(count(&guard, Usage::Write)?, 2);
+        first_pending.signal(Ok(()));
+        assert!(!resv.test_signaled(Usage::Write));
+        second_pending.signal(Ok(()));
+        assert!(resv.test_signaled(Usage::Write));
+        Ok(())
+    }
+
+    #[test]
+    fn last_fence_of_a_timeline_stands_for_all() -> Result {
+        let resv = OwnResv::new()?;
+        let guard = resv.lock()?;
+        let timeline = timeline()?;
+        let mut pending = KVec::new();
+
+        // Made in another order than published.
+        let (late, early) = (timeline.new_fence()?, timeline.new_fence()?);
+
+        for unpublished in [early, late] {
+            let (fence, right) = unpublished.publish();
+
+            pending.push(right, GFP_KERNEL)?;
+            add(&guard, &fence, Usage::Write)?;
+        }
+        assert_eq!(count(&guard, Usage::Write)?, 1);
+        for right in pending {
+            assert!(!resv.test_signaled(Usage::Write));
+            right.signal(Ok(()));
+        }
+        assert!(resv.test_signaled(Usage::Write));
         Ok(())
     }
 
@@ -257,11 +307,10 @@ mod tests {
         let guard = resv.lock()?;
         let (one, one_pending) = fence()?;
         let (two, two_pending) = fence()?;
-        let mut slots = guard.reserve_fences(2)?;
         let mut seen = 0;
 
-        slots.add(&one, Usage::Read);
-        slots.add(&two, Usage::Read);
+        add(&guard, &one, Usage::Read)?;
+        add(&guard, &two, Usage::Read)?;
         assert_eq!(
             guard.for_each_fence(Usage::Read, |_| {
                 seen += 1;
@@ -270,8 +319,8 @@ mod tests {
             Err(EAGAIN)
         );
         assert_eq!(seen, 1);
-        one_pending.signal();
-        two_pending.signal();
+        one_pending.signal(Ok(()));
+        two_pending.signal(Ok(()));
         Ok(())
     }
 
@@ -282,7 +331,7 @@ mod tests {
         let (first, first_pending) = fence()?;
         let mut pending = KVec::new();
 
-        guard.reserve_fences(1)?.add(&first, Usage::Read);
+        add(&guard, &first, Usage::Read)?;
         drop(first);
 
         guard.for_each_fence(Usage::Read, |seen| {
@@ -291,9 +340,9 @@ mod tests {
             if pending.len() < 5 {
                 let (fence, right) = fence()?;
 
-                guard
-                    .reserve_fences(16 << (2 * pending.len()))?
-                    .add(&fence, Usage::Read);
+                let mut slots = room(&guard, 16 << (2 * pending.len()))?;
+
+                slots.pop().ok_or(EINVAL)?.add(&fence, Usage::Read);
                 pending.push(right, GFP_KERNEL)?;
             }
             assert!(!seen.is_signaled());
@@ -302,8 +351,8 @@ mod tests {
 
         assert_eq!(pending.len(), 5);
         assert_eq!(count(&guard, Usage::Read)?, 6);
-        first_pending.signal();
-        pending.into_iter().for_each(PendingFence::signal);
+        first_pending.signal(Ok(()));
+        pending.into_iter().for_each(|right| right.signal(Ok(())));
         Ok(())
     }
 }

@@ -13,14 +13,15 @@ use kernel::{
     types::Opaque, //
 };
 
-use super::fake::FakeFile;
+use super::{
+    fake::FakeFile,
+    rust::dma_fence::fence, //
+};
 use crate::rust::{
     bindings,
     dma_fence::{
         Fence,
-        PendingFence,
-        SignallingSection,
-        Timeline, //
+        SignallingSection, //
     },
     drm::syncobj::{
         find_fence,
@@ -28,10 +29,6 @@ use crate::rust::{
         Syncobj, //
     }, //
 };
-
-fn fence() -> Result<(ARef<Fence>, PendingFence)> {
-    Ok(Timeline::new(c"kunit", c"syncobj").new_fence()?.publish(1))
-}
 
 fn at(point: u64) -> Option<NonZero<u64>> {
     NonZero::new(point)
@@ -100,7 +97,7 @@ mod tests {
 
         assert!(Syncobj::new(None)?.fence().is_none());
         assert!(is(Syncobj::new(Some(&fence))?.fence(), &fence));
-        pending.signal();
+        pending.signal(Ok(()));
         Ok(())
     }
 
@@ -114,8 +111,8 @@ mod tests {
         assert!(is(syncobj.fence(), &second));
         syncobj.replace_fence(None);
         assert!(syncobj.fence().is_none());
-        first_pending.signal();
-        second_pending.signal();
+        first_pending.signal(Ok(()));
+        second_pending.signal(Ok(()));
         Ok(())
     }
 
@@ -150,7 +147,7 @@ mod tests {
         assert_eq!(find_fence(file.file(), file.handle, 0).err(), Some(EINVAL));
         out.set(&fence);
         assert!(is(find_fence(file.file(), file.handle, 0).ok(), &fence));
-        pending.signal();
+        pending.signal(Ok(()));
         Ok(())
     }
 
@@ -173,10 +170,10 @@ mod tests {
         assert_eq!(find(6).err(), Some(EINVAL));
 
         assert!(!third.is_signaled());
-        first_pending.signal();
+        first_pending.signal(Ok(()));
         third.wait(false, msecs_to_jiffies(5000))?;
         assert!(!fifth.is_signaled());
-        second_pending.signal();
+        second_pending.signal(Ok(()));
         fifth.wait(false, msecs_to_jiffies(5000))?;
         // What is over is found as such.
         assert!(find(3)?.is_signaled());
@@ -193,9 +190,9 @@ mod tests {
         OutSync::new(syncobj.clone(), at(2))?.set(&second);
         let last = syncobj.fence().ok_or(EINVAL)?;
 
-        second_pending.signal();
+        second_pending.signal(Ok(()));
         assert!(!last.is_signaled());
-        first_pending.signal();
+        first_pending.signal(Ok(()));
         last.wait(false, msecs_to_jiffies(5000))
     }
 
@@ -207,7 +204,7 @@ mod tests {
         drop(OutSync::new(syncobj.clone(), None)?);
         drop(OutSync::new(syncobj.clone(), at(7))?);
         assert!(is(syncobj.fence(), &fence));
-        pending.signal();
+        pending.signal(Ok(()));
         Ok(())
     }
 }

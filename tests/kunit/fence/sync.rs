@@ -2,10 +2,7 @@
 
 //! The fences that jobs wait for, and where they attach their own.
 
-use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::prelude::*;
 
 use crate::{
     fence::{
@@ -15,22 +12,20 @@ use crate::{
         OutSyncs, //
     },
     rust::{
-        dma_fence::{
-            Fence,
-            PendingFence,
-            Timeline, //
-        },
+        dma_fence::Fence,
         dma_resv::{
             Resv,
             Usage, //
         }, //
     },
-    tests::resv::OwnResv, //
+    tests::{
+        resv::{
+            self,
+            OwnResv, //
+        },
+        rust::dma_fence::fence, //
+    }, //
 };
-
-fn fence() -> Result<(ARef<Fence>, PendingFence)> {
-    Ok(Timeline::new(c"kunit", c"sync").new_fence()?.publish(1))
-}
 
 /// Attaches the fence of a job of `vm` that uses `bo`.
 fn attach(vm: &Resv, bo: &Resv, bo_use: BoUse, fence: &Fence) -> Result {
@@ -80,7 +75,7 @@ mod tests {
             assert_eq!(waits(&bo, second.waits_for())?, expected);
             // Moves and evictions wait for every job.
             assert!(waits(&bo, Usage::Bookkeep)?);
-            pending.signal();
+            pending.signal(Ok(()));
             assert!(!waits(&bo, Usage::Bookkeep)?);
         }
         Ok(())
@@ -92,12 +87,9 @@ mod tests {
             let bo = OwnResv::new()?;
             let (fence, pending) = fence()?;
 
-            {
-                let locked = bo.lock()?;
-                locked.reserve_fences(1)?.add(&fence, Usage::Kernel);
-            }
+            resv::add(&*bo.lock()?, &fence, Usage::Kernel)?;
             assert!(waits(&bo, bo_use.waits_for())?);
-            pending.signal();
+            pending.signal(Ok(()));
         }
         Ok(())
     }
@@ -118,11 +110,11 @@ mod tests {
 
         assert!(waits(&vm, Usage::Kernel)?);
         assert!(!waits(&bo, Usage::Kernel)?);
-        bind_pending.signal();
+        bind_pending.signal(Ok(()));
         assert!(!waits(&vm, Usage::Read)?);
         assert!(waits(&vm, Usage::Bookkeep)?);
         assert!(waits(&bo, Usage::Write)?);
-        job_pending.signal();
+        job_pending.signal(Ok(()));
         assert!(!waits(&vm, Usage::Bookkeep)?);
         Ok(())
     }

@@ -34,7 +34,7 @@ struct Engine {
 impl Engine {
     fn new() -> Result<Self> {
         Ok(Self {
-            timeline: Timeline::new(c"engine under test"),
+            timeline: Timeline::new(c"engine under test")?,
             jobs: InFlight::new()?,
         })
     }

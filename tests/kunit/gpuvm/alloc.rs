@@ -139,7 +139,7 @@ mod tests {
         drop(bo);
         clear(&vm)?;
         assert_eq!(fixture.fate.gone(), 0);
-        pending.signal();
+        pending.signal(Ok(()));
         drop(vm);
         let fate = fixture.fate.clone();
         drop(fixture);

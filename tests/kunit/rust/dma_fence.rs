@@ -28,12 +28,17 @@ use crate::rust::{
 
 const LONG: Jiffies = Jiffies::MAX;
 
-fn timeline() -> Timeline {
+pub(in crate::tests) fn timeline() -> Result<Timeline> {
     Timeline::new(c"driver under test", c"timeline under test")
 }
 
-fn publish(timeline: &Timeline, seqno: u64) -> Result<(ARef<Fence>, PendingFence)> {
-    Ok(timeline.new_fence()?.publish(seqno))
+fn publish(timeline: &Timeline) -> Result<(ARef<Fence>, PendingFence)> {
+    Ok(timeline.new_fence()?.publish())
+}
+
+/// Makes a fence with a timeline of its own, so that it stands for no other.
+pub(in crate::tests) fn fence() -> Result<(ARef<Fence>, PendingFence)> {
+    publish(&timeline()?)
 }
 
 /// The names that the fence core shows for a fence: the driver's and the timeline's.
@@ -65,7 +70,7 @@ mod tests {
 
     #[test]
     fn unpublished_fence_is_dropped() -> Result {
-        let timeline = timeline();
+        let timeline = timeline()?;
 
         drop(timeline.new_fence()?);
         Ok(())
@@ -73,24 +78,23 @@ mod tests {
 
     #[test]
     fn published_fence_is_pending() -> Result {
-        let timeline = timeline();
-        let (fence, pending) = publish(&timeline, 7)?;
+        let timeline = timeline()?;
+        let (fence, pending) = publish(&timeline)?;
 
-        assert_eq!(fence.seqno(), 7);
         assert_eq!(fence.as_raw(), pending.fence().as_raw());
         assert!(!fence.is_signaled());
         assert_eq!(fence.status(), None);
         assert_eq!(fence.wait(false, 0), Err(ETIME));
         assert_eq!(fence.wait(true, msecs_to_jiffies(20)), Err(ETIME));
-        pending.signal();
+        pending.signal(Ok(()));
         Ok(())
     }
 
     #[test]
     fn signal_completes() -> Result {
-        let (fence, pending) = publish(&timeline(), 1)?;
+        let (fence, pending) = fence()?;
 
-        pending.signal();
+        pending.signal(Ok(()));
         assert!(fence.is_signaled());
         assert_eq!(fence.status(), Some(Ok(())));
         assert_eq!(fence.wait(true, 0), Ok(()));
@@ -98,10 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn signal_err_keeps_the_error() -> Result {
-        let (fence, pending) = publish(&timeline(), 1)?;
+    fn signal_keeps_the_error() -> Result {
+        let (fence, pending) = fence()?;
 
-        pending.signal_err(EIO);
+        pending.signal(Err(EIO));
         assert!(fence.is_signaled());
         assert_eq!(fence.status(), Some(Err(EIO)));
         // A wait only tells that the fence has signalled.
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn dropped_pending_fence_is_cancelled() -> Result {
-        let (fence, pending) = publish(&timeline(), 1)?;
+        let (fence, pending) = fence()?;
 
         drop(pending);
         assert_eq!(fence.status(), Some(Err(ECANCELED)));
@@ -119,37 +123,59 @@ mod tests {
 
     #[test]
     fn pending_fence_keeps_the_fence() -> Result {
-        let (fence, pending) = publish(&timeline(), u64::MAX)?;
+        let (fence, pending) = fence()?;
 
         drop(fence);
-        assert_eq!(pending.fence().seqno(), u64::MAX);
-        pending.signal();
+        assert_eq!(pending.fence().seqno(), 1);
+        pending.signal(Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn timeline_numbers_in_the_order_of_publication() -> Result {
+        let timeline = timeline()?;
+        let (late, early) = (timeline.new_fence()?, timeline.new_fence()?);
+
+        drop(timeline.new_fence()?);
+        let (first, first_pending) = early.publish();
+        let (second, second_pending) = late.publish();
+        assert_eq!((first.seqno(), second.seqno()), (1, 2));
+
+        // Unpublished ones keep it.
+        let last = timeline.new_fence()?;
+        drop(timeline);
+        let (third, third_pending) = last.publish();
+        assert_eq!((third.seqno(), third.context()), (3, first.context()));
+
+        first_pending.signal(Ok(()));
+        second_pending.signal(Ok(()));
+        third_pending.signal(Ok(()));
         Ok(())
     }
 
     #[test]
     fn contexts_are_distinct() -> Result {
-        let (one, other) = (timeline(), timeline());
-        let (first, first_pending) = publish(&one, 1)?;
-        let (second, second_pending) = publish(&one, 2)?;
-        let (foreign, foreign_pending) = publish(&other, 1)?;
+        let (one, other) = (timeline()?, timeline()?);
+        let (first, first_pending) = publish(&one)?;
+        let (second, second_pending) = publish(&one)?;
+        let (foreign, foreign_pending) = publish(&other)?;
 
         assert_eq!(first.context(), second.context());
         assert!(first.context() != foreign.context());
-        first_pending.signal();
-        second_pending.signal();
-        foreign_pending.signal();
+        first_pending.signal(Ok(()));
+        second_pending.signal(Ok(()));
+        foreign_pending.signal(Ok(()));
         Ok(())
     }
 
     #[test]
     fn names_are_there_until_it_signals() -> Result {
-        let (fence, pending) = publish(&timeline(), 1)?;
+        let (fence, pending) = fence()?;
 
         assert!(with_names(&fence, |driver, timeline| {
             driver == c"driver under test" && timeline == c"timeline under test"
         }));
-        pending.signal();
+        pending.signal(Ok(()));
         // What the core says of any fence whose driver may be gone.
         assert!(with_names(&fence, |driver, timeline| {
             driver != c"driver under test" && timeline != c"timeline under test"
@@ -159,22 +185,22 @@ mod tests {
 
     #[test]
     fn signals_with_interrupts_off() -> Result {
-        let timeline = timeline();
+        let timeline = timeline()?;
         let unpublished = timeline.new_fence()?;
-        let (completed, completed_pending) = publish(&timeline, 1)?;
-        let (failed, failed_pending) = publish(&timeline, 2)?;
-        let (dropped, dropped_pending) = publish(&timeline, 3)?;
+        let (completed, completed_pending) = publish(&timeline)?;
+        let (failed, failed_pending) = publish(&timeline)?;
+        let (dropped, dropped_pending) = publish(&timeline)?;
 
         let published = {
             let _irq = local_interrupt_disable();
 
-            completed_pending.signal();
-            failed_pending.signal_err(EIO);
+            completed_pending.signal(Ok(()));
+            failed_pending.signal(Err(EIO));
             drop(dropped_pending);
 
             // The last reference goes here as well.
-            let (published, pending) = unpublished.publish(4);
-            pending.signal();
+            let (published, pending) = unpublished.publish();
+            pending.signal(Ok(()));
             published.status()
         };
 
@@ -187,21 +213,21 @@ mod tests {
 
     #[test]
     fn signals_in_a_signalling_section() -> Result {
-        let (fence, pending) = publish(&timeline(), 1)?;
+        let (fence, pending) = fence()?;
 
         {
             let _outer = SignallingSection::begin();
             let _inner = SignallingSection::begin();
-            pending.signal();
+            pending.signal(Ok(()));
         }
         fence.wait(false, LONG)
     }
 
     #[test]
     fn wakes_a_waiter() -> Result {
-        let (fence, pending) = publish(&timeline(), 1)?;
+        let (fence, pending) = fence()?;
 
-        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || pending.signal())?;
+        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || pending.signal(Ok(())))?;
         fence.wait(false, LONG)?;
         assert_eq!(fence.status(), Some(Ok(())));
         Ok(())
@@ -209,7 +235,7 @@ mod tests {
 
     #[test]
     fn cancellation_wakes_a_waiter() -> Result {
-        let (fence, pending) = publish(&timeline(), 1)?;
+        let (fence, pending) = fence()?;
 
         workqueue::system_unbound().try_spawn(GFP_KERNEL, move || drop(pending))?;
         fence.wait(true, LONG)?;

@@ -3,6 +3,6 @@
 //! Abstractions.
 
 mod devres;
-mod dma_fence;
+pub(super) mod dma_fence;
 mod drm;
 mod workqueue;

@@ -221,7 +221,7 @@ mod tests {
             assert_eq!(seen, 1);
         }
         assert!(!bo.resv().test_signaled(Usage::Bookkeep));
-        pending.signal();
+        pending.signal(Ok(()));
         assert!(bo.resv().test_signaled(Usage::Bookkeep));
         bo.reserve(false)?
             .wait_idle(&mut OperationCtx::new(false))?;

@@ -39,7 +39,7 @@ mod tests {
         assert_eq!(fixture.vram.usage(), 4 * PAGE);
         assert_eq!(fixture.fate.notified(), 0);
 
-        pending.signal();
+        pending.signal(Ok(()));
         assert!(eventually(|| fixture.fate.gone() == 1));
         assert_eq!(fixture.vram.usage(), 0);
         assert_eq!(fixture.fate.notified(), 1);
@@ -71,7 +71,7 @@ mod tests {
 
         drop(bo);
         assert_eq!(fixture.fate.gone(), 0);
-        pending.signal();
+        pending.signal(Ok(()));
         assert!(eventually(|| fixture.fate.gone() == 1));
         Ok(())
     }
@@ -127,7 +127,7 @@ mod tests {
 
         drop((bo, fixture));
         assert!(!fate.released());
-        pending.signal();
+        pending.signal(Ok(()));
         assert!(eventually(|| fate.released()));
         assert_eq!(fate.gone(), 1);
         Ok(())

@@ -37,9 +37,13 @@ use kernel::{
     workqueue, //
 };
 
-use super::super::fake::{
-    faux_device,
-    window, //
+use super::super::{
+    fake::{
+        faux_device,
+        window, //
+    },
+    resv,
+    rust::dma_fence::fence, //
 };
 use crate::{
     resource_mgr::{
@@ -50,8 +54,7 @@ use crate::{
         bindings,
         dma_fence::{
             Fence,
-            PendingFence,
-            Timeline, //
+            PendingFence, //
         },
         dma_resv::{
             Resv,
@@ -593,9 +596,9 @@ pub(in crate::tests) fn vram_offset(bo: &Bo) -> Result<Option<u64>> {
 
 /// Makes the buffer objects of a reservation busy until the returned fence signals.
 pub(in crate::tests) fn make_busy(resv: &Resv) -> Result<(ARef<Fence>, PendingFence)> {
-    let (fence, pending) = Timeline::new(c"kunit", c"bo").new_fence()?.publish(1);
+    let (fence, pending) = fence()?;
 
-    resv.lock()?.reserve_fences(1)?.add(&fence, Usage::Bookkeep);
+    resv::add(&*resv.lock()?, &fence, Usage::Bookkeep)?;
     Ok((fence, pending))
 }
 
@@ -603,7 +606,7 @@ pub(in crate::tests) fn make_busy(resv: &Resv) -> Result<(ARef<Fence>, PendingFe
 pub(in crate::tests) fn signal_later(pending: PendingFence) -> Result {
     workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
         fsleep(Delta::from_millis(50));
-        pending.signal();
+        pending.signal(Ok(()));
     })?;
     Ok(())
 }

@@ -84,7 +84,7 @@ mod tests {
             assert_eq!(mem_type(&bo)?, None);
             assert_eq!(usage(), 4 * PAGE);
 
-            pending.signal();
+            pending.signal(Ok(()));
             assert!(eventually(|| usage() == 0));
         }
         // The driver has heard of no ghost. An object goes after its ghost, which is gone later

@@ -20,17 +20,20 @@ use kernel::{
     }, //
 };
 
-use super::fake::{
-    make_busy,
-    mem_type,
-    validate,
-    Backing,
-    Bo,
-    Fixture,
-    TtmDriver,
-    SYSTEM,
-    TT,
-    VRAM, //
+use super::{
+    super::rust::dma_fence::fence,
+    fake::{
+        make_busy,
+        mem_type,
+        validate,
+        Backing,
+        Bo,
+        Fixture,
+        TtmDriver,
+        SYSTEM,
+        TT,
+        VRAM, //
+    }, //
 };
 use crate::rust::{
     dma_buf::{
@@ -38,10 +41,7 @@ use crate::rust::{
         DynamicAttachment,
         Importer, //
     },
-    dma_fence::{
-        Fence,
-        Timeline, //
-    },
+    dma_fence::Fence,
     dma_resv::{
         LockedResv,
         Usage, //
@@ -68,8 +68,8 @@ impl Importer for Mock {
     fn invalidate(&self, locked: LockedResv<'_>) {
         self.told.fetch_add(1, Relaxed);
         for fence in &*self.fences.lock() {
-            if let Ok(mut slots) = locked.reserve_fences(1) {
-                slots.add(fence, Usage::Bookkeep);
+            if let Ok([slot]) = locked.reserve_fences() {
+                slot.add(fence, Usage::Bookkeep);
             }
         }
     }
@@ -188,7 +188,7 @@ mod tests {
             assert_eq!(done, Err(EBUSY));
         }
         assert_eq!(attachment.importer().told(), 0);
-        pending.signal();
+        pending.signal(Ok(()));
         Ok(())
     }
 
@@ -328,11 +328,11 @@ mod tests {
             let mut fences = KVec::new();
             let mut pending = KVec::new();
             for _ in 0..count {
-                let (fence, end) = Timeline::new(c"kunit", c"importer").new_fence()?.publish(1);
+                let (fence, end) = fence()?;
                 fences.push(fence, GFP_KERNEL)?;
                 pending.push(end, GFP_KERNEL)?;
             }
-            let (fence, end) = Timeline::new(c"kunit", c"move").new_fence()?.publish(1);
+            let (fence, end) = fence()?;
             let data = backing.data().behind(fence);
             let bo = backing.bo_with(registration.device(), TT, PAGES, data)?;
             let buf = bo.export_dma_buf()?;
@@ -341,7 +341,7 @@ mod tests {
 
             validate(&bo, &[SYSTEM])?;
             assert!(!bo.resv().test_signaled(Usage::Kernel));
-            end.signal();
+            end.signal(Ok(()));
         }
         Ok(())
     }
@@ -362,7 +362,7 @@ mod tests {
         let (_, pending) = make_busy(import.resv())?;
         validate(&import, &[])?;
         assert!(addresses(&import)?.is_none());
-        pending.signal();
+        pending.signal(Ok(()));
         validate(&import, &[TT])?;
         assert!(addresses(&import)?.is_some_and(|now| now[..] == before[..]));
         Ok(())

@@ -105,7 +105,7 @@ mod tests {
         validate(&bo, &[VRAM])?;
         let (_, pending) = make_busy(bo.resv())?;
         drop(bo);
-        pending.signal();
+        pending.signal(Ok(()));
         assert!(eventually(|| fixture.fate.gone() == 1));
         Ok(())
     }
@@ -143,10 +143,10 @@ mod tests {
 
         // The fences went along when it left: its memory waits for this one, and no later one.
         let (_, later) = make_busy(vm.resv())?;
-        pending.signal();
+        pending.signal(Ok(()));
         assert!(eventually(|| fixture.fate.gone() == 1));
         assert_eq!(fixture.vram.usage(), 0);
-        later.signal();
+        later.signal(Ok(()));
         Ok(())
     }
 

@@ -98,7 +98,7 @@ mod tests {
         );
         drop(guard);
         assert_eq!(walk(&fixture, MemType::TT)?.len(), 2);
-        pending.signal();
+        pending.signal(Ok(()));
         Ok(())
     }
 
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(mem_type(&bo)?, Some(MemType::TT));
         assert_eq!(device(&fixture).populated_pages(), 4);
 
-        pending.signal();
+        pending.signal(Ok(()));
         assert!(bo
             .reserve(false)?
             .is_shrinkable(&mut OperationCtx::no_wait()));

@@ -35,7 +35,7 @@ mod tests {
         assert_eq!(test.jobs(), 1);
         drop(job);
         assert_eq!(test.jobs(), 0);
-        pending.signal();
+        pending.signal(Ok(()));
 
         // The queue does not know that there was one.
         let next = test.job(&entity, 2, Task::Nothing)?.submit(|_| ());
@@ -61,7 +61,7 @@ mod tests {
         // It still says when what it depends on is done.
         settle();
         assert!(!queued.is_signaled() && !behind.is_signaled());
-        pending.signal();
+        pending.signal(Ok(()));
         assert_eq!(outcome(&queued), Err(ESRCH));
         assert_eq!(outcome(&behind), Err(ESRCH));
         assert_eq!(test.started(), 1);
@@ -78,7 +78,7 @@ mod tests {
 
         workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
             settle();
-            pending.signal();
+            pending.signal(Ok(()));
         })?;
 
         drop(entity);
@@ -121,7 +121,7 @@ mod tests {
         workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
             // Later than the scheduler would be gone otherwise.
             fsleep(Delta::from_millis(500));
-            pending.signal();
+            pending.signal(Ok(()));
         })?;
 
         drop(test);

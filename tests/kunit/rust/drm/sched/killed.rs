@@ -86,7 +86,7 @@ mod tests {
 
         // From here on only the job has a reference to the scheduler.
         drop(test);
-        pending.signal();
+        pending.signal(Ok(()));
         assert_eq!(outcome(&killed), Err(ESRCH));
         // A scheduler that is dropped in there would wait for the job. It is left alone instead.
         assert!(soon(|| warnings.load(Relaxed) == 1));

@@ -29,7 +29,6 @@ use crate::{
         dma_fence::{
             Fence,
             PendingFence,
-            Timeline,
             UnpublishedFence, //
         },
         drm::sched::{
@@ -40,24 +39,25 @@ use crate::{
             UnarmedJob, //
         }, //
     },
-    tests::fake::faux_device, //
+    tests::{
+        fake::faux_device,
+        rust::dma_fence::timeline, //
+    }, //
 };
 
-pub(super) use crate::tests::wait::{
-    settle,
-    soon, //
+pub(super) use crate::tests::{
+    rust::dma_fence::fence,
+    wait::{
+        settle,
+        soon, //
+    }, //
 };
 
 /// How much the hardware remembers.
 const JOBS: usize = 16;
 
-/// Gives a job's fence, and the right to signal it.
-pub(super) fn fence() -> Result<(ARef<Fence>, PendingFence)> {
-    Ok(unpublished()?.publish(1))
-}
-
 fn unpublished() -> Result<UnpublishedFence> {
-    Ok(Timeline::new(c"kunit", c"sched").new_fence()?)
+    timeline()?.new_fence()
 }
 
 /// Waits for a fence, and returns how it ended; [`ETIME`] if it has not in half a minute. The jobs
@@ -159,12 +159,12 @@ impl Hw {
 
     /// Is done with a job.
     pub(super) fn finish(&self, id: u32) {
-        self.take(id).expect("is running").signal();
+        self.take(id).expect("is running").signal(Ok(()));
     }
 
     /// Fails to do a job.
     pub(super) fn fail(&self, id: u32, error: Error) {
-        self.take(id).expect("is running").signal_err(error);
+        self.take(id).expect("is running").signal(Err(error));
     }
 }
 
@@ -179,7 +179,7 @@ impl Job for MockJob {
         jobs.started.push(self.id, GFP_NOWAIT)?;
         match work {
             Work::Long(fence) => {
-                let (fence, pending) = fence.publish(1);
+                let (fence, pending) = fence.publish();
 
                 jobs.running.push((self.id, pending), GFP_NOWAIT)?;
                 Ok(Some(fence))
@@ -197,7 +197,7 @@ impl Job for MockJob {
     fn reset(&self, hw: &Arc<Hw>) {
         hw.resets.fetch_add(1, Relaxed);
         if let Some(pending) = hw.take(self.id) {
-            pending.signal_err(EIO);
+            pending.signal(Err(EIO));
         }
     }
 }

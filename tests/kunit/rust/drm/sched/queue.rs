@@ -75,7 +75,7 @@ mod tests {
         settle();
         assert_eq!(test.started(), 3);
         // It makes no difference how it ends.
-        pending.signal_err(EIO);
+        pending.signal(Err(EIO));
         assert_eq!(outcome(&first), Ok(()));
         assert_eq!(outcome(&second), Ok(()));
         assert_eq!(test.started(), 312);
@@ -94,10 +94,10 @@ mod tests {
         job.add_dependency(second)?;
         let fence = job.submit(|_| ());
 
-        second_pending.signal();
+        second_pending.signal(Ok(()));
         settle();
         assert_eq!(test.started(), 0);
-        first_pending.signal();
+        first_pending.signal(Ok(()));
         outcome(&fence)
     }
 
@@ -129,10 +129,10 @@ mod tests {
         let (read, read_pending) = fence()?;
         let fence = {
             let locked = resv.lock()?;
-            let mut slots = locked.reserve_fences(2)?;
+            let [write_slot, read_slot] = locked.reserve_fences()?;
 
-            slots.add(&write, Usage::Write);
-            slots.add(&read, Usage::Read);
+            write_slot.add(&write, Usage::Write);
+            read_slot.add(&read, Usage::Read);
             let mut job = test.job(&entity, 1, Task::Nothing)?;
             job.add_resv_dependencies(&locked, Usage::Write)?;
             job.submit(|_| ())
@@ -140,9 +140,9 @@ mod tests {
 
         settle();
         assert_eq!(test.started(), 0);
-        write_pending.signal();
+        write_pending.signal(Ok(()));
         assert_eq!(outcome(&fence), Ok(()));
-        read_pending.signal();
+        read_pending.signal(Ok(()));
         Ok(())
     }
 
