@@ -94,6 +94,7 @@ use crate::{
             }, //
         },
         mm::total_ram,
+        module::DropGuarantee,
         pci::{
             init_peer_to_peer,
             Aperture, //
@@ -201,8 +202,14 @@ impl pci::Driver for RgtPciDriver {
         let plain_lru = params::plain_lru(pdev.as_ref())?;
         let job_timeout = params::job_timeout(pdev.as_ref())?;
 
+        // SAFETY: `RgtPciData`, which is dropped when the device is unbound, owns what is made with
+        // it, or `RgtData` does. A DRM device outlives that by files and exports, which have
+        // references to the module. Neither is forgotten, and nothing that they own refers to them
+        // for good.
+        let guarantee = unsafe { DropGuarantee::new() };
+
         let gpu = Gpu::new(pdev)?;
-        let interrupts = gpu.interrupts(pdev)?;
+        let interrupts = gpu.interrupts(guarantee, pdev)?;
         let aperture = Aperture::new(pdev, abi::pci::BAR_VRAM, c"rust_gpu_ttm")?;
         // Without it VRAM is not shared peer to peer.
         let _ = init_peer_to_peer(pdev)?;
@@ -212,7 +219,7 @@ impl pci::Driver for RgtPciDriver {
         let managers = Managers::new(&gpu, window, total_ram() / 2)?;
 
         let vram_map = aperture.map(managers.vram.inner().visible_size())?;
-        let queues = Queues::new(pdev.as_ref(), &gpu, job_timeout)?;
+        let queues = Queues::new(guarantee, pdev.as_ref(), &gpu, job_timeout)?;
         let data = RgtData::new(
             managers.clone(),
             &vm::Mappings,
@@ -228,7 +235,7 @@ impl pci::Driver for RgtPciDriver {
         let mappings = DmaMappings::new(&drm);
         let reaper = Reaper::guard(&drm);
         bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
-        let shrinker = Shrinker::register(&drm)?;
+        let shrinker = Shrinker::register(&drm, guarantee)?;
         let bad_pages = gpu.bad_pages().watch(Retirement::new(&drm))?;
 
         // SAFETY: It is kept in `RgtPciData` and dropped with it; nothing forgets it.

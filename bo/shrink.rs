@@ -31,6 +31,7 @@ use crate::{
             MemType,
             OperationCtx, //
         },
+        module::DropGuarantee,
         shrinker::{
             self,
             Count,
@@ -70,8 +71,11 @@ struct Progress {
 
 impl Shrinker {
     /// Registers the shrinker of a device. Its BOs stay where they are once this is dropped.
-    pub(crate) fn register(dev: &RgtDevice) -> Result<shrinker::Registration<Self>> {
-        shrinker::Registration::new(c"drm-rust_gpu_ttm", Self(dev.into()))
+    pub(crate) fn register(
+        dev: &RgtDevice,
+        guarantee: DropGuarantee,
+    ) -> Result<shrinker::Registration<Self>> {
+        shrinker::Registration::new(guarantee, c"drm-rust_gpu_ttm", Self(dev.into()))
     }
 
     /// Walks over all BOs that have pages until as many are freed as wanted.

@@ -3,6 +3,7 @@
 //! Timelines of engines, and the jobs in flight on them.
 
 use kernel::{
+    module::this_module,
     prelude::*,
     sync::aref::ARef, //
 };
@@ -28,7 +29,13 @@ pub(crate) struct Timeline(dma_fence::Timeline);
 impl Timeline {
     /// Makes a timeline. `name` is the engine's.
     pub(crate) fn new(name: &'static CStr) -> Result<Self> {
-        Ok(Self(dma_fence::Timeline::new(c"rust_gpu_ttm", name)?))
+        let module = this_module::<crate::LocalModule>();
+
+        Ok(Self(dma_fence::Timeline::new(
+            module,
+            c"rust_gpu_ttm",
+            name,
+        )?))
     }
 
     /// Allocates a fence of the timeline, to be published on its [`InFlight`].

@@ -36,7 +36,10 @@ use super::{
     regs::Regs,
     reset::Resetter, //
 };
-use crate::rust::devres::BoundDevice;
+use crate::rust::{
+    devres::BoundDevice,
+    module::DropGuarantee, //
+};
 
 /// A GPU.
 ///
@@ -95,8 +98,18 @@ impl Gpu {
     }
 
     /// Registers the handlers of the interrupts and enables them.
-    pub(crate) fn interrupts<'a>(&self, pdev: &'a pci::Device<Bound>) -> Result<Interrupts<'a>> {
-        Interrupts::new(pdev, &self.shared, &self.engines, &self.bad_pages)
+    pub(crate) fn interrupts<'a>(
+        &self,
+        guarantee: DropGuarantee,
+        pdev: &'a pci::Device<Bound>,
+    ) -> Result<Interrupts<'a>> {
+        Interrupts::new(
+            guarantee,
+            pdev,
+            &self.shared,
+            &self.engines,
+            &self.bad_pages,
+        )
     }
 
     /// Returns the properties of the device.

@@ -27,7 +27,10 @@ use super::{
     },
     regs::Regs, //
 };
-use crate::rust::pci::MsixHandlers;
+use crate::rust::{
+    module::DropGuarantee,
+    pci::MsixHandlers, //
+};
 
 /// The device's interrupts, enabled.
 ///
@@ -56,6 +59,7 @@ enum Handler {
 
 impl<'a> Interrupts<'a> {
     pub(super) fn new(
+        guarantee: DropGuarantee,
         pdev: &'a pci::Device<Bound>,
         shared: &Arc<Shared>,
         engines: &[Arc<Engine>],
@@ -81,7 +85,7 @@ impl<'a> Interrupts<'a> {
             handlers.push((engine.irq_name(), handler), GFP_KERNEL)?;
         }
 
-        let handlers = MsixHandlers::new(pdev, handlers)?;
+        let handlers = MsixHandlers::new(guarantee, pdev, handlers)?;
         regs.write(INT_ENABLE, vectors(engines.len()));
         Ok(Self {
             regs,

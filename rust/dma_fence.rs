@@ -42,7 +42,10 @@ use kernel::{
     },
 };
 
-use crate::rust::bindings;
+use crate::rust::{
+    bindings,
+    module::ModuleRef, //
+};
 
 /// Translates a timeout to that of C functions that take a signed one.
 ///
@@ -226,8 +229,10 @@ impl TimelineFence {
 /// - The names, and the functions that return them, are part of the module. The fence core uses
 ///   them only in an RCU read-side critical section that has found the fence not yet signalled,
 ///   and drops its pointer to them on signalling.
-/// - Every published fence has signalled when the module's last [`PendingFence`] is gone. A module
-///   must not leak one, as it must not leak anything with code of its own behind it.
+/// - A fence that has not signalled has a reference to the module: `mem::forget()` of a
+///   [`PendingFence`] is safe and makes a fence that never signals, of a module that cannot be
+///   unloaded. A timeline has none, since it lives as long as a bound device, whose driver can be
+///   unloaded at any time.
 /// - The module loader waits for an RCU grace period after the module's exit function and before
 ///   it frees the module's memory, so that no reader that still saw a fence as pending is left.
 /// - A signalled fence is memory from `kmalloc()`, which the fence core frees.
@@ -238,20 +243,26 @@ struct Context {
     number: u64,
     /// The sequence number of the fence that was published last.
     published: Atomic<u64>,
+    module: &'static ThisModule,
     driver_name: &'static CStr,
     timeline_name: &'static CStr,
 }
 
 impl Timeline {
-    /// Makes a timeline with a context of its own.
+    /// Makes a timeline with a context of its own, for the driver of `module`.
     ///
     /// The names are for debugging: `driver_name` is the driver's, `timeline_name` that of the part
     /// of the device that works on it.
-    pub fn new(driver_name: &'static CStr, timeline_name: &'static CStr) -> Result<Self> {
+    pub fn new(
+        module: &'static ThisModule,
+        driver_name: &'static CStr,
+        timeline_name: &'static CStr,
+    ) -> Result<Self> {
         let context = Context {
             // SAFETY: `dma_fence_context_alloc()` may always be called with a non-zero count.
             number: unsafe { bindings::dma_fence_context_alloc(1) },
             published: Atomic::new(0),
+            module,
             driver_name,
             timeline_name,
         };
@@ -260,6 +271,8 @@ impl Timeline {
     }
 
     /// Allocates a fence of this timeline, without a place in its order yet.
+    ///
+    /// [`ENODEV`] when the module is being unloaded.
     pub fn new_fence(&self) -> Result<UnpublishedFence> {
         Ok(UnpublishedFence {
             fence: KBox::new(
@@ -271,6 +284,7 @@ impl Timeline {
                 GFP_KERNEL,
             )?,
             context: self.0.clone(),
+            module: ModuleRef::try_get(self.0.module)?,
         })
     }
 }
@@ -281,6 +295,7 @@ impl Timeline {
 pub struct UnpublishedFence {
     fence: KBox<TimelineFence>,
     context: Arc<Context>,
+    module: ModuleRef,
 }
 
 // SAFETY: It is memory that is not a fence yet, and references that are `Send`.
@@ -319,6 +334,7 @@ impl UnpublishedFence {
         // INVARIANT: The fence was just made, and this is its only `PendingFence`.
         let pending = PendingFence {
             fence: fence.clone(),
+            _module: self.module,
         };
         (fence, pending)
     }
@@ -336,6 +352,8 @@ impl UnpublishedFence {
 #[must_use = "a pending fence that is dropped is signalled with an error"]
 pub struct PendingFence {
     fence: ARef<Fence>,
+    /// Keeps the code behind the fence, until it has signalled.
+    _module: ModuleRef,
 }
 
 impl PendingFence {

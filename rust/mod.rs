@@ -17,6 +17,7 @@ pub(crate) mod drm;
 pub(crate) mod gpu;
 pub(crate) mod io;
 pub(crate) mod mm;
+pub(crate) mod module;
 pub(crate) mod pci;
 pub(crate) mod shrinker;
 pub(crate) mod trace;

@@ -11,7 +11,10 @@ use kernel::{
     types::Opaque, //
 };
 
-use crate::rust::bindings;
+use crate::rust::{
+    bindings,
+    module::DropGuarantee, //
+};
 
 /// A cache that can be shrunk.
 ///
@@ -27,14 +30,14 @@ pub trait Shrinker: Send + Sync {
     fn scan(&self, control: &mut ShrinkControl) -> Scan;
 }
 
-/// What a shrinker has.
+/// The number of objects that a shrinker could free.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Count {
-    /// So many objects that could be freed.
+    /// This number.
     Objects(usize),
-    /// Nothing that could be freed this time.
+    /// None that could be freed this time.
     Skip,
-    /// Nothing at all.
+    /// None at all.
     Empty,
 }
 
@@ -49,10 +52,10 @@ impl Count {
     }
 }
 
-/// What became of a scan.
+/// The outcome of a scan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scan {
-    /// So many objects were freed, which may be none.
+    /// This number of objects was freed, which may be none.
     Freed(usize),
     /// More calls in this context would lead nowhere.
     Stop,
@@ -70,11 +73,11 @@ impl Scan {
 const SHRINK_STOP: usize = usize::MAX;
 const SHRINK_EMPTY: usize = usize::MAX - 1;
 
-/// What a shrinker is asked for.
+/// The request to a shrinker.
 ///
 /// # Invariants
 ///
-/// A valid `struct shrink_control`, which nobody else accesses.
+/// A valid `struct shrink_control`, which is not accessed otherwise.
 #[repr(transparent)]
 pub struct ShrinkControl(Opaque<bindings::shrink_control>);
 
@@ -87,25 +90,26 @@ impl ShrinkControl {
         unsafe { &mut *ptr.cast() }
     }
 
-    /// Whether the allocation may enter file systems: take locks that those take, such as a page's.
+    /// Returns whether the allocation may enter file systems, that is, take their locks, such as a
+    /// page's.
     pub fn may_enter_fs(&self) -> bool {
         // SAFETY: Valid by the type invariants.
         unsafe { bindings::rgt_shrink_control_may_enter_fs(self.0.get()) }
     }
 
-    /// Whether the allocation may start I/O.
+    /// Returns whether the allocation may start I/O.
     pub fn may_start_io(&self) -> bool {
         // SAFETY: Valid by the type invariants.
         unsafe { bindings::rgt_shrink_control_may_start_io(self.0.get()) }
     }
 
-    /// How many objects to look at.
+    /// Returns the number of objects to look at.
     pub fn to_scan(&self) -> usize {
         // SAFETY: Valid by the type invariants.
         unsafe { (*self.0.get()).nr_to_scan }
     }
 
-    /// Tells how many objects a scan has looked at, if that is not as many as it should.
+    /// Sets the number of objects that a scan has looked at, if that is not the one that it should.
     pub fn set_scanned(&mut self, count: usize) {
         // SAFETY: Valid by the type invariants, and borrowed exclusively.
         unsafe { (*self.0.get()).nr_scanned = count };
@@ -131,14 +135,16 @@ unsafe impl<T: Shrinker> Sync for Registration<T> {}
 impl<T: Shrinker + 'static> Registration<T> {
     /// Registers a shrinker, under a name for debugfs.
     ///
+    /// The [`DropGuarantee`] is for the returned object.
+    ///
     /// C: `shrinker_alloc()`, `shrinker_register()`.
-    pub fn new(name: &CStr, data: T) -> Result<Self> {
+    pub(crate) fn new(_: DropGuarantee, name: &CStr, data: T) -> Result<Self> {
         let data = KBox::new(data, GFP_KERNEL)?;
         // SAFETY: The format takes one string.
         let raw = unsafe { bindings::shrinker_alloc(0, c"%s".as_char_ptr(), name.as_char_ptr()) };
         let raw = NonNull::new(raw).ok_or(ENOMEM)?;
 
-        // SAFETY: It was allocated above and is not registered, so that nobody else uses it.
+        // SAFETY: It was allocated above and is not registered, so that it is not used otherwise.
         unsafe {
             (*raw.as_ptr()).count_objects = Some(Self::count_callback);
             (*raw.as_ptr()).scan_objects = Some(Self::scan_callback);

@@ -25,7 +25,8 @@ use crate::{
             Priority,
             Scheduler,
             UnarmedJob, //
-        }, //
+        },
+        module::DropGuarantee, //
     }, //
 };
 
@@ -58,8 +59,9 @@ impl sched::Job for BindJob {
 }
 
 impl BindScheduler {
-    pub(super) fn new(dev: &Device) -> Result<Self> {
-        Ok(Self(Scheduler::new(c"bind", dev, (), CREDITS, None)?))
+    pub(super) fn new(guarantee: DropGuarantee, dev: &Device) -> Result<Self> {
+        let scheduler = Scheduler::new(guarantee, c"bind", dev, (), CREDITS, None)?;
+        Ok(Self(scheduler))
     }
 
     pub(super) fn entity(&self) -> Result<BindEntity> {

@@ -43,7 +43,8 @@ use crate::{
     },
     rust::{
         dma_fence::Fence,
-        drm::sched::Scheduler, //
+        drm::sched::Scheduler,
+        module::DropGuarantee, //
     }, //
 };
 
@@ -92,7 +93,12 @@ pub(crate) struct Queues {
 
 impl Queues {
     /// Makes the schedulers of a GPU. A job that runs for longer than `timeout` hangs.
-    pub(crate) fn new(dev: &Device, gpu: &Gpu, timeout: Jiffies) -> Result<Self> {
+    pub(crate) fn new(
+        guarantee: DropGuarantee,
+        dev: &Device,
+        gpu: &Gpu,
+        timeout: Jiffies,
+    ) -> Result<Self> {
         let coredump = CoredumpGuard(Coredump::new(dev)?);
         let mut queues = KVec::with_capacity(gpu.engines().len(), GFP_KERNEL)?;
         for engine in gpu.engines() {
@@ -101,7 +107,8 @@ impl Queues {
                 resetter: gpu.resetter().clone(),
                 coredump: coredump.0.clone(),
             };
-            let scheduler = Scheduler::new(engine.name(), dev, hardware, CREDITS, Some(timeout))?;
+            let name = engine.name();
+            let scheduler = Scheduler::new(guarantee, name, dev, hardware, CREDITS, Some(timeout))?;
             queues.push(
                 Queue {
                     engine: engine.clone(),
@@ -113,7 +120,7 @@ impl Queues {
         }
         Ok(Self {
             queues,
-            bind: BindScheduler::new(dev)?,
+            bind: BindScheduler::new(guarantee, dev)?,
             resetter: gpu.resetter().clone(),
             vram: gpu.vram_generation().clone(),
             _coredump: coredump,

@@ -64,7 +64,6 @@ void rgt_drm_sched_entity_forget_dependency(struct drm_sched_entity *entity);
 void rgt_drm_sched_job_requeue(struct drm_sched_job *job, work_func_t func);
 struct drm_sched_job *rgt_drm_sched_job_of_work(struct work_struct *work);
 long rgt_drm_sched_entity_flush(struct drm_sched_entity *entity);
-void rgt_module_pin(void);
 
 /* drm/syncobj */
 void rgt_drm_syncobj_get(struct drm_syncobj *syncobj);
@@ -179,6 +178,11 @@ bool rgt_vmf_end_vma_lock(struct vm_fault *vmf);
 unsigned long rgt_page_to_pfn(struct page *page);
 pgprot_t rgt_pgprot_decrypted(pgprot_t prot);
 unsigned long rgt_totalram_pages(void);
+
+/* linux/module.h */
+bool rgt_try_module_get(struct module *module);
+void rgt_module_put(struct module *module);
+void rgt_module_pin(void);
 
 /* linux/workqueue.h */
 void rgt_destroy_workqueue(struct workqueue_struct *wq);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-#include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
@@ -59,10 +58,4 @@ struct drm_sched_job *rgt_drm_sched_job_of_work(struct work_struct *work)
 long rgt_drm_sched_entity_flush(struct drm_sched_entity *entity)
 {
 	return drm_sched_entity_flush(entity, MAX_WAIT_SCHED_ENTITY_Q_EMPTY);
-}
-
-/* Keeps the module for ever, for what leaks with its code in use. */
-void rgt_module_pin(void)
-{
-	__module_get(THIS_MODULE);
 }

@@ -16,6 +16,8 @@ use kernel::{
     prelude::*, //
 };
 
+use crate::rust::module::DropGuarantee;
+
 /// The MSI-X vectors of a device, each with a threaded handler.
 ///
 /// No handler runs any more once this is dropped.
@@ -33,8 +35,9 @@ impl<'a, H: ThreadedHandler + 'static> MsixHandlers<'a, H> {
     /// Allocates a vector for each of `handlers`, in their order, and registers them.
     ///
     /// `handlers` pairs each handler with the name that `/proc/interrupts` shows. There must be at
-    /// least one.
+    /// least one. The [`DropGuarantee`] is for the returned object.
     pub(crate) fn new(
+        _: DropGuarantee,
         pdev: &'a pci::Device<Bound>,
         handlers: KVec<(&'static CStr, H)>,
     ) -> Result<Self> {
@@ -54,9 +57,7 @@ impl<'a, H: ThreadedHandler + 'static> MsixHandlers<'a, H> {
         let vectors: &'a pci::IrqVectorRegistration<'a> = unsafe { &*vectors };
 
         for (index, (name, handler)) in handlers.into_iter().enumerate() {
-            // SAFETY: The registration is dropped with `this`. If a caller keeps that from
-            // happening, then the registration, the handler, which borrows nothing, and the
-            // vectors stay allocated for ever.
+            // SAFETY: The registration is dropped with `this`, for which there is a guarantee.
             let registration = unsafe {
                 ThreadedRegistration::new(
                     vectors.index(index)?.into(),

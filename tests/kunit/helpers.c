@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <kunit/test.h>
+#include <linux/module.h>
 #include <linux/sched/mm.h>
 
 #include "helpers.h"
+
+int rgt_test_module_refcount(void)
+{
+#if defined(MODULE) && defined(CONFIG_MODULE_UNLOAD)
+	return module_refcount(THIS_MODULE);
+#else
+	return -1;
+#endif
+}
 
 void *rgt_test_expect_warning(struct kunit *test)
 {

@@ -4,6 +4,9 @@
 
 struct kunit;
 
+/* References to this module; -1 if it is built in, or cannot be unloaded. */
+int rgt_test_module_refcount(void);
+
 /*
  * Has warnings of this task not reach the log. The second function ends that,
  * and returns how many there were.

@@ -15,6 +15,7 @@ use kernel::{
 
 use crate::rust::{
     bindings,
+    module::DropGuarantee,
     shrinker::{
         Count,
         Registration,
@@ -80,7 +81,10 @@ fn cache(objects: usize) -> Result<(Registration<Cache>, Arc<()>)> {
         _alive: alive.clone(),
     };
 
-    Ok((Registration::new(c"rgt-kunit", cache)?, alive))
+    // SAFETY: The tests drop it.
+    let guarantee = unsafe { DropGuarantee::new() };
+
+    Ok((Registration::new(guarantee, c"rgt-kunit", cache)?, alive))
 }
 
 #[kunit_tests(rgt_shrinker)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! What feeds an engine.
+//! Schedulers, each of which feeds one engine.
 
 use core::{
     marker::PhantomData,
@@ -36,6 +36,7 @@ use crate::rust::{
         clamp_timeout,
         SignallingSection, //
     },
+    module::DropGuarantee,
     workqueue::ReclaimQueue, //
 };
 
@@ -174,10 +175,13 @@ unsafe impl<J: Job> Sync for Scheduler<J> {}
 impl<J: Job> Scheduler<J> {
     /// Makes a scheduler for an engine of `dev`.
     ///
+    /// The [`DropGuarantee`] is for the scheduler, which all of its entities keep, and so for them.
+    ///
     /// `credit_limit` is how much work the hardware may have at a time, in the units that
     /// [`Entity::job()`](super::Entity::job) is told. A job that the hardware does not finish in
     /// `timeout` is looked at; [`None`] trusts it.
-    pub fn new(
+    pub(crate) fn new(
+        _: DropGuarantee,
         name: &'static CStr,
         dev: &Device,
         data: J::Data,

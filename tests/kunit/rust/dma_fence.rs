@@ -2,8 +2,11 @@
 
 //! Timelines, their fences, and what remains of them.
 
+use core::mem::ManuallyDrop;
+
 use kernel::{
     interrupt::local_interrupt_disable,
+    module::this_module,
     prelude::*,
     sync::{
         aref::ARef,
@@ -16,20 +19,27 @@ use kernel::{
     workqueue, //
 };
 
-use crate::rust::{
-    bindings,
-    dma_fence::{
-        Fence,
-        PendingFence,
-        SignallingSection,
-        Timeline, //
+use crate::{
+    rust::{
+        bindings,
+        dma_fence::{
+            Fence,
+            PendingFence,
+            SignallingSection,
+            Timeline, //
+        },
     },
+    LocalModule, //
 };
 
 const LONG: Jiffies = Jiffies::MAX;
 
 pub(in crate::tests) fn timeline() -> Result<Timeline> {
-    Timeline::new(c"driver under test", c"timeline under test")
+    Timeline::new(
+        this_module::<LocalModule>(),
+        c"driver under test",
+        c"timeline under test",
+    )
 }
 
 fn publish(timeline: &Timeline) -> Result<(ARef<Fence>, PendingFence)> {
@@ -39,6 +49,11 @@ fn publish(timeline: &Timeline) -> Result<(ARef<Fence>, PendingFence)> {
 /// Makes a fence with a timeline of its own, so that it stands for no other.
 pub(in crate::tests) fn fence() -> Result<(ARef<Fence>, PendingFence)> {
     publish(&timeline()?)
+}
+
+// From `helpers.h`.
+unsafe extern "C" {
+    safe fn rgt_test_module_refcount() -> c_int;
 }
 
 /// The names that the fence core shows for a fence: the driver's and the timeline's.
@@ -150,6 +165,36 @@ mod tests {
         first_pending.signal(Ok(()));
         second_pending.signal(Ok(()));
         third_pending.signal(Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn pending_fence_keeps_the_module() -> Result {
+        let references = rgt_test_module_refcount;
+        let before = references();
+        let timeline = timeline()?;
+
+        if before < 0 {
+            // It is built in, or stays.
+            return Ok(());
+        }
+
+        assert_eq!(references(), before);
+        drop(timeline.new_fence()?);
+        assert_eq!(references(), before);
+
+        let (signalled, pending) = publish(&timeline)?;
+        assert_eq!(references(), before + 1);
+        pending.signal(Ok(()));
+        assert_eq!(references(), before);
+        drop(signalled);
+
+        // Its names are asked for as long as it has not signalled.
+        let (fence, pending) = publish(&timeline)?;
+        let forgotten = ManuallyDrop::new(pending);
+        assert_eq!(references(), before + 1);
+        assert!(!fence.is_signaled());
+        ManuallyDrop::into_inner(forgotten).signal(Ok(()));
         Ok(())
     }
 

@@ -37,7 +37,8 @@ use crate::{
             Priority,
             Scheduler,
             UnarmedJob, //
-        }, //
+        },
+        module::DropGuarantee, //
     },
     tests::{
         fake::faux_device,
@@ -235,8 +236,18 @@ impl Fixture {
             GFP_KERNEL,
         )?;
 
+        // SAFETY: The tests drop it, or take a reference to the module.
+        let guarantee = unsafe { DropGuarantee::new() };
+
         Ok(Self {
-            sched: Scheduler::new(c"rgt-kunit", dev.as_ref(), hw.clone(), credits, timeout)?,
+            sched: Scheduler::new(
+                guarantee,
+                c"rgt-kunit",
+                dev.as_ref(),
+                hw.clone(),
+                credits,
+                timeout,
+            )?,
             hw,
             jobs: Arc::new(Atomic::new(0), GFP_KERNEL)?,
             parent,
