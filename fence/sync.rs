@@ -172,8 +172,8 @@ impl<'a> JobSlots<'a> {
         Ok(self.bos.push(slots, GFP_KERNEL)?)
     }
 
-    /// Attaches the fence of the bind that comes before the job, once. All later jobs of the VM wait
-    /// for it. On the BOs it only keeps their memory from being moved or freed.
+    /// Attaches the fence of the bind that comes before the job, once. All later jobs of the VM
+    /// wait for it. On the BOs it only keeps their memory from being moved or freed.
     pub(crate) fn attach_bind(&mut self, fence: &Fence) {
         if let Some(slot) = self.vm_bind.take() {
             slot.add(fence, Usage::Kernel);

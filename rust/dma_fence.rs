@@ -302,8 +302,8 @@ pub struct UnpublishedFence {
 unsafe impl Send for UnpublishedFence {}
 
 impl UnpublishedFence {
-    /// Gives the fence the next number of its timeline, and splits it into the [`Fence`] that others
-    /// may hold and the right to signal it.
+    /// Gives the fence the next number of its timeline, and splits it into the [`Fence`] that
+    /// others may hold and the right to signal it.
     ///
     /// The first fence of a timeline has the number 1. Threads that publish at the same time need a
     /// lock of their own if they are to know whose fence comes first.
@@ -397,8 +397,8 @@ impl Drop for PendingFence {
 
 /// A section of code that must be passed for a fence to signal.
 ///
-/// Lockdep reports what could make a waiter wait for itself: a reservation lock that is taken in the
-/// section, memory that is allocated in a way that may wait for reclaim, a wait for a fence.
+/// Lockdep reports what could make a waiter wait for itself: a reservation lock that is taken in
+/// the section, memory that is allocated in a way that may wait for reclaim, a wait for a fence.
 /// Sections nest.
 #[must_use = "the section ends when this is dropped"]
 pub struct SignallingSection {

@@ -20,7 +20,7 @@ use crate::rust::{
 ///
 /// Both methods run in the context of a memory allocation, of any task: they must not take a lock
 /// that is held anywhere while memory is allocated with a mask that [`ShrinkControl`] allows.
-/// What they allocate comes from the reserves and does not call them again.
+/// Memory that they allocate comes from the reserves and does not call them again.
 pub trait Shrinker: Send + Sync {
     /// Counts the objects that could be freed. Should be quick.
     fn count(&self, control: &ShrinkControl) -> Count;

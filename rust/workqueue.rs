@@ -29,8 +29,9 @@ use crate::rust::bindings;
 /// of its own, a thread does the waiting. Either may sleep and allocate, so it must not be done
 /// where fences signal.
 ///
-/// It is not a [`Queue`] to others: `destroy_workqueue()` does not wait for delayed work whose timer
-/// runs, which would be put on a work queue that is gone. [`DelayedReclaimWork`] keeps its own.
+/// It is not a [`Queue`] to others: `destroy_workqueue()` does not wait for delayed work whose
+/// timer runs, which would be put on a work queue that is gone. [`DelayedReclaimWork`] keeps its
+/// own.
 ///
 /// # Invariants
 ///

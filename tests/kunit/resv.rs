@@ -53,7 +53,7 @@ impl OwnResv {
 #[pinned_drop]
 impl PinnedDrop for OwnResv {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: The object is initialised, and nobody has a reference to it any more.
+        // SAFETY: The object is initialised, and there is no reference to it any more.
         unsafe { bindings::dma_resv_fini(self.raw.get()) };
     }
 }

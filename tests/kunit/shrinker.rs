@@ -57,7 +57,7 @@ impl Shrinker for Cache {
     }
 }
 
-/// What memory management would see.
+/// Returns the answers that memory management would get.
 fn call(cache: &Registration<Cache>, gfp_mask: u32, nr_to_scan: usize) -> (usize, usize, usize) {
     let shrinker = cache.as_raw();
     let mut control = bindings::shrink_control {

@@ -34,11 +34,11 @@ use crate::rust::bindings;
 /// The priority of an [`Entity`]: as long as one has a job that could run, no lower one's is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// Below what is normal.
+    /// Below the default.
     Low,
-    /// What is normal.
+    /// The default.
     Normal,
-    /// Above what is normal. To be granted to those who may have it.
+    /// Above the default. To be granted to privileged clients only.
     High,
     /// For jobs of the kernel that others depend on, such as moves of memory.
     Kernel,
@@ -174,8 +174,8 @@ impl<J: Job> Drop for Entity<J> {
             return;
         }
 
-        // What `drm_sched_entity_destroy()` does, and the callback kept in mind of the fence that
-        // the next job depends on: it may be running.
+        // As `drm_sched_entity_destroy()`, but the callback of the fence that the next job depends
+        // on may be running.
         //
         // SAFETY: By the type invariant the entity is valid, and it is destroyed only here. Its
         // jobs' makers borrow from it, so nothing more is queued.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Jobs, and what the scheduler calls of them.
+//! Jobs, and the callbacks of the scheduler.
 
 use core::{
     cell::UnsafeCell,
@@ -41,15 +41,15 @@ use crate::rust::{
     },
 };
 
-/// What a driver has the hardware do.
+/// A job of a driver for its hardware.
 ///
 /// The implementor is what running the job and watching it have in common, maybe at the same time.
 /// See the [module](super) for what none of this may do.
 pub trait Job: Send + Sync + Sized + 'static {
-    /// What only running the job needs.
+    /// The data that only running the job needs.
     type Work: Send + 'static;
 
-    /// What all jobs of a scheduler share.
+    /// The data that all jobs of a scheduler share.
     type Data: Send + Sync + 'static;
 
     /// Gives the job to the hardware. Called once, unless the job's entity is killed before.
@@ -87,7 +87,7 @@ pub trait Job: Send + Sync + Sized + 'static {
 struct RawJob<J: Job> {
     raw: Opaque<bindings::drm_sched_job>,
     work: UnsafeCell<Option<J::Work>>,
-    /// What signals when the hardware is done. The scheduler forgets it when it stops.
+    /// The fence that signals when the hardware is done. The scheduler drops it when it stops.
     hw: UnsafeCell<Option<ARef<Fence>>>,
     job: J,
     /// Last, as the scheduler may go when all jobs have dropped theirs.
@@ -254,7 +254,7 @@ impl<J: Job> Callbacks<J> {
         let this = unsafe { RawJob::<J>::from_raw(raw) };
         // SAFETY: As above; a job has its scheduler when it is armed.
         let sched = unsafe { Inner::<J>::from_raw((*raw).sched) };
-        // SAFETY: By the type invariant nobody else uses it.
+        // SAFETY: By the type invariant only this call uses it.
         let Some(work) = (unsafe { (*this.work.get()).take() }) else {
             return EINVAL.to_ptr();
         };
@@ -321,9 +321,10 @@ impl<J: Job> Callbacks<J> {
         // SAFETY: By the safety requirements.
         let this = unsafe { RawJob::<J>::from_raw(raw) };
 
-        // SAFETY: No job is running, so nobody sets it.
+        // SAFETY: No job is running, so it is not set.
         if let Some(fence) = unsafe { &*this.hw.get() } {
-            // SAFETY: The job is armed, so it has a fence, and nobody else changes its parent.
+            // SAFETY: The job is armed, so it has a fence, and the scheduler, which is stopped,
+            // does not change its parent.
             unsafe { (*(*raw).s_fence).parent = ARef::into_raw(fence.clone()).as_ptr().cast() };
         }
     }

@@ -10,8 +10,8 @@
 //!
 //! 1. [`Entity::job()`] makes an [`UnarmedJob`], which collects dependencies. All that can fail
 //!    happens now, and the job may be dropped at will.
-//! 2. [`UnarmedJob::submit()`] cannot fail. It gives the job's fence, which is sure to signal, to
-//!    those who wait for it, and queues the job.
+//! 2. [`UnarmedJob::submit()`] cannot fail. It publishes the job's fence, which is sure to signal,
+//!    and queues the job.
 //! 3. [`Job::run()`] is called once, and gives the job to the hardware. When the fence that it
 //!    returned signals, so does the job's, with the same error.
 //! 4. If that takes too long, [`Job::is_hung()`] and [`Job::reset()`] are called, maybe more than
@@ -27,7 +27,8 @@
 //!
 //! A job, its [`Job::Work`] or its [`Job::Data`] may not own an [`Entity`], nor an [`Arc`] of a
 //! [`Scheduler`], of the same scheduler: dropping one waits for the jobs. In the calls of the
-//! scheduler this is found and warned of; the object then leaks.
+//! scheduler, and where it drops jobs, those of killed entities among them, this is found and
+//! warned of; the object then leaks and keeps the module.
 //!
 //! C header: [`include/drm/gpu_scheduler.h`](srctree/include/drm/gpu_scheduler.h)
 //!

@@ -121,8 +121,8 @@ impl<J: Job> Inner<J> {
 
     /// Keeps the work items that run and free jobs from being queued, and waits for them.
     ///
-    /// `drm_sched_wqueue_stop()` only cancels them, and who has not seen the flag that it sets
-    /// queues them again.
+    /// `drm_sched_wqueue_stop()` only cancels them, and a job that ends without having seen the
+    /// flag that it sets queues them again.
     pub(super) fn disable_work(&self) {
         let raw = self.as_raw();
 
@@ -322,7 +322,7 @@ impl<J: Job> Drop for Scheduler<J> {
         // no new jobs.
         unsafe { bindings::drm_sched_fini(raw) };
 
-        // What is left are jobs of killed entities, which use the scheduler when they end.
+        // The jobs that are left are of killed entities. They use the scheduler when they end.
         {
             // SAFETY: The pin is kept up: nothing is moved that C knows of.
             let inner = unsafe { inner.as_mut().get_unchecked_mut() };

@@ -85,7 +85,8 @@ impl Blocks {
         self.forgotten == self.buddy.forgotten.load(Relaxed)
     }
 
-    /// Notes that the blocks may be written: they are not known to be zero when they are free again.
+    /// Notes that the blocks may be written: when they are free again, they are not known to be
+    /// zero.
     pub fn mark_used(&self) {
         self.used.store(true, Relaxed);
     }
@@ -134,8 +135,8 @@ impl Clearing {
         Ok(Some(Self(Arc::new(AtomicFlag::new(false), GFP_KERNEL)?)))
     }
 
-    /// Notes that all blocks are zero now. They still are when they are free unless they are written
-    /// before, or lose their content.
+    /// Notes that all blocks are zero now. They still are when they are free unless they are
+    /// written before, or lose their content.
     pub fn done(&self) {
         self.0.store(true, Relaxed);
     }
@@ -224,7 +225,7 @@ unsafe fn take(buddy: &Inner, request: &Request, list: *mut bindings::list_head)
     }
 }
 
-/// How many of some blocks are known to be zero.
+/// The part of some blocks that is known to be zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cleared {
     /// Not one.

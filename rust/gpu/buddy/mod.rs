@@ -41,7 +41,7 @@ pub use self::blocks::{
     Clearing, //
 };
 
-/// What is asked of a [`Buddy`].
+/// A request to a [`Buddy`].
 #[derive(Clone)]
 pub struct Request {
     /// Bytes, a multiple of the chunk size.
@@ -71,7 +71,7 @@ impl Request {
             | flag(self.zeroed, bindings::GPU_BUDDY_CLEAR_ALLOCATION)
     }
 
-    /// Whether any chunk of `chunk` bytes in the range will do.
+    /// Returns whether any chunk of `chunk` bytes in the range will do.
     fn is_for_any(&self, chunk: u64) -> bool {
         self.size == chunk && self.min_block.as_usize() as u64 == chunk && !self.top_down
     }
@@ -137,7 +137,7 @@ impl Inner {
         (raw, known)
     }
 
-    /// Bytes of the smallest block.
+    /// Returns the size of the smallest block in bytes.
     fn chunk_size(&self) -> u64 {
         // SAFETY: Initialised by the type invariants; the field is constant.
         unsafe { (*self.raw.get()).chunk_size }
@@ -151,7 +151,7 @@ impl PinnedDrop for Inner {
         // SAFETY: Initialised by the type invariants, and locked.
         unsafe { known.retired.free(raw) };
         drop(known);
-        // SAFETY: Initialised by the type invariants. Nobody else has it, and all blocks are free:
+        // SAFETY: Initialised by the type invariants. It is not shared, and all blocks are free:
         // the spare and the retired ones just now, and each other keeps a reference.
         unsafe { bindings::gpu_buddy_fini(self.raw.get()) };
     }
@@ -160,9 +160,9 @@ impl PinnedDrop for Inner {
 /// An allocator of blocks whose sizes are powers of two.
 ///
 /// It remembers of free blocks whether they are known to be zero; at first, none is. A few single
-/// chunks are given to the next one who wants such without being joined with their neighbours first,
-/// unless an allocation finds no room because of that. A chunk can be retired, as one of memory
-/// that went bad is.
+/// chunks are kept for the next requests of one, and not joined with their neighbours unless an
+/// allocation finds no room because of that. A chunk can be retired, as one of memory that went bad
+/// is.
 pub struct Buddy(Arc<Inner>);
 
 impl Buddy {
@@ -174,32 +174,32 @@ impl Buddy {
         Ok(Self(Arc::pin_init(Inner::new(size, chunk), GFP_KERNEL)?))
     }
 
-    /// Bytes, free or not.
+    /// Returns the size in bytes, free or not.
     pub fn size(&self) -> u64 {
         // SAFETY: Initialised by the type invariants; the field is constant.
         unsafe { (*self.0.raw.get()).size }
     }
 
-    /// Bytes of the smallest block.
+    /// Returns the size of the smallest block in bytes.
     pub fn chunk_size(&self) -> u64 {
         self.0.chunk_size()
     }
 
-    /// Bytes that are free.
+    /// Returns the bytes that are free.
     pub fn free(&self) -> u64 {
         let (raw, _guard) = self.0.lock_whole();
         // SAFETY: Initialised by the type invariants, and locked.
         unsafe { (*raw).avail }
     }
 
-    /// Bytes that are free and known to be zero.
+    /// Returns the bytes that are free and known to be zero.
     pub fn cleared(&self) -> u64 {
         let (raw, _guard) = self.0.lock_whole();
         // SAFETY: As above.
         unsafe { (*raw).clear_avail }
     }
 
-    /// How many free blocks there are of each order: element `n` is about blocks of
+    /// Returns the number of free blocks of each order: element `n` is about blocks of
     /// `chunk_size() << n` bytes.
     ///
     /// Two neighbours of which only one is known to be zero count as two.

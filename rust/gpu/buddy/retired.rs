@@ -37,7 +37,7 @@ impl Retired {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of them.
     pub(super) fn len(&self) -> usize {
         self.blocks.len() + self.awaited.len()
     }

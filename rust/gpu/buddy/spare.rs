@@ -3,7 +3,7 @@
 //! Single chunks that stay allocated for a while when they are freed.
 //!
 //! Where little else is allocated, the allocator cuts the largest block down to a chunk each time
-//! that somebody wants one, and joins all of the pieces when it is freed. That costs far more than
+//! that one is requested, and joins all of the pieces when it is freed. That costs far more than
 //! anything else about a small allocation. As with the pages that the kernel keeps for each CPU,
 //! the chunk that was freed last is what the next one gets.
 
@@ -16,7 +16,7 @@ use kernel::prelude::*;
 
 use crate::rust::bindings;
 
-/// How many there are at most: they keep larger blocks from being whole.
+/// The largest number of them: they keep larger blocks from being whole.
 const MOST: usize = 4;
 
 /// The spare chunks of an allocator.
@@ -24,7 +24,7 @@ const MOST: usize = 4;
 /// # Invariants
 ///
 /// The first `len` of `blocks` are blocks of one chunk that the allocator has allocated and that
-/// nobody uses; they are in no list. Their flags say whether they are known to be zero.
+/// are not in use; they are in no list. Their flags say whether they are known to be zero.
 pub(super) struct Spares {
     blocks: [*mut bindings::gpu_buddy_block; MOST],
     len: usize,
@@ -43,7 +43,7 @@ impl Spares {
         }
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -59,7 +59,7 @@ impl Spares {
         Some(self.remove(index))
     }
 
-    /// Removes a chunk. Who was freed later follows.
+    /// Removes a chunk. Those that were freed later move up.
     fn remove(&mut self, index: usize) -> *mut bindings::gpu_buddy_block {
         let block = self.blocks[index];
 
@@ -74,7 +74,7 @@ impl Spares {
     /// # Safety
     ///
     /// `raw` must be the allocator, locked, and `block` a block of one chunk that it has allocated,
-    /// in no list, and that nobody uses any more; its flags say whether it is known to be zero.
+    /// in no list, and not in use any more; its flags say whether it is known to be zero.
     pub(super) unsafe fn put(
         &mut self,
         raw: *mut bindings::gpu_buddy,

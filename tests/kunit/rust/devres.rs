@@ -33,7 +33,7 @@ fn device() -> Result<faux::Registration> {
     let parent = faux_device("rgt-kunit-devres")?;
     let dev: *const Device<Bound> = of(&parent);
 
-    // SAFETY: `Device` is transparent over `device`, and nobody uses the mask of this one yet.
+    // SAFETY: `Device` is transparent over `device`, and the mask of this one is not used yet.
     unsafe { (*dev.cast_mut().cast::<bindings::device>()).coherent_dma_mask = u64::MAX };
     Ok(parent)
 }

@@ -221,7 +221,7 @@ mod tests {
             driver == c"driver under test" && timeline == c"timeline under test"
         }));
         pending.signal(Ok(()));
-        // What the core says of any fence whose driver may be gone.
+        // The core has names of its own for a fence whose driver may be gone.
         assert!(with_names(&fence, |driver, timeline| {
             driver != c"driver under test" && timeline != c"timeline under test"
         }));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What jobs of killed entities own.
+//! Jobs of killed entities that own the last reference to their scheduler.
 
 use kernel::{
     prelude::*,

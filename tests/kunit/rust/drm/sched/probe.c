@@ -83,7 +83,7 @@ int rgt_test_race_begin(const char *symbol, struct work_struct *work,
 	ending_work = work;
 	ending_fence = fence;
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		/* What an earlier use has left. */
+		/* An earlier use has set these. */
 		probes[i]->addr = NULL;
 		probes[i]->flags = 0;
 	}
