@@ -7,7 +7,6 @@
 //! named is not seen.
 
 mod graph;
-mod known;
 mod render;
 mod resolve;
 mod rules;
@@ -17,6 +16,6 @@ mod tree;
 pub use self::{
     graph::Graph,
     render::{dot, imports, text},
-    rules::{Findings, check},
+    rules::check,
     table::{LAYERS, Layer, markdown},
 };

@@ -5,101 +5,46 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::graph::{Graph, Import, TESTS, circles};
-use crate::known;
+use crate::graph::{Graph, TESTS, circles};
 use crate::table::{Layer, TYPES};
 
 /// The files that may import each other in a circle inside of a folder.
 const MOST: usize = 5;
 
-/// The result of a check.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// Broken rules, a line each.
-    pub broken: Vec<String>,
-    /// What is to be known, but breaks no rule.
-    pub notes: Vec<String>,
-}
-
-/// The exceptions of a check.
-#[derive(Clone, Copy)]
-pub(crate) struct Known<'a> {
-    pub(crate) edges: &'a [(&'a str, &'a str)],
-    pub(crate) circles: &'a [&'a str],
-}
-
-/// Compares the graph with a table of layers.
-pub fn check(graph: &Graph, layers: &[Layer]) -> Findings {
-    let known = Known {
-        edges: known::EDGES,
-        circles: known::CIRCLES,
-    };
-    check_but(graph, layers, known)
-}
-
-/// The same without what is known.
-pub(crate) fn check_but(graph: &Graph, layers: &[Layer], known: Known<'_>) -> Findings {
-    let mut findings = Findings::default();
+/// Compares the graph with a table of layers. Returns the rules that are broken, a line each.
+pub fn check(graph: &Graph, layers: &[Layer]) -> Vec<String> {
+    let mut broken = Vec::new();
     let table = Table(layers);
-    findings.broken.extend(table.wrong());
+    broken.extend(table.wrong());
     for name in &graph.nodes {
         if table.layer(name).is_none() {
-            findings
-                .broken
-                .push(format!("{name} has no layer in the table"));
+            broken.push(format!("{name} has no layer in the table"));
         }
     }
-    let is_known = |import: &Import| known.edges.contains(&(&*import.from, &*import.to));
     for import in &graph.imports {
-        if import.from == import.to || is_known(import) {
+        if import.from == import.to {
             continue;
         }
         if !table.allows(&import.from, &import.to) {
-            findings.broken.push(import.to_string());
+            broken.push(import.to_string());
         } else if table.names_types(&import.from, &import.to) && !import.is_type {
-            findings.broken.push(format!("{import}, which is no type"));
+            broken.push(format!("{import}, which is no type"));
         }
     }
 
     let across = graph.imports.iter();
-    let across = across
-        .filter(|import| import.from != TYPES && import.from != import.to && !is_known(import));
+    let across = across.filter(|import| import.from != TYPES && import.from != import.to);
     for circle in circles(across.map(|import| (&*import.from, &*import.to))) {
         let circle = circle.join(", ");
-        findings.broken.push(format!("circle of folders: {circle}"));
+        broken.push(format!("circle of folders: {circle}"));
     }
     for (node, files) in graph.file_circles(MOST) {
-        if !known.circles.contains(&node) {
-            findings.broken.push(file_circle(node, &files));
-        }
+        broken.push(file_circle(node, &files));
     }
-
-    // While there are exceptions, the table is ahead of the sources.
-    let unused = match known.edges.is_empty() {
-        true => &mut findings.broken,
-        false => &mut findings.notes,
-    };
-    unused.extend(table.unused(graph));
-    let edges = graph.edges();
-    for edge in known.edges {
-        if !edges.contains_key(edge) {
-            let note = format!("{} -> {} is gone, but still a known edge", edge.0, edge.1);
-            findings.notes.push(note);
-        }
-    }
-    let left: BTreeSet<&str> = graph
-        .file_circles(MOST)
-        .iter()
-        .map(|&(node, _)| node)
-        .collect();
-    for node in known.circles.iter().filter(|&node| !left.contains(node)) {
-        let note = format!("{node} has no circle of files, but is still known for one");
-        findings.notes.push(note);
-    }
-    findings
+    broken.extend(table.unused(graph));
+    broken
 }
 
 /// Says which files are in a circle.

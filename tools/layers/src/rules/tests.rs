@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use super::{Findings, Known, check_but};
 use crate::graph::tests::graph;
-use crate::known;
-use crate::rules::Table;
+use crate::rules::{self, Table};
 use crate::table::{LAYERS, Layer};
 
 const fn layer(name: &'static str, imports: &'static [&'static str]) -> Layer {
@@ -15,13 +13,8 @@ const fn layer(name: &'static str, imports: &'static [&'static str]) -> Layer {
     }
 }
 
-const NOTHING: Known<'_> = Known {
-    edges: &[],
-    circles: &[],
-};
-
 fn check(files: &[(&str, &str)], layers: &[Layer]) -> Vec<String> {
-    check_but(&graph(files), layers, NOTHING).broken
+    rules::check(&graph(files), layers)
 }
 
 const RUST: (&str, &str) = ("rust/mod.rs", "pub struct Fence;\npub fn wait() {}\n");
@@ -144,50 +137,25 @@ fn ring(files: &[&str]) -> Vec<(String, String)> {
     made
 }
 
-fn check_ring(files: &[&str], known: Known<'_>) -> Findings {
+fn check_ring(files: &[&str]) -> Vec<String> {
     let files = ring(files);
     let files: Vec<(&str, &str)> = files
         .iter()
         .map(|(path, text)| (&**path, &**text))
         .collect();
-    check_but(&graph(&files), &[layer("hw", &[])], known)
+    check(&files, &[layer("hw", &[])])
 }
 
 #[test]
 fn a_folder_has_circles_of_up_to_five_files() {
-    assert!(
-        check_ring(&["a", "b", "c", "d", "e"], NOTHING)
-            .broken
-            .is_empty()
-    );
+    assert!(check_ring(&["a", "b", "c", "d", "e"]).is_empty());
     assert_eq!(
-        check_ring(&["a", "b", "c", "d", "e", "f"], NOTHING).broken,
+        check_ring(&["a", "b", "c", "d", "e", "f"]),
         ["circle of 6 files in hw: hw/a.rs, hw/b.rs, hw/c.rs, hw/d.rs, hw/e.rs, hw/f.rs"]
     );
 }
 
 #[test]
-fn known_exceptions_break_nothing_and_are_told_when_they_are_gone() {
-    let known = Known {
-        edges: &[("hw", "bo")],
-        circles: &["hw"],
-    };
-    let findings = check_ring(&["a", "b", "c", "d", "e", "f"], known);
-    assert!(findings.broken.is_empty());
-    assert_eq!(findings.notes, ["hw -> bo is gone, but still a known edge"]);
-    let findings = check_ring(&["a"], known);
-    assert_eq!(findings.notes.len(), 2);
-    assert!(findings.notes[1].starts_with("hw has no circle of files"));
-}
-
-#[test]
 fn the_table_goes_down() {
     assert_eq!(Table(LAYERS).wrong(), Vec::<String>::new());
-}
-
-#[test]
-fn no_edge_is_both_in_the_table_and_known_to_be_wrong() {
-    for (from, to) in known::EDGES {
-        assert!(!Table(LAYERS).allows(from, to), "{from} -> {to}");
-    }
 }

@@ -11,12 +11,12 @@ use super::check::{Lint, Outcome};
 pub(super) fn check(lint: &Lint<'_>) -> Result<()> {
     let (outcome, log) = match Graph::read(&lint.paths.src) {
         Ok(graph) => {
-            let findings = layers::check(&graph, LAYERS);
-            let outcome = match findings.broken.is_empty() {
+            let broken = layers::check(&graph, LAYERS);
+            let outcome = match broken.is_empty() {
                 true => Outcome::Clean,
                 false => Outcome::Findings,
             };
-            (outcome, findings.broken.join("\n"))
+            (outcome, broken.join("\n"))
         }
         Err(error) => (Outcome::Broken, format!("{error:#}")),
     };
