@@ -218,7 +218,7 @@ impl pci::Driver for RgtPciDriver {
         let window = unsafe { aperture.io_region() };
         let managers = Managers::new(&gpu, window, total_ram() / 2)?;
 
-        let vram_map = aperture.map(managers.vram.inner().visible_size())?;
+        let vram_map = aperture.map(managers.vram.inner().cpu_visible_size())?;
         let queues = Queues::new(guarantee, pdev.as_ref(), &gpu, job_timeout)?;
         let data = RgtData::new(
             managers.clone(),

@@ -44,8 +44,8 @@ impl File for Regions {
                 region_name(mem_type).to_str()?,
                 region.size,
                 region.used,
-                region.visible_size,
-                region.visible_used,
+                region.cpu_visible_size,
+                region.cpu_visible_used,
                 dev.ttm().eviction_fences(mem_type)
             );
             if let Some(fragmentation) = fragmentation(dev, mem_type)? {

@@ -39,7 +39,7 @@ pub(crate) struct Info {
     /// Size of VRAM in bytes, a multiple of 2 MiB.
     pub(crate) vram_size: u64,
     /// Bytes of VRAM, from its start, that the CPU can see.
-    pub(crate) visible_size: u64,
+    pub(crate) cpu_visible_size: u64,
     /// Size of the scratchpad in bytes, whole pages; 0 if there is none.
     pub(crate) scratchpad_size: u64,
     /// Number of engines.
@@ -108,7 +108,7 @@ impl Info {
             system_atomics: atomics && enable_atomics_to_root(pdev).is_ok(),
             reports_bad_pages: features & feature::POISON != 0,
             vram_size,
-            visible_size: regs.read64(VISIBLE_SIZE_LO).min(vram_size),
+            cpu_visible_size: regs.read64(VISIBLE_SIZE_LO).min(vram_size),
             scratchpad_size: scratchpad_size & !(limits::PAGE_SIZE - 1),
             engines,
         })

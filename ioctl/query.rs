@@ -29,7 +29,7 @@ use crate::{
     rust::bindings::{
         drm_rgt_engine,
         drm_rgt_query,
-        drm_rgt_query_context,
+        drm_rgt_query_ctx,
         drm_rgt_query_device,
         drm_rgt_query_list,
         drm_rgt_region,
@@ -39,15 +39,15 @@ use crate::{
         DRM_RGT_CAUSE_HANG,
         DRM_RGT_CAUSE_NONE,
         DRM_RGT_CAUSE_VRAM_LOST,
-        DRM_RGT_CONTEXT_GOOD,
-        DRM_RGT_CONTEXT_GUILTY,
-        DRM_RGT_CONTEXT_INNOCENT,
+        DRM_RGT_CTX_STATUS_GUILTY,
+        DRM_RGT_CTX_STATUS_INNOCENT,
+        DRM_RGT_CTX_STATUS_OK,
         DRM_RGT_FAULT_FETCH,
         DRM_RGT_FAULT_READ,
         DRM_RGT_FAULT_WRITE,
         DRM_RGT_FEATURE_ATOMICS,
         DRM_RGT_FEATURE_SYSTEM_ATOMICS,
-        DRM_RGT_QUERY_CONTEXT,
+        DRM_RGT_QUERY_CTX,
         DRM_RGT_QUERY_DEVICE,
         DRM_RGT_QUERY_ENGINES,
         DRM_RGT_QUERY_REGIONS,
@@ -73,7 +73,7 @@ use crate::{
 pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &File) -> Result<u32> {
     let call = Call::new(dev, "QUERY");
     call.reserved(&[("extensions", args.extensions)])?;
-    if args.query != DRM_RGT_QUERY_CONTEXT {
+    if args.query != DRM_RGT_QUERY_CTX {
         call.reserved(&[("arg", args.arg.into())])?;
     }
 
@@ -81,7 +81,7 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &Fi
         DRM_RGT_QUERY_DEVICE => device(gpu)?,
         DRM_RGT_QUERY_REGIONS => list(&regions(dev)?)?,
         DRM_RGT_QUERY_ENGINES => engines(gpu)?,
-        DRM_RGT_QUERY_CONTEXT => context(&file.inner().context(args.arg)?.reset_stats())?,
+        DRM_RGT_QUERY_CTX => context(&file.inner().context(args.arg)?.reset_stats())?,
         query => return Err(call.refuse(EINVAL, fmt!("query {query}: unknown"))),
     };
 
@@ -124,12 +124,12 @@ fn features(info: &Info) -> u32 {
 }
 
 fn context(stats: &ResetStats) -> Result<KVec<u8>> {
-    let mut answer = drm_rgt_query_context {
+    let mut answer = drm_rgt_query_ctx {
         reset_count: stats.resets,
         status: match stats.status() {
-            ContextStatus::Ok => DRM_RGT_CONTEXT_GOOD,
-            ContextStatus::Guilty => DRM_RGT_CONTEXT_GUILTY,
-            ContextStatus::Innocent => DRM_RGT_CONTEXT_INNOCENT,
+            ContextStatus::Ok => DRM_RGT_CTX_STATUS_OK,
+            ContextStatus::Guilty => DRM_RGT_CTX_STATUS_GUILTY,
+            ContextStatus::Innocent => DRM_RGT_CTX_STATUS_INNOCENT,
         },
         cause: match stats.cause {
             None => DRM_RGT_CAUSE_NONE,
@@ -203,8 +203,8 @@ fn regions(dev: &Device) -> Result<KVec<drm_rgt_region>> {
                 min_page_size: PAGE_SIZE as u32,
                 size: usage.size,
                 used: usage.used,
-                visible_size: usage.visible_size,
-                visible_used: usage.visible_used,
+                cpu_visible_size: usage.cpu_visible_size,
+                cpu_visible_used: usage.cpu_visible_used,
             },
             GFP_KERNEL,
         )?;

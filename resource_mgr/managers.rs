@@ -48,7 +48,8 @@ impl Managers {
 
         Ok(Self {
             vram: manager(
-                Vram::new(info.vram_size, info.visible_size, window)?.with_generation(generation),
+                Vram::new(info.vram_size, info.cpu_visible_size, window)?
+                    .with_generation(generation),
             )?,
             gtt: manager(Gtt::new(gtt_limit)?)?,
             scratchpad,

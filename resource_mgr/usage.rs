@@ -17,9 +17,9 @@ pub(crate) struct RegionUsage {
     /// The used bytes.
     pub(crate) used: u64,
     /// The size of the part that the CPU sees.
-    pub(crate) visible_size: u64,
+    pub(crate) cpu_visible_size: u64,
     /// The used bytes of that.
-    pub(crate) visible_used: u64,
+    pub(crate) cpu_visible_used: u64,
 }
 
 impl Managers {
@@ -34,29 +34,29 @@ impl Managers {
                 mem_type: MemType::SYSTEM,
                 size: 0,
                 used: system_used,
-                visible_size: 0,
-                visible_used: 0,
+                cpu_visible_size: 0,
+                cpu_visible_used: 0,
             }),
             Some(RegionUsage {
                 mem_type: MemType::TT,
                 size: gtt_size,
                 used: gtt_used,
-                visible_size: gtt_size,
-                visible_used: gtt_used,
+                cpu_visible_size: gtt_size,
+                cpu_visible_used: gtt_used,
             }),
             Some(RegionUsage {
                 mem_type: MemType::VRAM,
                 size: vram.size(),
                 used: self.vram.usage(),
-                visible_size: vram.visible_size(),
-                visible_used: vram.visible_used(),
+                cpu_visible_size: vram.cpu_visible_size(),
+                cpu_visible_used: vram.cpu_visible_used(),
             }),
             self.scratchpad.as_ref().map(|scratchpad| RegionUsage {
                 mem_type: SCRATCHPAD,
                 size: scratchpad.inner().size(),
                 used: scratchpad.usage(),
-                visible_size: 0,
-                visible_used: 0,
+                cpu_visible_size: 0,
+                cpu_visible_used: 0,
             }),
         ]
         .into_iter()

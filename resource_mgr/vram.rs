@@ -41,7 +41,7 @@ pub(crate) struct Vram {
     heap: Heap,
     window: IoRegion,
     visible: u64,
-    visible_used: Arc<Atomic<i64>>,
+    cpu_visible_used: Arc<Atomic<i64>>,
 }
 
 impl Vram {
@@ -52,7 +52,7 @@ impl Vram {
             heap: Heap::new(LocalMemory::Vram, size)?.with_end(visible..size),
             window,
             visible,
-            visible_used: Arc::new(Atomic::new(0), GFP_KERNEL)?,
+            cpu_visible_used: Arc::new(Atomic::new(0), GFP_KERNEL)?,
         })
     }
 
@@ -68,13 +68,13 @@ impl Vram {
     }
 
     /// Returns the size of visible VRAM, which begins at 0.
-    pub(crate) fn visible_size(&self) -> u64 {
+    pub(crate) fn cpu_visible_size(&self) -> u64 {
         self.visible
     }
 
     /// Returns the used bytes of visible VRAM.
-    pub(crate) fn visible_used(&self) -> u64 {
-        self.visible_used.load(Relaxed).unsigned_abs()
+    pub(crate) fn cpu_visible_used(&self) -> u64 {
+        self.cpu_visible_used.load(Relaxed).unsigned_abs()
     }
 
     /// Returns whether a request can be met while all of VRAM is free.
@@ -115,7 +115,11 @@ impl ResourceManager for Vram {
         request: &'a AllocRequest<'_>,
     ) -> impl PinInit<LocalResource, Error> + 'a {
         self.heap.alloc(request, |extents| {
-            Some(VisibleShare::new(self.visible, &self.visible_used, extents))
+            Some(VisibleShare::new(
+                self.visible,
+                &self.cpu_visible_used,
+                extents,
+            ))
         })
     }
 

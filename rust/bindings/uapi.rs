@@ -34,7 +34,7 @@ plain!(
     drm_rgt_gem_userptr,
     drm_rgt_gem_wait,
     drm_rgt_query,
-    drm_rgt_query_context,
+    drm_rgt_query_ctx,
     drm_rgt_query_device,
     drm_rgt_query_list,
     drm_rgt_region,

@@ -185,9 +185,9 @@ pub struct Region {
     /// Bytes in use by all clients and the kernel.
     pub used: u64,
     /// Bytes of `size` that the CPU can map.
-    pub visible_size: u64,
+    pub cpu_visible_size: u64,
     /// Bytes of those in use.
-    pub visible_used: u64,
+    pub cpu_visible_used: u64,
 }
 
 impl Region {
@@ -198,8 +198,8 @@ impl Region {
             min_page_size: u32_at(entry, offset_of!(Entry, min_page_size)),
             size: u64_at(entry, offset_of!(Entry, size)),
             used: u64_at(entry, offset_of!(Entry, used)),
-            visible_size: u64_at(entry, offset_of!(Entry, visible_size)),
-            visible_used: u64_at(entry, offset_of!(Entry, visible_used)),
+            cpu_visible_size: u64_at(entry, offset_of!(Entry, cpu_visible_size)),
+            cpu_visible_used: u64_at(entry, offset_of!(Entry, cpu_visible_used)),
         }
     }
 }
@@ -356,7 +356,7 @@ pub struct ContextStatus {
 
 impl ContextStatus {
     fn parse(answer: &[u8]) -> Self {
-        use uapi::drm_rgt_query_context as Answer;
+        use uapi::drm_rgt_query_ctx as Answer;
         let access = match u32_at(answer, offset_of!(Answer, fault_access)) {
             uapi::DRM_RGT_FAULT_READ => FaultAccess::Read,
             uapi::DRM_RGT_FAULT_WRITE => FaultAccess::Write,
@@ -381,7 +381,7 @@ impl ContextStatus {
         let status = u32_at(answer, offset_of!(Answer, status));
         Self {
             cause,
-            guilty: status == uapi::DRM_RGT_CONTEXT_GUILTY,
+            guilty: status == uapi::DRM_RGT_CTX_STATUS_GUILTY,
             resets: u64_at(answer, offset_of!(Answer, reset_count)),
         }
     }
@@ -404,7 +404,7 @@ impl Device {
 
     /// Returns the status of the context with a number.
     pub fn context_status(&self, context: u32) -> Result<ContextStatus> {
-        let answer = query_about(self, uapi::DRM_RGT_QUERY_CONTEXT, context)?;
+        let answer = query_about(self, uapi::DRM_RGT_QUERY_CTX, context)?;
         Ok(ContextStatus::parse(&answer))
     }
 
@@ -478,7 +478,7 @@ mod tests {
         let answer = list(1, 16, &body);
         let region = entries(&answer).unwrap().map(Region::parse).next().unwrap();
         assert_eq!((region.kind, region.size), (RegionKind::Vram, 256 << 20));
-        assert_eq!((region.used, region.visible_size), (0, 0));
+        assert_eq!((region.used, region.cpu_visible_size), (0, 0));
     }
 
     #[test]

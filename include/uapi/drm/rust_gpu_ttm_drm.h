@@ -62,10 +62,10 @@ struct drm_rgt_extension {
 #define DRM_RGT_QUERY_DEVICE		0
 #define DRM_RGT_QUERY_REGIONS		1
 #define DRM_RGT_QUERY_ENGINES		2
-#define DRM_RGT_QUERY_CONTEXT		3
+#define DRM_RGT_QUERY_CTX		3
 
 /**
- * struct drm_rgt_query - ask what the device is and has
+ * struct drm_rgt_query - query properties of the device
  *
  * The kernel writes the smaller of @size and the answer's size to @data, and
  * the answer's size to @size. With @size 0 it writes nothing, to learn the
@@ -74,7 +74,7 @@ struct drm_rgt_extension {
 struct drm_rgt_query {
 	/** @query: DRM_RGT_QUERY_* */
 	__u32 query;
-	/** @arg: a context's number for DRM_RGT_QUERY_CONTEXT, otherwise 0 */
+	/** @arg: a context's number for DRM_RGT_QUERY_CTX, otherwise 0 */
 	__u32 arg;
 	/** @size: in: bytes at @data; out: bytes of the whole answer */
 	__u64 size;
@@ -141,10 +141,10 @@ struct drm_rgt_region {
 	__u64 size;
 	/** @used: bytes in use by all clients and the kernel */
 	__u64 used;
-	/** @visible_size: bytes of @size that the CPU can map */
-	__u64 visible_size;
-	/** @visible_used: bytes of those in use */
-	__u64 visible_used;
+	/** @cpu_visible_size: bytes of @size that the CPU can map */
+	__u64 cpu_visible_size;
+	/** @cpu_visible_used: bytes of those in use */
+	__u64 cpu_visible_used;
 };
 
 #define DRM_RGT_ENGINE_CLASS_RENDER	0
@@ -162,9 +162,9 @@ struct drm_rgt_engine {
 	__u64 busy_ns;
 };
 
-#define DRM_RGT_CONTEXT_GOOD		0 /* it takes jobs */
-#define DRM_RGT_CONTEXT_GUILTY		1 /* one of its jobs did it */
-#define DRM_RGT_CONTEXT_INNOCENT	2 /* it was hit by what others did */
+#define DRM_RGT_CTX_STATUS_OK		0 /* it takes jobs */
+#define DRM_RGT_CTX_STATUS_GUILTY	1 /* one of its jobs did it */
+#define DRM_RGT_CTX_STATUS_INNOCENT	2 /* it was hit by what others did */
 
 #define DRM_RGT_CAUSE_NONE		0
 #define DRM_RGT_CAUSE_HANG		1 /* a job took too long */
@@ -188,15 +188,15 @@ struct drm_rgt_engine {
 #define DRM_RGT_REASON_POISONED		9 /* VRAM went bad there */
 
 /**
- * struct drm_rgt_query_context - answer of DRM_RGT_QUERY_CONTEXT
+ * struct drm_rgt_query_ctx - answer of DRM_RGT_QUERY_CTX
  *
- * A context that is not good takes no more jobs: CS gives ECANCELED, or ENODEV
+ * A context whose status is not OK takes no more jobs: CS gives ECANCELED, or ENODEV
  * when the GPU is lost. What robustness extensions of graphics interfaces ask
  * for is here. @fault_address and what follows tell of the first fault, for
  * DRM_RGT_CAUSE_FAULT and DRM_RGT_CAUSE_BAD_MEMORY, and are 0 otherwise.
  */
-struct drm_rgt_query_context {
-	/** @status: DRM_RGT_CONTEXT_* */
+struct drm_rgt_query_ctx {
+	/** @status: DRM_RGT_CTX_STATUS_* */
 	__u32 status;
 	/** @cause: DRM_RGT_CAUSE_* */
 	__u32 cause;
@@ -214,7 +214,7 @@ struct drm_rgt_query_context {
 	__u32 pad;
 };
 
-/* The BO's VRAM, or scratchpad, is in one piece. */
+/* The BO's VRAM, or scratchpad, is contiguous. */
 #define DRM_RGT_GEM_CONTIGUOUS		(1 << 0)
 /* The BO's VRAM is always in the window that the CPU can map. */
 #define DRM_RGT_GEM_CPU_ACCESS		(1 << 1)
@@ -379,7 +379,7 @@ struct drm_rgt_ctx_create {
 };
 
 /**
- * struct drm_rgt_ctx_destroy - give a context up
+ * struct drm_rgt_ctx_destroy - destroy a context
  *
  * Jobs that were submitted run to their end.
  */
@@ -405,7 +405,7 @@ struct drm_rgt_vm_create {
 };
 
 /**
- * struct drm_rgt_vm_destroy - give a VM up
+ * struct drm_rgt_vm_destroy - destroy a VM
  *
  * Jobs that were submitted run to their end.
  */

@@ -61,7 +61,7 @@ mod tests {
         let vram = Vram::new(16 * PAGE, 16 * PAGE, window(0, 16 * PAGE))?;
         let _all = alloc(&scratchpad, 4)?;
 
-        assert_eq!(vram.visible_used(), 0);
+        assert_eq!(vram.cpu_visible_used(), 0);
         drop(alloc_aligned(&vram, vram_place(PlaceFlags::NONE), 16, 1)?);
         Ok(())
     }

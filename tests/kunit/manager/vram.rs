@@ -61,14 +61,14 @@ mod tests {
         let vram = vram(16, 4)?;
 
         assert_eq!(vram.size(), 16 * PAGE);
-        assert_eq!(vram.visible_size(), 4 * PAGE);
+        assert_eq!(vram.cpu_visible_size(), 4 * PAGE);
         // Of a BO of all of VRAM the CPU sees what is in the window.
         let all = anywhere(&vram, 16)?;
         let run = all.extents().first().and_then(|all| vram.io_run(all));
         assert_eq!(run.map(|run| (run.addr(), run.pages())), Some((BAR, 4)));
 
         // A window larger than VRAM shows no more than VRAM.
-        assert_eq!(super::vram(16, 32)?.visible_size(), 16 * PAGE);
+        assert_eq!(super::vram(16, 32)?.cpu_visible_size(), 16 * PAGE);
         Ok(())
     }
 
@@ -166,7 +166,7 @@ mod tests {
                     }
                 }
             }
-            assert_eq!(vram.visible_used(), 0);
+            assert_eq!(vram.cpu_visible_used(), 0);
             drop(anywhere(&vram, total as usize)?);
         }
         Ok(())
@@ -240,19 +240,19 @@ mod tests {
         let vram = vram(16, 4)?;
         let place = vram_place(PlaceFlags::NONE);
 
-        assert_eq!(vram.visible_used(), 0);
+        assert_eq!(vram.cpu_visible_used(), 0);
         {
             let _below = alloc(&vram, place.within(0, 2), 2, 1)?;
-            assert_eq!(vram.visible_used(), 2 * PAGE);
+            assert_eq!(vram.cpu_visible_used(), 2 * PAGE);
             // The window ends in the middle of this one.
             let _across = alloc(&vram, place.within(2, 6), 4, 1)?;
-            assert_eq!(vram.visible_used(), 4 * PAGE);
+            assert_eq!(vram.cpu_visible_used(), 4 * PAGE);
             let _above = alloc(&vram, place.within(6, 16), 10, 1)?;
-            assert_eq!(vram.visible_used(), 4 * PAGE);
+            assert_eq!(vram.cpu_visible_used(), 4 * PAGE);
             assert!(is_full(&anywhere(&vram, 1)));
-            assert_eq!(vram.visible_used(), 4 * PAGE);
+            assert_eq!(vram.cpu_visible_used(), 4 * PAGE);
         }
-        assert_eq!(vram.visible_used(), 0);
+        assert_eq!(vram.cpu_visible_used(), 0);
         Ok(())
     }
 

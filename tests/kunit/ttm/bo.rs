@@ -123,7 +123,7 @@ mod tests {
             drop(fixture.bo_in(place, 4)?);
         }
         assert_eq!(fixture.vram.usage() + fixture.gtt.usage(), 0);
-        assert_eq!(fixture.vram.inner().visible_used(), 0);
+        assert_eq!(fixture.vram.inner().cpu_visible_used(), 0);
         assert_eq!(fixture.fate.notified(), 3);
         assert_eq!(fixture.fate.gone(), 3);
         Ok(())

@@ -31,7 +31,7 @@ impl Used {
         let used = |region: rgt::Region| InUse {
             kind: region.kind,
             all: region.used,
-            visible: region.visible_used,
+            visible: region.cpu_visible_used,
         };
         Ok(Self(regions.into_iter().map(used).collect()))
     }

@@ -28,7 +28,7 @@ impl Pressure {
         let mut bos = Vec::new();
         // The window is part of it, so that BOs that need to be there are evicted, too.
         let kinds: [(u64, Make); 2] = [
-            (vram.visible_size, |bo| {
+            (vram.cpu_visible_size, |bo| {
                 bo.placement(Placement::VRAM).flags(BoFlags::CPU_ACCESS)
             }),
             (vram.size, |bo| bo.placement(Placement::VRAM)),

@@ -132,7 +132,7 @@ fn too_much_in_one_job() -> Outcome {
 /// A CPU mapping follows its BO out of VRAM and back.
 fn mapped_by_the_cpu() -> Outcome {
     let rig = Rig::new()?;
-    let visible = vram(&rig)?.visible_size;
+    let visible = vram(&rig)?.cpu_visible_size;
     let make: Make = |bo| {
         bo.placement(Placement::VRAM | Placement::GTT)
             .flags(BoFlags::CPU_ACCESS)

@@ -92,7 +92,7 @@ fn cpu_access_is_in_the_window() -> Outcome {
     same("use", after.used - before.used, 2 * MIB)?;
     same(
         "visible use",
-        after.visible_used - before.visible_used,
+        after.cpu_visible_used - before.cpu_visible_used,
         2 * MIB,
     )?;
     drop(bo);
@@ -107,7 +107,7 @@ fn no_cpu_access_leaves_the_window_alone() -> Outcome {
         .collect::<Result<Vec<_>>>()?;
     let after = vram(&rig)?;
     same("use", after.used - before.used, 16 * MIB)?;
-    same("visible use", after.visible_used, before.visible_used)
+    same("visible use", after.cpu_visible_used, before.cpu_visible_used)
 }
 
 /// The flag is a preference: VRAM outside the window being full, the window serves as well.
@@ -115,7 +115,7 @@ fn no_cpu_access_may_use_the_window() -> Outcome {
     const SIZE: u64 = 8 * MIB;
     let rig = Rig::new()?;
     let start = vram(&rig)?;
-    let count = (start.size - start.visible_size) / SIZE + 1;
+    let count = (start.size - start.cpu_visible_size) / SIZE + 1;
     let bos = (0..count)
         .map(|_| used(&rig, SIZE, HIDDEN))
         .collect::<Result<Vec<_>>>()?;
@@ -181,7 +181,7 @@ fn too_large_for_all() -> Outcome {
         "more than the window",
         Errno::NOSPC,
         create(
-            vram.visible_size + 4096,
+            vram.cpu_visible_size + 4096,
             Placement::VRAM,
             BoFlags::CPU_ACCESS,
         ),
@@ -198,7 +198,7 @@ fn too_large_for_all() -> Outcome {
 /// The CPU's touch of VRAM that never fits into the window ends in SIGBUS, and evicts no other BO.
 fn too_large_for_the_window() -> Outcome {
     let rig = Rig::new()?;
-    let window = vram(&rig)?.visible_size;
+    let window = vram(&rig)?.cpu_visible_size;
     let neighbour = used(&rig, 4 * MIB, VISIBLE)?;
     let huge = rig.bo(window + 2 * MIB, HIDDEN)?;
     let map = huge.map()?;

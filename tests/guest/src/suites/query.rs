@@ -85,12 +85,12 @@ fn regions() -> Outcome {
     }
     for region in regions {
         ensure!(region.min_page_size.is_power_of_two() && region.min_page_size >= 4096);
-        ensure!(region.visible_size <= region.size, "{region:?}");
-        ensure!(region.visible_used <= region.used, "{region:?}");
+        ensure!(region.cpu_visible_size <= region.size, "{region:?}");
+        ensure!(region.cpu_visible_used <= region.used, "{region:?}");
         if region.kind == RegionKind::Vram {
-            ensure!(region.size > 0 && region.visible_size > 0, "{region:?}");
+            ensure!(region.size > 0 && region.cpu_visible_size > 0, "{region:?}");
             ensure!(region.used <= region.size, "{region:?}");
-            ensure!(region.visible_used <= region.visible_size, "{region:?}");
+            ensure!(region.cpu_visible_used <= region.cpu_visible_size, "{region:?}");
         }
     }
     Ok(())
@@ -222,7 +222,7 @@ fn bad_arguments() -> Outcome {
                 ("extensions", &|it| it.extensions = 1, Errno::INVAL),
                 (
                     "an unknown context",
-                    &|it| (it.query, it.arg) = (uapi::DRM_RGT_QUERY_CONTEXT, 99),
+                    &|it| (it.query, it.arg) = (uapi::DRM_RGT_QUERY_CTX, 99),
                     Errno::NOENT,
                 ),
             ],

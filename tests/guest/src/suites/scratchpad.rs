@@ -54,12 +54,12 @@ fn holds(rig: &Rig, bo: &Bo, pattern: u32) -> Outcome {
 fn is_a_region() -> Outcome {
     let rig = Rig::new()?;
     let before = region(&rig)?;
-    same("visible size", before.visible_size, 0)?;
+    same("visible size", before.cpu_visible_size, 0)?;
     let bo = filled(&rig, 4 * PAGE, ONLY, 1)?;
     same("where it is", place(&bo)?, Placement::SCRATCHPAD)?;
     let now = region(&rig)?;
     same("use", now.used - before.used, 4 * PAGE)?;
-    same("visible use", now.visible_used, 0)
+    same("visible use", now.cpu_visible_used, 0)
 }
 
 fn holds_data() -> Outcome {

@@ -71,7 +71,7 @@ fn vram() -> Outcome {
         .device
         .region(RegionKind::Vram)?
         .context("there is VRAM")?
-        .visible_size;
+        .cpu_visible_size;
     let all = most_of_vram(&rig, HIDDEN)?;
     ensure!(
         all.len() as u64 * CHUNK > visible,

@@ -31,7 +31,7 @@ impl Memory {
         let gtt = device.region(RegionKind::Gtt)?;
         Ok(Self {
             vram: vram.map_or(0, |region| region.size),
-            visible: vram.map_or(0, |region| region.visible_size),
+            visible: vram.map_or(0, |region| region.cpu_visible_size),
             gtt: gtt.map_or(0, |region| region.size),
         })
     }

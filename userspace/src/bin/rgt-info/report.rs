@@ -84,8 +84,8 @@ fn regions(text: &mut String, regions: &[Region]) -> std::fmt::Result {
             region.kind,
             bounded(region.size),
             human(region.used),
-            bounded(region.visible_size),
-            bounded(region.visible_used),
+            bounded(region.cpu_visible_size),
+            bounded(region.cpu_visible_used),
             human(region.min_page_size.into()),
         )?;
     }

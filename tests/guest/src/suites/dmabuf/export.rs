@@ -102,7 +102,7 @@ fn cpu_access_brings_it_into_the_window() -> Outcome {
     rig.fill(&bo, 1)?;
     let visible = || -> Result<u64> {
         let vram = rig.device.region(RegionKind::Vram)?.context("VRAM")?;
-        Ok(vram.visible_used)
+        Ok(vram.cpu_visible_used)
     };
     let before = visible()?;
     let buf: DmaBuf = bo.export()?.into();

@@ -28,7 +28,7 @@ fn it_ends_at_once() -> Outcome {
         let rig = Rig::new()?;
         let vram = rig.device.region(RegionKind::Vram)?;
         let vram = vram.context("there is VRAM")?;
-        let bo = rig.visible(vram.visible_size - vram.visible_used)?;
+        let bo = rig.visible(vram.cpu_visible_size - vram.cpu_visible_used)?;
         bo.map()?.write(0, 1);
         let buf: DmaBuf = bo.export()?.into();
         buf.import_sync_file(Cpu::Writes, busy.file())?;

@@ -26,7 +26,7 @@ fn fill_the_window(rig: &Rig, more: u64) -> Result<Vec<Bo>> {
         .device
         .region(RegionKind::Vram)?
         .context("there is VRAM")?
-        .visible_size;
+        .cpu_visible_size;
     (0..window / CHUNK + more)
         .map(|_| {
             let bo = rig.bo(CHUNK, VISIBLE)?;
@@ -45,7 +45,7 @@ fn into_the_window() -> Outcome {
     rig.fill(&bo, 0xabcd)?;
     let visible = || -> Result<u64> {
         let region = rig.device.region(RegionKind::Vram)?;
-        Ok(region.context("there is VRAM")?.visible_used)
+        Ok(region.context("there is VRAM")?.cpu_visible_used)
     };
     let before = visible()?;
     let map = bo.map()?;

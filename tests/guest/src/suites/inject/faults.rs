@@ -236,7 +236,7 @@ fn fill_window(rig: &Rig) -> Result<Vec<Bo>> {
     for size in [BLOCK, PAGE] {
         let vram = rig.device.region(rgt::RegionKind::Vram)?;
         let vram = vram.context("there is VRAM")?;
-        for _ in 0..(vram.visible_size - vram.visible_used) / size {
+        for _ in 0..(vram.cpu_visible_size - vram.cpu_visible_used) / size {
             full.push(filler(rig, size)?);
         }
     }

@@ -65,7 +65,7 @@ fn unmapped_vram_moves_into_the_window() -> Outcome {
         .device
         .region(rgt::RegionKind::Vram)?
         .expect("there is VRAM");
-    let count = (vram.visible_size / SIZE + 2).min((vram.size - vram.used) / SIZE - 1);
+    let count = (vram.cpu_visible_size / SIZE + 2).min((vram.size - vram.used) / SIZE - 1);
     let bos = (0..count)
         .map(|_| rig.vram(SIZE))
         .collect::<Result<Vec<_>>>()?;

@@ -59,8 +59,8 @@ fn regions_are_those_of_query() -> Outcome {
         let read = Region {
             size: line.number("size")?,
             used: line.number("used")?,
-            visible_size: line.number("visible_size")?,
-            visible_used: line.number("visible_used")?,
+            cpu_visible_size: line.number("visible_size")?,
+            cpu_visible_used: line.number("visible_used")?,
             ..region
         };
         same("a region", read, region)?;

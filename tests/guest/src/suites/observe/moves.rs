@@ -49,7 +49,7 @@ fn a_first_use_and_a_fault() -> Outcome {
     let rig = Rig::new()?;
     let debugfs = Debugfs::of(&rig.device)?;
     let vram = rig.device.region(RegionKind::Vram)?.context("VRAM")?;
-    let filler_size = vram.visible_size;
+    let filler_size = vram.cpu_visible_size;
     let bo = rig.bo(3 * MIB, |bo| bo.placement(Placement::VRAM))?;
     let filler = rig.bo(filler_size, |bo| bo.placement(Placement::VRAM))?;
 

@@ -38,7 +38,7 @@ pub(crate) fn work(arguments: &[&str]) -> Outcome {
     let rig = Rig::new()?;
     let vram = rig.device.region(RegionKind::Vram)?;
     // Each process has two in use at once, which must be visible and fit.
-    let most = vram.context("there is VRAM")?.visible_size / 8;
+    let most = vram.context("there is VRAM")?.cpu_visible_size / 8;
     let mut worker = Worker {
         rig,
         dice: Dice::new(seed.parse()?),

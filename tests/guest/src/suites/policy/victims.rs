@@ -23,11 +23,11 @@ fn not_those_that_would_not_help() -> Outcome {
     const VISIBLE: Make = |bo| bo.placement(Placement::VRAM).flags(BoFlags::CPU_ACCESS);
     let rig = Rig::new()?;
     let region = vram(&rig)?;
-    if region.visible_size == region.size {
+    if region.cpu_visible_size == region.size {
         return skip("the CPU sees all of VRAM");
     }
-    let hidden = (region.size - region.visible_size) / CHUNK;
-    let visible = region.visible_size / CHUNK;
+    let hidden = (region.size - region.cpu_visible_size) / CHUNK;
+    let visible = region.cpu_visible_size / CHUNK;
 
     let mut inside = Watched::new(&rig, visible as usize, VISIBLE)?;
     inside.round()?;

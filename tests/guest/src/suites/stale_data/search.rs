@@ -77,7 +77,7 @@ pub(super) fn everywhere(rig: &Rig) -> Outcome {
         match region.kind {
             RegionKind::Vram => {
                 // The window goes last, to what must be there.
-                let visible = region.visible_size / CHUNK;
+                let visible = region.cpu_visible_size / CHUNK;
                 let count = region.size.saturating_sub(region.used) / CHUNK;
                 for index in 0..count.saturating_sub(visible) {
                     let (name, make) = VRAM[index as usize % 3];
