@@ -35,7 +35,7 @@ use crate::rust::drm::{
 static DEVICES: Atomic<i32> = Atomic::new(0);
 
 /// Makes a device on the faux bus, with a number after its name.
-pub(super) fn faux_device(name: &str) -> Result<faux::Registration> {
+pub(in crate::tests) fn faux_device(name: &str) -> Result<faux::Registration> {
     // A test that fails leaves its devices behind: the next ones need other names.
     let number = DEVICES.fetch_add(1, Relaxed);
     let name = CString::try_from_fmt(fmt!("{name}-{number}"))?;
@@ -44,15 +44,15 @@ pub(super) fn faux_device(name: &str) -> Result<faux::Registration> {
 }
 
 /// Returns `size` bytes at `start` as the memory of a device of these tests.
-pub(super) fn window(start: PhysAddr, size: u64) -> IoRegion {
+pub(in crate::tests) fn window(start: PhysAddr, size: u64) -> IoRegion {
     // SAFETY: No test maps BOs into user space.
     unsafe { IoRegion::new(start..start + size as PhysAddr) }
 }
 
 /// The argument of the driver's ioctl.
 #[repr(C)]
-pub(super) struct Argument {
-    pub(super) value: u64,
+pub(in crate::tests) struct Argument {
+    pub(in crate::tests) value: u64,
 }
 
 // SAFETY: Any content is a valid integer.
@@ -61,17 +61,17 @@ unsafe impl FromBytes for Argument {}
 // SAFETY: It has no padding.
 unsafe impl AsBytes for Argument {}
 
-pub(super) const ADD: u32 = 0;
-pub(super) const SINK: u32 = 1;
+pub(in crate::tests) const ADD: u32 = 0;
+pub(in crate::tests) const SINK: u32 = 1;
 
-pub(super) struct FakeDriver;
+pub(in crate::tests) struct FakeDriver;
 
 /// Data that borrows from the parent's driver, as that of real drivers does.
-pub(super) struct FakeRegistrationData<'a> {
-    pub(super) number: &'a u64,
+pub(in crate::tests) struct FakeRegistrationData<'a> {
+    pub(in crate::tests) number: &'a u64,
 }
 
-pub(super) struct FakeFile;
+pub(in crate::tests) struct FakeFile;
 
 impl drm::file::DriverFile for FakeFile {
     type Driver = FakeDriver;
@@ -82,7 +82,7 @@ impl drm::file::DriverFile for FakeFile {
 }
 
 #[pin_data]
-pub(super) struct FakeObject {}
+pub(in crate::tests) struct FakeObject {}
 
 impl gem::DriverObject for FakeObject {
     type Driver = FakeDriver;
@@ -125,16 +125,16 @@ impl drm::Driver for FakeDriver {
     }
 }
 
-pub(super) type Object = gem::Object<FakeObject>;
+pub(in crate::tests) type Object = gem::Object<FakeObject>;
 
 /// A device, and what keeps it there.
-pub(super) struct Fixture {
-    pub(super) drm: drm::UnregisteredDevice<FakeDriver>,
-    pub(super) parent: faux::Registration,
+pub(in crate::tests) struct Fixture {
+    pub(in crate::tests) drm: drm::UnregisteredDevice<FakeDriver>,
+    pub(in crate::tests) parent: faux::Registration,
 }
 
 impl Fixture {
-    pub(super) fn new() -> Result<Self> {
+    pub(in crate::tests) fn new() -> Result<Self> {
         let parent = faux_device("rgt-kunit")?;
 
         Ok(Self {
@@ -143,7 +143,7 @@ impl Fixture {
         })
     }
 
-    pub(super) fn object(&self) -> Result<ARef<Object>> {
+    pub(in crate::tests) fn object(&self) -> Result<ARef<Object>> {
         Object::new(&self.drm, 4096, ())
     }
 }

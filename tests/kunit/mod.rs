@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! In-kernel tests.
+//! In-kernel tests. The folders are those of the code under test.
 
 mod bo;
-mod devcoredump;
-mod exec;
 mod fake;
 mod fence;
-mod gpuvm;
-mod ioctl;
-mod manager;
 mod placement;
-mod policy;
-mod resv;
+mod resource_mgr;
 mod rust;
-mod shrinker;
-mod syncobj;
-mod table;
-mod ttm;
 mod wait;

@@ -8,7 +8,7 @@ use kernel::time::{
 };
 
 /// Waits half a minute or somewhat longer for a condition, and returns whether it became true.
-pub(super) fn soon(mut condition: impl FnMut() -> bool) -> bool {
+pub(in crate::tests) fn soon(mut condition: impl FnMut() -> bool) -> bool {
     for _ in 0..30_000 {
         if condition() {
             return true;
@@ -19,6 +19,6 @@ pub(super) fn soon(mut condition: impl FnMut() -> bool) -> bool {
 }
 
 /// Gives what should not happen the time to happen.
-pub(super) fn settle() {
+pub(in crate::tests) fn settle() {
     fsleep(Delta::from_millis(50));
 }

@@ -18,12 +18,12 @@ use crate::{
             Usage, //
         }, //
     },
-    tests::{
-        resv::{
-            self,
+    tests::rust::{
+        dma_fence::fence,
+        dma_resv::{
+            self as resv,
             OwnResv, //
-        },
-        rust::dma_fence::fence, //
+        }, //
     }, //
 };
 

@@ -2,7 +2,10 @@
 
 //! Abstractions.
 
+mod devcoredump;
 mod devres;
 pub(super) mod dma_fence;
-mod drm;
+pub(super) mod dma_resv;
+pub(super) mod drm;
+mod shrinker;
 mod workqueue;

@@ -2,4 +2,10 @@
 
 //! Abstractions of DRM.
 
+mod driver;
+mod exec;
+mod gpuvm;
+mod ioctl;
 mod sched;
+mod syncobj;
+pub(in crate::tests) mod ttm;

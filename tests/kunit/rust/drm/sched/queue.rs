@@ -17,7 +17,7 @@ use crate::{
         dma_resv::Usage,
         drm::sched::Priority, //
     },
-    tests::resv::OwnResv, //
+    tests::rust::dma_resv::OwnResv, //
 };
 
 #[kunit_tests(rgt_sched_queue)]

@@ -4,7 +4,6 @@
 
 use kernel::prelude::*;
 
-use super::super::fake::window;
 use super::{
     alloc,
     alloc_zeroed,
@@ -14,6 +13,7 @@ use super::{
     Allocated,
     PAGE, //
 };
+use crate::tests::fake::window;
 use crate::{
     resource_mgr::Vram,
     rust::drm::ttm::PlaceFlags, //

@@ -19,13 +19,6 @@ use kernel::{
     workqueue, //
 };
 
-use super::{
-    fake::{
-        Fixture,
-        Object, //
-    },
-    rust::dma_fence::fence, //
-};
 use crate::rust::{
     dma_resv::{
         Resv,
@@ -35,6 +28,13 @@ use crate::rust::{
         Exec,
         ExecFlags, //
     }, //
+};
+use crate::tests::{
+    fake::{
+        Fixture,
+        Object, //
+    },
+    rust::dma_fence::fence, //
 };
 
 /// How often two tasks take the same locks.

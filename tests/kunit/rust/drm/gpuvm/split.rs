@@ -13,7 +13,7 @@ use super::{
     vm,
     PAGES, //
 };
-use crate::tests::ttm::fake::Fixture;
+use crate::tests::rust::drm::ttm::fake::Fixture;
 
 #[kunit_tests(rgt_gpuvm)]
 mod tests {

@@ -7,12 +7,12 @@ use kernel::{
     prelude::*, //
 };
 
-use super::super::fake::window;
 use super::{
     alloc,
     vram_place,
     PAGE, //
 };
+use crate::tests::fake::window;
 use crate::{
     hw::Backing,
     resource_mgr::{

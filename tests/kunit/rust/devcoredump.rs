@@ -14,7 +14,6 @@ use kernel::{
     prelude::*, //
 };
 
-use super::fake::faux_device;
 use crate::rust::{
     bindings,
     devcoredump::{
@@ -22,6 +21,7 @@ use crate::rust::{
         Dump, //
     }, //
 };
+use crate::tests::fake::faux_device;
 
 struct Failing(faux::Registration);
 

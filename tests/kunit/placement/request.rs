@@ -7,7 +7,7 @@ use kernel::{
     prelude::*, //
 };
 
-use super::fake::window;
+use crate::tests::fake::window;
 use crate::{
     placement::{
         pages,

@@ -9,7 +9,6 @@ use kernel::{
     prelude::*, //
 };
 
-use super::super::fake::window;
 use super::{
     alloc,
     is_full,
@@ -18,6 +17,7 @@ use super::{
     Allocated,
     PAGE, //
 };
+use crate::tests::fake::window;
 use crate::{
     resource_mgr::Vram,
     rust::drm::ttm::{

@@ -19,7 +19,7 @@ use crate::{
         MapAlloc,
         UnmapAlloc, //
     },
-    tests::ttm::fake::{
+    tests::rust::drm::ttm::fake::{
         make_busy,
         Fixture, //
     }, //

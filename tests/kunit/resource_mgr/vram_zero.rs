@@ -10,7 +10,6 @@ use kernel::{
     }, //
 };
 
-use super::super::fake::window;
 use super::{
     alloc,
     alloc_zeroed,
@@ -18,6 +17,7 @@ use super::{
     Allocated,
     PAGE, //
 };
+use crate::tests::fake::window;
 use crate::{
     hw::VramGeneration,
     resource_mgr::{

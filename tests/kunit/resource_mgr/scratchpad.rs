@@ -4,7 +4,6 @@
 
 use kernel::prelude::*;
 
-use super::super::fake::window;
 use super::{
     alloc as alloc_aligned,
     alloc_zeroed,
@@ -13,6 +12,7 @@ use super::{
     Allocated,
     PAGE, //
 };
+use crate::tests::fake::window;
 use crate::{
     resource_mgr::{
         Scratchpad,

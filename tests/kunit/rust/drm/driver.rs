@@ -10,11 +10,6 @@ use kernel::{
     prelude::*, //
 };
 
-use super::fake::{
-    FakeDriver,
-    FakeFile,
-    Fixture, //
-};
 use crate::rust::{
     bindings,
     drm::{
@@ -26,6 +21,11 @@ use crate::rust::{
         },
         fdinfo::FdInfo, //
     }, //
+};
+use crate::tests::fake::{
+    FakeDriver,
+    FakeFile,
+    Fixture, //
 };
 
 impl DriverTable for FakeDriver {

@@ -13,10 +13,6 @@ use kernel::{
     types::Opaque, //
 };
 
-use super::{
-    fake::FakeFile,
-    rust::dma_fence::fence, //
-};
 use crate::rust::{
     bindings,
     dma_fence::{
@@ -28,6 +24,10 @@ use crate::rust::{
         OutSync,
         Syncobj, //
     }, //
+};
+use crate::tests::{
+    fake::FakeFile,
+    rust::dma_fence::fence, //
 };
 
 fn at(point: u64) -> Option<NonZero<u64>> {

@@ -30,7 +30,7 @@ use crate::{
             MemType, //
         }, //
     },
-    tests::gpuvm::{
+    tests::rust::drm::gpuvm::{
         vm,
         Vm, //
     }, //

@@ -15,14 +15,14 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-use super::fake::{
+use crate::rust::bindings;
+use crate::tests::fake::{
     Argument,
     FakeDriver,
     FakeRegistrationData,
     Fixture,
     ADD, //
 };
-use crate::rust::bindings;
 
 /// Calls an ioctl as the DRM core does, and returns what user space would get.
 fn call(dev: &drm::Device<FakeDriver>, nr: u32, value: u64) -> Result<c_int> {

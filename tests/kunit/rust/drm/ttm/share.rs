@@ -21,7 +21,6 @@ use kernel::{
 };
 
 use super::{
-    super::rust::dma_fence::fence,
     fake::{
         make_busy,
         mem_type,
@@ -52,6 +51,7 @@ use crate::rust::{
         Placement, //
     }, //
 };
+use crate::tests::rust::dma_fence::fence;
 
 pub(super) const PAGES: usize = 4;
 

@@ -37,13 +37,15 @@ use kernel::{
     workqueue, //
 };
 
-use super::super::{
+use crate::tests::{
     fake::{
         faux_device,
         window, //
     },
-    resv,
-    rust::dma_fence::fence, //
+    rust::{
+        dma_fence::fence,
+        dma_resv as resv, //
+    }, //
 };
 use crate::{
     resource_mgr::{

@@ -14,7 +14,7 @@ use kernel::{
     workqueue, //
 };
 
-use super::rust::dma_fence::{
+use super::dma_fence::{
     fence,
     timeline, //
 };
@@ -33,13 +33,13 @@ const LONG: Jiffies = Jiffies::MAX;
 
 /// A reservation object that belongs to no buffer.
 #[pin_data(PinnedDrop)]
-pub(super) struct OwnResv {
+pub(in crate::tests) struct OwnResv {
     #[pin]
     raw: Opaque<bindings::dma_resv>,
 }
 
 impl OwnResv {
-    pub(super) fn new() -> Result<Pin<KBox<Self>>> {
+    pub(in crate::tests) fn new() -> Result<Pin<KBox<Self>>> {
         KBox::pin_init(
             pin_init!(Self {
                 // SAFETY: `dma_resv_init()` initialises the memory, which does not move.
@@ -68,7 +68,7 @@ impl Deref for OwnResv {
 }
 
 /// Makes room for a fence and adds it.
-pub(super) fn add(locked: &LockedResv<'_>, fence: &Fence, usage: Usage) -> Result {
+pub(in crate::tests) fn add(locked: &LockedResv<'_>, fence: &Fence, usage: Usage) -> Result {
     let [slot] = locked.reserve_fences()?;
 
     slot.add(fence, usage);

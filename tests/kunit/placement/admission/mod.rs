@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The eviction policy.
+//! Admission to VRAM, in a model of it.
 
 mod belady;
-mod claim;
 mod model;
-mod token_bucket;
 mod trace;
 mod traces;

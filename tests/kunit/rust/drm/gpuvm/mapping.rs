@@ -27,7 +27,7 @@ use crate::{
         MapAlloc,
         UnmapAlloc, //
     },
-    tests::ttm::fake::{
+    tests::rust::drm::ttm::fake::{
         Bo,
         Fixture,
         TtmBo, //

@@ -7,7 +7,7 @@ mod bos;
 mod delayed;
 mod device;
 mod evict;
-pub(super) mod fake;
+pub(in crate::tests) mod fake;
 mod kernel;
 mod leave;
 mod moves;
