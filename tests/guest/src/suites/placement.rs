@@ -107,7 +107,11 @@ fn no_cpu_access_leaves_the_window_alone() -> Outcome {
         .collect::<Result<Vec<_>>>()?;
     let after = vram(&rig)?;
     same("use", after.used - before.used, 16 * MIB)?;
-    same("visible use", after.cpu_visible_used, before.cpu_visible_used)
+    same(
+        "visible use",
+        after.cpu_visible_used,
+        before.cpu_visible_used,
+    )
 }
 
 /// The flag is a preference: VRAM outside the window being full, the window serves as well.

@@ -90,7 +90,10 @@ fn regions() -> Outcome {
         if region.kind == RegionKind::Vram {
             ensure!(region.size > 0 && region.cpu_visible_size > 0, "{region:?}");
             ensure!(region.used <= region.size, "{region:?}");
-            ensure!(region.cpu_visible_used <= region.cpu_visible_size, "{region:?}");
+            ensure!(
+                region.cpu_visible_used <= region.cpu_visible_size,
+                "{region:?}"
+            );
         }
     }
     Ok(())
