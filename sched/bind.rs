@@ -43,7 +43,7 @@ pub(crate) struct BindEntity(Entity<BindJob>);
 pub(crate) struct BindJob;
 
 impl sched::Job for BindJob {
-    type Work = DeferredMaps;
+    type Payload = DeferredMaps;
     type Data = ();
 
     fn run(&self, (): &(), maps: DeferredMaps) -> Result<Option<ARef<Fence>>> {

@@ -81,7 +81,7 @@ impl EngineJob {
 }
 
 impl sched::Job for EngineJob {
-    type Work = Payload;
+    type Payload = Payload;
     type Data = Hardware;
 
     fn run(&self, hardware: &Hardware, payload: Payload) -> Result<Option<ARef<Fence>>> {

@@ -134,12 +134,12 @@ impl<J: Job> Entity<J> {
         credits: u32,
         client_id: u64,
         job: J,
-        work: J::Work,
+        payload: J::Payload,
     ) -> Result<UnarmedJob<'_, J>> {
         if credits == 0 || credits > self.sched.credit_limit() {
             return Err(EINVAL);
         }
-        UnarmedJob::new(self, credits, client_id, job, work)
+        UnarmedJob::new(self, credits, client_id, job, payload)
     }
 
     /// Ends what is queued with [`ESRCH`], instead of waiting for it.

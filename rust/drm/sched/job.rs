@@ -47,7 +47,7 @@ use crate::rust::{
 /// See the [module](super) for what none of this may do.
 pub trait Job: Send + Sync + Sized + 'static {
     /// The data that only running the job needs.
-    type Work: Send + 'static;
+    type Payload: Send + 'static;
 
     /// The data that all jobs of a scheduler share.
     type Data: Send + Sync + 'static;
@@ -59,7 +59,7 @@ pub trait Job: Send + Sync + Sized + 'static {
     ///
     /// Of two jobs of one scheduler, the one that is run first must end first: a dependency between
     /// them is taken to be met when the first is with the hardware.
-    fn run(&self, data: &Self::Data, work: Self::Work) -> Result<Option<ARef<Fence>>>;
+    fn run(&self, data: &Self::Data, payload: Self::Payload) -> Result<Option<ARef<Fence>>>;
 
     /// Returns whether the hardware will not get on by itself.
     ///
@@ -82,11 +82,11 @@ pub trait Job: Send + Sync + Sized + 'static {
 /// # Invariants
 ///
 /// * `raw` is initialised by `drm_sched_job_init()`.
-/// * `work` is only used by the one call of `run_job()`, and `hw` is only set by it.
+/// * `payload` is only used by the one call of `run_job()`, and `hw` is only set by it.
 #[repr(C)]
 struct RawJob<J: Job> {
     raw: Opaque<bindings::drm_sched_job>,
-    work: UnsafeCell<Option<J::Work>>,
+    payload: UnsafeCell<Option<J::Payload>>,
     /// The fence that signals when the hardware is done. The scheduler drops it when it stops.
     hw: UnsafeCell<Option<ARef<Fence>>>,
     job: J,
@@ -136,12 +136,12 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         credits: u32,
         client_id: u64,
         job: J,
-        work: J::Work,
+        payload: J::Payload,
     ) -> Result<Self> {
         let job = KBox::new(
             RawJob {
                 raw: Opaque::uninit(),
-                work: UnsafeCell::new(Some(work)),
+                payload: UnsafeCell::new(Some(payload)),
                 hw: UnsafeCell::new(None),
                 job,
                 alive: entity.scheduler().alive(),
@@ -255,11 +255,11 @@ impl<J: Job> Callbacks<J> {
         // SAFETY: As above; a job has its scheduler when it is armed.
         let sched = unsafe { Inner::<J>::from_raw((*raw).sched) };
         // SAFETY: By the type invariant only this call uses it.
-        let Some(work) = (unsafe { (*this.work.get()).take() }) else {
+        let Some(payload) = (unsafe { (*this.payload.get()).take() }) else {
             return EINVAL.to_ptr();
         };
 
-        match this.job.run(sched.data(), work) {
+        match this.job.run(sched.data(), payload) {
             Ok(Some(fence)) => {
                 // SAFETY: Only this sets it, and it is read only when jobs cannot be running.
                 unsafe { *this.hw.get() = Some(fence.clone()) };

@@ -25,7 +25,7 @@
 //! the hardware. That includes dropping the job, as the scheduler does that from where it runs
 //! others. All calls are [`SignallingSection`]s, so that lockdep finds offenders.
 //!
-//! A job, its [`Job::Work`] or its [`Job::Data`] may not own an [`Entity`], nor an [`Arc`] of a
+//! A job, its [`Job::Payload`] or its [`Job::Data`] may not own an [`Entity`], nor an [`Arc`] of a
 //! [`Scheduler`], of the same scheduler: dropping one waits for the jobs. In the calls of the
 //! scheduler, and where it drops jobs, those of killed entities among them, this is found and
 //! warned of; the object then leaks and keeps the module.

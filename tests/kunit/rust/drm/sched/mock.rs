@@ -81,7 +81,7 @@ pub(super) enum Task {
 }
 
 /// What running a job needs.
-pub(super) enum Work {
+pub(super) enum Payload {
     Long(UnpublishedFence),
     Nothing,
     Fail(Error),
@@ -170,23 +170,23 @@ impl Hw {
 }
 
 impl Job for MockJob {
-    type Work = Work;
+    type Payload = Payload;
     type Data = Arc<Hw>;
 
-    fn run(&self, hw: &Arc<Hw>, work: Work) -> Result<Option<ARef<Fence>>> {
+    fn run(&self, hw: &Arc<Hw>, payload: Payload) -> Result<Option<ARef<Fence>>> {
         // Under one lock: a test that sees a job started may finish it.
         let mut jobs = hw.jobs.lock();
 
         jobs.started.push(self.id, GFP_NOWAIT)?;
-        match work {
-            Work::Long(fence) => {
+        match payload {
+            Payload::Long(fence) => {
                 let (fence, pending) = fence.publish();
 
                 jobs.running.push((self.id, pending), GFP_NOWAIT)?;
                 Ok(Some(fence))
             }
-            Work::Nothing => Ok(None),
-            Work::Fail(error) => Err(error),
+            Payload::Nothing => Ok(None),
+            Payload::Fail(error) => Err(error),
         }
     }
 
@@ -277,10 +277,10 @@ impl Fixture {
         task: Task,
         load: Option<KBox<dyn Load>>,
     ) -> Result<UnarmedJob<'a, MockJob>> {
-        let work = match task {
-            Task::Long => Work::Long(unpublished()?),
-            Task::Nothing => Work::Nothing,
-            Task::Fail(error) => Work::Fail(error),
+        let payload = match task {
+            Task::Long => Payload::Long(unpublished()?),
+            Task::Nothing => Payload::Nothing,
+            Task::Fail(error) => Payload::Fail(error),
         };
 
         self.jobs.fetch_add(1, Relaxed);
@@ -290,7 +290,7 @@ impl Fixture {
             jobs: self.jobs.clone(),
             _load: load,
         };
-        entity.job(credits, 0, job, work)
+        entity.job(credits, 0, job, payload)
     }
 
     /// Makes a job that costs one credit.
