@@ -119,7 +119,8 @@ impl Submission<'_> {
     }
 
     /// Locks and validates, at first along with other jobs. If there is no room, then alone: new
-    /// submissions wait, and jobs that hold room, and BOs that are being destroyed, come to their end.
+    /// submissions wait, and jobs that hold room, and BOs that are being destroyed, come to their
+    /// end.
     fn lock_all(&self, exec: &mut Exec) -> Result<Option<Binds>> {
         drop(self.dev.validation.lock());
         let first = exec.until_all_locked(|locks| self.lock(locks));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cursor over a BO's memory, whatever that is made of.
+//! The cursor over a BO's memory, device-local or system pages.
 
 use core::ops::Range;
 

@@ -95,7 +95,7 @@ impl Heap {
         self
     }
 
-    /// Makes the heap forget what is known to be zero when `generation` changes.
+    /// Ties the heap to `generation`: memory counts as dirty again when it changes.
     pub(super) fn with_generation(mut self, generation: &VramGeneration) -> Self {
         self.known = Atomic::new(generation.get());
         self.generation = Some(generation.clone());

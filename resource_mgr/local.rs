@@ -107,7 +107,7 @@ pub(crate) struct LocalResource {
     #[pin]
     blocks: Blocks,
     extents: KVec<Extent>,
-    /// Those of `extents` that are not known to be zero, if that is some of them.
+    /// The extents that are not known to be zero, unless that is all or none.
     dirty: KVec<Extent>,
     _visible: Option<VisibleShare>,
 }

@@ -36,7 +36,7 @@ impl Scratchpad {
         Ok(Self(Heap::new(LocalMemory::Scratchpad, size)?))
     }
 
-    /// Makes the manager forget what is known to be zero when the content is lost.
+    /// Ties the manager to `generation`: memory counts as dirty again when the content is lost.
     pub(crate) fn with_generation(mut self, generation: &VramGeneration) -> Self {
         self.0 = self.0.with_generation(generation);
         self

@@ -56,7 +56,7 @@ impl Vram {
         })
     }
 
-    /// Makes the manager forget what is known to be zero when the content is lost.
+    /// Ties the manager to `generation`: memory counts as dirty again when the content is lost.
     pub(crate) fn with_generation(mut self, generation: &VramGeneration) -> Self {
         self.heap = self.heap.with_generation(generation);
         self

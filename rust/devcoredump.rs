@@ -26,7 +26,7 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// Makes an empty one, with room for `capacity` bytes.
+    /// Creates an empty dump, with room for `capacity` bytes.
     pub fn with_capacity(capacity: usize) -> Result<Self> {
         Ok(Self {
             text: VVec::with_capacity(capacity, GFP_KERNEL)?,
@@ -38,9 +38,9 @@ impl Dump {
         &self.text
     }
 
-    /// Gives the dump to user space, as `/sys/class/devcoredump/devcdN/data`.
+    /// Submits the dump to user space, as `/sys/class/devcoredump/devcdN/data`.
     ///
-    /// It is there until someone has read it and written to it, for five minutes at most. As long
+    /// It is there until a program has read it and written to it, for five minutes at most. As long
     /// as there is one of a device, and if they are disabled, further ones are thrown away: the
     /// first failure is the one to look at. It needs nothing of the driver, which may go before it.
     ///
@@ -73,7 +73,7 @@ impl fmt::Write for Dump {
     }
 }
 
-/// Takes the dump of a device away, if there is one.
+/// Removes the dump of a device, if there is one.
 ///
 /// For a driver that does not want it to outlive the device.
 ///

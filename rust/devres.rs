@@ -53,7 +53,7 @@ struct Inner {
 struct Revoke(Arc<Inner>);
 
 impl BoundDevice {
-    /// Makes a handle of `dev`.
+    /// Creates a handle of `dev`.
     pub(crate) fn new(dev: &Device<Bound>) -> Result<Self> {
         // INVARIANT: `dev` is bound. `Revoke`, which devres drops before the device counts as
         // unbound, clears `bound` and waits for the critical sections.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! How the DMA mappings of a device come about.
+//! The kind of a device's DMA mappings.
 //!
 //! C header: [`include/linux/dma-mapping.h`](srctree/include/linux/dma-mapping.h)
 
@@ -13,7 +13,7 @@ use kernel::device::{
 
 use crate::rust::bindings;
 
-/// Whether streaming mappings of a device are, or may be, bounce buffers.
+/// Returns whether streaming mappings of a device are, or may be, bounce buffers.
 ///
 /// # Safety
 ///
@@ -23,7 +23,7 @@ pub(in crate::rust) unsafe fn is_bounced(dev: *mut bindings::device) -> bool {
     unsafe { bindings::rgt_dma_is_bounced(dev) }
 }
 
-/// Whether a streaming mapping of a page is the page itself or a bounce buffer.
+/// The kind of a streaming mapping: the page itself, or a bounce buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Streaming {
     /// The device reaches all pages.
@@ -35,7 +35,7 @@ pub enum Streaming {
 }
 
 impl Streaming {
-    /// Finds out for a device, whose DMA mask must have been set.
+    /// Returns the kind for a device, whose DMA mask must have been set.
     pub fn of(dev: &Device<Bound>) -> Self {
         // CAST: `Device` is transparent over `struct device`, behind an `Opaque`.
         let dev = ptr::from_ref(dev).cast_mut().cast();

@@ -100,7 +100,7 @@ impl Fence {
         self.0.get()
     }
 
-    /// Makes a reference from a raw C fence.
+    /// Creates a reference from a raw C fence.
     ///
     /// # Safety
     ///
@@ -218,9 +218,9 @@ impl TimelineFence {
 
 /// A timeline: a source of fences that signal in the order of their sequence numbers.
 ///
-/// Where fences of one context meet, as in a reservation object, the one with the highest number
-/// stands for all of them. The timeline gives the numbers, in the order in which fences are
-/// published. It is the driver that has to signal them in that order.
+/// Of the fences of one context that a reservation object has, the one with the highest number
+/// stands for all. The timeline gives the numbers, in the order in which fences are published. It
+/// is the driver that has to signal them in that order.
 ///
 /// # Unloading the module
 ///
@@ -249,7 +249,7 @@ struct Context {
 }
 
 impl Timeline {
-    /// Makes a timeline with a context of its own, for the driver of `module`.
+    /// Creates a timeline with a context of its own, for the driver of `module`.
     ///
     /// The names are for debugging: `driver_name` is the driver's, `timeline_name` that of the part
     /// of the device that works on it.

@@ -81,7 +81,7 @@ impl Resv {
         self.0.get()
     }
 
-    /// Makes a reference from a raw C reservation object.
+    /// Creates a reference from a raw C reservation object.
     ///
     /// # Safety
     ///
@@ -168,7 +168,7 @@ pub struct LockedResv<'a> {
 impl<'a> LockedResv<'a> {
     const MAX_ROOM: u32 = u16::MAX as u32;
 
-    /// Makes the proof.
+    /// Creates the proof.
     ///
     /// # Safety
     ///
@@ -183,7 +183,7 @@ impl<'a> LockedResv<'a> {
         }
     }
 
-    /// Makes room for `N` fences, each of which takes one slot.
+    /// Reserves room for `N` fences, each of which takes one slot.
     ///
     /// The room is lost when the lock is released, so the slots cannot outlive it. It is in
     /// addition to the room of other slots of the same reservation.
@@ -198,7 +198,7 @@ impl<'a> LockedResv<'a> {
         Ok(array::from_fn(|_| FenceSlot { locked: self }))
     }
 
-    /// Makes room for `n` fences in addition to the promised ones, and returns the sum. It is a
+    /// Reserves room for `n` fences in addition to the promised ones, and returns the sum. It is a
     /// preparation only: nothing keeps the room.
     pub(in crate::rust) fn make_room(&self, n: u32) -> Result<u32> {
         let room = self.promised.get().checked_add(n).ok_or(ENOMEM)?;

@@ -24,12 +24,12 @@ use kernel::{
 pub struct IoRegion(Range<PhysAddr>);
 
 impl IoRegion {
-    /// Makes a region of a range.
+    /// Creates a region of a range.
     ///
     /// # Safety
     ///
-    /// The range must be a device's memory, of which the device's driver gives BOs parts, and which
-    /// programs may access as they like. It must stay so until the device is unregistered.
+    /// The range must be a device's memory, of which the device's driver gives extents to BOs, and
+    /// which programs may access as they like. It must stay so until the device is unregistered.
     pub unsafe fn new(range: Range<PhysAddr>) -> Self {
         // INVARIANT: By the safety requirements.
         Self(range)
@@ -40,8 +40,8 @@ impl IoRegion {
         self.0.end.saturating_sub(self.0.start)
     }
 
-    /// Returns the pages of `bytes`, counted from the start of the region. [`None`] where they are
-    /// not inside, not whole pages, or none.
+    /// Returns the run of pages of `bytes`, counted from the start of the region. [`None`] where
+    /// they are not inside, not whole pages, or none.
     pub fn run(&self, bytes: Range<u64>) -> Option<IoRun> {
         let size = bytes.end.checked_sub(bytes.start)?;
         let addr = self.0.start.checked_add(bytes.start as PhysAddr)?;

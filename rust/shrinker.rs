@@ -35,9 +35,9 @@ pub trait Shrinker: Send + Sync {
 pub enum Count {
     /// This number.
     Objects(usize),
-    /// None that could be freed this time.
+    /// No object could be freed this time.
     Skip,
-    /// None at all.
+    /// There are no objects.
     Empty,
 }
 

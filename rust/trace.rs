@@ -3,8 +3,9 @@
 //! Tracepoints that are defined outside of the kernel's own bindings.
 //!
 //! [`kernel::tracepoint::declare_trace!`] looks for a tracepoint in the kernel crate's bindings and
-//! makes an unsafe function. [`declare_trace!`] here looks in ours, and makes a safe one: it takes
-//! only what is valid for as long as the call lasts, which is all that a trace event may ask for.
+//! makes an unsafe function. [`declare_trace!`] here looks in this module's, and makes a safe one:
+//! it takes only what is valid for as long as the call lasts, which is all that a trace event may
+//! ask for.
 //!
 //! The event is defined in C by `TRACE_EVENT()`, in a header that one C file includes with
 //! `CREATE_TRACE_POINTS` and `CREATE_RUST_TRACE_POINTS` defined.
@@ -26,8 +27,8 @@ use super::{
 ///
 /// # Safety
 ///
-/// What [`TraceArg::into_c()`] returns must be valid to read, for whatever C does with its type,
-/// for as long as the argument is.
+/// The value that [`TraceArg::into_c()`] returns must be valid to read, for whatever C does with
+/// its type, for as long as the argument is.
 pub unsafe trait TraceArg {
     /// The type in C.
     type C;
@@ -74,8 +75,7 @@ unsafe impl<T: drm::Driver> TraceArg for &drm::Device<T> {
 /// Declares functions that trigger trace events.
 ///
 /// Each takes a closure that returns the event's arguments, as a tuple; what they borrow has the
-/// lifetime `'a`. It is only called when somebody has the event enabled, else the function costs
-/// a branch.
+/// lifetime `'a`. It is only called while the event is enabled, else the function costs a branch.
 ///
 /// # Examples
 ///

@@ -45,12 +45,12 @@ unsafe impl Send for ReclaimQueue {}
 unsafe impl Sync for ReclaimQueue {}
 
 impl ReclaimQueue {
-    /// Makes a work queue named `name`.
+    /// Creates a work queue named `name`.
     pub(crate) fn new(name: &CStr) -> Result<Self> {
         Self::alloc(name, 0, 0)
     }
 
-    /// Makes a work queue named `name` that executes one work item at a time, in order.
+    /// Creates a work queue named `name` that executes one work item at a time, in order.
     pub(crate) fn new_ordered(name: &CStr) -> Result<Self> {
         Self::alloc(name, bindings::wq_flags___WQ_ORDERED, 1)
     }

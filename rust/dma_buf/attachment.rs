@@ -44,14 +44,14 @@ impl Attachment {
         unsafe { (*self.as_raw()).dev }
     }
 
-    /// Whether the importer reaches memory of the exporter's own.
+    /// Returns whether the importer accesses the exporter's device-local memory.
     pub fn is_peer_to_peer(&self) -> bool {
         // SAFETY: Valid by the type invariants; the exporter alone changes the field, when it has
         // the attachment exclusively.
         unsafe { (*self.as_raw()).peer2peer }
     }
 
-    /// Whether the importer unmaps within bounded time after it was told that the memory goes away.
+    /// Returns whether the importer unmaps within bounded time after its mappings were invalidated.
     ///
     /// C: `dma_buf_attach_revocable()`.
     pub fn is_revocable(&self) -> bool {
@@ -62,19 +62,19 @@ impl Attachment {
         }
     }
 
-    /// Whether the importer's device sees copies of system pages instead of the pages.
+    /// Returns whether the importer's device sees copies of system pages instead of the pages.
     pub fn is_bounced(&self) -> bool {
         // SAFETY: The device is valid by the type invariants.
         unsafe { is_bounced(self.device()) }
     }
 
-    /// Takes the importer's wish for memory of the exporter's own away.
+    /// Denies the importer access to the exporter's device-local memory.
     pub fn refuse_peer_to_peer(&mut self) {
         // SAFETY: Valid by the type invariants; a new attachment is not published.
         unsafe { (*self.as_raw()).peer2peer = false };
     }
 
-    /// Takes the importer's wish for memory of the exporter's own away, unless its device can
+    /// Denies the importer access to the exporter's device-local memory, unless its device can
     /// access the BARs of `exporter`.
     ///
     /// C: `pci_p2pdma_distance()`.

@@ -38,7 +38,7 @@ use crate::rust::{
 
 /// A dynamic importer, which is told when the memory of the buffer moves.
 pub trait Importer: Send + Sync + Sized + 'static {
-    /// Whether its device may be given memory of the exporter's own.
+    /// Set if the device can access the exporter's device-local memory.
     const PEER_TO_PEER: bool = false;
 
     /// The memory is about to move. What the device has begun to do with it has a fence on the
@@ -72,7 +72,7 @@ unsafe extern "C" fn invalidate<I: Importer>(attach: *mut bindings::dma_buf_atta
     }
 }
 
-/// An attachment as C has it, for those who keep it in a place of C's.
+/// An attachment as C has it, for a caller that stores it in a C structure.
 ///
 /// # Invariants
 ///
@@ -204,7 +204,7 @@ impl<'a, I: Importer> DynamicAttachment<'a, I> {
         &self.importer
     }
 
-    /// Whether the exporter may give it memory of its own.
+    /// Returns whether the exporter may map device-local memory for it.
     pub fn is_peer_to_peer(&self) -> bool {
         // SAFETY: It is attached by the type invariants; the exporter has decided.
         unsafe { (*self.raw.as_raw()).peer2peer }
@@ -249,8 +249,8 @@ impl<'a, I: Importer> DynamicAttachment<'a, I> {
         Ok(())
     }
 
-    /// Takes back one [`Self::pin()`]. `EINVAL` if there is none, or if `locked` is not the
-    /// buffer's reservation.
+    /// Undoes one [`Self::pin()`]. `EINVAL` if there is none, or if `locked` is not the buffer's
+    /// reservation.
     ///
     /// C: `dma_buf_unpin()`.
     pub fn unpin(&mut self, locked: &mut LockedResv<'_>) -> Result {

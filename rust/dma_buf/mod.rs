@@ -109,33 +109,31 @@ impl DmaBuf {
         unsafe { (*self.as_raw()).size }
     }
 
-    /// Returns the reservation, which all who use the buffer share.
+    /// Returns the reservation, which all users of the buffer share.
     pub fn resv(&self) -> &Resv {
         // SAFETY: Valid by the type invariants; a buffer keeps its reservation.
         unsafe { Resv::from_raw((*self.as_raw()).resv) }
     }
 
-    /// Whether there are attachments to the buffer whose reservation `locked` is; not so for
-    /// another one's.
+    /// Returns whether the buffer has attachments. `false` if `locked` is not its reservation.
     pub fn is_attached(&self, locked: &LockedResv<'_>) -> bool {
         self.owns(locked)
             // SAFETY: Valid by the type invariants, and the reservation is held.
             && unsafe { bindings::rgt_dma_buf_is_attached(self.as_raw()) }
     }
 
-    /// Whether all who are attached to the buffer whose reservation `locked` is reach the memory
-    /// of the exporter's own; not so for another one's.
+    /// Returns whether all importers of the buffer access the exporter's device-local memory.
+    /// `false` if `locked` is not its reservation.
     pub fn is_peer_to_peer(&self, locked: &LockedResv<'_>) -> bool {
         self.owns(locked)
             // SAFETY: Valid by the type invariants, and the reservation is held.
             && unsafe { bindings::rgt_dma_buf_is_peer_to_peer(self.as_raw()) }
     }
 
-    /// Tells dynamic importers that the memory is about to move: what they have mapped is not to
-    /// be used by what they begin from now on. `EINVAL` if `locked` is not the buffer's
-    /// reservation.
+    /// Invalidates the mappings of dynamic importers, as the memory is about to move: jobs that
+    /// begin from now on must not use them. `EINVAL` if `locked` is not the buffer's reservation.
     ///
-    /// Their jobs that have begun have fences on the reservation, which have to be waited for.
+    /// Jobs that have begun have fences on the reservation, which have to be waited for.
     ///
     /// C: `dma_buf_invalidate_mappings()`.
     pub fn invalidate_mappings(&self, locked: &mut LockedResv<'_>) -> Result {

@@ -158,7 +158,7 @@ impl<'a> MappedSg<'a> {
         self.attachment
     }
 
-    /// Whether it maps memory of the exporter's own, and not system pages.
+    /// Returns whether it maps the exporter's device-local memory, and not system pages.
     pub fn is_peer(&self) -> bool {
         // SAFETY: Valid by the type invariants; only a table of pages has entries for the CPU.
         unsafe { (*self.sgt.as_ptr()).orig_nents == 0 }
@@ -172,7 +172,7 @@ impl<'a> MappedSg<'a> {
         sgt
     }
 
-    /// Takes back what [`Self::into_raw()`] gave.
+    /// Creates the table again from the result of [`Self::into_raw()`].
     ///
     /// # Safety
     ///

@@ -3,8 +3,8 @@
 //! Files in the debugfs directory of a DRM device.
 //!
 //! DRM makes the directory and removes it, with the files, when the device is unregistered. From
-//! then on a file that is still open gives errors, and nobody is in the driver's code any more: the
-//! removal waits for those who read.
+//! then on a file that is still open gives errors, and no task is in the driver's code any more:
+//! the removal waits for readers.
 //!
 //! C header: [`include/drm/drm_debugfs.h`](srctree/include/drm/drm_debugfs.h)
 
@@ -38,7 +38,7 @@ pub trait File: 'static {
 
 /// Adds a file to the directory of a device. It is there once the device is registered.
 ///
-/// As is the custom with debugfs, nobody is told when that fails.
+/// As is the custom with debugfs, a failure is not reported.
 ///
 /// C: `drm_debugfs_add_file()`.
 pub fn add<F: File>(dev: &UnregisteredDevice<F::Driver>) {
@@ -49,7 +49,7 @@ pub fn add<F: File>(dev: &UnregisteredDevice<F::Driver>) {
     };
 }
 
-/// Has a file print its content.
+/// Prints a file's content.
 ///
 /// # Safety
 ///

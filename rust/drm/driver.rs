@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! What a driver's table has beyond what `kernel::drm` fills in.
+//! The fields of a driver's table that `kernel::drm` does not fill in.
 //!
 //! `kernel::drm` makes a constant `struct drm_driver` from [`drm::Driver`] and points the device at
 //! it. [`extend()`] points a device that is not registered yet at a copy that also has what
@@ -44,14 +44,14 @@ use crate::rust::{
 pub struct Features(u32);
 
 impl Features {
-    /// None.
+    /// No feature.
     pub const NONE: Self = Self(0);
     /// Synchronisation objects: `drm_syncobj`.
     pub const SYNCOBJ: Self = Self(bindings::drm_driver_feature_DRIVER_SYNCOBJ);
-    /// Those with a timeline.
+    /// Synchronisation objects with a timeline.
     pub const SYNCOBJ_TIMELINE: Self = Self(bindings::drm_driver_feature_DRIVER_SYNCOBJ_TIMELINE);
 
-    /// These and others.
+    /// Returns these features and others.
     pub const fn union(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
@@ -62,7 +62,7 @@ impl Features {
     }
 }
 
-/// What a driver has in its table beyond [`drm::Driver`].
+/// The part of a driver's table that [`drm::Driver`] does not have.
 pub trait DriverTable:
     drm::Driver<File: 'static, Object: IntoGEMObject + AlwaysRefCounted> + Sized + 'static
 {
@@ -79,12 +79,13 @@ pub trait DriverTable:
         out: &FdInfo<'_>,
     );
 
-    /// How a buffer becomes an object of the device. Without it, those of the device itself do
-    /// that were exported by DRM's own operations.
+    /// Imports a buffer as an object of the device. Without it, only buffers that DRM's own
+    /// operations have exported from the same device can be imported.
     const PRIME_IMPORT: Option<PrimeImport<Self>> = None;
 }
 
-/// Makes an object of a buffer, or finds the one that the buffer was exported from.
+/// A function that creates an object for a buffer, or finds the one that the buffer was exported
+/// from.
 pub type PrimeImport<T> = fn(&drm::Device<T>, &DmaBuf) -> Result<ARef<<T as drm::Driver>::Object>>;
 
 /// The copy of a device's table, and what it is a copy of.
@@ -98,8 +99,8 @@ struct Table {
 /// Once this has succeeded there is nothing to undo.
 pub fn extend<T: DriverTable>(dev: &UnregisteredDevice<T>) -> Result {
     let raw = device::raw(dev);
-    // SAFETY: An `UnregisteredDevice` cannot be sent to other threads and is not registered:
-    // nobody else uses the `drm_device`.
+    // SAFETY: An `UnregisteredDevice` cannot be sent to other threads and is not registered: there
+    // is no other user of the `drm_device`.
     let base = unsafe { (*raw).driver };
     let table = Table {
         table: bindings::drm_driver {
@@ -119,8 +120,8 @@ pub fn extend<T: DriverTable>(dev: &UnregisteredDevice<T>) -> Result {
     };
     let table = KBox::into_raw(KBox::new(table, GFP_KERNEL)?);
 
-    // SAFETY: As above, nobody else uses the device. `table` is valid until `restore()`, which is
-    // called below or when the device is released.
+    // SAFETY: As above, there is no other user of the device. `table` is valid until `restore()`,
+    // which is called below or when the device is released.
     unsafe { (*raw).driver = &raw const (*table).table };
     // SAFETY: The device is initialised. Whether this succeeds or not, `restore()` is called once,
     // with what it asks for.
@@ -144,7 +145,7 @@ unsafe extern "C" fn restore(dev: *mut bindings::drm_device, data: *mut c_void) 
     let table = unsafe { KBox::from_raw(data.cast::<Table>()) };
 
     // Actions run in reverse order, so that tables go as they came.
-    // SAFETY: The device is being released, or was not used yet: nobody else looks at it.
+    // SAFETY: The device is being released, or was not used yet: there is no other user.
     unsafe { (*dev).driver = table.base };
 }
 
@@ -152,8 +153,8 @@ unsafe extern "C" fn restore(dev: *mut bindings::drm_device, data: *mut c_void) 
 struct Fops<T>(PhantomData<T>);
 
 impl<T: DriverTable> Fops<T> {
-    /// Those of `kernel::drm`, fdinfo, and addresses for mappings of objects where whole blocks of
-    /// memory can be mapped. A file uses them until after its device may be gone,
+    /// The operations of `kernel::drm`, fdinfo, and addresses for mappings of objects at which
+    /// whole blocks of memory can be mapped. A file uses them until after its device may be gone,
     /// hence they are not part of the copy.
     const FOPS: bindings::file_operations = bindings::file_operations {
         owner: this_module::<T::OwnerModule>().as_ptr(),
@@ -173,7 +174,7 @@ impl<T: DriverTable> Fops<T> {
     };
 }
 
-/// Has the driver print what is known of a client.
+/// Calls [`DriverTable::show_fdinfo()`].
 ///
 /// # Safety
 ///
@@ -194,7 +195,7 @@ unsafe extern "C" fn show_fdinfo<T: DriverTable>(
     }
 }
 
-/// Has the driver import a buffer.
+/// Calls [`DriverTable::PRIME_IMPORT`].
 ///
 /// # Safety
 ///

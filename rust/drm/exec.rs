@@ -31,7 +31,7 @@ use crate::rust::{
     },
 };
 
-/// How an [`Exec`] takes locks.
+/// Flags of an [`Exec`].
 #[derive(Clone, Copy, Default)]
 pub struct ExecFlags {
     /// Stop waiting when the task gets a signal.
@@ -76,7 +76,7 @@ pub struct Exec {
 }
 
 impl Exec {
-    /// Makes a context that has no lock yet.
+    /// Creates a context that has no lock yet.
     ///
     /// `nr_hint` is how many objects it is likely to lock, or 0 if that is not known.
     pub fn new(flags: ExecFlags, nr_hint: u32) -> Result<Self> {
@@ -140,7 +140,7 @@ impl Exec {
             .inspect_err(|_| self.reset())
     }
 
-    /// Makes the context as good as new.
+    /// Releases all locks, for a new attempt.
     fn reset(&mut self) {
         self.fini();
         self.init();
@@ -183,7 +183,7 @@ impl Exec {
         }
     }
 
-    /// Makes the proofs for all that is locked.
+    /// Creates the proofs of all locks that are held.
     fn collect(&mut self) -> Result {
         let exec = self.as_raw();
 
@@ -218,7 +218,8 @@ impl Exec {
         self.locked(resv_of(obj))
     }
 
-    /// As [`Self::resv_of`], for a reservation that is known without an object.
+    /// Returns the proof as [`Self::resv_of`] does, for a reservation that is known without an
+    /// object.
     pub fn locked_resv(&self, resv: &Resv) -> Result<&LockedResv<'_>> {
         self.locked(resv.as_raw())
     }
@@ -261,7 +262,7 @@ impl ExecLocks<'_> {
         unsafe { self.lock_raw(obj.as_raw()) }
     }
 
-    /// As [`Self::lock`], for an object that is no Rust type's.
+    /// Takes a lock as [`Self::lock`] does, for an object that has no Rust type.
     ///
     /// # Safety
     ///

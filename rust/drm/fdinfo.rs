@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! What `/proc/PID/fdinfo` tells of a client of a DRM device.
+//! The `/proc/PID/fdinfo` file of a client of a DRM device.
 //!
 //! C header: [`include/drm/drm_file.h`](srctree/include/drm/drm_file.h)
 
@@ -28,7 +28,7 @@ pub struct FdInfo<'a> {
 impl FdInfo<'_> {
     /// # Safety
     ///
-    /// `printer` must be valid, and nobody else may use it, for as long as the result is used.
+    /// `printer` must be valid, and have no other user, for as long as the result is used.
     pub(super) unsafe fn from_raw(printer: *mut bindings::drm_printer) -> Self {
         // INVARIANT: By the safety requirements.
         Self {
@@ -82,7 +82,7 @@ impl FdInfo<'_> {
     }
 }
 
-/// What a client has in one memory region, in bytes.
+/// A client's use of one memory region, in bytes.
 ///
 /// Equivalent of `struct drm_memory_stats`.
 #[derive(Default)]
@@ -110,7 +110,7 @@ impl MemoryStats {
     }
 }
 
-/// Whether more than this one handle, or a dma-buf, refers to an object.
+/// Returns whether more than this one handle, or a dma-buf, refers to an object.
 ///
 /// C: `drm_gem_object_is_shared_for_memory_stats()`.
 pub fn is_shared<O: IntoGEMObject>(object: &O) -> bool {

@@ -72,8 +72,8 @@ where
 {
     /// # Safety
     ///
-    /// `file` must be a valid file of a driver with files of type `T`, and `arg` an `F` that nobody
-    /// else uses.
+    /// `file` must be a valid file of a driver with files of type `T`, and `arg` an `F` without
+    /// another user.
     unsafe extern "C" fn call<T: DriverFile, F: FnMut(&drm::File<T>)>(
         file: *mut bindings::drm_file,
         arg: *mut c_void,

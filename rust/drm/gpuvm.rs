@@ -69,7 +69,7 @@ pub trait DriverGpuVm: Send + Sync + Sized + 'static {
 /// # Invariants
 ///
 /// * Allocated with `KBox` and counted by `raw`'s reference count.
-/// * `data_type` is the type ID of `D`, at the same offset whatever `D` is.
+/// * `data_type` is the type ID of `D`, at the same offset for all `D`.
 /// * The tree of mappings is only accessed with `lock` held.
 #[pin_data]
 #[repr(C)]
@@ -125,7 +125,7 @@ impl<D: DriverGpuVm> GpuVm<D> {
         ..pin_init::zeroed()
     };
 
-    /// Makes an empty VM for the addresses of `range`.
+    /// Creates an empty VM for the addresses of `range`.
     ///
     /// It has a reservation object of its own, which private BOs can share.
     pub fn new(
@@ -215,11 +215,11 @@ impl<D: DriverGpuVm> GpuVm<D> {
     ///
     /// # Safety
     ///
-    /// `vm` must be the `raw` of a `GpuVm` of whatever type that is valid for `'a`.
+    /// `vm` must be the `raw` of a `GpuVm` of any type that is valid for `'a`.
     unsafe fn try_from_raw<'a>(vm: *mut bindings::drm_gpuvm) -> Option<&'a Self> {
         let vm = vm.cast::<Self>();
 
-        // SAFETY: By the type invariants the field is at the same place whatever `D` is.
+        // SAFETY: By the type invariants the field is at the same place for all `D`.
         if unsafe { (*vm).data_type } != TypeId::of::<D>() {
             return None;
         }
@@ -246,7 +246,7 @@ impl<D: DriverGpuVm> GpuVm<D> {
         (ctx.removed)(range);
     }
 
-    /// Takes a mapping away.
+    /// Removes a mapping.
     ///
     /// # Safety
     ///
@@ -392,17 +392,17 @@ impl<D: DriverGpuVm> Mapping<D> {
         unsafe { (*self.raw.get()).gem.offset }
     }
 
-    /// Whether the GPU may write.
+    /// Returns whether the GPU may write.
     pub fn writable(&self) -> bool {
         self.writable
     }
 
-    /// Whether the page tables lack the mapping. True for a new one.
+    /// Returns whether the page tables lack the mapping. True for a new one.
     pub fn is_stale(&self) -> bool {
         self.stale.load(Relaxed)
     }
 
-    /// Says whether the page tables lack the mapping.
+    /// Sets whether the page tables lack the mapping.
     ///
     /// To be called with the BO reserved: the reservation orders it with moves of the BO.
     pub fn set_stale(&self, stale: bool) {
@@ -421,7 +421,7 @@ impl<D: DriverGpuVm> MappingAlloc<D> {
         Ok(Self(KBox::new_uninit(GFP_KERNEL_ACCOUNT)?))
     }
 
-    /// Makes the mapping, for C to fill in, link and own.
+    /// Creates the mapping, for C to fill in, link and own.
     fn into_mapping(self, writable: bool) -> *mut bindings::drm_gpuva {
         let mapping = KBox::write(
             self.0,
@@ -490,7 +490,7 @@ impl<D: DriverGpuVm> UnmapAlloc<D> {
     }
 }
 
-/// What the callbacks of an unmap get.
+/// The context of an unmap's callbacks.
 struct UnmapCtx<'a, D: DriverGpuVm> {
     alloc: UnmapAlloc<D>,
     removed: &'a mut dyn FnMut(Range<u64>),
@@ -503,7 +503,7 @@ pub struct GpuVmGuard<'a, D: DriverGpuVm> {
 }
 
 impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
-    /// Whether nothing is mapped in the range.
+    /// Returns whether nothing is mapped in the range.
     pub fn is_vacant(&self, range: &Range<u64>) -> bool {
         // SAFETY: The lock is held.
         unsafe {
@@ -551,7 +551,7 @@ impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
         Ok(())
     }
 
-    /// Unmaps the range and calls `removed` for each part of it that was mapped.
+    /// Unmaps the range and calls `removed` for each range in it that was mapped.
     ///
     /// Mappings that reach out of the range are cut. `removed` is called while the BO still lists
     /// the mapping, so that a move finds it: when it returns, the hardware must not reach the BO

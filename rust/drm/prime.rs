@@ -29,19 +29,19 @@ use crate::rust::{
 ///
 /// Equivalent of `struct dma_buf_ops`; the CPU's mappings are those of the object itself.
 pub trait Exporter: Send + Sync + Sized + 'static {
-    /// A device is about to attach. The exporter refuses those that do not reach the memory
-    /// wherever it can be, and decides whether the device gets memory of the exporter's own, see
+    /// Called when a device is about to attach. The exporter refuses a device that does not reach
+    /// the memory in all places, and decides whether the device may access device-local memory, see
     /// [`Attachment::limit_to_peers_of()`].
     fn attach(&self, attachment: &mut Attachment) -> Result;
 
-    /// From now on the memory must not move, and be where all devices reach it. Moves and clears
-    /// that are under way have to be waited for.
+    /// Pins the memory in a place that all devices reach. Moves and clears that are under way have
+    /// to be waited for.
     fn pin(&self, locked: LockedResv<'_>, attachment: &Attachment) -> Result;
 
-    /// Takes back one [`Self::pin()`].
+    /// Undoes one [`Self::pin()`].
     fn unpin(&self, locked: LockedResv<'_>);
 
-    /// Maps the memory, wherever the device reaches it, for the device of an attachment.
+    /// Maps the memory, in a place that the device reaches, for the device of an attachment.
     fn map<'a>(
         &self,
         locked: LockedResv<'_>,
@@ -59,7 +59,7 @@ pub trait Exporter: Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// Tells that the last reference to the buffer is gone.
+    /// Called when the last reference to the buffer is gone.
     fn released(&self) {}
 }
 
@@ -89,7 +89,7 @@ impl<E: Exporter> Ops<E> {
     }
 }
 
-/// Makes a buffer of a GEM object.
+/// Exports a GEM object as a buffer.
 ///
 /// # Safety
 ///
@@ -137,7 +137,7 @@ pub(in crate::rust) fn exported<E: Exporter>(
     }
 }
 
-/// Whether a buffer was made by [`export()`] of an `E`, of whatever device.
+/// Returns whether a buffer was created by [`export()`] of an `E`, of any device.
 pub(in crate::rust) fn is_exported<E: Exporter>(buf: &DmaBuf) -> bool {
     // SAFETY: A buffer is valid, and the field constant.
     core::ptr::eq(unsafe { (*buf.as_raw()).ops }, Ops::<E>::table())

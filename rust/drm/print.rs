@@ -35,7 +35,7 @@ pub enum Category {
 }
 
 impl Category {
-    /// Tells whether messages of this category are shown.
+    /// Returns whether messages of this category are shown.
     ///
     /// C: `drm_debug_enabled()`.
     pub fn is_enabled(self) -> bool {

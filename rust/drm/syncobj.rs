@@ -4,8 +4,8 @@
 //!
 //! A binary [`Syncobj`] holds one fence at a time, a timeline one a chain of them, each at a point.
 //!
-//! What waits takes its fence with [`find_fence()`]. What will signal finds its place first, as an
-//! [`OutSync`]: once there is one, nothing can fail any more.
+//! A waiter takes its fence with [`find_fence()`]. A job that will signal a syncobj looks it up
+//! first, as an [`OutSync`]: once there is one, nothing can fail any more.
 //!
 //! C header: [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)
 
@@ -90,7 +90,7 @@ unsafe impl AlwaysRefCounted for Syncobj {
 }
 
 impl Syncobj {
-    /// Makes a syncobj that no file has a handle of.
+    /// Creates a syncobj that no file has a handle of.
     pub fn new(fence: Option<&Fence>) -> Result<ARef<Self>> {
         let mut raw = ptr::null_mut();
 
@@ -127,7 +127,7 @@ impl Syncobj {
         NonNull::new(fence).map(|fence| unsafe { ARef::from_raw(fence.cast()) })
     }
 
-    /// Puts a fence, or none, in the place of what is there.
+    /// Replaces the fence by another, or none.
     ///
     /// This neither allocates nor sleeps.
     pub fn replace_fence(&self, fence: Option<&Fence>) {
@@ -173,7 +173,7 @@ impl OutSync {
         Ok(Self { syncobj, link })
     }
 
-    /// As [`Self::new()`], for the syncobj that a file has a handle of; point 0 is that of a binary
+    /// Returns a reference to the syncobj that a file has a handle of; point 0 is that of a binary
     /// one.
     ///
     /// Returns [`ENOENT`] if the file has no such handle.

@@ -72,7 +72,7 @@ impl<'a> Aperture<'a> {
             return Err(EINVAL);
         }
 
-        // SAFETY: The range is the device's own memory.
+        // SAFETY: The range is the device's memory.
         let start = unsafe { bindings::ioremap_wc(self.range.start, size) };
         // INVARIANT: It was just mapped.
         let mapped = Mapped {

@@ -12,7 +12,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Lets a device do atomic operations of 64 bits on system memory.
+/// Enables a device's atomic operations of 64 bits on system memory.
 ///
 /// `EINVAL` when it cannot: the root port does not complete them, a switch on the way does not route
 /// them, or the device is no PCI Express endpoint. A device reset that takes the configuration with

@@ -16,8 +16,8 @@ use kernel::{
 
 use crate::rust::bindings;
 
-/// Lets other devices access the BARs of a device, where the machine allows it, as long as it is
-/// bound. Returns whether this kernel knows how to.
+/// Allows other devices to access the BARs of a device, where the machine allows it, as long as it
+/// is bound. Returns whether this kernel knows how to.
 ///
 /// C: `pcim_p2pdma_init()`.
 pub fn init_peer_to_peer(pdev: &pci::Device<Bound>) -> Result<bool> {

@@ -31,10 +31,10 @@ use crate::rust::drm::{
     ttm::IoRegion, //
 };
 
-/// How many devices were made on the faux bus.
+/// The number of devices created on the faux bus.
 static DEVICES: Atomic<i32> = Atomic::new(0);
 
-/// Makes a device on the faux bus, with a number after its name.
+/// Creates a device on the faux bus, with a number after its name.
 pub(in crate::tests) fn faux_device(name: &str) -> Result<faux::Registration> {
     // A test that fails leaves its devices behind: the next ones need other names.
     let number = DEVICES.fetch_add(1, Relaxed);

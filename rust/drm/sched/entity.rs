@@ -81,7 +81,7 @@ unsafe impl<J: Job> Send for Entity<J> {}
 unsafe impl<J: Job> Sync for Entity<J> {}
 
 impl<J: Job> Entity<J> {
-    /// Makes an empty queue for `sched`.
+    /// Creates an empty queue for `sched`.
     pub fn new(sched: &Arc<Scheduler<J>>, priority: Priority) -> Result<Self> {
         let order = KBox::pin_init(new_mutex!((), "Entity::order"), GFP_KERNEL)?;
         let raw = KBox::new(Opaque::<bindings::drm_sched_entity>::uninit(), GFP_KERNEL)?;
@@ -124,7 +124,7 @@ impl<J: Job> Entity<J> {
         count.load(Relaxed) as u32
     }
 
-    /// Makes a job for this queue.
+    /// Creates a job for this queue.
     ///
     /// `credits` is the job's share of the scheduler's limit while the hardware has it: [`EINVAL`]
     /// if it is 0 or more than that. `client_id` is the number of the DRM client that it is for,

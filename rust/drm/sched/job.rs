@@ -68,8 +68,8 @@ pub trait Job: Send + Sync + Sized + 'static {
     /// another that hangs, or not be quite with the hardware yet.
     fn is_hung(&self, data: &Self::Data) -> bool;
 
-    /// Has the fence of the job that hangs signal, with an error, and the hardware go on with the
-    /// others.
+    /// Recovers from the hung job: signals its fence with an error, and makes the hardware go on
+    /// with the others.
     ///
     /// Called after [`Self::is_hung`] has returned `true`, when nothing is running a job, and until
     /// this returns nothing will. It is this job that hangs unless it has ended by now. The others
@@ -172,7 +172,7 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         unsafe { self.job.as_ref() }.as_raw()
     }
 
-    /// Has the job run only after `fence` has signalled.
+    /// Adds a dependency: the job runs only after `fence` has signalled.
     ///
     /// Of the fences of a context it is the last that counts.
     pub fn add_dependency(&mut self, fence: ARef<Fence>) -> Result {
@@ -185,7 +185,7 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         })
     }
 
-    /// Has the job run only after all fences up to `usage` that are now in `resv` have signalled.
+    /// Adds dependencies on all fences up to `usage` that are now in `resv`.
     pub fn add_resv_dependencies(&mut self, resv: &LockedResv<'_>, usage: Usage) -> Result {
         // SAFETY: The job is not queued, and the reservation is locked.
         to_result(unsafe {

@@ -173,7 +173,7 @@ unsafe impl<J: Job> Send for Scheduler<J> {}
 unsafe impl<J: Job> Sync for Scheduler<J> {}
 
 impl<J: Job> Scheduler<J> {
-    /// Makes a scheduler for an engine of `dev`.
+    /// Creates a scheduler for an engine of `dev`.
     ///
     /// The [`DropGuarantee`] is for the scheduler, which all of its entities keep, and so for them.
     ///
@@ -252,7 +252,7 @@ impl<J: Job> Scheduler<J> {
         self.inner.data()
     }
 
-    /// Has the oldest job that the hardware has looked at now, as if its time were up.
+    /// Checks the oldest job of the hardware now, as if it had timed out.
     ///
     /// For a driver that learns of a fault. May be called in any context.
     ///

@@ -27,7 +27,7 @@ pub fn room() -> u64 {
     (unsafe { bindings::ttm_backup_bytes_avail() }) >> PAGE_SHIFT
 }
 
-/// Whether this task, in the middle of an allocation, should rather not wait for jobs.
+/// Returns whether this task, in the middle of an allocation, should rather not wait for jobs.
 ///
 /// C: `ttm_bo_shrink_avoid_wait()`.
 pub fn avoid_wait() -> bool {
@@ -36,8 +36,8 @@ pub fn avoid_wait() -> bool {
 }
 
 impl<T: DriverBo> Reserved<'_, T> {
-    /// Whether the BO has system pages that could be taken away: it is not pinned and, unless `ctx`
-    /// lets wait for them, no job uses it.
+    /// Returns whether the BO has system pages that could be taken away: it is not pinned and,
+    /// unless `ctx` lets wait for them, no job uses it.
     ///
     /// C: `ttm_bo_shrink_suitable()`.
     pub fn is_shrinkable(&self, ctx: &mut OperationCtx) -> bool {
@@ -45,7 +45,7 @@ impl<T: DriverBo> Reserved<'_, T> {
         unsafe { bindings::ttm_bo_shrink_suitable(self.bo().as_raw(), ctx.as_raw()) }
     }
 
-    /// Whether the content, or a part of it, is backed up.
+    /// Returns whether the content, or a part of it, is backed up.
     pub fn is_backed_up(&self) -> bool {
         // SAFETY: The BO is valid and reserved.
         unsafe { bindings::rgt_ttm_bo_is_backed_up(self.bo().as_raw()) }
@@ -97,7 +97,7 @@ impl<T: DriverBo> Reserved<'_, T> {
         to_result(unsafe { bindings::rgt_ttm_bo_purge(self.bo().as_raw(), ctx.as_raw()) })
     }
 
-    /// Says whether the BO's pages can be freed with their content, for
+    /// Sets whether the BO's pages can be freed with their content, for
     /// [`Device::purgeable_pages()`].
     ///
     /// It is forgotten when the BO moves to memory without pages.
@@ -112,7 +112,7 @@ impl<T: DriverBo> Reserved<'_, T> {
         }
     }
 
-    /// Takes the CPU's mappings away. The next access is a page fault.
+    /// Removes the CPU's mappings. The next access is a page fault.
     ///
     /// C: `ttm_bo_unmap_virtual()`.
     pub fn unmap_cpu(&mut self) {

@@ -60,7 +60,7 @@ use crate::rust::{
     },
 };
 
-/// Bytes of a `ttm_buffer_object` behind its `drm_gem_object`, in words.
+/// Size in words of a `ttm_buffer_object` behind its `drm_gem_object`.
 const TAIL_WORDS: usize = {
     let size = mem::size_of::<bindings::ttm_buffer_object>();
     let gem = mem::size_of::<bindings::drm_gem_object>();
@@ -168,9 +168,9 @@ impl<T: DriverBo> Layout<T> {
     };
 }
 
-/// How to make a [`Bo`].
+/// The parameters of a new [`Bo`].
 pub struct BoInit<'a> {
-    /// Bytes, whole pages, not 0.
+    /// Size in bytes, whole pages, not 0.
     pub size: usize,
     /// Alignment in device memory, in pages, a power of two; 0 for none.
     pub alignment_pages: u32,
@@ -248,7 +248,7 @@ impl<T: DriverBo> Bo<T> {
     }
 
     /// Returns the BO that C's `bo` is, or [`None`] for a ghost: a copy of a BO that keeps the old
-    /// place of a pipelined move alive, which is no object of ours.
+    /// place of a pipelined move alive, which is no `Bo`.
     ///
     /// # Safety
     ///
@@ -286,7 +286,7 @@ impl<T: DriverBo> Bo<T> {
         unsafe { (*self.as_raw()).base.size }
     }
 
-    /// Whether it is a [`KernelBo`](super::KernelBo): what it holds at first is undefined.
+    /// Returns whether it is a [`KernelBo`](super::KernelBo), whose content is undefined at first.
     pub fn is_kernel(&self) -> bool {
         // SAFETY: Valid by the type invariants; the field is constant.
         unsafe { (*self.as_raw()).type_ == bindings::ttm_bo_type_ttm_bo_type_kernel }
@@ -321,7 +321,7 @@ impl<T: DriverBo> Deref for Bo<T> {
     }
 }
 
-/// How an operation may wait and allocate.
+/// The context of an operation: how it may wait and allocate.
 ///
 /// Equivalent of `struct ttm_operation_ctx`.
 #[repr(transparent)]
@@ -347,17 +347,17 @@ impl OperationCtx {
         })
     }
 
-    /// Whether waits may be interrupted.
+    /// Returns whether waits may be interrupted.
     pub fn interruptible(&self) -> bool {
         self.0.interruptible
     }
 
-    /// Whether operations may wait for devices.
+    /// Returns whether operations may wait for devices.
     pub fn may_wait(&self) -> bool {
         !self.0.no_wait_gpu
     }
 
-    /// Bytes that operations in this context moved.
+    /// Returns the number of bytes that operations in this context moved.
     pub fn bytes_moved(&self) -> u64 {
         self.0.bytes_moved
     }
@@ -434,7 +434,8 @@ impl<'a, T: DriverBo> Reserved<'a, T> {
         (!res.is_null()).then(|| unsafe { Resource::from_raw(res) })
     }
 
-    /// Whether the BO has memory where it is: system pages may not be there yet, or not any more.
+    /// Returns whether the BO has memory where it is: system pages may not be there yet, or not any
+    /// more.
     pub fn has_memory(&self) -> bool {
         self.resource().is_some_and(|res| {
             !res.uses_tt() || self.tt().is_some_and(|tt| tt.dma_addresses().is_some())
@@ -479,7 +480,7 @@ impl<'a, T: DriverBo> Reserved<'a, T> {
         Ok(())
     }
 
-    /// Makes sure that system pages are there and hold the content, also after a swap-out.
+    /// Populates the system pages with the content, also after a swap-out.
     ///
     /// C: `ttm_bo_populate()`.
     pub fn populate(&mut self, ctx: &mut OperationCtx) -> Result {
@@ -495,7 +496,7 @@ impl<'a, T: DriverBo> Reserved<'a, T> {
         to_result(unsafe { bindings::ttm_bo_wait_ctx(self.bo.as_raw(), ctx.as_raw()) })
     }
 
-    /// Makes the BO the last to be evicted, as a use does.
+    /// Moves the BO to the tail of its LRU list, as a use does.
     ///
     /// C: `ttm_bo_move_to_lru_tail_unlocked()`.
     pub fn touch(&self) {

@@ -60,7 +60,7 @@ impl<T: DriverBo> Bo<T> {
         ..pin_init::zeroed()
     };
 
-    /// Makes a buffer object without backing.
+    /// Creates a buffer object without backing.
     ///
     /// It gets its backing from the first [`Reserved::validate()`]. `EINVAL` for a size or an
     /// alignment that is not as [`BoInit`] says, and when what is locked is not the reservation to
@@ -73,7 +73,7 @@ impl<T: DriverBo> Bo<T> {
         Self::new_of_type(dev, init, bindings::ttm_bo_type_ttm_bo_type_device, data)
     }
 
-    /// As [`Self::new()`], of a type of C's.
+    /// Creates a buffer object as [`Self::new()`] does, of a C type.
     pub(super) fn new_of_type(
         dev: &drm::Device<T::Driver>,
         init: BoInit<'_>,
@@ -83,8 +83,8 @@ impl<T: DriverBo> Bo<T> {
         Self::init(dev, init, None, bo_type, data)
     }
 
-    /// Makes a buffer object for the memory of a buffer whose reservation is locked, which becomes
-    /// that of the object.
+    /// Creates a buffer object for the memory of a buffer whose reservation is locked, which
+    /// becomes that of the object.
     pub(super) fn new_imported(
         dev: &drm::Device<T::Driver>,
         init: BoInit<'_>,
@@ -183,7 +183,7 @@ impl<T: DriverBo> Bo<T> {
         Ok(this)
     }
 
-    /// Gives up TTM's reference with the last one of GEM.
+    /// Drops TTM's reference with the last one of GEM.
     ///
     /// # Safety
     ///

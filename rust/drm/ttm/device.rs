@@ -37,7 +37,7 @@ use super::{
 };
 use crate::rust::bindings;
 
-/// How TTM allocates system pages; combine with `|`.
+/// Flags of TTM's allocation of system pages; combine with `|`.
 #[derive(Clone, Copy)]
 pub struct AllocFlags(pub(super) u32);
 
@@ -65,7 +65,7 @@ impl BitOr for AllocFlags {
     }
 }
 
-/// How many pages the BOs of a device have.
+/// The number of pages that the BOs of a device have.
 pub(super) struct PageCount {
     populated: Atomic<u64>,
     purgeable: Atomic<u64>,
@@ -114,7 +114,7 @@ pub struct DeviceData<T: Driver> {
 }
 
 impl<T: Driver> DeviceData<T> {
-    /// Makes the data of a device, with a TTM device that is yet to be brought up with
+    /// Creates the data of a device, with a TTM device that is yet to be brought up with
     /// [`Device::init()`].
     pub fn new<E>(data: impl PinInit<T::DeviceData, E>) -> impl PinInit<Self, Error>
     where
@@ -168,7 +168,7 @@ unsafe impl<T: Driver> Send for Device<T> {}
 unsafe impl<T: Driver> Sync for Device<T> {}
 
 impl<T: Driver> Device<T> {
-    /// Makes a device that is yet to be brought up with [`Self::init()`].
+    /// Creates a device that is yet to be brought up with [`Self::init()`].
     fn new() -> impl PinInit<Self> {
         // INVARIANT: `ready` is not set.
         pin_init!(Self {
@@ -207,7 +207,7 @@ impl<T: Driver> Device<T> {
         &self.bos
     }
 
-    /// Wakes who waits for importers to unmap BOs.
+    /// Returns the wait queue for importers to unmap BOs.
     pub(super) fn unmapped(&self) -> &Unmapped {
         &self.unmapped
     }
@@ -254,7 +254,7 @@ impl<T: Driver> Device<T> {
         self.pages.purgeable.load(Relaxed)
     }
 
-    /// Whether system pages are coherent memory, see [`AllocFlags::USE_DMA_ALLOC`].
+    /// Returns whether system pages are coherent memory, see [`AllocFlags::USE_DMA_ALLOC`].
     pub fn uses_dma_alloc(&self) -> bool {
         self.ready().is_ok_and(|bdev| {
             // SAFETY: The device is initialised; the flags are constant.

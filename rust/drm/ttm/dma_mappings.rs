@@ -14,8 +14,7 @@ use super::{
 use crate::rust::bindings;
 
 /// Unmaps all system pages from the device, and frees them, when it is dropped. By then importers
-/// have unmapped what they had of its BOs: of its own memory all, of system pages what was not
-/// pinned.
+/// have unmapped its BOs: all device-local memory, and system pages that were not pinned.
 ///
 /// The hardware must have stopped, and all fences of the device must have signalled. BOs can
 /// outlive the binding of the device, DMA mappings may not: keep this in the bus device's data, so
@@ -23,7 +22,7 @@ use crate::rust::bindings;
 pub struct DmaMappings<T: Driver>(ARef<drm::Device<T>>);
 
 impl<T: Driver> DmaMappings<T> {
-    /// Takes care of the mappings of `dev`.
+    /// Creates the guard of the mappings of `dev`.
     pub fn new(dev: &drm::Device<T>) -> Self {
         Self(dev.into())
     }

@@ -30,7 +30,7 @@ pub trait DriverBo: Send + Sync + Sized + 'static {
     /// The driver whose objects these are.
     type Driver: Driver<Bo = Self> + Sharing;
 
-    /// Whether the object may leave the device as a dma-buf.
+    /// Returns an error if the object must not be exported as a dma-buf.
     fn may_export(&self) -> Result {
         Ok(())
     }
@@ -56,8 +56,8 @@ pub trait Driver:
     /// TTM is about to evict the BO. Returns the places where it may go, in order of preference.
     fn evict_flags(bo: &Reserved<'_, Self::Bo>) -> &'static [Place];
 
-    /// Whether evicting the BO helps to make room in `place`, or anywhere in its memory type when
-    /// there is none: that is for a cgroup which uses more than it may.
+    /// Returns whether evicting the BO helps to make room in `place`, or anywhere in its memory
+    /// type when there is none: that is for a cgroup which uses more than it may.
     ///
     /// An implementation should call [`Reserved::intersects()`].
     fn eviction_valuable(bo: &Reserved<'_, Self::Bo>, place: Option<&Place>) -> bool {
@@ -67,46 +67,47 @@ pub trait Driver:
     /// Moves a BO. A BO that has no resource yet must get one that reads as zeros.
     fn move_bo<'a>(mv: Move<'a, Self::Bo>) -> Result<MoveOutcome<'a>>;
 
-    /// Tells that the last reference to the BO is gone. Jobs may still use it.
+    /// Called when the last reference to the BO is gone. Jobs may still use it.
     fn release_notify(_bo: &ReleasedBo<'_, Self::Bo>) {}
 
-    /// Tells that a BO without references is about to lose its memory for good.
+    /// Called when a BO without references is about to lose its memory for good.
     fn delete_notify(_bo: &ReleasedBo<'_, Self::Bo>) {}
 
     /// Returns how the CPU maps a resource of a type that is not system pages.
     fn io_caching(res: &Resource) -> Caching;
 
-    /// Returns the run of pages of such a resource that begins with `page`; [`None`] where the CPU
-    /// does not see it.
+    /// Returns the extent of such a resource that begins with `page`; [`None`] where the CPU does
+    /// not see it.
     fn io_mem_run(res: &Resource, page: usize) -> Option<IoRun>;
 
     /// Brings the BO to where the CPU can map it, before a page fault is served.
     fn prepare_fault(bo: &mut Reserved<'_, Self::Bo>, ctx: &mut OperationCtx) -> Result;
 
-    /// Whether the BO's content is there, now that no move of it is under way. An error keeps the
-    /// CPU from seeing what is there instead.
+    /// Returns an error if the BO's content is lost, now that no move of it is under way. The error
+    /// keeps the CPU from mapping the memory.
     fn check_content(_bo: &Bo<Self::Bo>) -> Result {
         Ok(())
     }
 }
 
-/// An importer's access to the exporter's own memory.
+/// An importer's access to the exporter's device-local memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PeerAccess {
     /// The importer accesses system pages only.
     None,
-    /// The importer accesses system pages, and the CPU-visible part of the exporter's own memory.
+    /// The importer accesses system pages, and the CPU-visible part of the exporter's device-local
+    /// memory.
     Allowed,
 }
 
 /// The callbacks of dma-buf.
 pub trait Sharing: Driver {
-    /// The BAR behind which [`Driver::io_mem_run()`] finds what other devices may access, if they
-    /// may. See [`init_peer_to_peer()`](crate::rust::pci::init_peer_to_peer).
+    /// The BAR of the memory that [`Driver::io_mem_run()`] returns, if other devices may access it.
+    /// See [`init_peer_to_peer()`](crate::rust::pci::init_peer_to_peer).
     const PEER_BAR: Option<u32> = None;
 
-    /// Whether an importer with this access can share a BO, in each of the BO's places. An error,
-    /// such as `EOPNOTSUPP`, refuses it.
+    /// Returns an error, such as `EOPNOTSUPP`, if an importer with this access cannot share a BO in
+    /// each of the BO's places.
     fn may_share(_bo: &Bo<Self::Bo>, _access: PeerAccess) -> Result {
         Ok(())
     }

@@ -2,8 +2,8 @@
 
 //! Buffer objects that other devices use.
 //!
-//! An importer with peer access gets memory of the exporter's own, others get system pages. For
-//! importers that do not follow moves the BO is pinned there.
+//! An importer with peer access gets the exporter's device-local memory, others get system pages.
+//! For importers that do not follow moves the BO is pinned there.
 //!
 //! C header: [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
 
@@ -98,7 +98,7 @@ impl<T: DriverBo> Bo<T> {
             .map_or_else(|err| err.to_ptr(), NonNull::as_ptr)
     }
 
-    /// Makes a buffer of the BO for other parts of the kernel, which user space may write, too,
+    /// Exports the BO as a buffer for other parts of the kernel, which user space may write, too,
     /// when it gets a file of it. `EBUSY` while there is one.
     ///
     /// C: `drm_gem_prime_export()`.
@@ -109,7 +109,7 @@ impl<T: DriverBo> Bo<T> {
         Ok(unsafe { ARef::from_raw(buf.cast()) })
     }
 
-    /// Makes a buffer of the BO. `EBUSY` while there is one: DRM remembers it.
+    /// Exports the BO as a buffer. `EBUSY` while there is one: DRM remembers it.
     fn export(&self, flags: c_int) -> Result<NonNull<bindings::dma_buf>> {
         let guard = self.reserve(true)?;
         if guard.has_exported() || self.is_imported() {
@@ -181,7 +181,7 @@ impl<T: DriverBo> Bo<T> {
         self.wait_unmapped(movable);
     }
 
-    /// Takes back [`Self::vmap_callback()`].
+    /// Undoes [`Self::vmap_callback()`].
     ///
     /// # Safety
     ///
@@ -212,13 +212,13 @@ impl<T: DriverBo> Reserved<'_, T> {
         }
     }
 
-    /// Whether there is a buffer that the BO was exported as, and if only one that is released.
+    /// Returns whether the BO has an exported buffer, even one that is being released.
     fn has_exported(&self) -> bool {
         // SAFETY: The reservation is held.
         !unsafe { *Tail::exported(self.bo()) }.is_null()
     }
 
-    /// Whether other devices use the BO that reach system pages only.
+    /// Returns whether the BO is shared with devices that access system pages only.
     pub fn is_shared_as_pages(&mut self) -> bool {
         let bo = self.bo();
         let locked = self.locked_resv();
@@ -302,7 +302,7 @@ impl<T: DriverBo> Reserved<'_, T> {
     }
 }
 
-/// Returns the CPU's addresses of a resource, run by run. `EOPNOTSUPP` if it does not see all.
+/// Returns the CPU's addresses of a resource's extents. `EOPNOTSUPP` if it does not see all.
 fn io_ranges<D: Driver>(res: &Resource) -> Result<KVVec<Range<PhysAddr>>> {
     let pages = res.size() >> PAGE_SHIFT;
     let mut ranges = KVVec::<Range<PhysAddr>>::new();

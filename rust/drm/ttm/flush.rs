@@ -27,7 +27,8 @@ use crate::rust::{
     workqueue::ReclaimQueue, //
 };
 
-/// How many flushes have begun, and the last one that has ended. They run one after the other.
+/// The number of flushes that have begun, and the last one that has ended. They run one after the
+/// other.
 struct Runs {
     begun: u64,
     ended: u64,
@@ -83,7 +84,7 @@ pub(super) struct FlushQueue {
 }
 
 impl FlushQueue {
-    /// Makes a queue for a device.
+    /// Creates a queue for a device.
     ///
     /// # Safety
     ///

@@ -58,7 +58,7 @@ unsafe fn live<T: Driver>(raw: *mut bindings::ttm_buffer_object) -> Option<LiveB
     unsafe { Bo::<T::Bo>::from_raw(raw).and_then(|bo| LiveBo::new(bo)) }
 }
 
-/// Asks the driver whether to evict a BO.
+/// Calls [`Driver::eviction_valuable()`].
 ///
 /// # Safety
 ///
@@ -80,10 +80,10 @@ unsafe extern "C" fn eviction_valuable<T: Driver>(
     }
 }
 
-/// Where a ghost goes, and a BO without references: their content is not needed.
+/// The placement of an evicted ghost or BO without references, whose content is not needed.
 static GHOST_PLACE: [Place; 1] = [Place::new(super::MemType::SYSTEM, super::PlaceFlags::NONE)];
 
-/// Asks the driver where to evict a BO to.
+/// Calls [`Driver::evict_flags()`].
 ///
 /// # Safety
 ///
@@ -107,7 +107,7 @@ unsafe extern "C" fn evict_flags<T: Driver>(
     }
 }
 
-/// Has the driver move a BO.
+/// Calls [`Driver::move_bo()`].
 ///
 /// # Safety
 ///
@@ -196,7 +196,7 @@ unsafe fn move_released<T: DriverBo>(
     0
 }
 
-/// Tells the driver that a BO loses its memory.
+/// Calls [`Driver::delete_notify()`].
 ///
 /// # Safety
 ///
@@ -212,7 +212,7 @@ unsafe extern "C" fn delete_mem_notify<T: Driver>(raw: *mut bindings::ttm_buffer
     }
 }
 
-/// Tells the driver that the last reference to a BO is gone.
+/// Calls [`Driver::release_notify()`].
 ///
 /// # Safety
 ///
@@ -225,7 +225,7 @@ unsafe extern "C" fn release_notify<T: Driver>(raw: *mut bindings::ttm_buffer_ob
     }
 }
 
-/// Finds out how the CPU reaches a resource.
+/// Fills in the CPU's address and caching mode of a resource.
 ///
 /// # Safety
 ///

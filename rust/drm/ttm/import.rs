@@ -60,8 +60,8 @@ impl<T: DriverBo> Bo<T> {
         Some(unsafe { bo.as_ref() }.into())
     }
 
-    /// Makes a BO of a buffer of another device. The exporter may refuse that, by an error of its
-    /// choice; `ENODEV` when the device is gone. `EOPNOTSUPP` where the device would see copies of
+    /// Imports a buffer of another device as a BO. The exporter may refuse that, by an error of its
+    /// choice; `ENODEV` when the device is gone. `EOPNOTSUPP` when the device would see copies of
     /// system pages, which are not kept in step.
     ///
     /// C: `dma_buf_dynamic_attach()`.
@@ -100,7 +100,8 @@ impl<T: DriverBo> Bo<T> {
             Attachment::from_raw(attachment.as_raw()).is_bounced()
         };
         guard.release_unused();
-        // A device of the same driver may have memory of its own, and does not map pages then.
+        // The exporter of the same driver may have the BO in device-local memory, and maps no pages
+        // then.
         if copies && !prime::is_exported::<Self>(buf) {
             drm_dbg_prime!(dev, "fd: its pages would be copied for the device\n");
             return Err(EOPNOTSUPP);
@@ -152,13 +153,13 @@ impl<T: DriverBo> Bo<T> {
         }
     }
 
-    /// Whether the BO's memory is another device's.
+    /// Returns whether the BO's memory is another device's.
     pub fn is_imported(&self) -> bool {
         // SAFETY: Valid by the type invariants; the field is constant.
         unsafe { (*self.as_raw()).type_ == bindings::ttm_bo_type_ttm_bo_type_sg }
     }
 
-    /// Gives the attachment up, for a BO that is about to be freed.
+    /// Detaches the BO, which is about to be freed, from the exporter's buffer.
     ///
     /// # Safety
     ///
@@ -192,13 +193,13 @@ impl<T: DriverBo> Importer for Bo<T> {
 }
 
 impl<T: DriverBo> Reserved<'_, T> {
-    /// Whether it is imported and its exporter's memory mapped.
+    /// Returns whether it is imported and its exporter's memory mapped.
     pub(super) fn is_mapped(&self) -> bool {
         // SAFETY: The reservation protects the field.
         !unsafe { (*self.bo().as_raw()).sg }.is_null()
     }
 
-    /// Whether the BO has the addresses at which its exporter's memory is mapped.
+    /// Returns whether the BO has the addresses at which its exporter's memory is mapped.
     fn has_addresses(&self) -> bool {
         // SAFETY: The reservation protects the fields.
         unsafe {
@@ -207,7 +208,7 @@ impl<T: DriverBo> Reserved<'_, T> {
         }
     }
 
-    /// Has the exporter map the memory if it is not.
+    /// Maps the exporter's memory if it is not mapped.
     pub(super) fn map_import(&mut self) -> Result {
         let raw = self.bo().as_raw();
         let visible = self

@@ -37,15 +37,14 @@ use crate::rust::{
     drm::device, //
 };
 
-/// A manager to be attached to a device, whatever its type.
+/// A manager of any type, to be attached to a device.
 pub struct Attach {
     manager: Arc<dyn Registered>,
     region: Option<&'static CStr>,
 }
 
 impl Attach {
-    /// Has the dmem cgroup controller account and limit what the manager hands out, as a region
-    /// `drm/<device>/<name>`.
+    /// Sets the dmem cgroup region `drm/<device>/<name>`, to which the manager's memory is charged.
     pub fn with_dmem_region(self, name: &'static CStr) -> Self {
         Self {
             region: Some(name),

@@ -65,7 +65,7 @@ unsafe impl<T: DriverBo> Send for KernelBo<'_, T> {}
 unsafe impl<T: DriverBo> Sync for KernelBo<'_, T> {}
 
 impl<'a, T: DriverBo> KernelBo<'a, T> {
-    /// Makes a BO of `size` bytes, whole pages, in `place`. What it holds is undefined.
+    /// Creates a BO of `size` bytes, whole pages, in `place`. Its content is undefined.
     ///
     /// Returns `EINVAL` if `bound` is not the device of `dev`, or if the CPU does not see `place`;
     /// `ENOSPC` or `ENOMEM` when there is no room.
@@ -96,7 +96,7 @@ impl<'a, T: DriverBo> KernelBo<'a, T> {
             let place = place.with(PlaceFlags::CONTIGUOUS);
 
             reserved.validate(&Placement::new(&[place]), &mut ctx)?;
-            // Those whose memory it was may still move.
+            // The BOs that were evicted from the memory may still be moving.
             reserved.wait_idle(&mut ctx)?;
 
             // C maps as much from the first page on.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! In which order buffer objects are evicted.
+//! The order in which buffer objects are evicted.
 //!
 //! A resource manager has a list for each priority, oldest use first. TTM evicts from the list of
 //! the lowest priority until that is empty, then from the next.
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::rust::bindings;
 
-/// How late a buffer object is evicted.
+/// The LRU priority of a buffer object: a higher one is evicted later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Priority(u32);
 
@@ -46,8 +46,8 @@ impl<T: DriverBo> Reserved<'_, T> {
         Priority(unsafe { (*self.bo().as_raw()).priority })
     }
 
-    /// Whether taking the buffer object's memory away makes room in `place`, or anywhere without
-    /// one. `false` for a buffer object without memory.
+    /// Returns whether evicting the buffer object makes room in `place`, or anywhere without one.
+    /// `false` for a buffer object without memory.
     ///
     /// C: `ttm_bo_eviction_valuable()`.
     pub fn intersects(&self, place: Option<&Place>) -> bool {
@@ -59,7 +59,7 @@ impl<T: DriverBo> Reserved<'_, T> {
             && unsafe { bindings::ttm_bo_eviction_valuable(self.bo().as_raw(), place.cast()) }
     }
 
-    /// Gives the buffer object a priority and makes it the last of that to be evicted, as a use
+    /// Sets the buffer object's priority and makes it the last of that to be evicted, as a use
     /// does.
     pub fn touch_as(&self, priority: Priority) {
         // SAFETY: The BO is valid and reserved, and TTM has a list for each `Priority`.
@@ -111,8 +111,8 @@ impl Drop for LruLock {
 }
 
 impl<T: DriverBo> Reserved<'_, T> {
-    /// Whether the buffer object's memory is part of what its cgroup is entitled to, and the
-    /// current task is of another.
+    /// Returns whether the buffer object's memory is protected by its cgroup's limits, and the
+    /// current task is of another cgroup.
     ///
     /// TTM never evicts what is protected by `min`, but does evict what is protected by `low` when
     /// there is nothing else. A driver that evicts by choice should not.

@@ -29,11 +29,11 @@ use crate::rust::bindings;
 
 /// A request for memory.
 pub struct AllocRequest<'a> {
-    /// Bytes, whole pages.
+    /// Size in bytes, whole pages.
     pub size: usize,
     /// Alignment in bytes, a power of two of at least a page.
     pub alignment: usize,
-    /// Where, and how.
+    /// The place, with its flags.
     pub place: &'a Place,
     /// The BO is new and reads as zeros: memory that is known to be zero need not be cleared.
     pub zeroed: bool,
@@ -46,7 +46,7 @@ pub trait ResourceManager: Send + Sync + Sized + 'static {
     /// The manager's part of a resource. Dropping it gives the memory back.
     type Resource: Send + Sync;
 
-    /// Whether the memory is system pages, held in a [`Tt`](super::Tt).
+    /// Set if the memory is system pages, held in a [`Tt`](super::Tt).
     const USE_TT: bool;
 
     /// Allocates. Must fail with `ENOSPC`, and no other error, when there is no room: TTM then
@@ -56,12 +56,12 @@ pub trait ResourceManager: Send + Sync + Sized + 'static {
         request: &'a AllocRequest<'_>,
     ) -> impl PinInit<Self::Resource, Error> + 'a;
 
-    /// Whether freeing the resource would help a BO of `size` bytes to fit into the place.
+    /// Returns whether freeing the resource would help a BO of `size` bytes to fit into the place.
     fn intersects(&self, _res: &Self::Resource, _place: &Place, _size: usize) -> bool {
         true
     }
 
-    /// Whether the resource is one that the place asks for.
+    /// Returns whether the resource is in the place.
     fn compatible(&self, _res: &Self::Resource, _place: &Place, _size: usize) -> bool {
         true
     }
@@ -91,7 +91,7 @@ impl<M: ResourceManager> ResourceObject<M> {
 /// # Invariants
 ///
 /// `raw` is zeroed or a valid `ttm_resource_manager`. `inner_type` is the type ID of `M`, at the
-/// same offset whatever `M` is. `attached` says whether a device uses the manager.
+/// same offset for all `M`. `attached` says whether a device uses the manager.
 #[pin_data]
 #[repr(C)]
 pub struct Manager<M: ResourceManager> {
@@ -119,7 +119,7 @@ impl<M: ResourceManager> Manager<M> {
         debug: None,
     };
 
-    /// Makes a manager that is not registered yet.
+    /// Creates a manager that is not registered yet.
     pub fn new<E>(inner: impl PinInit<M, E>) -> impl PinInit<Self, Error>
     where
         Error: From<E>,
@@ -149,8 +149,7 @@ impl<M: ResourceManager> Manager<M> {
 
     /// # Safety
     ///
-    /// `man` must be NULL, or point to the `raw` of a `Manager` of whatever type that is valid for
-    /// `'a`.
+    /// `man` must be NULL, or point to the `raw` of a `Manager` of any type that is valid for `'a`.
     pub(super) unsafe fn try_from_raw<'a>(
         man: *mut bindings::ttm_resource_manager,
     ) -> Option<&'a M> {
@@ -271,7 +270,7 @@ impl<M: ResourceManager> Manager<M> {
         }
     }
 
-    /// Asks whether a resource is in a place.
+    /// Calls [`ResourceManager::intersects()`].
     ///
     /// # Safety
     ///
@@ -288,7 +287,7 @@ impl<M: ResourceManager> Manager<M> {
         inner.intersects(data, place, size)
     }
 
-    /// Asks whether a resource is as a place wants it.
+    /// Calls [`ResourceManager::compatible()`].
     ///
     /// # Safety
     ///
@@ -308,7 +307,7 @@ impl<M: ResourceManager> Manager<M> {
 
 /// A manager of any type, as a device uses it.
 pub(super) trait Registered: Send + Sync {
-    /// Makes `bdev` use the manager for `mem_type`, of `size` bytes.
+    /// Registers the manager with `bdev` for `mem_type`, of `size` bytes.
     ///
     /// `EINVAL` when that type has a manager or is TTM's own, `EBUSY` when a device uses the
     /// manager.
@@ -327,12 +326,12 @@ pub(super) trait Registered: Send + Sync {
     /// The manager as C knows it.
     fn as_raw(&self) -> *mut bindings::ttm_resource_manager;
 
-    /// Frees what is left and makes `bdev` forget the manager.
+    /// Frees what is left and unregisters the manager from `bdev`.
     ///
     /// # Safety
     ///
-    /// [`Self::attach()`] must have succeeded with the same device and type, and no BO but
-    /// those whose destruction is under way may exist.
+    /// [`Self::attach()`] must have succeeded with the same device and type, and all BOs that exist
+    /// must be under destruction.
     unsafe fn detach(&self, bdev: *mut bindings::ttm_device, mem_type: MemType);
 }
 

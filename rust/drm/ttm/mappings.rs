@@ -18,14 +18,15 @@ use kernel::{
     }, //
 };
 
-/// Counts the mappings of a BO. The reservation protects it, but for a waiter, who only reads it.
+/// The number of mappings of a BO. The reservation protects it, but for a waiter, which only reads
+/// it.
 pub(super) struct Mappings {
     pages: Atomic<u32>,
     peers: Atomic<u32>,
 }
 
 impl Mappings {
-    /// Makes counts of nothing.
+    /// Creates counts of zero.
     pub(super) const fn new() -> Self {
         Self {
             pages: Atomic::new(0),
@@ -42,7 +43,7 @@ impl Mappings {
     }
 }
 
-/// Wakes who waits for the mappings of a device's BOs to go.
+/// A wait queue for the end of the mappings of a device's BOs.
 #[pin_data]
 pub(super) struct Unmapped {
     #[pin]
@@ -52,7 +53,7 @@ pub(super) struct Unmapped {
 }
 
 impl Unmapped {
-    /// Makes one without waiters.
+    /// Creates the wait queue.
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             lock <- new_spinlock!((), "Unmapped::lock"),

@@ -2,7 +2,7 @@
 
 //! Moves by the CPU: copies and clears, page by page.
 //!
-//! Unlike `ttm_bo_move_memcpy()` this copes with device memory in several runs.
+//! Unlike `ttm_bo_move_memcpy()` this copes with device-local memory in several extents.
 //!
 //! C header: [`include/drm/ttm/ttm_kmap_iter.h`](srctree/include/drm/ttm/ttm_kmap_iter.h)
 
@@ -120,8 +120,8 @@ impl Side<'_> {
 }
 
 impl<'a, T: DriverBo> Move<'a, T> {
-    /// Moves a BO from the device's own memory to system pages without its content, after waiting
-    /// for all users: it reads as zeros. `EINVAL` for other moves.
+    /// Moves a BO from device-local memory to system pages without its content, after waiting for
+    /// all users: it reads as zeros. `EINVAL` for other moves.
     pub fn discarded(mut self) -> Result<Moved<'a>> {
         let own = self.bo.resource().is_some_and(|res| !res.uses_tt());
         if !own || !self.new.uses_tt() {
@@ -139,7 +139,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
     ///
     /// `EINVAL` when the CPU does not see all of the device memory.
     ///
-    /// C: as `ttm_bo_move_memcpy()`, which cannot copy device memory in several runs.
+    /// C: as `ttm_bo_move_memcpy()`, which cannot copy device-local memory in several extents.
     pub fn memcpy(mut self) -> Result<Moved<'a>> {
         let old = self.bo.resource().ok_or(EINVAL)?;
         if old.uses_tt() || self.new.uses_tt() {

@@ -6,8 +6,8 @@
 //! buffer objects, has [`DeviceData`] for its DRM device's data, and registers a
 //! [`ResourceManager`] for each memory type that it has.
 //!
-//! The reservation lock of a buffer object is a type: whatever C documents as "the BO must be
-//! reserved" is a method of [`Reserved`], which is only to be had from a lock.
+//! The reservation lock of a buffer object is a type: what C documents as "the BO must be reserved"
+//! is a method of [`Reserved`], which is only to be had from a lock.
 //!
 //! C headers: [`include/drm/ttm/`](srctree/include/drm/ttm/)
 

@@ -71,7 +71,7 @@ impl Moved<'_> {
 
 /// The outcome of a move.
 pub enum MoveOutcome<'a> {
-    /// It is done, or its fence is on the BO.
+    /// The move is done, or its fence is on the BO.
     Done(Moved<'a>),
     /// The BO must go to this place first; TTM then asks for the rest of the way.
     Hop(Place),
@@ -105,7 +105,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
         self.bo.locked_resv()
     }
 
-    /// Whether the BO is moved to make room.
+    /// Returns whether the BO is moved to make room.
     pub fn is_eviction(&self) -> bool {
         self.evict
     }
@@ -127,8 +127,8 @@ impl<'a, T: DriverBo> Move<'a, T> {
         self.bo.unmap_import();
     }
 
-    /// Makes room for the fence of the move. TTM has done that, but what was called since may have
-    /// used the room.
+    /// Reserves room for the fence of the move. TTM has done that, but what was called since may
+    /// have used the room.
     fn reserve_fence(&self) -> Result {
         // SAFETY: The reservation is held.
         to_result(unsafe { bindings::dma_resv_reserve_fences(self.bo.resv().as_raw(), 1) })
@@ -139,7 +139,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
         self.new
     }
 
-    /// Gives the BO its new resource with nothing to copy: it had none, or the pages stay.
+    /// Assigns the new resource with nothing to copy: it had none, or the pages stay.
     ///
     /// C: `ttm_bo_move_null()`.
     pub fn null(self) -> Moved<'a> {
@@ -148,7 +148,8 @@ impl<'a, T: DriverBo> Move<'a, T> {
         Moved::now()
     }
 
-    /// As [`Self::null()`], and the new resource must not be used before `fence` has signalled.
+    /// Assigns the new resource as [`Self::null()`] does; it must not be used before `fence` has
+    /// signalled.
     pub fn null_behind(self, fence: &Fence) -> Moved<'a> {
         if self.reserve_fence().is_err() {
             // There is no way back any more. Not interruptible, and without a timeout it does not
@@ -163,7 +164,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
         Moved::behind(fence)
     }
 
-    /// Gives the BO its new resource, to which the content is copied when `fence` signals.
+    /// Assigns the new resource, to which the content is copied when `fence` signals.
     ///
     /// The old resource is given to others behind the fence, which has to wait for all users of
     /// the BO: with a ghost of the BO, or through the manager if the BO makes room there. At most
@@ -197,8 +198,8 @@ impl<'a, T: DriverBo> Move<'a, T> {
         self.copied()
     }
 
-    /// Gives the BO its new resource after the content was copied. Waits for all users of the old
-    /// one, see [`Reserved::wait_idle()`], before it frees that.
+    /// Assigns the new resource after the content was copied. Waits for all users of the old one,
+    /// see [`Reserved::wait_idle()`], before it frees that.
     ///
     /// C: `ttm_bo_move_sync_cleanup()`.
     pub fn copied(mut self) -> Result<Moved<'a>> {

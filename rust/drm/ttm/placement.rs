@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Where a buffer object may be.
+//! Places of a buffer object.
 //!
 //! C header: [`include/drm/ttm/ttm_placement.h`](srctree/include/drm/ttm/ttm_placement.h)
 
@@ -21,7 +21,7 @@ impl MemType {
     pub const SYSTEM: Self = Self(bindings::TTM_PL_SYSTEM);
     /// System pages that the device sees.
     pub const TT: Self = Self(bindings::TTM_PL_TT);
-    /// The device's own memory.
+    /// Device-local memory.
     pub const VRAM: Self = Self(bindings::TTM_PL_VRAM);
     /// The first of the driver's private types.
     pub const PRIV: Self = Self(bindings::TTM_PL_PRIV);
@@ -45,13 +45,13 @@ impl MemType {
     }
 }
 
-/// Where in the flags of a `ttm_place` the hint begins.
+/// The lowest bit of the hint in the flags of a `ttm_place`.
 const HINT_SHIFT: u32 = 16;
 
 // TTM's flags are far from there, and it ignores what it does not know.
 const _: () = assert!(bindings::TTM_PL_FLAG_FALLBACK < 1 << (HINT_SHIFT - 8));
 
-/// How a place is to be used; combine with `|`.
+/// Flags of a place; combine with `|`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct PlaceFlags(u32);
@@ -77,7 +77,7 @@ impl PlaceFlags {
         Self(raw & Self::TTM)
     }
 
-    /// Whether all of `flags` are set.
+    /// Returns whether all of `flags` are set.
     pub const fn contains(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
     }
@@ -190,7 +190,7 @@ impl Place {
 pub struct Placement<'a>(bindings::ttm_placement, PhantomData<&'a [Place]>);
 
 impl<'a> Placement<'a> {
-    /// Makes a placement of `places`.
+    /// Creates a placement of `places`.
     pub fn new(places: &'a [Place]) -> Self {
         Self(
             bindings::ttm_placement {
@@ -202,7 +202,7 @@ impl<'a> Placement<'a> {
         )
     }
 
-    /// Whether it asks for no backing.
+    /// Returns whether it asks for no backing.
     pub(super) fn is_empty(&self) -> bool {
         self.0.num_placement == 0
     }

@@ -32,7 +32,7 @@ use crate::rust::bindings;
 #[repr(C)]
 pub(super) struct TtObject {
     tt: Opaque<bindings::ttm_tt>,
-    /// Whether the pages count as those that can be freed with their content.
+    /// Set when the pages count as purgeable.
     purgeable: Cell<bool>,
 }
 
@@ -50,7 +50,7 @@ impl TtObject {
         unsafe { bindings::rgt_ttm_tt_is_populated(self.tt.get()) }
     }
 
-    /// Whether the pages are another device's.
+    /// Returns whether the pages are another device's.
     fn is_imported(&self) -> bool {
         // SAFETY: As above.
         unsafe { bindings::rgt_ttm_tt_is_imported(self.tt.get()) }
@@ -81,7 +81,7 @@ pub(super) unsafe fn count_pages<T: Driver>(
         .count(object.pages(), populated, object.purgeable.get());
 }
 
-/// Says whether the pages of a `ttm_tt` can be freed with their content.
+/// Sets whether the pages of a `ttm_tt` can be freed with their content.
 ///
 /// # Safety
 ///
@@ -104,7 +104,7 @@ pub(super) unsafe fn set_purgeable<T: Driver>(
     }
 }
 
-/// Makes the system pages' bookkeeping of a BO.
+/// Creates the `ttm_tt` of a BO.
 ///
 /// # Safety
 ///
@@ -138,8 +138,8 @@ pub(super) unsafe extern "C" fn create<T: Driver>(
     // SAFETY: It was initialised above.
     unsafe { (*tt).sg = ptr::null_mut() };
     if !Device::<T>::of(bo.device()).uses_dma_alloc() {
-        // Those that have an array of pages are ours to back up, not TTM's to swap out. Coherent
-        // memory cannot be backed up, so there TTM may do what it can.
+        // The driver's shrinker backs up a `ttm_tt` with an array of pages, so TTM must not swap it
+        // out. Coherent memory cannot be backed up: it is left to TTM.
         // SAFETY: It was initialised above.
         unsafe { bindings::rgt_ttm_tt_set_own_backup(tt) };
     }
@@ -160,7 +160,7 @@ pub(super) unsafe extern "C" fn destroy(_: *mut bindings::ttm_device, tt: *mut b
     }
 }
 
-/// Makes pages, with the content that was backed up if any was.
+/// Populates the pages, with the content that was backed up if any was.
 ///
 /// # Safety
 ///

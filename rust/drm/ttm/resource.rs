@@ -45,7 +45,7 @@ impl Resource {
         MemType::from_raw(unsafe { (*self.as_raw()).mem_type })
     }
 
-    /// Whether the memory is system pages, held in a [`Tt`](super::Tt).
+    /// Returns whether the memory is system pages, held in a [`Tt`](super::Tt).
     pub fn uses_tt(&self) -> bool {
         // SAFETY: Valid by the type invariants; the manager of a live resource is registered.
         unsafe {

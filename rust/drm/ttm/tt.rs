@@ -13,11 +13,11 @@ use kernel::{
 
 use crate::rust::bindings;
 
-/// How the CPU maps pages.
+/// The caching mode of the CPU's mappings of pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Caching {
-    /// Not cached.
+    /// Uncached.
     Uncached = bindings::ttm_caching_ttm_uncached,
     /// Writes are gathered, reads not cached.
     WriteCombined = bindings::ttm_caching_ttm_write_combined,

@@ -31,8 +31,8 @@ impl<T: DriverBo> Bo<T> {
         }
     }
 
-    /// Waits until importers have unmapped memory of the device's own and, with `pages`, system
-    /// pages. The reservation must not be held, and no new mapping can be had any more.
+    /// Waits until importers have unmapped device-local memory and, with `pages`, system pages. The
+    /// reservation must not be held, and no new mapping can be had any more.
     pub(super) fn wait_unmapped(&self, pages: bool) {
         let unmapped = Device::<T::Driver>::of(self.device()).unmapped();
         let mapped = |peer| self.mappings().of(peer).load(Relaxed) != 0;

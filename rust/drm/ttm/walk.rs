@@ -28,8 +28,8 @@ use crate::rust::bindings;
 
 /// A walk over the BOs of one memory type that can be reserved without waiting.
 ///
-/// It passes over those that are reserved, those whose last reference is gone, and ghosts. It does
-/// not allocate, so that a shrinker can use it.
+/// It passes over BOs that are reserved, BOs whose last reference is gone, and ghosts. It does not
+/// allocate, so that a shrinker can use it.
 ///
 /// # Invariants
 ///
@@ -48,7 +48,7 @@ pub struct LruWalk<'a, T: Driver> {
     _dev: PhantomData<&'a Device<T>>,
 }
 
-/// Where a walk is.
+/// The position of a walk.
 enum At<T: Driver> {
     Start,
     Bo(ARef<Bo<T::Bo>>),

@@ -37,7 +37,7 @@ pub struct Blocks {
     list: CListHead,
     /// The clear of what is not known to be zero.
     clearing: Option<Clearing>,
-    /// Whether they may have been written.
+    /// Set when they may have been written.
     used: AtomicFlag,
     /// [`Inner::forgotten`] when they were allocated, or before.
     forgotten: u64,
@@ -228,9 +228,9 @@ unsafe fn take(buddy: &Inner, request: &Request, list: *mut bindings::list_head)
 /// The part of some blocks that is known to be zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cleared {
-    /// Not one.
+    /// No block.
     None,
-    /// Not all.
+    /// Some blocks, but not all.
     Some,
     /// All of them.
     All,
@@ -239,11 +239,11 @@ pub enum Cleared {
 /// The place and the state of an allocated block.
 #[derive(Clone, Copy)]
 pub struct Block {
-    /// Where it starts.
+    /// Offset of its first byte.
     pub offset: u64,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Whether it was known to be zero when it was allocated, and has not lost its content since.
+    /// Set if it was known to be zero when it was allocated, and has not lost its content since.
     pub cleared: bool,
 }
 

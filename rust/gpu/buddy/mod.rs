@@ -44,17 +44,17 @@ pub use self::blocks::{
 /// A request to a [`Buddy`].
 #[derive(Clone)]
 pub struct Request {
-    /// Bytes, a multiple of the chunk size.
+    /// Size in bytes, a multiple of the chunk size.
     pub size: u64,
-    /// Bytes of the smallest block, which is aligned to that, too.
+    /// Size in bytes of the smallest block, which is aligned to that, too.
     pub min_block: Alignment,
-    /// Where; anywhere if [`None`].
+    /// The range to allocate from; all of the memory if [`None`].
     pub range: Option<Range<u64>>,
-    /// Where it would best be, as far as it fits in there as a whole.
+    /// The range to try first, which is used if the request fits into it as a whole.
     pub preferred: Option<Range<u64>>,
-    /// From the end, unless there is a range.
+    /// Set to allocate from the end, unless there is a range.
     pub top_down: bool,
-    /// In one piece, which may be several blocks.
+    /// Set to allocate one extent, which may be several blocks.
     pub contiguous: bool,
     /// It has to read as zeros: preferably of what is known to do so. Otherwise preferably of what is
     /// not.
@@ -95,7 +95,7 @@ struct Inner {
     raw: Opaque<bindings::gpu_buddy>,
     #[pin]
     lock: Mutex<Known>,
-    /// How often it was forgotten what is known to be zero. Changes with the lock held.
+    /// The number of times that [`Buddy::forget_zeros()`] was called. Changes with the lock held.
     forgotten: Atomic<u64>,
 }
 
@@ -128,7 +128,7 @@ impl Inner {
         (self.raw.get(), self.lock.lock())
     }
 
-    /// As [`Self::lock()`], without spare chunks: all that is free is in the allocator.
+    /// Locks as [`Self::lock()`] does, without spare chunks: all that is free is in the allocator.
     fn lock_whole(&self) -> (*mut bindings::gpu_buddy, MutexGuard<'_, Known>) {
         let (raw, mut known) = self.lock();
 
@@ -166,7 +166,7 @@ impl PinnedDrop for Inner {
 pub struct Buddy(Arc<Inner>);
 
 impl Buddy {
-    /// Makes an allocator of `size` bytes from offset 0 on, in multiples of `chunk`, which is at
+    /// Creates an allocator of `size` bytes from offset 0 on, in multiples of `chunk`, which is at
     /// least 4 KiB. `EINVAL` when it is less or `size` is less than that.
     ///
     /// C: `gpu_buddy_init()`.
@@ -241,7 +241,7 @@ impl Buddy {
         unsafe { retired.add(raw, spares, chunk, offset) }
     }
 
-    /// Where each chunk starts that was retired, and whether it is still in use.
+    /// Returns the offset of each retired chunk, and whether the chunk is still in use.
     pub fn retired(&self) -> Result<KVec<(u64, bool)>> {
         let (_, known) = self.0.lock();
         let mut list = KVec::with_capacity(known.retired.len(), GFP_KERNEL)?;

@@ -20,7 +20,7 @@ use crate::rust::bindings;
 /// are in no list.
 pub(super) struct Retired {
     blocks: KVec<*mut bindings::gpu_buddy_block>,
-    /// Where those start that are still in use.
+    /// Offsets of the chunks that are still in use.
     awaited: KVec<u64>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Retired {
 unsafe impl Send for Retired {}
 
 impl Retired {
-    /// There are none.
+    /// Creates an empty list.
     pub(super) const fn new() -> Self {
         // INVARIANT: There are none.
         Self {
@@ -42,7 +42,7 @@ impl Retired {
         self.blocks.len() + self.awaited.len()
     }
 
-    /// Where each starts, and whether it is still in use.
+    /// Returns the offset of each chunk, and whether the chunk is still in use.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, bool)> + '_ {
         let gone = self.blocks.iter().map(|&block| {
             // SAFETY: By the type invariants it is an allocated block.
@@ -76,8 +76,8 @@ impl Retired {
         Ok(self.awaited.contains(&offset))
     }
 
-    /// Takes those out of use that were freed meanwhile. To be called when something was, before
-    /// the allocator is unlocked.
+    /// Takes the chunks out of use that were freed meanwhile. To be called when something was,
+    /// before the allocator is unlocked.
     ///
     /// # Safety
     ///
@@ -100,7 +100,7 @@ impl Retired {
         });
     }
 
-    /// Gives all of them back, to an allocator that is about to go.
+    /// Frees all chunks, for an allocator that is about to be destroyed.
     ///
     /// # Safety
     ///

@@ -2,8 +2,8 @@
 
 //! Single chunks that stay allocated for a while when they are freed.
 //!
-//! Where little else is allocated, the allocator cuts the largest block down to a chunk each time
-//! that one is requested, and joins all of the pieces when it is freed. That costs far more than
+//! While little else is allocated, the allocator splits the largest block down to a chunk each time
+//! that one is requested, and merges all of the buddies when it is freed. That costs far more than
 //! anything else about a small allocation. As with the pages that the kernel keeps for each CPU,
 //! the chunk that was freed last is what the next one gets.
 
@@ -34,7 +34,7 @@ pub(super) struct Spares {
 unsafe impl Send for Spares {}
 
 impl Spares {
-    /// There are none.
+    /// Creates an empty list.
     pub(super) const fn new() -> Self {
         // INVARIANT: There are none.
         Self {

@@ -85,9 +85,9 @@ struct Answers {
     log: Arc<Log>,
     /// The fence's result in place of the outcome's.
     result: Option<Result>,
-    /// Whether a reset of the engine cancels the job.
+    /// Set if a reset of the engine cancels the job.
     engine: bool,
-    /// Whether a reset of the device does, if the job may have begun and if not.
+    /// Set if a reset of the device cancels the job: one that may have begun, one that has not.
     device: (bool, bool),
     retries: u32,
 }

@@ -133,7 +133,7 @@ fn vram_place(flags: u32, accessor: Accessor) -> Result<Place> {
         .ok_or(EINVAL)
 }
 
-/// Whether a place is the visible part of VRAM, or all of it if not `limited`.
+/// Returns whether a place is the visible part of VRAM, or all of it if not `limited`.
 fn is_limited(place: &Place, limited: bool) -> bool {
     place.first_page() == 0 && place.end_page() == limited.then_some(VISIBLE)
 }
@@ -221,7 +221,7 @@ mod tests {
     fn scratchpad_comes_before_vram() -> Result {
         let (scratchpad, vram, gtt) = (SCRATCHPAD_TYPE, MemType::VRAM, MemType::TT);
 
-        // Who may be in pages makes nobody leave VRAM.
+        // A BO that may be in system pages evicts no BO from VRAM.
         assert!(check(
             ALL,
             Accessor::Gpu,
@@ -273,7 +273,7 @@ mod tests {
             Accessor::Gpu,
             &[(MemType::VRAM, D), (MemType::TT, F)]
         )?);
-        // What is left is the only place, for which TTM has to make room.
+        // The place that is left is the only one, for which TTM has to make room.
         assert!(check(SYSTEM | GTT, Accessor::Gpu, &[(MemType::TT, none)])?);
         assert!(check(
             SYSTEM | VRAM,
@@ -316,7 +316,7 @@ mod tests {
 
         assert_eq!(places(CPU_ACCESS, VISIBLE - 2, 1)?, 1);
         assert_eq!(places(CPU_ACCESS, VISIBLE - 3, 4)?, 0);
-        // One piece of the window is a power of two, or all of it.
+        // A contiguous allocation in the window is a power of two, or all of it.
         assert_eq!(places(CPU_ACCESS | CONTIGUOUS, VISIBLE / 2, 1)?, 1);
         assert_eq!(places(CPU_ACCESS | CONTIGUOUS, VISIBLE / 2 + 1, 1)?, 0);
         assert_eq!(places(CONTIGUOUS, VRAM_PAGES - 1, 1)?, 1);

@@ -76,7 +76,7 @@ mod tests {
         pass(&policy, CAPACITY / 8);
         let claim = policy.claim(&rival, Some(policy.recency(&old)));
         assert!(claim.is_some_and(|claim| policy.is_evictable_for(&old, claim)));
-        // Which does not mean that anybody goes.
+        // That does not make every BO evictable for it.
         assert!(claim.is_some_and(|claim| !policy.is_evictable_for(&rival, claim)));
     }
 

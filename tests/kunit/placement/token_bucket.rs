@@ -34,7 +34,7 @@ mod tests {
     fn rate_holds() {
         let mut bucket = TokenBucket::new(1600);
 
-        // What was saved, at first.
+        // At first, the burst.
         assert_eq!(take_for(&mut bucket, 0..1), 100);
         let taken = take_for(&mut bucket, 1..1001);
         assert!((1599..=1601).contains(&taken));

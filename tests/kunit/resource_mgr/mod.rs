@@ -29,7 +29,7 @@ use crate::{
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
-/// What an allocation gives.
+/// The result of an allocation.
 type Allocated<M> = Result<Pin<KBox<<M as ResourceManager>::Resource>>>;
 
 /// Offset in VRAM of a byte of a resource.
@@ -78,7 +78,7 @@ fn request<M: ResourceManager>(manager: &M, request: AllocRequest<'_>) -> Alloca
     resource
 }
 
-/// Whether an allocation failed in the way that makes TTM evict and ask again.
+/// Returns whether an allocation failed in the way that makes TTM evict and ask again.
 fn is_full<T>(result: &Result<T>) -> bool {
     matches!(result, Err(ENOSPC))
 }

@@ -137,7 +137,7 @@ mod tests {
         assert!(is_full(&alloc(&vram, within(0, 0), 1, 1)));
         drop(odd);
         drop(even);
-        // The pieces are whole again.
+        // The blocks are merged again.
         drop(alloc(&vram, contiguous(), 16, 1)?);
         Ok(())
     }
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(pieces.extents().len(), 2);
         assert!(vram.compatible(&pieces, &within(0, 3), 2 * SIZE));
         assert!(!vram.compatible(&pieces, &contiguous(), 2 * SIZE));
-        // Between the pieces there is nothing of it.
+        // It has nothing between its extents.
         assert!(!vram.intersects(&pieces, &within(1, 2), SIZE));
         Ok(())
     }

@@ -70,7 +70,7 @@ mod tests {
         for page in pages {
             drop(page);
         }
-        // Those in the first half were the first, and went back.
+        // The pages in the first half were freed first, and went back.
         assert_eq!(any_in_half(&vram, 0)?, Some(7));
         let taken = page_at(&vram, 7)?;
 

@@ -83,7 +83,7 @@ mod tests {
         clear(&vram)?;
         assert_eq!(vram.fragmentation()?.cleared, PAGES * PAGE);
         for _ in 0..2 {
-            // Nobody touches it.
+            // It is not written.
             assert_eq!(dirty(&vram, 5)?, 0);
         }
         assert_eq!(dirty(&vram, PAGES as usize)?, 0);
@@ -116,7 +116,7 @@ mod tests {
         generation.lose();
         assert_eq!(dirty(&vram, PAGES as usize)?, PAGES * PAGE);
 
-        // Neither is what somebody had when it was lost.
+        // Neither is memory that was allocated when it was lost.
         clear(&vram)?;
         let resource = zeroed(&vram, 4)?;
         assert!(resource.clearing().is_none());

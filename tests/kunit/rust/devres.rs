@@ -28,7 +28,7 @@ use crate::{
     tests::fake::faux_device, //
 };
 
-/// Makes a device that can do DMA.
+/// Creates a device that can do DMA.
 fn device() -> Result<faux::Registration> {
     let parent = faux_device("rgt-kunit-devres")?;
     let dev: *const Device<Bound> = of(&parent);

@@ -46,7 +46,7 @@ fn publish(timeline: &Timeline) -> Result<(ARef<Fence>, PendingFence)> {
     Ok(timeline.new_fence()?.publish())
 }
 
-/// Makes a fence with a timeline of its own, so that it stands for no other.
+/// Creates a fence with a timeline of its own, so that it stands for no other.
 pub(in crate::tests) fn fence() -> Result<(ARef<Fence>, PendingFence)> {
     publish(&timeline()?)
 }

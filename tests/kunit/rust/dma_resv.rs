@@ -67,7 +67,7 @@ impl Deref for OwnResv {
     }
 }
 
-/// Makes room for a fence and adds it.
+/// Reserves room for a fence and adds it.
 pub(in crate::tests) fn add(locked: &LockedResv<'_>, fence: &Fence, usage: Usage) -> Result {
     let [slot] = locked.reserve_fences()?;
 
@@ -75,7 +75,7 @@ pub(in crate::tests) fn add(locked: &LockedResv<'_>, fence: &Fence, usage: Usage
     Ok(())
 }
 
-/// Makes room for many fences.
+/// Reserves room for many fences.
 fn room<'a>(locked: &'a LockedResv<'_>, n: usize) -> Result<KVVec<FenceSlot<'a>>> {
     let mut slots = KVVec::with_capacity(n, GFP_KERNEL)?;
 
@@ -283,7 +283,7 @@ mod tests {
         let timeline = timeline()?;
         let mut pending = KVec::new();
 
-        // Made in another order than published.
+        // Created in another order than published.
         let (late, early) = (timeline.new_fence()?, timeline.new_fence()?);
 
         for unpublished in [early, late] {

@@ -21,7 +21,7 @@ use super::super::{
 };
 use crate::rust::bindings;
 
-/// Bytes that a table of page-table entries maps, and an entry of the level above.
+/// Size in bytes of a block, which one entry of the level above the page-table entries maps.
 const BLOCK: usize = bindings::RGT_PMD_SIZE;
 
 /// The order by which the VM asks for a block.
@@ -86,13 +86,13 @@ impl Window {
         })
     }
 
-    /// Whether it is all that an entry of the level above maps.
+    /// Returns whether it is all that an entry of the level above maps.
     fn is_block(&self) -> bool {
         self.count << PAGE_SHIFT == BLOCK
     }
 }
 
-/// Whether the block around a fault is inside the mapping.
+/// Returns whether the block around a fault is inside the mapping.
 ///
 /// # Safety
 ///

@@ -38,7 +38,7 @@ pub(super) const fn vm_ops<T: DriverBo>() -> bindings::vm_operations_struct {
     }
 }
 
-/// How much a fault is to map.
+/// The size of the mapping that a fault inserts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {
     /// The page and its neighbours.
@@ -47,7 +47,8 @@ enum Unit {
     Block,
 }
 
-/// As `ttm_bo_vm_fault()`, and lets the driver bring the BO to where the CPU can map it.
+/// Serves a fault as `ttm_bo_vm_fault()` does, and lets the driver bring the BO to where the CPU
+/// can map it.
 ///
 /// # Safety
 ///
@@ -57,7 +58,7 @@ unsafe extern "C" fn fault<T: DriverBo>(vmf: *mut bindings::vm_fault) -> binding
     unsafe { serve::<T>(vmf, Unit::Pages) }
 }
 
-/// As [`fault()`], with one entry of the level above.
+/// Serves a fault as [`fault()`] does, with one entry of the level above.
 ///
 /// # Safety
 ///
@@ -234,7 +235,8 @@ unsafe fn serve_reserved<T: DriverBo>(
     })
 }
 
-/// As `ttm_bo_vm_access()`, while the device is there: it may have to map pages for it.
+/// Accesses a mapping as `ttm_bo_vm_access()` does, while the device is there: it may have to map
+/// pages for it.
 ///
 /// # Safety
 ///

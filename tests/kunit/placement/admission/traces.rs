@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the policy moves on traces of uses, compared with LRU and with the least possible.
+//! The bytes that the policy moves on traces of uses, compared with LRU and with the least
+//! possible.
 
 use kernel::{
     prelude::*,
@@ -192,7 +193,7 @@ mod tests {
         let (moved, _) = measure_least("sliding window", &trace)?;
 
         assert!(moved.must <= moved.lru + moved.lru / 20);
-        // What comes in has been in GTT before.
+        // A BO that enters the window has been in GTT before.
         assert!(moved.may <= 2 * moved.lru + moved.lru / 20);
         Ok(())
     }

@@ -41,7 +41,7 @@ impl DriverTable for FakeDriver {
 
 /// The table that a device has now.
 fn table(dev: &UnregisteredDevice<FakeDriver>) -> *const bindings::drm_driver {
-    // SAFETY: The device is valid, and nobody else uses it.
+    // SAFETY: The device is valid, and has no other user.
     unsafe { (*device::raw(dev)).driver }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Locking many GEM objects, on a device of the faux bus that nobody registers.
+//! Locking many GEM objects, on a device of the faux bus that is not registered.
 
 use core::cell::Cell;
 
@@ -37,7 +37,7 @@ use crate::tests::{
     rust::dma_fence::fence, //
 };
 
-/// How often two tasks take the same locks.
+/// The number of times that two tasks take the same locks.
 const ROUNDS: u32 = 50;
 
 const IGNORE_DUPLICATES: ExecFlags = ExecFlags {
@@ -62,7 +62,7 @@ impl Sent {
     }
 }
 
-/// Whether somebody holds the object's lock.
+/// Returns whether the object's lock is held.
 fn is_locked(obj: &Object) -> bool {
     resv(obj).try_lock().is_none()
 }

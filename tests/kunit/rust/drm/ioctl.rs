@@ -48,7 +48,7 @@ mod tests {
     fn commands_are_as_in_c() {
         let table = <FakeDriver as drm::Driver>::IOCTLS;
 
-        // What the C macros make of 'd', the size of a u64 and the first driver ioctls.
+        // As the C macros encode 'd', the size of a u64 and the first driver ioctls.
         assert_eq!(table.len(), 2);
         assert_eq!(table[0].cmd, 0x4008_6440);
         assert_eq!(table[0].flags, ioctl::RENDER_ALLOW);

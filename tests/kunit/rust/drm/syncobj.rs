@@ -79,7 +79,7 @@ impl OwnFile {
 
 impl Drop for OwnFile {
     fn drop(&mut self) {
-        // SAFETY: This gives up the handle's reference, which nobody looks for any more.
+        // SAFETY: This gives up the handle's reference, which is not looked up any more.
         unsafe {
             bindings::rgt_drm_syncobj_put(self.syncobj.as_raw());
             bindings::xa_destroy(&raw mut (*self.raw.get()).syncobj_xa);
@@ -165,7 +165,7 @@ mod tests {
             first_out.set(&first);
             second_out.set(&second);
         }
-        // A point that nobody waits for by itself is reached with the next one.
+        // A point without a fence of its own is reached with the next one.
         let (third, fifth) = (find(2)?, find(4)?);
         assert_eq!(find(6).err(), Some(EINVAL));
 
@@ -175,7 +175,7 @@ mod tests {
         assert!(!fifth.is_signaled());
         second_pending.signal(Ok(()));
         fifth.wait(false, msecs_to_jiffies(5000))?;
-        // What is over is found as such.
+        // A point that is reached is found as a signalled fence.
         assert!(find(3)?.is_signaled());
         Ok(())
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory for mappings, and who keeps whom.
+//! Memory for mappings, and the references between VMs, BOs and mappings.
 
 use kernel::prelude::*;
 

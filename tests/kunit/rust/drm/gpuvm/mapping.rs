@@ -59,7 +59,7 @@ fn mappings_of(bo: &Bo) -> Result<KVec<(u64, *const Vm)>> {
     Ok(list)
 }
 
-/// Whether a buffer object has these mappings and no others, in whatever order.
+/// Returns whether a buffer object has these mappings and no others, in any order.
 fn is_mapped_at(bo: &Bo, expected: &[(u64, *const Vm)]) -> Result<bool> {
     let list = mappings_of(bo)?;
 
@@ -111,7 +111,7 @@ mod tests {
         )?);
         assert!(is_mapped_at(&other, &[(50, &raw const *two)])?);
 
-        // The pieces of a mapping are mappings of the same BO.
+        // The remaining parts of a mapping are mappings of the same BO.
         unmap(&one, 21..22)?;
         assert!(is_mapped_at(
             &bo,

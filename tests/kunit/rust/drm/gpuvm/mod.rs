@@ -95,7 +95,7 @@ fn mappings(vm: &Vm) -> Result<KVec<(Range<u64>, u64, bool)>> {
     Ok(list)
 }
 
-/// Whether no page is mapped.
+/// Returns whether no page is mapped.
 fn is_vacant(vm: &Vm, at: Range<u64>) -> bool {
     vm.lock().is_vacant(&bytes(at))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What remains when jobs, entities and schedulers go.
+//! The end of jobs, entities and schedulers.
 
 use kernel::{
     prelude::*,

@@ -54,7 +54,7 @@ pub(super) use crate::tests::{
     }, //
 };
 
-/// How much the hardware remembers.
+/// The number of jobs that the hardware remembers.
 const JOBS: usize = 16;
 
 fn unpublished() -> Result<UnpublishedFence> {
@@ -70,7 +70,7 @@ pub(super) fn outcome(fence: &Fence) -> Result {
     fence.status().ok_or(ETIME)?
 }
 
-/// What the hardware does with a job.
+/// The hardware's behaviour on a job.
 pub(super) enum Task {
     /// Works on it until it is told that it is done.
     Long,
@@ -80,7 +80,7 @@ pub(super) enum Task {
     Fail(Error),
 }
 
-/// What running a job needs.
+/// The payload of a job.
 pub(super) enum Payload {
     Long(UnpublishedFence),
     Nothing,
@@ -91,7 +91,7 @@ pub(super) struct MockJob {
     id: u32,
     hung: bool,
     jobs: Arc<Atomic<u32>>,
-    /// Whatever else it owns.
+    /// An object that it keeps.
     _load: Option<KBox<dyn Load>>,
 }
 
@@ -218,7 +218,7 @@ impl Fixture {
         Self::of(parent, credits, timeout)
     }
 
-    /// Makes a scheduler for another engine of the same device.
+    /// Creates a scheduler for another engine of the same device.
     pub(super) fn another(&self, credits: u32) -> Result<Self> {
         Self::of(self.parent.clone(), credits, None)
     }
@@ -293,7 +293,7 @@ impl Fixture {
         entity.job(credits, 0, job, payload)
     }
 
-    /// Makes a job that costs one credit.
+    /// Creates a job that costs one credit.
     pub(super) fn job<'a>(
         &self,
         entity: &'a Entity<MockJob>,
@@ -303,7 +303,7 @@ impl Fixture {
         self.make(entity, id, 1, false, task, None)
     }
 
-    /// Makes a long job that costs more, or less.
+    /// Creates a long job that costs `credits`.
     pub(super) fn job_of<'a>(
         &self,
         entity: &'a Entity<MockJob>,
@@ -313,7 +313,7 @@ impl Fixture {
         self.make(entity, id, credits, false, Task::Long, None)
     }
 
-    /// Makes a job that the hardware hangs on.
+    /// Creates a job that the hardware hangs on.
     pub(super) fn hanging_job<'a>(
         &self,
         entity: &'a Entity<MockJob>,
@@ -322,7 +322,7 @@ impl Fixture {
         self.make(entity, id, 1, true, Task::Long, None)
     }
 
-    /// Makes a job that owns something besides.
+    /// Creates a job that owns a `load`.
     pub(super) fn loaded_job<'a>(
         &self,
         entity: &'a Entity<MockJob>,
@@ -334,7 +334,7 @@ impl Fixture {
         self.make(entity, id, 1, false, Task::Long, Some(load))
     }
 
-    /// Makes a job that must wait for a fence.
+    /// Creates a job that must wait for a fence.
     pub(super) fn held_job<'a>(
         &self,
         entity: &'a Entity<MockJob>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which job is run when, and how it ends.
+//! The order in which jobs are run, and their outcomes.
 
 use kernel::prelude::*;
 

@@ -96,7 +96,7 @@ mod tests {
                 guard.resource().map(|r| r.mem_type()),
                 Some(place.mem_type())
             );
-            // System pages come when somebody needs them.
+            // System pages are allocated when they are needed.
             assert!(!has_pages || pages.is_some_and(|pages| pages.len() == 2));
         }
         Ok(())

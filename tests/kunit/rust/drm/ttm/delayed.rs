@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Buffer objects that nobody refers to any more, but for the device.
+//! Delayed destruction: BOs to which only the device still refers.
 
 use kernel::{
     prelude::*,

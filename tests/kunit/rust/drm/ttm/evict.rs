@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who has to go when there is no room.
+//! The choice of the BO to evict when there is no room.
 
 use kernel::{
     prelude::*,
@@ -226,7 +226,7 @@ mod tests {
 
         assert_eq!(mem_type(&first)?, SYSTEM_TYPE);
         assert_eq!(mem_type(&second)?, TT_TYPE);
-        // Nobody has to go for what is not limited.
+        // An unlimited memory type evicts no BO.
         let _third = fixture.bo_in(SYSTEM, VRAM_PAGES)?;
         assert_eq!(mem_type(&second)?, TT_TYPE);
         Ok(())

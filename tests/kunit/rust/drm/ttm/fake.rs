@@ -91,7 +91,7 @@ pub(in crate::tests) const VRAM_PAGES: usize = 16;
 /// Pages of GTT, unless a test says otherwise: room for what leaves VRAM and what stops on its way.
 pub(in crate::tests) const GTT_PAGES: usize = 4 * VRAM_PAGES;
 
-/// One block anywhere in VRAM: copying by the CPU needs it in one piece.
+/// One block anywhere in VRAM: copying by the CPU needs it to be contiguous.
 pub(in crate::tests) const VRAM: Place = Place::new(MemType::VRAM, PlaceFlags::CONTIGUOUS);
 /// One block in the upper half of VRAM.
 pub(in crate::tests) const UPPER: Place = VRAM.within(VRAM_PAGES as u64 / 2, VRAM_PAGES as u64);
@@ -127,7 +127,7 @@ pub(in crate::tests) struct TtmData {
     _released: Released,
 }
 
-/// Tells that a device is released.
+/// Sets the flag of a device that is released.
 struct Released(Arc<Fate>);
 
 impl Drop for Released {
@@ -136,7 +136,7 @@ impl Drop for Released {
     }
 }
 
-/// What became of buffer objects.
+/// Counts of what happened to buffer objects.
 pub(in crate::tests) struct Fate {
     notified: Atomic<i32>,
     gone: Atomic<i32>,
@@ -145,22 +145,22 @@ pub(in crate::tests) struct Fate {
 }
 
 impl Fate {
-    /// How many lost their memory for good.
+    /// Returns the number of BOs that lost their memory for good.
     pub(in crate::tests) fn notified(&self) -> i32 {
         self.notified.load(Relaxed)
     }
 
-    /// How many are gone.
+    /// Returns the number of BOs that are gone.
     pub(in crate::tests) fn gone(&self) -> i32 {
         self.gone.load(Relaxed)
     }
 
-    /// How often TTM has asked whether to evict one.
+    /// Returns the number of times that TTM has asked whether to evict one.
     pub(in crate::tests) fn asked(&self) -> i32 {
         self.asked.load(Relaxed)
     }
 
-    /// Whether the device was released.
+    /// Returns whether the device was released.
     pub(in crate::tests) fn released(&self) -> bool {
         self.released.load(Relaxed)
     }
@@ -171,11 +171,11 @@ pub(in crate::tests) struct TtmBo {
     pub(in crate::tests) keep: AtomicFlag,
     /// Its moves fail.
     pub(in crate::tests) broken: AtomicFlag,
-    /// Nobody needs its content.
+    /// Its content is not needed.
     pub(in crate::tests) worthless: AtomicFlag,
     /// The fence that its moves between pages end with.
     pub(in crate::tests) behind: Option<ARef<Fence>>,
-    /// How often it lost what it imports.
+    /// The number of times that its import was invalidated.
     pub(in crate::tests) invalidated: Atomic<i32>,
     /// A device that it keeps.
     device: Option<ARef<Device>>,
@@ -201,13 +201,13 @@ impl TtmBo {
         }
     }
 
-    /// Has its moves between pages end with a fence.
+    /// Sets a fence that its moves between pages end with.
     pub(in crate::tests) fn behind(mut self, fence: ARef<Fence>) -> Self {
         self.behind = Some(fence);
         self
     }
 
-    /// Has it keep a device.
+    /// Adds a device that it keeps.
     pub(in crate::tests) fn keeping(mut self, device: &Device) -> Self {
         self.device = Some(device.into());
         self
@@ -455,8 +455,8 @@ impl Fixture {
         Ok(bo)
     }
 
-    /// Makes a buffer object in the room of others that are about to go. TTM does not find that of
-    /// one which is just being destroyed.
+    /// Creates a buffer object in the room of others that are about to go. TTM does not find that
+    /// of one which is just being destroyed.
     pub(in crate::tests) fn bo_in_place_of_others(
         &self,
         place: Place,
@@ -484,7 +484,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// Whether all words of a buffer object in VRAM have a value.
+    /// Returns whether all words of a buffer object in VRAM have a value.
     pub(in crate::tests) fn holds(&self, bo: &Bo, value: u64) -> Result<bool> {
         let (first, words) = self.words(Some(bo))?;
 
@@ -511,7 +511,7 @@ impl Fixture {
     }
 }
 
-/// What keeps a device there that is registered.
+/// The objects that keep a registered device alive.
 pub(in crate::tests) struct Backing {
     fate: Arc<Fate>,
     _memory: Coherent<[u64]>,
@@ -566,8 +566,8 @@ fn enable_dma(dev: &device::Device<device::Bound>) {
     // CAST: `Device` is a transparent wrapper.
     let dev: *mut bindings::device = ptr::from_ref(dev).cast_mut().cast();
 
-    // SAFETY: The device is valid, and nobody else has it yet. The mask is where that of most
-    // buses is, and lives as long as the device.
+    // SAFETY: The device is valid, and has no other user yet. The mask is where that of most buses
+    // is, and lives as long as the device.
     unsafe {
         (*dev).coherent_dma_mask = u64::MAX;
         (*dev).dma_mask = &raw mut (*dev).coherent_dma_mask;
@@ -596,7 +596,7 @@ pub(in crate::tests) fn vram_offset(bo: &Bo) -> Result<Option<u64>> {
         .map(|extent| extent.offset))
 }
 
-/// Makes the buffer objects of a reservation busy until the returned fence signals.
+/// Keeps the buffer objects of a reservation busy until the returned fence signals.
 pub(in crate::tests) fn make_busy(resv: &Resv) -> Result<(ARef<Fence>, PendingFence)> {
     let (fence, pending) = fence()?;
 

@@ -50,7 +50,7 @@ use crate::rust::{
 /// Long enough for a task to end that does not wait.
 const LONG: Delta = Delta::from_millis(200);
 
-/// Has another task do what an unbind does to the BOs of a device. The flag says when it has.
+/// Starts a task that does what an unbind does to the BOs of a device. The flag is set when it has.
 fn leave(dev: &Device) -> Result<Arc<AtomicFlag>> {
     let done = Arc::new(AtomicFlag::new(false), GFP_KERNEL)?;
     let (mappings, flag) = (DmaMappings::<TtmDriver>::new(dev), done.clone());

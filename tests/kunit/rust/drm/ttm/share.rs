@@ -100,7 +100,7 @@ pub(super) fn register(
     drm: drm::UnregisteredDevice<TtmDriver>,
     backing: &Backing,
 ) -> Result<drm::Registration<'_, TtmDriver>> {
-    // SAFETY: Nobody forgets it.
+    // SAFETY: It is not forgotten.
     unsafe { drm::Registration::new(backing.bound(), drm, Ok::<_, Error>(()), 0) }
 }
 
@@ -242,7 +242,7 @@ mod tests {
         assert!(matches!(bo.export_dma_buf(), Err(EBUSY)));
 
         bo.broken.store(false, Relaxed);
-        // Nobody shares a device that is gone.
+        // A BO of a device that is gone cannot be shared.
         drop(registration);
         let refused = DynamicAttachment::new(&buf, other.bound(), Mock::new()?);
         assert!(matches!(refused, Err(ENODEV)));
@@ -323,7 +323,7 @@ mod tests {
         let (_, other) = Fixture::new()?.split();
         let registration = register(drm, &backing)?;
 
-        // Whatever C makes room for, some number fills it.
+        // Some number of fences fills the room that C reserves.
         for count in 1..20 {
             let mut fences = KVec::new();
             let mut pending = KVec::new();

@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(validate(&second, &[VRAM]), Err(ENOSPC));
         assert_eq!(mem_type(&first)?, Some(MemType::VRAM));
 
-        // But somebody else does.
+        // But a BO with another reservation does.
         let _stranger = fixture.bo_in(VRAM, 1)?;
         assert_eq!(mem_type(&first)?, Some(MemType::TT));
         Ok(())

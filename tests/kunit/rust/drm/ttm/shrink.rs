@@ -146,7 +146,7 @@ mod tests {
 
         let (bo, other) = (fixture.bo_in(TT, 3)?, fixture.bo_in(VRAM, 4)?);
         assert_eq!(count(), (3, 0));
-        // What is in VRAM has none, and what is in system memory not before somebody needs them.
+        // A BO in VRAM has none, and one in system memory not before they are needed.
         validate(&other, &[SYSTEM])?;
         assert_eq!(count(), (7, 0));
         advise(&bo, true)?;
@@ -235,7 +235,7 @@ mod tests {
         Ok(())
     }
 
-    /// Where there is no swap, it stays as it is.
+    /// Without swap it stays as it is.
     #[test]
     fn content_is_backed_up() -> Result {
         let fixture = Fixture::new()?;
