@@ -28,7 +28,7 @@ extern "C" {
 struct drm_rgt_extension {
 	/** @next: address of the next extension, or 0 */
 	__u64 next;
-	/** @name: what the extension is; decides what follows this head */
+	/** @name: type of the extension, and so of the fields that follow */
 	__u32 name;
 	/** @pad: must be 0 */
 	__u32 pad;
@@ -51,7 +51,7 @@ struct drm_rgt_extension {
 /* Memory regions. A placement is a mask of 1 << region. */
 #define DRM_RGT_REGION_SYSTEM		0 /* pages that the GPU does not see */
 #define DRM_RGT_REGION_GTT		1 /* pages that the GPU sees */
-#define DRM_RGT_REGION_VRAM		2 /* the GPU's own memory */
+#define DRM_RGT_REGION_VRAM		2 /* device-local memory */
 #define DRM_RGT_REGION_SCRATCHPAD	3 /* the GPU's on-chip memory */
 
 #define DRM_RGT_PLACEMENT_SYSTEM	(1 << DRM_RGT_REGION_SYSTEM)
@@ -163,14 +163,14 @@ struct drm_rgt_engine {
 };
 
 #define DRM_RGT_CTX_STATUS_OK		0 /* it takes jobs */
-#define DRM_RGT_CTX_STATUS_GUILTY	1 /* one of its jobs did it */
-#define DRM_RGT_CTX_STATUS_INNOCENT	2 /* it was hit by what others did */
+#define DRM_RGT_CTX_STATUS_GUILTY	1 /* banned: its job hung or faulted */
+#define DRM_RGT_CTX_STATUS_INNOCENT	2 /* banned for no error of its own */
 
 #define DRM_RGT_CAUSE_NONE		0
-#define DRM_RGT_CAUSE_HANG		1 /* a job took too long */
+#define DRM_RGT_CAUSE_HANG		1 /* a job hung */
 #define DRM_RGT_CAUSE_FAULT		2 /* a job faulted */
-#define DRM_RGT_CAUSE_VRAM_LOST		3 /* VRAM that its jobs used lost its content */
-#define DRM_RGT_CAUSE_DEVICE_LOST	4 /* the GPU does not answer any more */
+#define DRM_RGT_CAUSE_VRAM_LOST		3 /* VRAM of its jobs was lost */
+#define DRM_RGT_CAUSE_DEVICE_LOST	4 /* the GPU is lost */
 #define DRM_RGT_CAUSE_BAD_MEMORY	5 /* a job read VRAM that went bad */
 
 #define DRM_RGT_FAULT_READ		0
@@ -180,27 +180,28 @@ struct drm_rgt_engine {
 #define DRM_RGT_REASON_NOT_PRESENT	1 /* nothing is mapped there */
 #define DRM_RGT_REASON_NOT_WRITABLE	2 /* the mapping is read-only */
 #define DRM_RGT_REASON_BAD_ENTRY	3 /* a page table is broken */
-#define DRM_RGT_REASON_BAD_ADDRESS	4 /* a page table points to no memory */
+#define DRM_RGT_REASON_BAD_ADDRESS	4 /* an entry points to no memory */
 #define DRM_RGT_REASON_OUT_OF_RANGE	5 /* no such address */
-#define DRM_RGT_REASON_BAD_PACKET	6 /* not a packet, or not there */
+#define DRM_RGT_REASON_BAD_PACKET	6 /* an invalid packet, or none */
 #define DRM_RGT_REASON_MISALIGNED	7 /* an operand is not aligned */
-#define DRM_RGT_REASON_NO_ATOMICS	8 /* an atomic where there are none */
-#define DRM_RGT_REASON_POISONED		9 /* VRAM went bad there */
+#define DRM_RGT_REASON_NO_ATOMICS	8 /* the memory takes no atomics */
+#define DRM_RGT_REASON_POISONED		9 /* the VRAM there is poisoned */
 
 /**
  * struct drm_rgt_query_ctx - answer of DRM_RGT_QUERY_CTX
  *
- * A context whose status is not OK takes no more jobs: CS gives ECANCELED, or ENODEV
- * when the GPU is lost. What robustness extensions of graphics interfaces ask
- * for is here. @fault_address and what follows tell of the first fault, for
- * DRM_RGT_CAUSE_FAULT and DRM_RGT_CAUSE_BAD_MEMORY, and are 0 otherwise.
+ * A context whose status is not OK is banned: CS gives ECANCELED, or ENODEV
+ * when the GPU is lost. The answer has the values that robustness extensions
+ * of graphics interfaces return. @fault_address and the fields after it
+ * describe the first fault, for DRM_RGT_CAUSE_FAULT and
+ * DRM_RGT_CAUSE_BAD_MEMORY, and are 0 otherwise.
  */
 struct drm_rgt_query_ctx {
 	/** @status: DRM_RGT_CTX_STATUS_* */
 	__u32 status;
 	/** @cause: DRM_RGT_CAUSE_* */
 	__u32 cause;
-	/** @reset_count: resets, of engines and device, since it was created */
+	/** @reset_count: resets of engines and device since its creation */
 	__u64 reset_count;
 	/** @fault_address: GPU virtual address */
 	__u64 fault_address;
@@ -225,12 +226,12 @@ struct drm_rgt_query_ctx {
 #define DRM_RGT_CACHING_WC		1
 
 /**
- * struct drm_rgt_gem_create - make a buffer object
+ * struct drm_rgt_gem_create - create a buffer object
  *
  * The BO reads as zeros. It gets its backing at its first use.
  */
 struct drm_rgt_gem_create {
-	/** @size: bytes; the kernel rounds it up to whole pages and returns that */
+	/** @size: in: bytes; out: the same, rounded up to whole pages */
 	__u64 size;
 	/**
 	 * @placement: mask of DRM_RGT_PLACEMENT_*. The BO is put in the first
@@ -239,7 +240,7 @@ struct drm_rgt_gem_create {
 	__u32 placement;
 	/** @flags: mask of DRM_RGT_GEM_* */
 	__u32 flags;
-	/** @caching: DRM_RGT_CACHING_*, of CPU mappings while in system pages */
+	/** @caching: DRM_RGT_CACHING_*, of mappings of system pages */
 	__u32 caching;
 	/** @alignment: in VRAM, bytes: 0 or a power of two up to 2 MiB */
 	__u32 alignment;
@@ -266,7 +267,7 @@ struct drm_rgt_gem_mmap_offset {
 };
 
 /**
- * struct drm_rgt_gem_info - what a BO is and where it is
+ * struct drm_rgt_gem_info - query a BO's properties and its region
  */
 struct drm_rgt_gem_info {
 	/** @handle: the BO's handle */
@@ -285,7 +286,7 @@ struct drm_rgt_gem_info {
 	__u32 alignment;
 	/** @vm_id: out: the VM it was created for, or 0 */
 	__u32 vm_id;
-	/** @current_placement: out: 1 << region that it is in, 0 without backing */
+	/** @current_placement: out: 1 << its region, 0 without backing */
 	__u32 current_placement;
 	/** @extensions: must be 0 */
 	__u64 extensions;
@@ -306,7 +307,7 @@ struct drm_rgt_gem_wait {
 	__u32 flags;
 	/**
 	 * @timeout_ns: CLOCK_MONOTONIC time in nanoseconds; in the past, or
-	 * 0, asks without waiting
+	 * 0, polls
 	 */
 	__s64 timeout_ns;
 	/** @extensions: must be 0 */
@@ -316,7 +317,7 @@ struct drm_rgt_gem_wait {
 #define DRM_RGT_USERPTR_READONLY	(1 << 0)
 
 /**
- * struct drm_rgt_gem_userptr - make a BO of the caller's own pages
+ * struct drm_rgt_gem_userptr - create a BO of the caller's own pages
  */
 struct drm_rgt_gem_userptr {
 	/** @address: page aligned start of the caller's memory */
@@ -335,12 +336,12 @@ struct drm_rgt_gem_userptr {
 #define DRM_RGT_MADVISE_DONTNEED	1
 
 /**
- * struct drm_rgt_gem_madvise - say whether a BO's content is needed
+ * struct drm_rgt_gem_madvise - advise on a BO's content
  *
- * A BO that is not needed may be purged and cannot be used: jobs that name it
- * give EFAULT, and access by the CPU SIGBUS. Once it is needed again it can;
- * if it was purged, which @retained tells once, it reads as zeros. EBUSY when
- * others share a BO that is said not to be needed.
+ * A BO with DONTNEED may be purged and cannot be used: jobs that name it give
+ * EFAULT, and access by the CPU SIGBUS. With WILLNEED it can be used again; if
+ * it was purged, which @retained reports once, it reads as zeros. DONTNEED for
+ * a shared BO gives EBUSY.
  */
 struct drm_rgt_gem_madvise {
 	/** @handle: the BO's handle */
@@ -360,7 +361,7 @@ struct drm_rgt_gem_madvise {
 #define DRM_RGT_CTX_PRIORITY_HIGH	2
 
 /**
- * struct drm_rgt_ctx_create - make a context
+ * struct drm_rgt_ctx_create - create a context
  *
  * Jobs of one context on one engine run in the order of their submission.
  * A high priority without CAP_SYS_NICE gives EACCES.
@@ -391,7 +392,7 @@ struct drm_rgt_ctx_destroy {
 };
 
 /**
- * struct drm_rgt_vm_create - make a GPU address space
+ * struct drm_rgt_vm_create - create a GPU address space
  *
  * ENOSPC when all of the device's address spaces are in use.
  */
@@ -421,8 +422,8 @@ struct drm_rgt_vm_destroy {
 /**
  * struct drm_rgt_sync - a syncobj to wait for or to signal
  *
- * ENOENT for a handle of none, EINVAL for one to wait for that has no fence
- * yet, or not at @point.
+ * ENOENT for an unknown handle, EINVAL for an in-sync that has no fence yet,
+ * or not at @point.
  */
 struct drm_rgt_sync {
 	/** @handle: of the syncobj */
@@ -438,7 +439,7 @@ struct drm_rgt_sync {
 
 /* The GPU may not write through the mapping. */
 #define DRM_RGT_VM_BIND_READONLY	(1 << 0)
-/* Replace what is mapped in the range; without it, that is EINVAL. */
+/* Replace mappings in the range; without it, they give EINVAL. */
 #define DRM_RGT_VM_BIND_REPLACE		(1 << 1)
 
 /**
@@ -447,7 +448,7 @@ struct drm_rgt_sync {
 struct drm_rgt_vm_bind_op {
 	/** @op: DRM_RGT_VM_BIND_OP_* */
 	__u32 op;
-	/** @flags: mask of DRM_RGT_VM_BIND_* for a map; must be 0 for an unmap */
+	/** @flags: mask of DRM_RGT_VM_BIND_*; must be 0 for an unmap */
 	__u32 flags;
 	/** @handle: BO to map; must be 0 for an unmap */
 	__u32 handle;
@@ -457,7 +458,7 @@ struct drm_rgt_vm_bind_op {
 	__u64 offset;
 	/** @addr: first GPU virtual address */
 	__u64 addr;
-	/** @size: bytes; an unmap may span several mappings, parts and holes */
+	/** @size: bytes; an unmap may span mappings, parts and holes */
 	__u64 size;
 };
 
@@ -466,7 +467,7 @@ struct drm_rgt_vm_bind_op {
  *
  * The operations are done in their order. All are checked before the first
  * is begun; when one fails later, those before it stay done and @ops_done
- * tells how many they are.
+ * is their number.
  */
 struct drm_rgt_vm_bind {
 	/** @vm_id: the VM's number */
@@ -524,15 +525,15 @@ struct drm_rgt_cs_bo {
  * The list must name every BO that the job uses except those that are
  * private to the VM, which are always part of it. An access to one that is
  * not named may fault. A job that faults is skipped to its end; its fence
- * carries EFAULT. That of a job that takes too long carries ECANCELED. Either
- * makes its context guilty, if it has one.
+ * carries EFAULT. That of a job that hangs carries ECANCELED. Either makes its
+ * context guilty, except the default context.
  */
 struct drm_rgt_cs {
 	/** @vm_id: VM that the indirect buffers run in */
 	__u32 vm_id;
-	/** @ctx_id: context that the job belongs to; 0 if it stands for itself */
+	/** @ctx_id: context of the job; 0 is the default context */
 	__u32 ctx_id;
-	/** @engine: as &struct drm_rgt_engine tells */
+	/** @engine: as in &struct drm_rgt_engine */
 	__u32 engine;
 	/** @flags: must be 0 */
 	__u32 flags;
