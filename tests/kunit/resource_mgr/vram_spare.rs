@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_finds_no_room_because_of_them() -> Result {
+    fn spare_pages_are_room_for_large_allocations() -> Result {
         let vram = vram()?;
         let place = vram_place(PlaceFlags::NONE);
 

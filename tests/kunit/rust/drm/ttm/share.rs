@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_who_must_not() -> Result {
+    fn validation_without_waiting_is_busy() -> Result {
         let (drm, backing) = Fixture::new()?.split();
         let (_, other) = Fixture::new()?.split();
         let registration = register(drm, &backing)?;
