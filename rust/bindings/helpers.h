@@ -86,6 +86,7 @@ bool rgt_drm_gem_object_is_shared(struct drm_gem_object *obj);
 /* drm/device */
 bool rgt_drm_dev_get_unless_zero(struct drm_device *dev);
 bool rgt_drm_dev_put_unless_last(struct drm_device *dev);
+void rgt_drm_dev_put_by_thread(struct drm_device *dev);
 
 /* drm/gem and its list of objects */
 bool rgt_drm_gem_object_get_unless_zero(struct drm_gem_object *obj);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
 #include <drm/drm_device.h>
+#include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 #include <drm/drm_vma_manager.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 
@@ -91,6 +94,26 @@ bool rgt_drm_dev_get_unless_zero(struct drm_device *dev)
 bool rgt_drm_dev_put_unless_last(struct drm_device *dev)
 {
 	return refcount_dec_not_one(&dev->ref.refcount);
+}
+
+static int rgt_drm_dev_put_thread(void *dev)
+{
+	drm_dev_put(dev);
+	module_put_and_kthread_exit(0);
+}
+
+/*
+ * Gives the last reference back where the device must not be released. The
+ * thread keeps the module, whose code releases the device; without one the
+ * device stays, and the module for it.
+ */
+void rgt_drm_dev_put_by_thread(struct drm_device *dev)
+{
+	struct task_struct *thread;
+
+	__module_get(THIS_MODULE);
+	thread = kthread_run(rgt_drm_dev_put_thread, dev, "rgt-drm-put");
+	WARN_ON(IS_ERR(thread));
 }
 
 bool rgt_drm_gem_object_get_unless_zero(struct drm_gem_object *obj)

@@ -207,6 +207,8 @@ void rgt_ttm_device_purge(struct ttm_device *bdev)
 			cond_resched();
 		}
 	}
+	/* Of BOs on no such list, too: it refers to device and module. */
+	flush_workqueue(bdev->wq);
 }
 
 /* How many moves out of a memory type are under way. */

@@ -10,8 +10,7 @@ use kernel::{
         Ioctl,
         RegistrationGuard, //
     },
-    prelude::*,
-    workqueue, //
+    prelude::*, //
 };
 
 use crate::rust::bindings;
@@ -77,24 +76,8 @@ impl Drop for KeptDevice {
             return;
         }
 
-        // All others are gone since, and with them the references to the module, whose code
-        // releases the device. Without memory for the work the device leaks. SAFETY: It may always
-        // be called.
-        unsafe { bindings::rgt_module_pin() };
-        let last = LastReference(self.0);
-        let _ = workqueue::system_unbound().try_spawn(GFP_KERNEL, move || last.put());
-    }
-}
-
-/// The last reference to a device.
-struct LastReference(*mut bindings::drm_device);
-
-// SAFETY: As for `KeptDevice`.
-unsafe impl Send for LastReference {}
-
-impl LastReference {
-    fn put(self) {
-        // SAFETY: It is the last reference, which is given up here.
-        unsafe { bindings::drm_dev_put(self.0) };
+        // SAFETY: It is the last reference, which is handed over. The code that holds it keeps the
+        // module until this returns.
+        unsafe { bindings::rgt_drm_dev_put_by_thread(self.0) };
     }
 }

@@ -90,7 +90,7 @@ impl FlushQueue {
     ///
     /// `bdev` must be initialised until what is returned is dropped.
     pub(super) unsafe fn new(bdev: *mut bindings::ttm_device) -> Result<Self> {
-        // INVARIANT: By the safety requirements, as `queue` is waited for when it is dropped.
+        // INVARIANT: By the safety requirements, as `drop()` waits for all runs.
         let flusher = Arc::pin_init(
             pin_init!(Flusher {
                 bdev,
@@ -120,5 +120,13 @@ impl FlushQueue {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for FlushQueue {
+    fn drop(&mut self) {
+        // An interrupted `flush()` leaves its run behind, and a queue that a worker drops is not
+        // waited for.
+        self.queue.flush();
     }
 }

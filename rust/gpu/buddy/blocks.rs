@@ -91,8 +91,8 @@ impl Blocks {
         self.used.store(true, Relaxed);
     }
 
-    /// Returns how many of the blocks were known to be zero when they were allocated, and have not
-    /// lost their content since.
+    /// Returns how many of the blocks were known to be zero when they were allocated, unless the
+    /// allocator has been told since that all content was lost.
     pub fn cleared(&self) -> Cleared {
         let mut blocks = self.iter().map(|block| block.cleared);
         let first = blocks.next().unwrap_or(true);

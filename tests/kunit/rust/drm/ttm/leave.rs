@@ -52,13 +52,17 @@ const LONG: Delta = Delta::from_millis(200);
 
 /// Starts a task that does what an unbind does to the BOs of a device. The flag is set when it has.
 fn leave(dev: &Device) -> Result<Arc<AtomicFlag>> {
+    let begun = Arc::new(AtomicFlag::new(false), GFP_KERNEL)?;
     let done = Arc::new(AtomicFlag::new(false), GFP_KERNEL)?;
-    let (mappings, flag) = (DmaMappings::<TtmDriver>::new(dev), done.clone());
+    let mappings = DmaMappings::<TtmDriver>::new(dev);
+    let (begins, ends) = (begun.clone(), done.clone());
 
     workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+        begins.store(true, Relaxed);
         drop(mappings);
-        flag.store(true, Relaxed);
+        ends.store(true, Relaxed);
     })?;
+    assert!(eventually(|| begun.load(Relaxed)));
     Ok(done)
 }
 
