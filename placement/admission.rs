@@ -73,9 +73,9 @@ pub(crate) fn admit(policy: Option<&ScanResistant>, bo: &mut impl Candidate) -> 
 
     if let Some(class) = bo.class() {
         bo.validate()?;
-        return Ok(match claim(policy, bo) {
-            None => class,
-            Some(_) => Class::Hot,
+        return Ok(match class {
+            Class::Cold if claim(policy, bo).is_none() => Class::Cold,
+            _ => Class::Hot,
         });
     }
 
