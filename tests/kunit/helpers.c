@@ -3,6 +3,7 @@
 #include <kunit/test.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 #include "helpers.h"
 
@@ -31,4 +32,16 @@ int rgt_test_end_warning(struct kunit *test, void *handle)
 
 	kunit_end_suppress_warning(test, handle);
 	return count;
+}
+
+void rgt_test_signal_self(void)
+{
+	allow_signal(SIGUSR1);
+	send_sig(SIGUSR1, current, 1);
+}
+
+void rgt_test_end_signals(void)
+{
+	disallow_signal(SIGUSR1);
+	flush_signals(current);
 }

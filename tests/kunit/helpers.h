@@ -14,4 +14,8 @@ int rgt_test_module_refcount(void);
 void *rgt_test_expect_warning(struct kunit *test);
 int rgt_test_end_warning(struct kunit *test, void *handle);
 
+/* Ends all waits of this kernel thread that signals end, until the second one. */
+void rgt_test_signal_self(void);
+void rgt_test_end_signals(void);
+
 #endif

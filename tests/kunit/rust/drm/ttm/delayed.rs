@@ -8,7 +8,6 @@ use kernel::{
 };
 
 use super::fake::{
-    eventually,
     make_busy,
     signal_later,
     validate,
@@ -24,6 +23,13 @@ use crate::rust::drm::ttm::{
     self,
     BoInit, //
 };
+use crate::tests::wait::soon;
+
+// From `helpers.h`.
+unsafe extern "C" {
+    safe fn rgt_test_signal_self();
+    safe fn rgt_test_end_signals();
+}
 
 #[kunit_tests(rgt_bo_delayed)]
 mod tests {
@@ -40,7 +46,7 @@ mod tests {
         assert_eq!(fixture.fate.notified(), 0);
 
         pending.signal(Ok(()));
-        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert!(soon(|| fixture.fate.gone() == 1));
         assert_eq!(fixture.vram.usage(), 0);
         assert_eq!(fixture.fate.notified(), 1);
         Ok(())
@@ -58,7 +64,7 @@ mod tests {
         }
         assert_eq!(fixture.gtt.usage(), 4 * PAGE);
         drop(pending);
-        assert!(eventually(|| fixture.fate.gone() == 2));
+        assert!(soon(|| fixture.fate.gone() == 2));
         assert_eq!(fixture.gtt.usage(), 0);
         Ok(())
     }
@@ -72,7 +78,7 @@ mod tests {
         drop(bo);
         assert_eq!(fixture.fate.gone(), 0);
         pending.signal(Ok(()));
-        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert!(soon(|| fixture.fate.gone() == 1));
         Ok(())
     }
 
@@ -88,7 +94,7 @@ mod tests {
 
         assert!(fence.is_signaled());
         assert!(fixture.holds(&new, 0)?);
-        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert!(soon(|| fixture.fate.gone() == 1));
         Ok(())
     }
 
@@ -107,7 +113,7 @@ mod tests {
         }
         let all = fixture.bo_in_place_of_others(VRAM, VRAM_PAGES)?;
         drop(all);
-        assert!(eventually(|| fixture.fate.gone() == VRAM_PAGES as i32 + 1));
+        assert!(soon(|| fixture.fate.gone() == VRAM_PAGES as i32 + 1));
         assert_eq!(fixture.vram.usage(), 0);
         Ok(())
     }
@@ -128,8 +134,28 @@ mod tests {
         drop((bo, fixture));
         assert!(!fate.released());
         pending.signal(Ok(()));
-        assert!(eventually(|| fate.released()));
+        assert!(soon(|| fate.released()));
         assert_eq!(fate.gone(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn signal_ends_the_wait_for_one() -> Result {
+        let fixture = Fixture::new()?;
+        let ttm = ttm::Device::of(&*fixture.drm);
+        let bo = fixture.bo_in(VRAM, 1)?;
+        let (_, pending) = make_busy(bo.resv())?;
+
+        drop(bo);
+        signal_later(pending)?;
+        rgt_test_signal_self();
+        let done = ttm.flush_deletes();
+        rgt_test_end_signals();
+        assert_eq!(done, Err(ERESTARTSYS));
+
+        // The flush that was left behind does not count for this one.
+        ttm.flush_deletes()?;
+        assert_eq!(fixture.fate.gone(), 1);
         Ok(())
     }
 

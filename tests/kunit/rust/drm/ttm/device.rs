@@ -9,7 +9,6 @@ use kernel::{
 
 use super::super::gpuvm::vm;
 use super::fake::{
-    eventually,
     make_busy,
     mem_type,
     signal_later,
@@ -22,6 +21,7 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
+use crate::tests::wait::soon;
 use crate::{
     resource_mgr::{
         Gtt,
@@ -242,7 +242,7 @@ mod tests {
         // Its pages are gone; the object itself may still be on its way.
         assert_eq!(Device::of(&*fixture.drm).populated_pages(), 0);
         assert_eq!(fixture.gtt.usage(), 0);
-        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert!(soon(|| fixture.fate.gone() == 1));
         Ok(())
     }
 

@@ -612,14 +612,3 @@ pub(in crate::tests) fn signal_later(pending: PendingFence) -> Result {
     })?;
     Ok(())
 }
-
-/// Waits until something becomes true, for half a minute or somewhat longer.
-pub(in crate::tests) fn eventually(mut condition: impl FnMut() -> bool) -> bool {
-    for _ in 0..3000 {
-        if condition() {
-            return true;
-        }
-        fsleep(Delta::from_millis(10));
-    }
-    false
-}

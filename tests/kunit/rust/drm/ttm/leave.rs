@@ -24,7 +24,6 @@ use kernel::{
 
 use super::{
     fake::{
-        eventually,
         make_busy,
         signal_later,
         Bo,
@@ -46,6 +45,7 @@ use crate::rust::{
     dma_buf::DynamicAttachment,
     drm::ttm::DmaMappings, //
 };
+use crate::tests::wait::soon;
 
 /// Long enough for a task to end that does not wait.
 const LONG: Delta = Delta::from_millis(200);
@@ -62,7 +62,7 @@ fn leave(dev: &Device) -> Result<Arc<AtomicFlag>> {
         drop(mappings);
         ends.store(true, Relaxed);
     })?;
-    assert!(eventually(|| begun.load(Relaxed)));
+    assert!(soon(|| begun.load(Relaxed)));
     Ok(done)
 }
 
@@ -129,7 +129,7 @@ mod tests {
         fsleep(LONG);
         let early = left.load(Relaxed);
         unmap(&mut attachment, &bo)?;
-        assert!(eventually(|| left.load(Relaxed)));
+        assert!(soon(|| left.load(Relaxed)));
         assert!(!early);
         assert_eq!(attachment.importer().told(), 1);
         Ok(())

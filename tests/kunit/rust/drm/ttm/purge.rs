@@ -5,7 +5,6 @@
 use kernel::prelude::*;
 
 use super::fake::{
-    eventually,
     make_busy,
     mem_type,
     signal_later,
@@ -17,6 +16,7 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
+use crate::tests::wait::soon;
 
 #[kunit_tests(rgt_bo_purge)]
 mod tests {
@@ -85,11 +85,11 @@ mod tests {
             assert_eq!(usage(), 4 * PAGE);
 
             pending.signal(Ok(()));
-            assert!(eventually(|| usage() == 0));
+            assert!(soon(|| usage() == 0));
         }
         // The driver has heard of no ghost. An object goes after its ghost, which is gone later
         // than its memory.
-        assert!(eventually(|| fixture.fate.gone() == 2));
+        assert!(soon(|| fixture.fate.gone() == 2));
         assert_eq!(fixture.fate.notified(), 2);
         Ok(())
     }

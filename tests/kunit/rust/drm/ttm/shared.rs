@@ -9,7 +9,6 @@ use kernel::{
 };
 
 use super::fake::{
-    eventually,
     make_busy,
     mem_type,
     validate,
@@ -19,6 +18,7 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
+use crate::tests::wait::soon;
 use crate::{
     rust::{
         dma_resv::{
@@ -90,7 +90,7 @@ mod tests {
 
             drop(bo);
         }
-        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert!(soon(|| fixture.fate.gone() == 1));
         assert_eq!(fixture.vram.usage(), 0);
         Ok(())
     }
@@ -106,7 +106,7 @@ mod tests {
         let (_, pending) = make_busy(bo.resv())?;
         drop(bo);
         pending.signal(Ok(()));
-        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert!(soon(|| fixture.fate.gone() == 1));
         Ok(())
     }
 
@@ -144,7 +144,7 @@ mod tests {
         // The fences went along when it left: its memory waits for this one, and no later one.
         let (_, later) = make_busy(vm.resv())?;
         pending.signal(Ok(()));
-        assert!(eventually(|| fixture.fate.gone() == 1));
+        assert!(soon(|| fixture.fate.gone() == 1));
         assert_eq!(fixture.vram.usage(), 0);
         later.signal(Ok(()));
         Ok(())
