@@ -158,6 +158,13 @@ impl Hw {
         Some(pending.fence().into())
     }
 
+    /// Is done with a job, unless it is not running any more.
+    pub(super) fn try_finish(&self, id: u32) {
+        if let Some(pending) = self.take(id) {
+            pending.signal(Ok(()));
+        }
+    }
+
     /// Is done with a job.
     pub(super) fn finish(&self, id: u32) {
         self.take(id).expect("is running").signal(Ok(()));

@@ -7,7 +7,13 @@ use core::hint::spin_loop;
 use kernel::{
     error::to_result,
     prelude::*,
-    sync::atomic::Relaxed,
+    sync::{
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc, //
+    },
     time::msecs_to_jiffies,
     workqueue, //
 };
@@ -48,13 +54,21 @@ impl Race {
         to_result(unsafe { rgt_test_race_begin(symbol.as_char_ptr(), work, fence.as_raw()) })?;
         let this = Self;
 
+        let ready = Arc::new(AtomicFlag::new(false), GFP_KERNEL)?;
+        let looks = ready.clone();
         workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+            looks.store(true, Relaxed);
             // Not asleep: the timer might be that of the CPU that waits for this.
             while !rgt_test_race_has_begun() {
                 spin_loop();
             }
-            hw.finish(1);
+            // A race that was too late has no job any more, and says so.
+            hw.try_finish(1);
         })?;
+        // The probes wait with a CPU that cannot begin it.
+        if !soon(|| ready.load(Relaxed)) {
+            return Err(ETIMEDOUT);
+        }
         Ok(this)
     }
 
