@@ -7,7 +7,6 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::tests::fake::window;
 use crate::{
     placement::{
         pages,
@@ -37,7 +36,8 @@ use crate::{
             Place,
             PlaceFlags, //
         }, //
-    }, //
+    },
+    tests::fake::window, //
 };
 
 const PAGE: u64 = PAGE_SIZE as u64;

@@ -12,14 +12,14 @@ use super::{
     vram_place,
     PAGE, //
 };
-use crate::tests::fake::window;
 use crate::{
     hw::Backing,
     resource_mgr::{
         Cursor,
         Vram, //
     },
-    rust::drm::ttm::PlaceFlags, //
+    rust::drm::ttm::PlaceFlags,
+    tests::fake::window, //
 };
 
 /// Returns offset in the BO, size and address of each segment of system pages.

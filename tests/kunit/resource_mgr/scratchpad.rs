@@ -12,7 +12,6 @@ use super::{
     Allocated,
     PAGE, //
 };
-use crate::tests::fake::window;
 use crate::{
     resource_mgr::{
         Scratchpad,
@@ -23,7 +22,8 @@ use crate::{
         Place,
         PlaceFlags,
         ResourceManager, //
-    }, //
+    },
+    tests::fake::window, //
 };
 
 const ANYWHERE: Place = Place::new(SCRATCHPAD, PlaceFlags::NONE);

@@ -17,13 +17,13 @@ use super::{
     Allocated,
     PAGE, //
 };
-use crate::tests::fake::window;
 use crate::{
     resource_mgr::Vram,
     rust::drm::ttm::{
         Place,
         PlaceFlags, //
-    }, //
+    },
+    tests::fake::window, //
 };
 
 const BAR: PhysAddr = 0x1_0000_0000;

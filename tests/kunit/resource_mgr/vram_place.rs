@@ -12,14 +12,14 @@ use super::{
     Allocated,
     PAGE, //
 };
-use crate::tests::fake::window;
 use crate::{
     resource_mgr::Vram,
     rust::drm::ttm::{
         Place,
         PlaceFlags,
         ResourceManager, //
-    }, //
+    },
+    tests::fake::window, //
 };
 
 const PAGES: u64 = 16;

@@ -13,10 +13,10 @@ use super::{
     Allocated,
     PAGE, //
 };
-use crate::tests::fake::window;
 use crate::{
     resource_mgr::Vram,
-    rust::drm::ttm::PlaceFlags, //
+    rust::drm::ttm::PlaceFlags,
+    tests::fake::window, //
 };
 
 const PAGES: u64 = 16;

@@ -17,14 +17,14 @@ use super::{
     Allocated,
     PAGE, //
 };
-use crate::tests::fake::window;
 use crate::{
     hw::VramGeneration,
     resource_mgr::{
         LocalResource, //
         Vram,
     },
-    rust::drm::ttm::PlaceFlags, //
+    rust::drm::ttm::PlaceFlags,
+    tests::fake::window, //
 };
 
 const PAGES: u64 = 16;

@@ -14,14 +14,16 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::rust::{
-    bindings,
-    devcoredump::{
-        remove,
-        Dump, //
-    }, //
+use crate::{
+    rust::{
+        bindings,
+        devcoredump::{
+            remove,
+            Dump, //
+        }, //
+    },
+    tests::fake::faux_device, //
 };
-use crate::tests::fake::faux_device;
 
 struct Failing(faux::Registration);
 

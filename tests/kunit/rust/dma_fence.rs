@@ -51,7 +51,7 @@ pub(in crate::tests) fn fence() -> Result<(ARef<Fence>, PendingFence)> {
     publish(&timeline()?)
 }
 
-// From `helpers.h`.
+// SAFETY: As in `helpers.h`. Functions marked `safe` take no pointers.
 unsafe extern "C" {
     safe fn rgt_test_module_refcount() -> c_int;
 }

@@ -15,7 +15,7 @@ struct Arguments {
     /// The checkout.
     #[arg(default_value = ".")]
     checkout: PathBuf,
-    /// What is shown of the graph.
+    /// The form of the graph.
     #[arg(long = "as", value_enum, default_value_t = As::Text)]
     form: As,
 }

@@ -10,22 +10,24 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::rust::{
-    bindings,
-    drm::{
-        device,
-        driver::{
-            extend,
-            DriverTable,
-            Features, //
-        },
-        fdinfo::FdInfo, //
+use crate::{
+    rust::{
+        bindings,
+        drm::{
+            device,
+            driver::{
+                extend,
+                DriverTable,
+                Features, //
+            },
+            fdinfo::FdInfo, //
+        }, //
+    },
+    tests::fake::{
+        FakeDriver,
+        FakeFile,
+        Fixture, //
     }, //
-};
-use crate::tests::fake::{
-    FakeDriver,
-    FakeFile,
-    Fixture, //
 };
 
 impl DriverTable for FakeDriver {

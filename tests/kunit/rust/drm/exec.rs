@@ -19,22 +19,24 @@ use kernel::{
     workqueue, //
 };
 
-use crate::rust::{
-    dma_resv::{
-        Resv,
-        Usage, //
+use crate::{
+    rust::{
+        dma_resv::{
+            Resv,
+            Usage, //
+        },
+        drm::exec::{
+            Exec,
+            ExecFlags, //
+        }, //
     },
-    drm::exec::{
-        Exec,
-        ExecFlags, //
+    tests::{
+        fake::{
+            Fixture,
+            Object, //
+        },
+        rust::dma_fence::fence, //
     }, //
-};
-use crate::tests::{
-    fake::{
-        Fixture,
-        Object, //
-    },
-    rust::dma_fence::fence, //
 };
 
 /// The number of times that two tasks take the same locks.

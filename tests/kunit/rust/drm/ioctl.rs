@@ -15,13 +15,15 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-use crate::rust::bindings;
-use crate::tests::fake::{
-    Argument,
-    FakeDriver,
-    FakeRegistrationData,
-    Fixture,
-    ADD, //
+use crate::{
+    rust::bindings,
+    tests::fake::{
+        Argument,
+        FakeDriver,
+        FakeRegistrationData,
+        Fixture,
+        ADD, //
+    }, //
 };
 
 /// Calls an ioctl as the DRM core does, and returns what user space would get.

@@ -13,21 +13,23 @@ use kernel::{
     types::Opaque, //
 };
 
-use crate::rust::{
-    bindings,
-    dma_fence::{
-        Fence,
-        SignallingSection, //
+use crate::{
+    rust::{
+        bindings,
+        dma_fence::{
+            Fence,
+            SignallingSection, //
+        },
+        drm::syncobj::{
+            find_fence,
+            OutSync,
+            Syncobj, //
+        }, //
     },
-    drm::syncobj::{
-        find_fence,
-        OutSync,
-        Syncobj, //
+    tests::{
+        fake::FakeFile,
+        rust::dma_fence::fence, //
     }, //
-};
-use crate::tests::{
-    fake::FakeFile,
-    rust::dma_fence::fence, //
 };
 
 fn at(point: u64) -> Option<NonZero<u64>> {

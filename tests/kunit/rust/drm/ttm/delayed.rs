@@ -19,13 +19,15 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
-use crate::rust::drm::ttm::{
-    self,
-    BoInit, //
+use crate::{
+    rust::drm::ttm::{
+        self,
+        BoInit, //
+    },
+    tests::wait::soon, //
 };
-use crate::tests::wait::soon;
 
-// From `helpers.h`.
+// SAFETY: As in `helpers.h`. Functions marked `safe` take no pointers.
 unsafe extern "C" {
     safe fn rgt_test_signal_self();
     safe fn rgt_test_end_signals();

@@ -21,7 +21,6 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
-use crate::tests::wait::soon;
 use crate::{
     resource_mgr::{
         Gtt,
@@ -39,7 +38,8 @@ use crate::{
                 MemType, //
             }, //
         }, //
-    }, //
+    },
+    tests::wait::soon, //
 };
 
 /// Brings the device up with one manager.

@@ -37,16 +37,6 @@ use kernel::{
     workqueue, //
 };
 
-use crate::tests::{
-    fake::{
-        faux_device,
-        window, //
-    },
-    rust::{
-        dma_fence::fence,
-        dma_resv as resv, //
-    }, //
-};
 use crate::{
     resource_mgr::{
         Gtt,
@@ -79,6 +69,16 @@ use crate::{
             Placement,
             ReleasedBo,
             Resource, //
+        }, //
+    },
+    tests::{
+        fake::{
+            faux_device,
+            window, //
+        },
+        rust::{
+            dma_fence::fence,
+            dma_resv as resv, //
         }, //
     }, //
 };

@@ -40,12 +40,14 @@ use super::{
         PAGES, //
     }, //
 };
-use crate::rust::{
-    bindings,
-    dma_buf::DynamicAttachment,
-    drm::ttm::DmaMappings, //
+use crate::{
+    rust::{
+        bindings,
+        dma_buf::DynamicAttachment,
+        drm::ttm::DmaMappings, //
+    },
+    tests::wait::soon, //
 };
-use crate::tests::wait::soon;
 
 /// Long enough for a task to end that does not wait.
 const LONG: Delta = Delta::from_millis(200);

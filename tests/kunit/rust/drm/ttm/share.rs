@@ -34,24 +34,26 @@ use super::{
         VRAM, //
     }, //
 };
-use crate::rust::{
-    dma_buf::{
-        DmaBuf,
-        DynamicAttachment,
-        Importer, //
+use crate::{
+    rust::{
+        dma_buf::{
+            DmaBuf,
+            DynamicAttachment,
+            Importer, //
+        },
+        dma_fence::Fence,
+        dma_resv::{
+            LockedResv,
+            Usage, //
+        },
+        drm::ttm::{
+            MemType,
+            OperationCtx,
+            Placement, //
+        }, //
     },
-    dma_fence::Fence,
-    dma_resv::{
-        LockedResv,
-        Usage, //
-    },
-    drm::ttm::{
-        MemType,
-        OperationCtx,
-        Placement, //
-    }, //
+    tests::rust::dma_fence::fence, //
 };
-use crate::tests::rust::dma_fence::fence;
 
 pub(super) const PAGES: usize = 4;
 

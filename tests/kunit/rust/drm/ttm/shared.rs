@@ -18,7 +18,6 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
-use crate::tests::wait::soon;
 use crate::{
     rust::{
         dma_resv::{
@@ -33,7 +32,8 @@ use crate::{
     tests::rust::drm::gpuvm::{
         vm,
         Vm, //
-    }, //
+    },
+    tests::wait::soon, //
 };
 
 /// A buffer object that shares the reservation of a VM.
