@@ -52,6 +52,25 @@ pub trait Job: Send + Sync + Sized + 'static {
     /// The data that all jobs of a scheduler share.
     type Data: Send + Sync + 'static;
 
+    /// Returns a fence that must signal before the job can run, besides its dependencies; [`None`]
+    /// when it can run now.
+    ///
+    /// For what only becomes known, or free, when it is the job's turn, such as a slot of the
+    /// hardware. Called when the dependencies are met, and again each time that the fence has
+    /// signalled, until it returns [`None`]. Then [`Self::run()`] follows at once, in the same task.
+    /// If the entity is killed meanwhile, neither is called again. So what this obtains belongs into
+    /// `payload`, to be dropped with it.
+    ///
+    /// The fence is waited for until it has signalled, also if it is that of another job of the
+    /// scheduler, see [`UnarmedJob::add_dependency()`]. It must not depend on this job: a fence that
+    /// only a job of the same entity signals that has not run yet ends the job with [`EDEADLK`],
+    /// with a warning. A fence that has signalled already has this called again at once.
+    ///
+    /// C: `drm_sched_backend_ops::prepare_job`.
+    fn prepare(&self, _data: &Self::Data, _payload: &mut Self::Payload) -> Option<ARef<Fence>> {
+        None
+    }
+
     /// Gives the job to the hardware. Called once, unless the job's entity is killed before.
     ///
     /// Returns the fence that signals when the hardware is done, with an error if it failed, and
@@ -82,11 +101,14 @@ pub trait Job: Send + Sync + Sized + 'static {
 /// # Invariants
 ///
 /// * `raw` is initialised by `drm_sched_job_init()`.
-/// * `payload` is only used by the one call of `run_job()`, and `hw` is only set by it.
+/// * `payload` and `hurdle` are only used by the calls of `prepare_job()` and the one of `run_job()`,
+///   all of them on the queue that runs jobs, and `hw` is only set by the latter.
 #[repr(C)]
 struct RawJob<J: Job> {
     raw: Opaque<bindings::drm_sched_job>,
     payload: UnsafeCell<Option<J::Payload>>,
+    /// The fence that the job has said to wait for, besides its dependencies.
+    hurdle: UnsafeCell<Option<ARef<Fence>>>,
     /// The fence that signals when the hardware is done. The scheduler drops it when it stops.
     hw: UnsafeCell<Option<ARef<Fence>>>,
     job: J,
@@ -142,6 +164,7 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
             RawJob {
                 raw: Opaque::uninit(),
                 payload: UnsafeCell::new(Some(payload)),
+                hurdle: UnsafeCell::new(None),
                 hw: UnsafeCell::new(None),
                 job,
                 alive: entity.scheduler().alive(),
@@ -173,6 +196,9 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
     }
 
     /// Adds a dependency: the job runs only after `fence` has signalled.
+    ///
+    /// If it is that of a job of the same scheduler, this is when that one was given to the
+    /// hardware, which ends them in order.
     ///
     /// Of the fences of a context it is the last that counts.
     pub fn add_dependency(&mut self, fence: ARef<Fence>) -> Result {
@@ -233,17 +259,93 @@ impl<J: Job> Drop for UnarmedJob<'_, J> {
     }
 }
 
+/// Returns the fence to wait for until `fence` has signalled.
+///
+/// Of a job of the same scheduler, drm_sched would only wait until it is run, and of one of the same
+/// entity not at all, and then ask again at once and for ever. That job's fence of the hardware is
+/// waited for as any other. [`EDEADLK`] if that is a job of the entity that has not run.
+///
+/// # Safety
+///
+/// For the queue that runs the jobs of `sched`, which has `entity`.
+unsafe fn hardware_fence(
+    fence: &Fence,
+    sched: *mut bindings::drm_gpu_scheduler,
+    entity: *mut bindings::drm_sched_entity,
+) -> Result<ARef<Fence>> {
+    // SAFETY: The fence is valid.
+    let job = unsafe { bindings::to_drm_sched_fence(fence.as_raw()) };
+
+    // SAFETY: If it is not NULL, it is what `fence` is a part of. The scheduler does not change.
+    if job.is_null() || unsafe { (*job).sched } != sched || fence.is_signaled() {
+        return Ok(fence.into());
+    }
+
+    // SAFETY: As above. The parent is set on this queue, and taken away when that is stopped.
+    match unsafe { (*job).parent.as_mut() } {
+        // SAFETY: The job's fence has a reference to it.
+        Some(parent) => Ok(unsafe { Fence::from_raw(parent) }.into()),
+        // SAFETY: The entity is valid by the safety requirements, and its context does not change.
+        None if fence
+            .context()
+            .wrapping_sub(unsafe { (*entity).fence_context })
+            <= 1 =>
+        {
+            Err(EDEADLK)
+        }
+        // To be looked at again when it has run.
+        None => Ok(fence.into()),
+    }
+}
+
 /// The calls of the scheduler.
 pub(super) struct Callbacks<J>(PhantomData<J>);
 
 impl<J: Job> Callbacks<J> {
     pub(super) const OPS: bindings::drm_sched_backend_ops = bindings::drm_sched_backend_ops {
-        prepare_job: None,
+        prepare_job: Some(Self::prepare_job),
         run_job: Some(Self::run_job),
         timedout_job: Some(Self::timedout_job),
         free_job: Some(Self::free_job),
         cancel_job: Some(Self::cancel_job),
     };
+
+    /// # Safety
+    ///
+    /// Only for the scheduler of a [`RawJob`] of `J`.
+    unsafe extern "C" fn prepare_job(
+        raw: *mut bindings::drm_sched_job,
+        entity: *mut bindings::drm_sched_entity,
+    ) -> *mut bindings::dma_fence {
+        let _section = SignallingSection::begin();
+        // SAFETY: The scheduler calls this with one of its jobs, which it frees only later.
+        let this = unsafe { RawJob::<J>::from_raw(raw) };
+        // SAFETY: As above; a job has its scheduler when it is armed.
+        let sched = unsafe { Inner::<J>::from_raw((*raw).sched) };
+        // SAFETY: By the type invariant nothing else uses them now.
+        let (slot, hurdle) = unsafe { (&mut *this.payload.get(), &mut *this.hurdle.get()) };
+        let Some(payload) = slot else {
+            return ptr::null_mut();
+        };
+        let pending = hurdle.take().filter(|fence| !fence.is_signaled());
+        let Some(fence) = pending.or_else(|| this.job.prepare(sched.data(), payload)) else {
+            return ptr::null_mut();
+        };
+
+        // SAFETY: This is the queue that runs the scheduler's jobs, and the entity is valid.
+        match unsafe { hardware_fence(&fence, sched.as_raw(), entity) } {
+            Ok(hardware) => {
+                *hurdle = Some(fence);
+                ARef::into_raw(hardware).as_ptr().cast()
+            }
+            Err(_) => {
+                pr_warn!("a job was to wait for one behind it\n");
+                // `run_job()` ends the job.
+                *slot = None;
+                ptr::null_mut()
+            }
+        }
+    }
 
     /// # Safety
     ///
@@ -256,7 +358,7 @@ impl<J: Job> Callbacks<J> {
         let sched = unsafe { Inner::<J>::from_raw((*raw).sched) };
         // SAFETY: By the type invariant only this call uses it.
         let Some(payload) = (unsafe { (*this.payload.get()).take() }) else {
-            return EINVAL.to_ptr();
+            return EDEADLK.to_ptr();
         };
 
         match this.job.run(sched.data(), payload) {

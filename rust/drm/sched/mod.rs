@@ -12,15 +12,16 @@
 //!    happens now, and the job may be dropped at will.
 //! 2. [`UnarmedJob::submit()`] cannot fail. It publishes the job's fence, which is sure to signal,
 //!    and queues the job.
-//! 3. [`Job::run()`] is called once, and gives the job to the hardware. When the fence that it
+//! 3. [`Job::prepare()`] may have it wait for more, when its dependencies are met.
+//! 4. [`Job::run()`] is called once, and gives the job to the hardware. When the fence that it
 //!    returned signals, so does the job's, with the same error.
-//! 4. If that takes too long, [`Job::is_hung()`] and [`Job::reset()`] are called, maybe more than
+//! 5. If that takes too long, [`Job::is_hung()`] and [`Job::reset()`] are called, maybe more than
 //!    once.
-//! 5. The job is dropped.
+//! 6. The job is dropped.
 //!
 //! # What a job may not do
 //!
-//! Others wait for the fences of jobs with locks held and memory short, so nothing between 2 and 5
+//! Others wait for the fences of jobs with locks held and memory short, so nothing between 2 and 6
 //! may allocate with `GFP_KERNEL`, take a reservation lock, or wait for fences other than those of
 //! the hardware. That includes dropping the job, as the scheduler does that from where it runs
 //! others. All calls are [`SignallingSection`]s, so that lockdep finds offenders.

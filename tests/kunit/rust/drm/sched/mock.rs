@@ -87,9 +87,42 @@ pub(super) enum Payload {
     Fail(Error),
 }
 
+/// The fences that a job asks to wait for when it is its turn, the last one first.
+#[pin_data]
+pub(super) struct Hurdles {
+    #[pin]
+    fences: Mutex<KVec<ARef<Fence>>>,
+    /// How often they were asked for.
+    asked: Atomic<u32>,
+}
+
+impl Hurdles {
+    pub(super) fn new() -> Result<Arc<Self>> {
+        let fences = KVec::with_capacity(JOBS, GFP_KERNEL)?;
+
+        Arc::pin_init(
+            pin_init!(Self {
+                fences <- new_mutex!(fences),
+                asked: Atomic::new(0),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Adds a fence, without allocating.
+    pub(super) fn add(&self, fence: ARef<Fence>) -> Result {
+        Ok(self.fences.lock().push(fence, GFP_NOWAIT)?)
+    }
+
+    pub(super) fn asked(&self) -> u32 {
+        self.asked.load(Relaxed)
+    }
+}
+
 pub(super) struct MockJob {
     id: u32,
     hung: bool,
+    hurdles: Option<Arc<Hurdles>>,
     jobs: Arc<Atomic<u32>>,
     /// An object that it keeps.
     _load: Option<KBox<dyn Load>>,
@@ -179,6 +212,13 @@ impl Hw {
 impl Job for MockJob {
     type Payload = Payload;
     type Data = Arc<Hw>;
+
+    fn prepare(&self, _hw: &Arc<Hw>, _payload: &mut Payload) -> Option<ARef<Fence>> {
+        let hurdles = self.hurdles.as_ref()?;
+
+        hurdles.asked.fetch_add(1, Relaxed);
+        hurdles.fences.lock().pop()
+    }
 
     fn run(&self, hw: &Arc<Hw>, payload: Payload) -> Result<Option<ARef<Fence>>> {
         // Under one lock: a test that sees a job started may finish it.
@@ -282,7 +322,7 @@ impl Fixture {
         credits: u32,
         hung: bool,
         task: Task,
-        load: Option<KBox<dyn Load>>,
+        (load, hurdles): (Option<KBox<dyn Load>>, Option<Arc<Hurdles>>),
     ) -> Result<UnarmedJob<'a, MockJob>> {
         let payload = match task {
             Task::Long => Payload::Long(unpublished()?),
@@ -294,6 +334,7 @@ impl Fixture {
         let job = MockJob {
             id,
             hung,
+            hurdles,
             jobs: self.jobs.clone(),
             _load: load,
         };
@@ -307,7 +348,7 @@ impl Fixture {
         id: u32,
         task: Task,
     ) -> Result<UnarmedJob<'a, MockJob>> {
-        self.make(entity, id, 1, false, task, None)
+        self.make(entity, id, 1, false, task, (None, None))
     }
 
     /// Creates a long job that costs `credits`.
@@ -317,7 +358,7 @@ impl Fixture {
         id: u32,
         credits: u32,
     ) -> Result<UnarmedJob<'a, MockJob>> {
-        self.make(entity, id, credits, false, Task::Long, None)
+        self.make(entity, id, credits, false, Task::Long, (None, None))
     }
 
     /// Creates a job that the hardware hangs on.
@@ -326,7 +367,7 @@ impl Fixture {
         entity: &'a Entity<MockJob>,
         id: u32,
     ) -> Result<UnarmedJob<'a, MockJob>> {
-        self.make(entity, id, 1, true, Task::Long, None)
+        self.make(entity, id, 1, true, Task::Long, (None, None))
     }
 
     /// Creates a job that owns a `load`.
@@ -338,7 +379,24 @@ impl Fixture {
     ) -> Result<UnarmedJob<'a, MockJob>> {
         let load: KBox<dyn Load> = KBox::new(load, GFP_KERNEL)?;
 
-        self.make(entity, id, 1, false, Task::Long, Some(load))
+        self.make(entity, id, 1, false, Task::Long, (Some(load), None))
+    }
+
+    /// Creates a long job with hurdles.
+    pub(super) fn prepared_job<'a>(
+        &self,
+        entity: &'a Entity<MockJob>,
+        id: u32,
+        hurdles: &Arc<Hurdles>,
+    ) -> Result<UnarmedJob<'a, MockJob>> {
+        self.make(
+            entity,
+            id,
+            1,
+            false,
+            Task::Long,
+            (None, Some(hurdles.clone())),
+        )
     }
 
     /// Creates a job that must wait for a fence.

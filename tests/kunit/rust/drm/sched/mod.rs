@@ -5,6 +5,7 @@
 mod end;
 mod killed;
 mod mock;
+mod prepare;
 mod queue;
 mod race;
 mod timeout;
