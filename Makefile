@@ -9,6 +9,11 @@ kunit-option := $(if $(KUNIT),CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y)
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(kunit-option) \
 	$(if $(shell grep -sx CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1)
 
+# make itself has a value for AS, which is not meant here.
+ifeq ($(origin AS),default)
+undefine AS
+endif
+
 .PHONY: modules modules_install clean run test stress bench compare kunit shell lint layers generate record-versions intree help
 
 modules:

@@ -3,7 +3,7 @@
 //! Abstractions that the kernel crate lacks.
 //!
 //! Nothing here knows this driver. A file sits at the path that it would have under
-//! `rust/kernel/`.
+//! `rust/kernel/`, but for the work-arounds in `unpatched/`, which no driver names.
 
 pub(crate) mod bindings;
 pub(crate) mod capability;
@@ -21,4 +21,5 @@ pub(crate) mod module;
 pub(crate) mod pci;
 pub(crate) mod shrinker;
 pub(crate) mod trace;
+mod unpatched;
 pub(crate) mod workqueue;

@@ -31,6 +31,7 @@
 #include <linux/shrinker.h>
 #include <drm/rust_gpu_ttm_drm.h>
 
+#include "../unpatched/unpatched.h"
 #include "helpers.h"
 #include "rgt_trace.h"
 
@@ -39,6 +40,10 @@ const __u32 RGT_IOCTL_GEM_CREATE = DRM_IOCTL_RGT_GEM_CREATE;
 const __u32 RGT_IOCTL_GEM_WAIT = DRM_IOCTL_RGT_GEM_WAIT;
 const __u32 RGT_IOCTL_VM_BIND = DRM_IOCTL_RGT_VM_BIND;
 const __u32 RGT_IOCTL_CS = DRM_IOCTL_RGT_CS;
+
+/* As above, of drm/drm_exec.h. */
+const __u32 RGT_EXEC_INTERRUPTIBLE_WAIT = DRM_EXEC_INTERRUPTIBLE_WAIT;
+const __u32 RGT_EXEC_IGNORE_DUPLICATES = DRM_EXEC_IGNORE_DUPLICATES;
 
 /* As above, of linux/pgtable.h. */
 const unsigned long RGT_PMD_SIZE = PMD_SIZE;

@@ -42,17 +42,8 @@ void rgt_dma_resv_iter_end(struct dma_resv_iter *cursor);
 /* dma-buf */
 void rgt_get_dma_buf(struct dma_buf *buf);
 bool rgt_dma_buf_get_unless_zero(struct dma_buf *buf);
-bool rgt_dma_buf_is_attached(struct dma_buf *buf);
-bool rgt_dma_buf_is_peer_to_peer(struct dma_buf *buf);
-struct sg_table *rgt_pages_to_sgt(struct device *dev, struct page **pages,
-				  unsigned int count);
-bool rgt_p2pdma_reaches(struct device *provider, struct device *client);
-struct p2pdma_provider *rgt_p2pdma_provider(struct device *dev, int bar);
-int rgt_p2pdma_init(struct device *dev);
 
 /* drm/exec */
-void rgt_drm_exec_init(struct drm_exec *exec, bool interruptible,
-		       bool ignore_duplicates, unsigned int nr);
 bool rgt_drm_exec_is_contended(struct drm_exec *exec);
 struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
 					unsigned long index);
@@ -60,8 +51,6 @@ struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
 /* drm/sched */
 void rgt_drm_sched_visit_pending_jobs(struct drm_gpu_scheduler *sched,
 				      void (*f)(struct drm_sched_job *job));
-void rgt_drm_sched_entity_forget_dependency(struct drm_sched_entity *entity);
-void rgt_drm_sched_job_requeue(struct drm_sched_job *job, work_func_t func);
 struct drm_sched_job *rgt_drm_sched_job_of_work(struct work_struct *work);
 long rgt_drm_sched_entity_flush(struct drm_sched_entity *entity);
 
@@ -73,31 +62,17 @@ struct dma_fence *rgt_drm_syncobj_fence_get(struct drm_syncobj *syncobj);
 /* drm/debugfs */
 void rgt_drm_debugfs_add_file(struct drm_device *dev, const char *name,
 			      int (*show)(struct seq_file *m, void *unused));
-struct drm_device *rgt_drm_debugfs_device(struct seq_file *m);
 
 /* drm/file and drm/fdinfo */
-struct drm_gem_object *rgt_drm_file_next_object(struct drm_file *file,
-						int *handle);
-void rgt_drm_visit_files(struct drm_device *dev,
-			 void (*f)(struct drm_file *file, void *arg),
-			 void *arg);
 bool rgt_drm_gem_object_is_shared(struct drm_gem_object *obj);
 
 /* drm/device */
 bool rgt_drm_dev_get_unless_zero(struct drm_device *dev);
 bool rgt_drm_dev_put_unless_last(struct drm_device *dev);
-void rgt_drm_dev_put_by_thread(struct drm_device *dev);
 
 /* drm/gem and its list of objects */
 bool rgt_drm_gem_object_get_unless_zero(struct drm_gem_object *obj);
 void rgt_list_del(struct list_head *entry);
-
-/* drm/gem */
-unsigned long rgt_drm_gem_get_unmapped_area(struct file *filp,
-					    unsigned long addr,
-					    unsigned long len,
-					    unsigned long pgoff,
-					    unsigned long flags);
 
 /* drm/ttm */
 int rgt_ttm_bo_reserve(struct ttm_buffer_object *bo, bool interruptible,
@@ -110,72 +85,31 @@ void rgt_ttm_bo_move_sync_cleanup(struct ttm_buffer_object *bo,
 void rgt_ttm_resource_manager_set_used(struct ttm_resource_manager *man,
 				       bool used);
 void rgt_ttm_bo_move_to_lru_tail(struct ttm_buffer_object *bo);
-void rgt_ttm_bo_set_priority(struct ttm_buffer_object *bo,
-			     unsigned int priority);
 void rgt_ttm_lru_lock(struct ttm_device *bdev);
 void rgt_ttm_lru_unlock(struct ttm_device *bdev);
-struct ttm_buffer_object *rgt_ttm_lru_first(struct ttm_device *bdev,
-					    u32 mem_type,
-					    unsigned int priority);
 void rgt_ttm_device_drain(struct ttm_device *bdev);
 void rgt_ttm_device_flush(struct ttm_device *bdev);
-void rgt_ttm_device_purge(struct ttm_device *bdev);
-unsigned int rgt_ttm_device_eviction_fences(struct ttm_device *bdev,
-					    u32 mem_type);
-int rgt_ttm_device_show_pool(struct ttm_device *bdev, struct seq_file *m);
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
-bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);
-struct dmem_cgroup_region *
-rgt_drm_dmem_register(struct drm_device *dev, const char *name,
-		      const struct dmem_cgroup_init *init);
-bool rgt_ttm_bo_is_protected(struct ttm_buffer_object *bo);
 void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region);
-void rgt_ttm_tt_set_own_backup(struct ttm_tt *tt);
-bool rgt_ttm_tt_is_imported(struct ttm_tt *tt);
-int rgt_ttm_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
-			struct ttm_operation_ctx *ctx);
-void rgt_ttm_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt);
-void rgt_ttm_bo_unmap_pinned(struct ttm_buffer_object *bo);
-bool rgt_ttm_bo_is_backed_up(struct ttm_buffer_object *bo);
-long rgt_ttm_bo_back_up(struct ttm_buffer_object *bo,
-			struct ttm_operation_ctx *ctx, bool writeback);
-int rgt_ttm_bo_purge(struct ttm_buffer_object *bo,
-		     struct ttm_operation_ctx *ctx);
-void rgt_ttm_bo_move_discard(struct ttm_buffer_object *bo,
-			     struct ttm_resource *new_mem);
-
-/* linux/dma-mapping.h */
-bool rgt_dma_is_bounced(struct device *dev);
 
 /* linux/gpu_buddy.h */
 bool rgt_gpu_buddy_block_is_clear(struct gpu_buddy_block *block);
 u64 rgt_gpu_buddy_free_blocks(struct gpu_buddy *mm, unsigned int order);
-struct gpu_buddy_block *rgt_gpu_buddy_single_chunk(struct list_head *blocks);
-void rgt_gpu_buddy_block_unlink(struct gpu_buddy_block *block, bool cleared);
-void rgt_gpu_buddy_block_link(struct gpu_buddy_block *block,
-			      struct list_head *blocks);
 
 /* linux/iosys-map.h */
 void rgt_iosys_map_read(void *dst, const struct iosys_map *map, size_t offset,
 			size_t len);
-void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,
-			 const void *src, size_t len);
 void rgt_iosys_map_zero_page(struct iosys_map *map);
 
 /* asm/io.h */
 int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size);
 void rgt_arch_io_free_memtype_wc(resource_size_t start, resource_size_t size);
-void rgt_iomem_zero_page(void *addr);
 
 /* linux/mm.h */
-int rgt_vma_insert_pfns(struct vm_area_struct *vma, unsigned long addr,
-			unsigned long pfn, unsigned long count, pgprot_t prot);
 bool rgt_vmf_is_random(const struct vm_fault *vmf);
 bool rgt_vmf_is_block(struct vm_fault *vmf);
-vm_fault_t rgt_vmf_insert_block(struct vm_fault *vmf, unsigned long pfn);
 bool rgt_vmf_may_retry(const struct vm_fault *vmf);
 void rgt_vmf_unlock_mm(struct vm_fault *vmf);
-bool rgt_vmf_end_vma_lock(struct vm_fault *vmf);
 unsigned long rgt_page_to_pfn(struct page *page);
 pgprot_t rgt_pgprot_decrypted(pgprot_t prot);
 unsigned long rgt_totalram_pages(void);
@@ -184,9 +118,6 @@ unsigned long rgt_totalram_pages(void);
 bool rgt_try_module_get(struct module *module);
 void rgt_module_put(struct module *module);
 void rgt_module_pin(void);
-
-/* linux/workqueue.h */
-void rgt_destroy_workqueue(struct workqueue_struct *wq);
 
 /* linux/shrinker.h */
 bool rgt_shrink_control_may_enter_fs(struct shrink_control *control);

@@ -100,15 +100,17 @@ impl Exec {
     }
 
     fn init(&mut self) {
+        let flag = |set, flag| if set { flag } else { 0 };
+        let flags = flag(
+            self.flags.interruptible,
+            bindings::RGT_EXEC_INTERRUPTIBLE_WAIT,
+        ) | flag(
+            self.flags.ignore_duplicates,
+            bindings::RGT_EXEC_IGNORE_DUPLICATES,
+        );
+
         // SAFETY: The memory is valid, and the context is not in use.
-        unsafe {
-            bindings::rgt_drm_exec_init(
-                self.as_raw(),
-                self.flags.interruptible,
-                self.flags.ignore_duplicates,
-                self.nr_hint,
-            )
-        };
+        unsafe { bindings::drm_exec_init(self.as_raw(), flags, self.nr_hint) };
     }
 
     /// Releases all locks and what else the context has.

@@ -29,7 +29,7 @@ impl FdInfo<'_> {
     /// # Safety
     ///
     /// `printer` must be valid, and have no other user, for as long as the result is used.
-    pub(super) unsafe fn from_raw(printer: *mut bindings::drm_printer) -> Self {
+    pub(in crate::rust) unsafe fn from_raw(printer: *mut bindings::drm_printer) -> Self {
         // INVARIANT: By the safety requirements.
         Self {
             printer,

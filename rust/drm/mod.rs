@@ -3,17 +3,20 @@
 //! DRM abstractions that the kernel crate lacks.
 
 pub(crate) mod debugfs;
-pub(crate) mod device;
-pub(crate) mod driver;
 pub(crate) mod exec;
 pub(crate) mod fdinfo;
 pub(crate) mod file;
 pub(crate) mod gem;
 pub(crate) mod gpuvm;
-pub(crate) mod ioctl;
 pub(crate) mod prime;
 pub(crate) mod print;
 pub(crate) mod sched;
 pub(crate) mod syncobj;
 pub(crate) mod timeout;
 pub(crate) mod ttm;
+
+pub(crate) use crate::rust::unpatched::{
+    device,
+    driver,
+    ioctl, //
+};

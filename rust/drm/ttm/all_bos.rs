@@ -8,7 +8,7 @@ use kernel::{
 };
 
 use super::{
-    bo::Tail,
+    bo::Fields,
     Bo,
     Device,
     Driver, //
@@ -34,10 +34,10 @@ impl<T: Driver> Device<T> {
     fn bo_after(&self, bo: Option<&Bo<T::Bo>>) -> Option<ARef<Bo<T::Bo>>> {
         // SAFETY: All BOs of the device with references are in its list.
         unsafe {
-            self.bos().find_after(bo.map(Tail::link), |link| {
+            self.bos().find_after(bo.map(Fields::link), |link| {
                 // SAFETY: All links of the list are of BOs of the device, which cannot be freed
                 // before they have been taken out, for which it takes the list's lock.
-                let bo = Tail::<T::Bo>::bo_of_link(link);
+                let bo = Fields::<T::Bo>::bo_of_link(link);
                 // SAFETY: As above; GEM objects begin with their reference count.
                 let got = bindings::rgt_drm_gem_object_get_unless_zero(bo.cast().as_ptr());
 

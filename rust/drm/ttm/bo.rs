@@ -15,14 +15,7 @@ use core::{
 };
 
 use kernel::{
-    container_of,
-    drm::{
-        self,
-        gem::{
-            self,
-            IntoGEMObject, //
-        }, //
-    },
+    container_of, drm,
     error::to_result,
     prelude::*,
     sync::aref::{
@@ -58,58 +51,54 @@ use crate::rust::{
             SharedResv, //
         }, //
     },
+    unpatched::ttm_object::{
+        self,
+        AsRawGem,
+        Layout, //
+    }, //
 };
 
-/// Size in words of a `ttm_buffer_object` behind its `drm_gem_object`.
-const TAIL_WORDS: usize = {
-    let size = mem::size_of::<bindings::ttm_buffer_object>();
-    let gem = mem::size_of::<bindings::drm_gem_object>();
-
-    // `Tail` takes the place of exactly TTM's own fields.
-    assert!(mem::offset_of!(bindings::ttm_buffer_object, base) == 0);
-    assert!(mem::offset_of!(bindings::ttm_buffer_object, bdev) == gem);
-    assert!(mem::align_of::<bindings::ttm_buffer_object>() == mem::align_of::<u64>());
-    assert!((size - gem) % mem::size_of::<u64>() == 0);
-
-    (size - gem) / mem::size_of::<u64>()
-};
-
-/// The fields behind the `drm_gem_object` of an [`Object`]: TTM's, then the driver's data.
-#[repr(C)]
-pub struct Tail<T: DriverBo> {
-    ttm: Opaque<[u64; TAIL_WORDS]>,
+/// The fields of a BO behind those of TTM.
+#[pin_data]
+pub struct Fields<T: DriverBo> {
     /// Place in [`Bos`](super::bos::Bos).
-    link: Opaque<bindings::list_head>,
+    pub(super) link: Opaque<bindings::list_head>,
     /// The buffer that the BO is exported as, or NULL. The reservation protects it.
-    exported: Opaque<*mut bindings::dma_buf>,
-    mappings: Mappings,
-    shared: Option<SharedResv>,
-    imported: Option<ARef<DmaBuf>>,
-    data: T,
+    pub(super) exported: Opaque<*mut bindings::dma_buf>,
+    pub(super) mappings: Mappings,
+    pub(super) shared: Option<SharedResv>,
+    pub(super) imported: Option<ARef<DmaBuf>>,
+    #[pin]
+    pub(super) data: T,
 }
 
-// SAFETY: TTM's fields are only accessed by TTM or under its locks; `T` is `Send`.
-unsafe impl<T: DriverBo> Send for Tail<T> {}
+// SAFETY: The list is locked when links are accessed, `exported` needs the reservation, and `T` is
+// `Send`.
+unsafe impl<T: DriverBo> Send for Fields<T> {}
 // SAFETY: As above; `T` is `Sync`.
-unsafe impl<T: DriverBo> Sync for Tail<T> {}
+unsafe impl<T: DriverBo> Sync for Fields<T> {}
 
-impl<T: DriverBo> Tail<T> {
+impl<T: DriverBo> ttm_object::Fields for Fields<T> {
+    type Driver = T::Driver;
+}
+
+impl<T: DriverBo> Fields<T> {
     /// Returns the link of a BO.
     pub(super) fn link(bo: &Bo<T>) -> *mut bindings::list_head {
         // CAST: `Bo` is transparent over the object, which is laid out as `Layout`.
-        let layout = ptr::from_ref(bo).cast::<Layout<T>>();
+        let layout = ptr::from_ref(bo).cast::<Layout<Self>>();
 
         // SAFETY: As `bo` is valid, so is the layout.
-        Opaque::cast_into(unsafe { &raw const (*layout).link })
+        Opaque::cast_into(unsafe { &raw const (*layout).fields.link })
     }
 
     /// Returns where a BO has the buffer that it is exported as.
     pub(super) fn exported(bo: &Bo<T>) -> *mut *mut bindings::dma_buf {
         // CAST: `Bo` is transparent over the object, which is laid out as `Layout`.
-        let layout = ptr::from_ref(bo).cast::<Layout<T>>();
+        let layout = ptr::from_ref(bo).cast::<Layout<Self>>();
 
         // SAFETY: As `bo` is valid, so is the layout.
-        Opaque::cast_into(unsafe { &raw const (*layout).exported })
+        Opaque::cast_into(unsafe { &raw const (*layout).fields.exported })
     }
 
     /// Returns the BO of a link.
@@ -121,7 +110,7 @@ impl<T: DriverBo> Tail<T> {
         // SAFETY: By the safety requirements it is in a `Layout`, hence it is not NULL either.
         unsafe {
             NonNull::new_unchecked(
-                container_of!(Opaque::cast_from(link), Layout<T>, link)
+                container_of!(Opaque::cast_from(link), Layout<Self>, fields.link)
                     .cast_mut()
                     .cast(),
             )
@@ -129,44 +118,8 @@ impl<T: DriverBo> Tail<T> {
     }
 }
 
-impl<T: DriverBo> gem::DriverObject for Tail<T> {
-    type Driver = T::Driver;
-    type Args = ();
-
-    /// Never succeeds: [`gem::Object::new()`] would make a GEM object that is no TTM object.
-    fn new(_: &drm::Device<T::Driver>, _: usize, (): ()) -> impl PinInit<Self, Error> {
-        // SAFETY: The closure does not claim to have initialised anything.
-        unsafe { pin_init::pin_init_from_closure(|_| Err(ENOTSUPP)) }
-    }
-}
-
 /// The GEM object type of a TTM driver, for [`drm::Driver::Object`].
-///
-/// A `drm_gem_object` with a [`Tail`] is laid out as a `ttm_buffer_object` with the driver's data
-/// behind it, so that all of `kernel::drm` works on it.
-pub type Object<T> = gem::Object<Tail<T>>;
-
-/// The same memory as an [`Object`], spelled out for its initialisation.
-#[pin_data]
-#[repr(C)]
-pub(super) struct Layout<T: DriverBo> {
-    pub(super) bo: Opaque<bindings::ttm_buffer_object>,
-    pub(super) link: Opaque<bindings::list_head>,
-    pub(super) exported: Opaque<*mut bindings::dma_buf>,
-    pub(super) mappings: Mappings,
-    pub(super) shared: Option<SharedResv>,
-    pub(super) imported: Option<ARef<DmaBuf>>,
-    #[pin]
-    pub(super) data: T,
-}
-
-impl<T: DriverBo> Layout<T> {
-    pub(super) const SAME_AS_OBJECT: () = {
-        assert!(mem::size_of::<Self>() == mem::size_of::<Object<T>>());
-        assert!(mem::align_of::<Self>() == mem::align_of::<Object<T>>());
-        assert!(mem::align_of::<Tail<T>>() == mem::align_of::<u64>());
-    };
-}
+pub type Object<T> = ttm_object::Object<Fields<T>>;
 
 /// The parameters of a new [`Bo`].
 pub struct BoInit<'a> {
@@ -206,17 +159,6 @@ unsafe impl<T: DriverBo> AlwaysRefCounted for Bo<T> {
     }
 }
 
-/// [`IntoGEMObject::as_raw()`] under a name that [`gem::Object`]'s private method does not hide.
-trait AsRawGem {
-    fn as_raw_gem(&self) -> *mut bindings::drm_gem_object;
-}
-
-impl<O: IntoGEMObject> AsRawGem for O {
-    fn as_raw_gem(&self) -> *mut bindings::drm_gem_object {
-        IntoGEMObject::as_raw(self)
-    }
-}
-
 impl<T: DriverBo> Bo<T> {
     /// The object as `kernel::drm` knows it.
     pub fn as_gem(&self) -> &Object<T> {
@@ -225,7 +167,7 @@ impl<T: DriverBo> Bo<T> {
 
     /// Takes over a reference from `kernel::drm`, for example of a handle lookup.
     pub fn from_gem(object: ARef<Object<T>>) -> ARef<Self> {
-        // INVARIANT: `gem::Object::new()` fails for objects with a `Tail`, hence `Bo::new()` made
+        // INVARIANT: `gem::Object::new()` fails for objects of this type, hence `Bo::new()` made
         // it.
         // SAFETY: `Bo` is transparent over `Object`; the reference moves.
         unsafe { ARef::from_raw(ARef::into_raw(object).cast()) }

@@ -22,10 +22,7 @@ use kernel::{
 };
 
 use super::{
-    bo::{
-        Layout,
-        Tail, //
-    },
+    bo::Fields,
     fault,
     mappings::Mappings,
     Bo,
@@ -45,7 +42,8 @@ use crate::rust::{
             KeptDevice, //
         },
         gem::SharedResv, //
-    }, //
+    },
+    unpatched::ttm_object::Layout, //
 };
 
 impl<T: DriverBo> Bo<T> {
@@ -103,7 +101,7 @@ impl<T: DriverBo> Bo<T> {
         bo_type: bindings::ttm_bo_type,
         data: impl PinInit<T, Error>,
     ) -> Result<ARef<Self>> {
-        let () = Layout::<T>::SAME_AS_OBJECT;
+        let () = Layout::<Fields<T>>::SAME_AS_OBJECT;
         let bdev = Device::of(dev).ready()?;
         let aligned = init.alignment_pages == 0 || init.alignment_pages.is_power_of_two();
         if init.size == 0 || init.size % PAGE_SIZE != 0 || !aligned {
@@ -127,14 +125,16 @@ impl<T: DriverBo> Bo<T> {
         };
 
         let object = KBox::try_pin_init(
-            try_pin_init!(Layout::<T> {
+            try_pin_init!(Layout::<Fields<T>> {
                 bo: Opaque::zeroed(),
-                link: Opaque::zeroed(),
-                exported: Opaque::new(ptr::null_mut()),
-                mappings: Mappings::new(),
-                shared,
-                imported,
-                data <- data,
+                fields <- try_pin_init!(Fields {
+                    link: Opaque::zeroed(),
+                    exported: Opaque::new(ptr::null_mut()),
+                    mappings: Mappings::new(),
+                    shared,
+                    imported,
+                    data <- data,
+                }? Error),
             }? Error),
             GFP_KERNEL_ACCOUNT,
         )?;
@@ -144,7 +144,7 @@ impl<T: DriverBo> Bo<T> {
 
         // SAFETY: `bo` points to a zeroed BO that is not published; `dev` is valid.
         unsafe {
-            bindings::INIT_LIST_HEAD((*bo.cast::<Layout<T>>()).link.get());
+            bindings::INIT_LIST_HEAD((*bo.cast::<Layout<Fields<T>>>()).fields.link.get());
             (*bo).base.funcs = const { &Self::FUNCS };
             bindings::drm_gem_private_object_init(device::raw(dev), &mut (*bo).base, init.size);
         }
@@ -179,7 +179,7 @@ impl<T: DriverBo> Bo<T> {
         let this = unsafe { ARef::<Self>::from_raw(NonNull::new_unchecked(bo.cast())) };
         // SAFETY: It is new. `destroy()` takes it out, and has run for all BOs before the device
         // goes.
-        unsafe { Device::of(dev).bos().add(Tail::link(&this)) };
+        unsafe { Device::of(dev).bos().add(Fields::link(&this)) };
         Ok(this)
     }
 
@@ -214,14 +214,14 @@ impl<T: DriverBo> Bo<T> {
         unsafe {
             Device::of(dev)
                 .bos()
-                .remove((*bo.cast::<Layout<T>>()).link.get())
+                .remove((*bo.cast::<Layout<Fields<T>>>()).fields.link.get())
         };
         // SAFETY: `Bo::new()` made it, and no references are left. What it had mapped it lost with
         // its memory.
         unsafe {
             (*bo.cast::<Self>()).detach();
             bindings::drm_gem_object_release(&mut (*bo).base);
-            drop(KBox::from_raw(bo.cast::<Layout<T>>()));
+            drop(KBox::from_raw(bo.cast::<Layout<Fields<T>>>()));
         }
     }
 }

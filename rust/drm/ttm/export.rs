@@ -32,7 +32,7 @@ use kernel::{
 };
 
 use super::{
-    bo::Tail,
+    bo::Fields,
     Bo,
     Driver,
     DriverBo,
@@ -119,7 +119,7 @@ impl<T: DriverBo> Bo<T> {
         // SAFETY: The BO is valid and begins with its GEM object.
         let buf = unsafe { prime::export::<Self>(self.as_raw().cast(), flags) }?;
         // SAFETY: The reservation is held.
-        unsafe { *Tail::exported(self) = buf.as_ptr() };
+        unsafe { *Fields::exported(self) = buf.as_ptr() };
         guard.release_unused();
         Ok(buf)
     }
@@ -204,7 +204,7 @@ impl<T: DriverBo> Reserved<'_, T> {
         // SAFETY: The reservation is held. `released()`, which takes it, clears the pointer before
         // the buffer goes.
         unsafe {
-            let buf = *Tail::exported(self.bo());
+            let buf = *Fields::exported(self.bo());
             if buf.is_null() {
                 return None;
             }
@@ -215,7 +215,7 @@ impl<T: DriverBo> Reserved<'_, T> {
     /// Returns whether the BO has an exported buffer, even one that is being released.
     fn has_exported(&self) -> bool {
         // SAFETY: The reservation is held.
-        !unsafe { *Tail::exported(self.bo()) }.is_null()
+        !unsafe { *Fields::exported(self.bo()) }.is_null()
     }
 
     /// Returns whether the BO is shared with devices that access system pages only.
@@ -223,7 +223,7 @@ impl<T: DriverBo> Reserved<'_, T> {
         let bo = self.bo();
         let locked = self.locked_resv();
         // SAFETY: As in `exported()`; the reservation is held by `locked`.
-        let buf = unsafe { *Tail::exported(bo) };
+        let buf = unsafe { *Fields::exported(bo) };
 
         // SAFETY: As above.
         !buf.is_null() && !unsafe { DmaBuf::from_raw(buf) }.is_peer_to_peer(&locked)
@@ -238,7 +238,7 @@ impl<T: DriverBo> Reserved<'_, T> {
         let bo = self.bo();
         let mut locked = self.locked_resv();
         // SAFETY: As in `exported()`; the reservation is held by `locked`.
-        let buf = unsafe { *Tail::exported(bo) };
+        let buf = unsafe { *Fields::exported(bo) };
         if buf.is_null() {
             return Ok(false);
         }
@@ -382,7 +382,7 @@ impl<T: DriverBo> Exporter for Bo<T> {
         // Without a ticket and without signals this does not fail.
         if let Ok(guard) = self.reserve(false) {
             // SAFETY: The reservation is held.
-            unsafe { *Tail::exported(self) = ptr::null_mut() };
+            unsafe { *Fields::exported(self) = ptr::null_mut() };
             guard.release_unused();
         }
     }

@@ -25,7 +25,7 @@ pub(crate) const TYPES: &str = "device.rs";
 pub const LAYERS: &[Layer] = &[
     Layer {
         name: "rust",
-        holds: "abstractions that the kernel crate lacks",
+        holds: "abstractions that the kernel crate lacks; in `unpatched/`, what an unpatched kernel forces",
         imports: &[],
         types_of: &[],
     },

@@ -9,7 +9,7 @@
 #include <linux/pagemap.h>
 #include <linux/shmem_fs.h>
 
-#include "helpers.h"
+#include "unpatched.h"
 
 /*
  * The pages are from TTM's pool, but TTM itself is not to swap them out: they

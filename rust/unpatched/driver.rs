@@ -28,13 +28,11 @@ use kernel::{
     }, //
 };
 
-use super::{
-    device,
-    fdinfo::FdInfo, //
-};
+use super::device;
 use crate::rust::{
     bindings,
-    dma_buf::DmaBuf, //
+    dma_buf::DmaBuf,
+    drm::fdinfo::FdInfo, //
 };
 
 /// Features of a driver; combine with `|`.

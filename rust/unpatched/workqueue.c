@@ -5,7 +5,7 @@
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
-#include "helpers.h"
+#include "unpatched.h"
 
 static int rgt_destroy_workqueue_thread(void *wq)
 {
