@@ -92,6 +92,12 @@ impl ResvObject {
         unsafe { &*ptr.cast() }
     }
 
+    /// Returns the object's device.
+    pub(super) fn raw_device(&self) -> *mut bindings::drm_device {
+        // SAFETY: Valid by the type invariants; the field is constant.
+        unsafe { (*self.0.get()).dev }
+    }
+
     /// Returns the reservation.
     pub fn resv(&self) -> &Resv {
         // SAFETY: Valid by the type invariants; the object's reservation is its own.

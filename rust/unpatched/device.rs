@@ -67,6 +67,16 @@ impl KeptDevice {
         // INVARIANT: The reference was taken.
         got.then(|| Self(dev))
     }
+
+    /// Takes over a reference.
+    ///
+    /// # Safety
+    ///
+    /// The caller must have one, of a valid device.
+    pub(in crate::rust) unsafe fn from_owned(dev: *mut bindings::drm_device) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self(dev)
+    }
 }
 
 impl Drop for KeptDevice {

@@ -105,6 +105,22 @@ static bool rgt_ttm_manager_is_empty(struct ttm_resource_manager *man)
 }
 
 /*
+ * Has a BO without references, which TTM would have to take out of its bulk
+ * move, wait in the work that TTM has for when it is released.
+ */
+void rgt_ttm_bo_release_later(struct ttm_buffer_object *bo, work_func_t func)
+{
+	INIT_WORK(&bo->delayed_delete, func);
+	queue_work(bo->bdev->wq, &bo->delayed_delete);
+}
+
+struct ttm_buffer_object *
+rgt_ttm_bo_of_delayed_delete(struct work_struct *work)
+{
+	return container_of(work, struct ttm_buffer_object, delayed_delete);
+}
+
+/*
  * Takes the system pages of all BOs away, for a device that does no DMA any
  * more. As ttm_device_clear_dma_mappings(), which neither reserves the BOs nor
  * copes with one that is being released: it spins for that one to leave the

@@ -79,6 +79,9 @@ void rgt_ttm_bo_set_priority(struct ttm_buffer_object *bo,
 struct ttm_buffer_object *rgt_ttm_lru_first(struct ttm_device *bdev,
 					    u32 mem_type,
 					    unsigned int priority);
+void rgt_ttm_bo_release_later(struct ttm_buffer_object *bo, work_func_t func);
+struct ttm_buffer_object *
+rgt_ttm_bo_of_delayed_delete(struct work_struct *work);
 void rgt_ttm_device_purge(struct ttm_device *bdev);
 unsigned int rgt_ttm_device_eviction_fences(struct ttm_device *bdev,
 					    u32 mem_type);

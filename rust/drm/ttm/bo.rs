@@ -5,6 +5,7 @@
 //! C header: [`include/drm/ttm/ttm_bo.h`](srctree/include/drm/ttm/ttm_bo.h)
 
 use core::{
+    cell::UnsafeCell,
     marker::PhantomData,
     mem,
     ops::Deref,
@@ -18,9 +19,12 @@ use kernel::{
     container_of, drm,
     error::to_result,
     prelude::*,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        Arc, //
     },
     types::{
         NotThreadSafe,
@@ -29,6 +33,7 @@ use kernel::{
 };
 
 use super::{
+    bulk::BulkMove,
     mappings::Mappings,
     DriverBo,
     Placement,
@@ -65,6 +70,8 @@ pub struct Fields<T: DriverBo> {
     pub(super) link: Opaque<bindings::list_head>,
     /// The buffer that the BO is exported as, or NULL. The reservation protects it.
     pub(super) exported: Opaque<*mut bindings::dma_buf>,
+    /// The bulk move that it is in. The reservation protects it.
+    pub(super) bulk: UnsafeCell<Option<Arc<BulkMove>>>,
     pub(super) mappings: Mappings,
     pub(super) shared: Option<SharedResv>,
     pub(super) imported: Option<ARef<DmaBuf>>,
@@ -72,8 +79,8 @@ pub struct Fields<T: DriverBo> {
     pub(super) data: T,
 }
 
-// SAFETY: The list is locked when links are accessed, `exported` needs the reservation, and `T` is
-// `Send`.
+// SAFETY: The list is locked when links are accessed, `exported` and `bulk` need the reservation,
+// and `T` is `Send`.
 unsafe impl<T: DriverBo> Send for Fields<T> {}
 // SAFETY: As above; `T` is `Sync`.
 unsafe impl<T: DriverBo> Sync for Fields<T> {}
@@ -99,6 +106,15 @@ impl<T: DriverBo> Fields<T> {
 
         // SAFETY: As `bo` is valid, so is the layout.
         Opaque::cast_into(unsafe { &raw const (*layout).fields.exported })
+    }
+
+    /// Returns where a BO has the bulk move that it is in.
+    pub(super) fn bulk_move(bo: &Bo<T>) -> *mut Option<Arc<BulkMove>> {
+        // CAST: `Bo` is transparent over the object, which is laid out as `Layout`.
+        let layout = ptr::from_ref(bo).cast::<Layout<Self>>();
+
+        // SAFETY: As `bo` is valid, so is the layout.
+        unsafe { (*layout).fields.bulk.get() }
     }
 
     /// Returns the BO of a link.
@@ -408,6 +424,45 @@ impl<'a, T: DriverBo> Reserved<'a, T> {
     ///
     /// C: `ttm_bo_validate()`.
     pub fn validate(&mut self, placement: &Placement<'_>, ctx: &mut OperationCtx) -> Result {
+        self.validate_in(placement, ctx)
+    }
+
+    /// Moves the BO as [`Self::validate()`] does. Other BOs of the reservation `held`, which others
+    /// that are locked are not, can be evicted for it.
+    ///
+    /// `held` is the BO's own or one that was locked in the same [`Exec`]; `EINVAL` otherwise. Those
+    /// that were validated before may be anywhere afterwards, and so may the BO itself if this
+    /// fails.
+    ///
+    /// C: `ttm_operation_ctx::resv` and `allow_res_evict`.
+    ///
+    /// [`Exec`]: crate::rust::drm::exec::Exec
+    pub fn validate_evicting(
+        &mut self,
+        placement: &Placement<'_>,
+        ctx: &mut OperationCtx,
+        held: &Resv,
+    ) -> Result {
+        // SAFETY: Both are valid. No other task sets the ticket of this one.
+        let locked = unsafe {
+            let ticket = bindings::rgt_dma_resv_locking_ctx(self.bo.resv().as_raw());
+            !ticket.is_null() && bindings::rgt_dma_resv_locking_ctx(held.as_raw()) == ticket
+        };
+        if held.as_raw() != self.bo.resv().as_raw() && !locked {
+            return Err(EINVAL);
+        }
+
+        // An `Exec` releases its locks all at once, for which it would have to be borrowed, so the
+        // lock is held during the call. C's callbacks have the only other `Reserved` of its BOs.
+        ctx.0.resv = held.as_raw();
+        ctx.0.allow_res_evict = true;
+        let result = self.validate_in(placement, ctx);
+        ctx.0.allow_res_evict = false;
+        ctx.0.resv = ptr::null_mut();
+        result
+    }
+
+    fn validate_in(&mut self, placement: &Placement<'_>, ctx: &mut OperationCtx) -> Result {
         // C does not look at the pins of a BO that is to lose its backing.
         if placement.is_empty() && self.pin_count() != 0 {
             return Err(EINVAL);

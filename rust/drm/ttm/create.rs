@@ -5,6 +5,7 @@
 //! C header: [`include/drm/ttm/ttm_bo.h`](srctree/include/drm/ttm/ttm_bo.h)
 
 use core::{
+    cell::UnsafeCell,
     ptr::{
         self,
         NonNull, //
@@ -130,6 +131,7 @@ impl<T: DriverBo> Bo<T> {
                 fields <- try_pin_init!(Fields {
                     link: Opaque::zeroed(),
                     exported: Opaque::new(ptr::null_mut()),
+                    bulk: UnsafeCell::new(None),
                     mappings: Mappings::new(),
                     shared,
                     imported,
@@ -189,13 +191,9 @@ impl<T: DriverBo> Bo<T> {
     ///
     /// Only for GEM, as `drm_gem_object_funcs::free` of a `Bo<T>`.
     unsafe extern "C" fn free_callback(obj: *mut bindings::drm_gem_object) {
-        // SAFETY: The last GEM reference is gone; TTM's own reference goes with it, and that to the
-        // device which `init()` took.
-        unsafe {
-            let dev = (*obj).dev;
-            bindings::ttm_bo_fini(obj.cast());
-            bindings::drm_dev_put(dev);
-        }
+        // SAFETY: The last GEM reference is gone, and with it goes that to the device which `init()`
+        // took.
+        unsafe { Self::release(obj.cast()) };
     }
 
     /// Frees the BO when TTM is done with it.

@@ -158,6 +158,8 @@ pub struct Device<T: Driver> {
     #[pin]
     unmapped: Unmapped,
     pub(super) pages: PageCount,
+    /// The device is unbound, or is about to be.
+    pub(super) unbound: Atomic<bool>,
     _driver: PhantomData<fn(T)>,
 }
 
@@ -179,6 +181,7 @@ impl<T: Driver> Device<T> {
             bos <- Bos::new(),
             unmapped <- Unmapped::new(),
             pages: PageCount::new(),
+            unbound: Atomic::new(false),
             _driver: PhantomData,
         })
     }

@@ -4,7 +4,10 @@
 
 use kernel::{
     drm,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        atomic::Relaxed, //
+    }, //
 };
 
 use super::{
@@ -31,7 +34,9 @@ impl<T: Driver> DmaMappings<T> {
 impl<T: Driver> Drop for DmaMappings<T> {
     fn drop(&mut self) {
         let dev = Device::of(&*self.0);
+        dev.unbound.store(true, Relaxed);
         let _ = dev.for_each_bo(|bo| {
+            bo.leave_bulk_move();
             bo.leave_device();
             Ok(())
         });

@@ -93,10 +93,10 @@ impl<T: Driver> Device<T> {
 }
 
 /// Holds the lock of a device's lists.
-struct LruLock(*mut bindings::ttm_device);
+pub(super) struct LruLock(*mut bindings::ttm_device);
 
 impl LruLock {
-    fn new(bdev: *mut bindings::ttm_device) -> Self {
+    pub(super) fn new(bdev: *mut bindings::ttm_device) -> Self {
         // SAFETY: The caller passes an initialised device.
         unsafe { bindings::rgt_ttm_lru_lock(bdev) };
         Self(bdev)

@@ -15,6 +15,7 @@ mod all_bos;
 pub mod backup;
 mod bo;
 mod bos;
+mod bulk;
 mod create;
 mod device;
 mod dma_mappings;
@@ -54,6 +55,7 @@ pub use self::{
         ReserveGuard,
         Reserved, //
     },
+    bulk::BulkMove,
     device::{
         AllocFlags,
         Device,

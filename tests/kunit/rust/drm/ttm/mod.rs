@@ -4,6 +4,7 @@
 
 mod bo;
 mod bos;
+mod bulk;
 mod delayed;
 mod device;
 mod evict;

@@ -14,7 +14,9 @@ use super::fake::{
     validate,
     Bo,
     Fixture,
+    Reserved,
     PAGE,
+    TT,
     VRAM,
     VRAM_PAGES, //
 };
@@ -24,9 +26,17 @@ use crate::{
             LockedResv,
             Usage, //
         },
-        drm::ttm::{
-            BoInit,
-            MemType, //
+        drm::{
+            exec::{
+                Exec,
+                ExecFlags, //
+            },
+            ttm::{
+                BoInit,
+                MemType,
+                OperationCtx,
+                Placement, //
+            }, //
         }, //
     },
     tests::rust::drm::gpuvm::{
@@ -37,7 +47,7 @@ use crate::{
 };
 
 /// A buffer object that shares the reservation of a VM.
-fn bo_with(fixture: &Fixture, vm: &Vm, pages: usize) -> Result<ARef<Bo>> {
+pub(super) fn bo_with(fixture: &Fixture, vm: &Vm, pages: usize) -> Result<ARef<Bo>> {
     let guard = vm.resv().lock()?;
     let resv: &LockedResv<'_> = &guard;
 
@@ -164,6 +174,66 @@ mod tests {
         // But a BO with another reservation does.
         let _stranger = fixture.bo_in(VRAM, 1)?;
         assert_eq!(mem_type(&first)?, Some(MemType::TT));
+        Ok(())
+    }
+
+    #[test]
+    fn they_make_room_when_that_is_asked_for() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let first = bo_with(&fixture, &vm, VRAM_PAGES)?;
+        let second = bo_with(&fixture, &vm, VRAM_PAGES)?;
+
+        validate(&first, &[VRAM])?;
+        fixture.fill(Some(&first), 1)?;
+        {
+            let mut guard = second.reserve(false)?;
+            let mut bo = guard.reserved();
+            let mut ctx = OperationCtx::new(false);
+
+            bo.validate_evicting(&Placement::new(&[VRAM]), &mut ctx, vm.resv())?;
+            // Only for that call.
+            bo.validate(&Placement::new(&[TT]), &mut ctx)?;
+        }
+        assert_eq!(mem_type(&first)?, Some(MemType::TT));
+        validate(&first, &[VRAM])?;
+        assert!(fixture.holds(&first, 1)?);
+        assert_eq!(validate(&second, &[VRAM]), Err(ENOSPC));
+        Ok(())
+    }
+
+    #[test]
+    fn they_make_room_for_others_of_the_same_group() -> Result {
+        let fixture = Fixture::new()?;
+        let (vm, held) = (vm(&fixture)?, Placement::new(&[VRAM]));
+        let own = bo_with(&fixture, &vm, VRAM_PAGES)?;
+        let external = fixture.bo(VRAM_PAGES)?;
+        let flags = ExecFlags {
+            interruptible: false,
+            ignore_duplicates: false,
+        };
+
+        validate(&own, &[VRAM])?;
+        Exec::new(flags, 2)?.until_all_locked(|locks| {
+            locks.lock(own.as_gem())?;
+            locks.lock(external.as_gem())?;
+            let mut bo = Reserved::of_exec(locks, &external)?;
+            let mut ctx = OperationCtx::new(false);
+
+            assert_eq!(bo.validate(&held, &mut ctx), Err(ENOSPC));
+            bo.validate_evicting(&held, &mut ctx, own.resv())
+        })?;
+        assert_eq!(mem_type(&own)?, Some(MemType::TT));
+
+        // One that is not held, or not with the BO's own.
+        let stranger = fixture.bo(1)?;
+        let mut guard = external.reserve(false)?;
+        let result = guard.reserved().validate_evicting(
+            &held,
+            &mut OperationCtx::new(false),
+            stranger.resv(),
+        );
+        assert_eq!(result, Err(EINVAL));
         Ok(())
     }
 }
