@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The most contexts of a client, the default context included.
-const MAX_CONTEXTS: usize = 1024;
+pub(crate) const MAX_CONTEXTS: usize = 1024;
 
 /// An open file of the device.
 ///

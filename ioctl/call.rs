@@ -5,14 +5,24 @@
 use kernel::{
     fmt,
     prelude::*,
-    transmute::FromBytes, //
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    },
+    uaccess::UserSliceReader, //
 };
 
 use super::{
     user_slice,
     Device, //
 };
-use crate::rust::drm::print::drm_dbg;
+use crate::rust::{
+    bindings::drm_rgt_array,
+    drm::print::drm_dbg, //
+};
+
+/// The most bytes from one entry of an array to the next.
+const MAX_STRIDE: usize = 4096;
 
 /// A call whose arguments are checked, or an entry of an array in them.
 ///
@@ -86,25 +96,61 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
-    /// Copies the array in `field` from user space. `EINVAL` when it has more than `max` entries.
-    pub(super) fn user_array<T: FromBytes>(
+    /// Refuses an argument that a later version takes: `EOPNOTSUPP`.
+    pub(super) fn unsupported(self, what: fmt::Arguments<'_>) -> Error {
+        self.refuse(EOPNOTSUPP, fmt!("{what}: not in this version"))
+    }
+
+    /// Copies the array in `field` from user space, whose entries may be shorter or longer than
+    /// `T`: the fields that they lack are 0, and the bytes after those of `T` must be.
+    ///
+    /// `EINVAL` when it has more than `max` entries.
+    pub(super) fn array<T: AsBytes + FromBytes + Default>(
         self,
-        field: &str,
-        address: u64,
-        count: u32,
+        field: &'static str,
+        array: &drm_rgt_array,
         max: usize,
     ) -> Result<KVVec<T>> {
-        let count = count as usize;
+        let (count, stride) = (array.count as usize, array.stride as usize);
         if count > max {
             let why = fmt!("{field}: {count} entries, at most {max} are allowed");
             return Err(self.refuse(EINVAL, why));
         }
-
-        let mut reader = user_slice(address, count * size_of::<T>())?.reader();
         let mut entries = KVVec::with_capacity(count, GFP_KERNEL)?;
-        for _ in 0..count {
-            entries.push(reader.read::<T>()?, GFP_KERNEL)?;
+        if count == 0 {
+            return Ok(entries);
+        }
+        if stride == 0 || stride > MAX_STRIDE {
+            let why = fmt!("{field}: stride {stride}: not from 1 to {MAX_STRIDE}");
+            return Err(self.refuse(EINVAL, why));
+        }
+
+        let mut reader = user_slice(array.address, count * stride)?.reader();
+        for index in 0..count {
+            let mut entry = T::default();
+            let known = stride.min(size_of::<T>());
+            reader.read_slice(&mut entry.as_bytes_mut()[..known])?;
+            if !is_zero(&mut reader, stride - known)? {
+                let why = fmt!("byte {known} or a later one: unknown, and not 0");
+                return Err(self.entry(field, index).refuse(EINVAL, why));
+            }
+            entries.push(entry, GFP_KERNEL)?;
         }
         Ok(entries)
     }
+}
+
+/// Reads `len` bytes and returns whether all are 0.
+fn is_zero(reader: &mut UserSliceReader, mut len: usize) -> Result<bool> {
+    let mut bytes = [0; 64];
+
+    while len != 0 {
+        let part = &mut bytes[..len.min(64)];
+        reader.read_slice(part)?;
+        if part.iter().any(|&byte| byte != 0) {
+            return Ok(false);
+        }
+        len -= part.len();
+    }
+    Ok(true)
 }

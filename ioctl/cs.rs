@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// The most BOs in one list.
-const MAX_BOS: usize = 4096;
+pub(super) const MAX_BOS: usize = 4096;
 
 /// Submits a job.
 pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) -> Result<u32> {
@@ -58,19 +58,15 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
         vm: &vm,
         ibs: ibs(call, args)?,
         bos: &bos(call, args, file)?,
-        in_syncs: sync::in_syncs(call, file, args.in_syncs, args.in_sync_count)?,
-        out_syncs: sync::out_syncs(call, file, args.out_syncs, args.out_sync_count)?,
+        in_syncs: sync::in_syncs(call, file, &args.in_syncs)?,
+        out_syncs: sync::out_syncs(call, file, &args.out_syncs)?,
     }
     .submit()?;
     Ok(0)
 }
 
 fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
-    if args.ib_count == 0 {
-        return Err(call.refuse(EINVAL, fmt!("ib_count 0: a job has at least one")));
-    }
-
-    let raw_ibs = call.user_array::<drm_rgt_cs_ib>("ibs", args.ibs, args.ib_count, MAX_IBS)?;
+    let raw_ibs = call.array::<drm_rgt_cs_ib>("ibs", &args.ibs, MAX_IBS)?;
     let mut ibs = KVec::with_capacity(raw_ibs.len(), GFP_KERNEL)?;
     for (index, raw) in raw_ibs.iter().enumerate() {
         let call = call.entry("ibs", index);
@@ -95,7 +91,7 @@ fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
 }
 
 fn bos(call: Call<'_>, args: &drm_rgt_cs, file: &File) -> Result<KVVec<JobBo>> {
-    let raw_bos = call.user_array::<drm_rgt_cs_bo>("bos", args.bos, args.bo_count, MAX_BOS)?;
+    let raw_bos = call.array::<drm_rgt_cs_bo>("bos", &args.bos, MAX_BOS)?;
     let mut bos = KVVec::with_capacity(raw_bos.len(), GFP_KERNEL)?;
 
     for (index, raw) in raw_bos.iter().enumerate() {

@@ -14,6 +14,7 @@ use kernel::{
 
 use super::{
     call::Call,
+    unimplemented,
     Device,
     File, //
 };
@@ -72,6 +73,7 @@ pub(crate) fn create(
 ) -> Result<u32> {
     let call = Call::new(dev, "GEM_CREATE");
     call.reserved(&[("extensions", args.extensions)])?;
+    unimplemented::gem_create(call, args)?;
     let request = Request::new(args.placement, args.flags)
         .map_err(|wrong| call.refuse(EINVAL, fmt!("{wrong}")))?;
     let caching = match args.caching {

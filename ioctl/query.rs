@@ -10,7 +10,10 @@ use kernel::{
 
 use super::{
     call::Call,
+    cs::MAX_BOS,
+    sync::MAX_SYNCS,
     user_slice,
+    vm::MAX_OPS,
     Device,
     File, //
 };
@@ -19,6 +22,7 @@ use crate::{
         Access,
         FaultReason, //
     },
+    file::MAX_CONTEXTS,
     hw::{
         abi,
         Gpu,
@@ -66,7 +70,10 @@ use crate::{
         ContextStatus,
         ResetStats, //
     },
-    vm::VA_RANGE, //
+    vm::{
+        MOST_BOUND,
+        VA_RANGE, //
+    }, //
 };
 
 /// Answers a query.
@@ -104,20 +111,26 @@ fn device(gpu: &Gpu) -> Result<KVec<u8>> {
         va_start: VA_RANGE.start,
         va_end: VA_RANGE.end,
         page_size: PAGE_SIZE as u32,
-        max_vms: abi::limits::ADDRESS_SPACES - 1,
-        max_ib_dwords: abi::limits::IB_MAX_DWORDS,
-        max_ibs: MAX_IBS as u32,
+        features: features(gpu.info()),
         reset_count: gpu.reset_count().into(),
         vram_generation: gpu.vram_generation().get(),
-        features: features(gpu.info()),
+        max_vm_bytes: MOST_BOUND,
+        max_vms: abi::limits::ADDRESS_SPACES - 1,
+        max_contexts: MAX_CONTEXTS as u32,
+        max_bind_queues: 1,
+        max_bind_ops: MAX_OPS as u32,
+        max_ibs: MAX_IBS as u32,
+        max_ib_dwords: abi::limits::IB_MAX_DWORDS,
+        max_bos: MAX_BOS as u32,
+        max_syncs: MAX_SYNCS as u32,
         pad: 0,
     };
 
     bytes_of(&answer)
 }
 
-fn features(info: &Info) -> u32 {
-    let flag = |set, flag| if set { flag } else { 0 };
+fn features(info: &Info) -> u64 {
+    let flag = |set, flag: u32| if set { u64::from(flag) } else { 0 };
 
     flag(info.atomics, DRM_RGT_FEATURE_ATOMICS)
         | flag(info.system_atomics, DRM_RGT_FEATURE_SYSTEM_ATOMICS)
@@ -218,7 +231,7 @@ fn engines(gpu: &Gpu) -> Result<KVec<u8>> {
         entries.push(
             drm_rgt_engine {
                 engine: engine.index(),
-                class: engine.class(),
+                engine_class: engine.class(),
                 busy_ns: engine.busy_ns(),
             },
             GFP_KERNEL,

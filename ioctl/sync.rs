@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Syncobjs that submissions wait for and signal.
+//! Fences that submissions wait for and signal.
 
 use kernel::prelude::*;
 
 use super::{
     call::Call,
+    unimplemented,
     File, //
 };
 use crate::{
@@ -14,30 +15,75 @@ use crate::{
         OutSyncs, //
     },
     rust::bindings::{
+        drm_rgt_array,
         drm_rgt_sync,
-        DRM_RGT_SYNC_TIMELINE, //
+        DRM_RGT_SYNC_SYNCOBJ,
+        DRM_RGT_SYNC_TIMELINE,
+        DRM_RGT_SYNC_USER_FENCE, //
     }, //
 };
 
-/// Maximum number of syncobjs in one list.
-const MAX_SYNCS: usize = 1024;
+/// The most entries of one list.
+pub(super) const MAX_SYNCS: usize = 1024;
 
 /// The fields that lists are in.
 const IN_SYNCS: &str = "in_syncs";
 const OUT_SYNCS: &str = "out_syncs";
 
-/// Decodes the syncobjs that a submission waits for.
-pub(super) fn in_syncs(
-    call: Call<'_>,
-    file: &File,
-    address: u64,
-    count: u32,
-) -> Result<Dependencies> {
+/// A checked entry of a list.
+enum Sync {
+    /// A binary syncobj, or a timeline's point, which is not 0.
+    Syncobj { handle: u32, point: u64 },
+    /// A word of the process's memory, and what is written there.
+    UserFence,
+}
+
+impl Sync {
+    fn new(call: Call<'_>, raw: &drm_rgt_sync) -> Result<Self> {
+        call.flags(raw.flags, 0)?;
+        call.reserved(&[("pad", raw.pad.into())])?;
+
+        match raw.type_ {
+            DRM_RGT_SYNC_SYNCOBJ => {
+                call.reserved(&[("value", raw.value), ("address", raw.address)])?;
+                Ok(Self::Syncobj {
+                    handle: raw.handle,
+                    point: 0,
+                })
+            }
+            DRM_RGT_SYNC_TIMELINE => {
+                call.reserved(&[("address", raw.address)])?;
+                if raw.value == 0 {
+                    return Err(call.refuse(EINVAL, fmt!("value 0: a timeline has no point 0")));
+                }
+                Ok(Self::Syncobj {
+                    handle: raw.handle,
+                    point: raw.value,
+                })
+            }
+            DRM_RGT_SYNC_USER_FENCE => {
+                call.reserved(&[("handle", raw.handle.into())])?;
+                if raw.address % 8 != 0 {
+                    let why = fmt!("address {:#x}: not a multiple of 8", raw.address);
+                    return Err(call.refuse(EINVAL, why));
+                }
+                Ok(Self::UserFence)
+            }
+            unknown => Err(call.refuse(EINVAL, fmt!("type {unknown}: unknown"))),
+        }
+    }
+}
+
+/// Decodes the fences that a submission waits for.
+pub(super) fn in_syncs(call: Call<'_>, file: &File, array: &drm_rgt_array) -> Result<Dependencies> {
     let mut dependencies = Dependencies::new();
-    let syncs = call.user_array::<drm_rgt_sync>(IN_SYNCS, address, count, MAX_SYNCS)?;
-    for (index, sync) in syncs.iter().enumerate() {
+    let syncs = call.array::<drm_rgt_sync>(IN_SYNCS, array, MAX_SYNCS)?;
+    for (index, raw) in syncs.iter().enumerate() {
         let call = call.entry(IN_SYNCS, index);
-        let (handle, point) = (sync.handle, point(call, sync)?);
+        let Sync::Syncobj { handle, point } = Sync::new(call, raw)? else {
+            let why = fmt!("type {}: a user fence is not waited for", raw.type_);
+            return Err(call.refuse(EINVAL, why));
+        };
         call.explain(
             dependencies.add_syncobj(file, handle, point),
             EINVAL,
@@ -47,28 +93,16 @@ pub(super) fn in_syncs(
     Ok(dependencies)
 }
 
-/// Decodes the syncobjs that take the fence of a submission.
-pub(super) fn out_syncs(call: Call<'_>, file: &File, address: u64, count: u32) -> Result<OutSyncs> {
+/// Decodes what takes the fence of a submission.
+pub(super) fn out_syncs(call: Call<'_>, file: &File, array: &drm_rgt_array) -> Result<OutSyncs> {
     let mut outs = OutSyncs::new();
-    let syncs = call.user_array::<drm_rgt_sync>(OUT_SYNCS, address, count, MAX_SYNCS)?;
-    for (index, sync) in syncs.iter().enumerate() {
-        let point = point(call.entry(OUT_SYNCS, index), sync)?;
-        outs.add(file, sync.handle, point)?;
+    let syncs = call.array::<drm_rgt_sync>(OUT_SYNCS, array, MAX_SYNCS)?;
+    for (index, raw) in syncs.iter().enumerate() {
+        let call = call.entry(OUT_SYNCS, index);
+        match Sync::new(call, raw)? {
+            Sync::Syncobj { handle, point } => outs.add(file, handle, point)?,
+            Sync::UserFence => return Err(unimplemented::user_fence(call)),
+        }
     }
     Ok(outs)
-}
-
-/// Returns the point of a timeline syncobj, or 0 for a binary one.
-fn point(call: Call<'_>, sync: &drm_rgt_sync) -> Result<u64> {
-    call.flags(sync.flags, DRM_RGT_SYNC_TIMELINE)?;
-    let timeline = sync.flags & DRM_RGT_SYNC_TIMELINE != 0;
-    // A timeline has no point 0, and a binary one no other.
-    if timeline != (sync.point != 0) {
-        let why = fmt!(
-            "point {}: 0 is for a binary syncobj, and only that",
-            sync.point
-        );
-        return Err(call.refuse(EINVAL, why));
-    }
-    Ok(sync.point)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ioctls that the uAPI defines and this version of the driver does not implement.
+//! What the uAPI defines and this version of the driver does not implement.
 
 use core::any::type_name;
 
@@ -11,7 +11,15 @@ use super::{
     Device,
     File, //
 };
-use crate::hw::Gpu;
+use crate::{
+    hw::Gpu,
+    rust::bindings::{
+        drm_rgt_gem_create,
+        drm_rgt_vm_bind,
+        DRM_RGT_GEM_PRIORITY_NORMAL, //
+    },
+    vm::BindOp, //
+};
 
 /// Fails with `EOPNOTSUPP`.
 pub(crate) fn unimplemented<A>(dev: &Device, _: &Gpu, _: &mut A, _: &File) -> Result<u32> {
@@ -19,4 +27,53 @@ pub(crate) fn unimplemented<A>(dev: &Device, _: &Gpu, _: &mut A, _: &File) -> Re
     let name = type_name::<A>().rsplit(':').next().unwrap_or_default();
 
     Err(Call::new(dev, name).refuse(EOPNOTSUPP, fmt!("not in this version")))
+}
+
+/// Returns the error for a user fence.
+pub(super) fn user_fence(call: Call<'_>) -> Error {
+    call.unsupported(fmt!("type: a user fence"))
+}
+
+/// Refuses syncs and bind queues of VM_BIND.
+pub(super) fn bind(call: Call<'_>, args: &drm_rgt_vm_bind) -> Result {
+    for (field, value) in [
+        ("queue_id", args.queue_id),
+        ("in_syncs.count", args.in_syncs.count),
+        ("out_syncs.count", args.out_syncs.count),
+    ] {
+        if value != 0 {
+            return Err(call.unsupported(fmt!("{field} {value}")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses operations of VM_BIND that are checked and not implemented.
+pub(super) fn bind_op(call: Call<'_>, op: &BindOp) -> Result {
+    Err(match op {
+        BindOp::Map { .. } | BindOp::Unmap { .. } => return Ok(()),
+        BindOp::UnmapAll { bo } => call.unsupported(fmt!("op: UNMAP_ALL of BO {}", bo.record.id())),
+        BindOp::Null { va, replace } => {
+            call.unsupported(fmt!("op: NULL at {va:#x?}, replace {replace}"))
+        }
+        BindOp::Prefetch { va, region } => {
+            call.unsupported(fmt!("op: PREFETCH of {va:#x?} to {region:?}"))
+        }
+        BindOp::Userptr {
+            address,
+            va,
+            options,
+        } => call.unsupported(fmt!("op: USERPTR {address:#x} at {va:#x?}, {options:?}")),
+    })
+}
+
+/// Refuses properties of a BO.
+pub(super) fn gem_create(call: Call<'_>, args: &drm_rgt_gem_create) -> Result {
+    if args.preferred != 0 && args.preferred != args.placement {
+        return Err(call.unsupported(fmt!("preferred {:#x}", args.preferred)));
+    }
+    if args.priority != DRM_RGT_GEM_PRIORITY_NORMAL {
+        return Err(call.unsupported(fmt!("priority {}", args.priority)));
+    }
+    Ok(())
 }

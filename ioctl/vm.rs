@@ -16,12 +16,14 @@ use kernel::{
 use super::{
     call::Call,
     gem::lookup,
+    unimplemented,
     Device,
     File, //
 };
 use crate::{
     bo::Bo,
     hw::Gpu,
+    resource_mgr::REGIONS,
     rust::{
         bindings::{
             drm_rgt_vm_bind,
@@ -29,7 +31,11 @@ use crate::{
             drm_rgt_vm_create,
             drm_rgt_vm_destroy,
             DRM_RGT_VM_BIND_OP_MAP,
+            DRM_RGT_VM_BIND_OP_NULL,
+            DRM_RGT_VM_BIND_OP_PREFETCH,
             DRM_RGT_VM_BIND_OP_UNMAP,
+            DRM_RGT_VM_BIND_OP_UNMAP_ALL,
+            DRM_RGT_VM_BIND_OP_USERPTR,
             DRM_RGT_VM_BIND_READONLY,
             DRM_RGT_VM_BIND_REPLACE, //
         },
@@ -37,13 +43,15 @@ use crate::{
     },
     vm::{
         self,
+        BindOp,
+        Options,
         Vm,
         VA_RANGE, //
     }, //
 };
 
 /// The most operations in one call.
-const MAX_OPS: usize = 4096;
+pub(super) const MAX_OPS: usize = 4096;
 
 /// Creates a VM.
 pub(crate) fn create(
@@ -74,90 +82,121 @@ pub(crate) fn destroy(
     Ok(0)
 }
 
-/// A checked operation.
-enum Op {
-    Map {
-        bo: ARef<Bo>,
-        offset: u64,
-        va: Range<u64>,
-        writable: bool,
-        replace: bool,
-    },
-    Unmap {
-        va: Range<u64>,
-    },
+/// Checks an operation.
+fn bind_op(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Result<BindOp> {
+    match raw.op {
+        DRM_RGT_VM_BIND_OP_MAP => {
+            call.reserved(&[("region", raw.region.into())])?;
+            let va = va_range(call, raw)?;
+            let options = options(call, raw)?;
+            let bo = bindable(call, vm, raw, file)?;
+            check_part(call, raw, bo.size() as u64)?;
+            Ok(BindOp::Map {
+                bo,
+                offset: raw.offset,
+                va,
+                options,
+            })
+        }
+        DRM_RGT_VM_BIND_OP_UNMAP => {
+            call.flags(raw.flags, 0)?;
+            call.reserved(&[
+                ("handle", raw.handle.into()),
+                ("region", raw.region.into()),
+                ("offset", raw.offset),
+            ])?;
+            Ok(BindOp::Unmap {
+                va: va_range(call, raw)?,
+            })
+        }
+        DRM_RGT_VM_BIND_OP_UNMAP_ALL => {
+            call.flags(raw.flags, 0)?;
+            call.reserved(&[
+                ("region", raw.region.into()),
+                ("offset", raw.offset),
+                ("addr", raw.addr),
+                ("size", raw.size),
+            ])?;
+            Ok(BindOp::UnmapAll {
+                bo: bindable(call, vm, raw, file)?,
+            })
+        }
+        DRM_RGT_VM_BIND_OP_NULL => {
+            call.flags(raw.flags, DRM_RGT_VM_BIND_REPLACE)?;
+            call.reserved(&[
+                ("handle", raw.handle.into()),
+                ("region", raw.region.into()),
+                ("offset", raw.offset),
+            ])?;
+            Ok(BindOp::Null {
+                va: va_range(call, raw)?,
+                replace: raw.flags & DRM_RGT_VM_BIND_REPLACE != 0,
+            })
+        }
+        DRM_RGT_VM_BIND_OP_PREFETCH => {
+            call.flags(raw.flags, 0)?;
+            call.reserved(&[("handle", raw.handle.into()), ("offset", raw.offset)])?;
+            let region = REGIONS
+                .iter()
+                .map(|(mem_type, _)| *mem_type)
+                .find(|mem_type| mem_type.as_raw() == raw.region)
+                .ok_or_else(|| call.refuse(EINVAL, fmt!("region {}: unknown", raw.region)))?;
+            Ok(BindOp::Prefetch {
+                va: va_range(call, raw)?,
+                region,
+            })
+        }
+        DRM_RGT_VM_BIND_OP_USERPTR => {
+            call.reserved(&[("handle", raw.handle.into()), ("region", raw.region.into())])?;
+            let va = va_range(call, raw)?;
+            let options = options(call, raw)?;
+            check_part(call, raw, u64::MAX)?;
+            Ok(BindOp::Userptr {
+                address: raw.offset,
+                va,
+                options,
+            })
+        }
+        op => Err(call.refuse(EINVAL, fmt!("op {op}: unknown"))),
+    }
 }
 
-impl Op {
-    fn new(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Result<Self> {
-        call.reserved(&[("pad", raw.pad.into())])?;
-        let va = va_range(call, raw)?;
+/// Returns the flags of a mapping.
+fn options(call: Call<'_>, raw: &drm_rgt_vm_bind_op) -> Result<Options> {
+    call.flags(
+        raw.flags,
+        DRM_RGT_VM_BIND_READONLY | DRM_RGT_VM_BIND_REPLACE,
+    )?;
+    Ok(Options {
+        writable: raw.flags & DRM_RGT_VM_BIND_READONLY == 0,
+        replace: raw.flags & DRM_RGT_VM_BIND_REPLACE != 0,
+    })
+}
 
-        match raw.op {
-            DRM_RGT_VM_BIND_OP_MAP => {
-                call.flags(
-                    raw.flags,
-                    DRM_RGT_VM_BIND_READONLY | DRM_RGT_VM_BIND_REPLACE,
-                )?;
-                let bo = lookup(file, raw.handle)?;
-                check_part(call, raw, bo.size() as u64)?;
-                if bo.private.is_some() && !ptr::eq(bo.resv(), vm.resv()) {
-                    let why = fmt!("handle {}: private to another VM", raw.handle);
-                    return Err(call.refuse(EINVAL, why));
-                }
-                Ok(Self::Map {
-                    bo,
-                    offset: raw.offset,
-                    va,
-                    writable: raw.flags & DRM_RGT_VM_BIND_READONLY == 0,
-                    replace: raw.flags & DRM_RGT_VM_BIND_REPLACE != 0,
-                })
-            }
-            DRM_RGT_VM_BIND_OP_UNMAP => {
-                call.flags(raw.flags, 0)?;
-                call.reserved(&[("handle", raw.handle.into()), ("offset", raw.offset)])?;
-                Ok(Self::Unmap { va })
-            }
-            op => Err(call.refuse(EINVAL, fmt!("op {op}: unknown"))),
-        }
+/// Returns the BO of an operation. `EINVAL` for one that is private to another VM.
+fn bindable(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Result<ARef<Bo>> {
+    let bo = lookup(file, raw.handle)?;
+    if bo.private.is_some() && !ptr::eq(bo.resv(), vm.resv()) {
+        let why = fmt!("handle {}: private to another VM", raw.handle);
+        return Err(call.refuse(EINVAL, why));
     }
-
-    /// The number of the BO, 0 for none.
-    fn bo_id(&self) -> u64 {
-        match self {
-            Self::Map { bo, .. } => bo.record.id(),
-            Self::Unmap { .. } => 0,
-        }
-    }
-
-    fn run(&self, vm: &Vm, gpu: &Gpu) -> Result {
-        match self {
-            Self::Map {
-                bo,
-                offset,
-                va,
-                writable,
-                replace,
-            } => vm::map(vm, gpu, bo, *offset, va.clone(), *writable, *replace),
-            Self::Unmap { va } => vm::unmap(vm, gpu, va.clone()),
-        }
-    }
+    Ok(bo)
 }
 
 fn is_page_aligned(value: u64) -> bool {
     value % PAGE_SIZE as u64 == 0
 }
 
-/// Checks which part of a BO of `bo_size` bytes is to be mapped.
-fn check_part(call: Call<'_>, raw: &drm_rgt_vm_bind_op, bo_size: u64) -> Result {
+/// Checks which part of `len` bytes, those of a BO, is to be mapped.
+fn check_part(call: Call<'_>, raw: &drm_rgt_vm_bind_op, len: u64) -> Result {
     let drm_rgt_vm_bind_op { offset, size, .. } = *raw;
 
     if !is_page_aligned(offset) {
         let why = fmt!("offset {offset:#x}: not a multiple of {PAGE_SIZE}");
         return Err(call.refuse(EINVAL, why));
     }
-    if offset.checked_add(size).is_none_or(|end| end > bo_size) {
-        let why = fmt!("offset {offset:#x}: with size {size:#x} past the BO's end {bo_size:#x}");
+    if offset.checked_add(size).is_none_or(|end| end > len) {
+        let why = fmt!("offset {offset:#x}: with size {size:#x} past the end {len:#x}");
         return Err(call.refuse(EINVAL, why));
     }
     Ok(())
@@ -193,33 +232,27 @@ pub(crate) fn bind(
     let call = Call::new(dev, "VM_BIND");
     call.reserved(&[("extensions", args.extensions)])?;
     call.flags(args.flags, 0)?;
-    args.ops_done = 0;
-    for (field, count) in [
-        ("in_sync_count", args.in_sync_count),
-        ("out_sync_count", args.out_sync_count),
-    ] {
-        if count != 0 {
-            let why = fmt!("{field} {count}: not in this version");
-            return Err(call.refuse(EOPNOTSUPP, why));
-        }
-    }
-    if args.op_count == 0 {
-        return Err(call.refuse(EINVAL, fmt!("op_count 0: there is nothing to do")));
-    }
+    call.reserved(&[("pad", args.pad.into())])?;
+    unimplemented::bind(call, args)?;
     let vm = file.inner().vm(args.vm_id)?;
+    let raw_ops = call.array::<drm_rgt_vm_bind_op>("ops", &args.ops, MAX_OPS)?;
+    if raw_ops.is_empty() {
+        return Err(call.refuse(EINVAL, fmt!("ops.count 0: there is nothing to do")));
+    }
 
-    let raw_ops = call.user_array::<drm_rgt_vm_bind_op>("ops", args.ops, args.op_count, MAX_OPS)?;
     let mut ops = KVVec::with_capacity(raw_ops.len(), GFP_KERNEL)?;
     for (index, raw) in raw_ops.iter().enumerate() {
-        let op = Op::new(call.entry("ops", index), &vm, raw, file)?;
+        let call = call.entry("ops", index);
+        let op = bind_op(call, &vm, raw, file)?;
+        unimplemented::bind_op(call, &op)?;
         ops.push(op, GFP_KERNEL)?;
     }
 
     for (op, raw) in ops.iter().zip(&raw_ops) {
         let done = op.run(&vm, gpu);
-        vm::trace::bound(dev, client_id(file), args.vm_id, raw, op.bo_id(), done);
+        let bo_id = op.bo().map_or(0, |bo| bo.record.id());
+        vm::trace::bound(dev, client_id(file), args.vm_id, raw, bo_id, done);
         done?;
-        args.ops_done += 1;
     }
     Ok(0)
 }

@@ -38,7 +38,7 @@ use crate::{
 pub(crate) const VA_RANGE: Range<u64> = 0x1_0000..1 << 47;
 
 /// The most bytes that a VM can map, which bounds its page tables to a 512th of that.
-pub(super) const MOST_BOUND: u64 = 64 << 30;
+pub(crate) const MOST_BOUND: u64 = 64 << 30;
 
 /// The driver's data of a VM.
 #[pin_data]

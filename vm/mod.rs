@@ -15,21 +15,23 @@ mod data;
 mod handle;
 mod invalidate;
 mod mapping;
+mod op;
 mod reaper;
 mod rebind;
 pub(crate) mod trace;
 
 pub(crate) use self::{
-    bind::{
-        map,
-        unmap, //
-    },
     data::{
         Vm,
+        MOST_BOUND,
         VA_RANGE, //
     },
     handle::VmHandle,
     invalidate::Mappings,
+    op::{
+        BindOp,
+        Options, //
+    },
     reaper::{
         Reaper,
         ReaperGuard, //

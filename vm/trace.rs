@@ -12,7 +12,11 @@ use crate::{
     rust::{
         bindings::{
             drm_rgt_vm_bind_op,
-            DRM_RGT_VM_BIND_OP_MAP, //
+            DRM_RGT_VM_BIND_OP_MAP,
+            DRM_RGT_VM_BIND_OP_NULL,
+            DRM_RGT_VM_BIND_OP_PREFETCH,
+            DRM_RGT_VM_BIND_OP_UNMAP_ALL,
+            DRM_RGT_VM_BIND_OP_USERPTR, //
         },
         trace::declare_trace, //
     }, //
@@ -42,6 +46,10 @@ pub(crate) fn bound(
             vm,
             match op.op {
                 DRM_RGT_VM_BIND_OP_MAP => c"map",
+                DRM_RGT_VM_BIND_OP_UNMAP_ALL => c"unmap_all",
+                DRM_RGT_VM_BIND_OP_NULL => c"null",
+                DRM_RGT_VM_BIND_OP_PREFETCH => c"prefetch",
+                DRM_RGT_VM_BIND_OP_USERPTR => c"userptr",
                 _ => c"unmap",
             },
             op.addr,

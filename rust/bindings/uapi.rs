@@ -21,17 +21,20 @@ macro_rules! plain {
 }
 
 plain!(
+    drm_rgt_array,
+    drm_rgt_bind_queue_create,
+    drm_rgt_bind_queue_destroy,
     drm_rgt_cs,
     drm_rgt_cs_bo,
     drm_rgt_cs_ib,
     drm_rgt_ctx_create,
     drm_rgt_ctx_destroy,
+    drm_rgt_ctx_set_property,
     drm_rgt_engine,
     drm_rgt_gem_create,
     drm_rgt_gem_info,
     drm_rgt_gem_madvise,
     drm_rgt_gem_mmap_offset,
-    drm_rgt_gem_userptr,
     drm_rgt_gem_wait,
     drm_rgt_query,
     drm_rgt_query_ctx,

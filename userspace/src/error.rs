@@ -21,14 +21,6 @@ pub enum Error {
         /// The kernel's answer.
         errno: Errno,
     },
-    /// VM_BIND failed; the operations before number `done` took effect.
-    #[error("VM_BIND: {errno} ({done} operations done)")]
-    Bind {
-        /// Operations that took effect.
-        done: u32,
-        /// The kernel's answer.
-        errno: Errno,
-    },
     /// A device node could not be opened.
     #[error("cannot open {}: {errno}", path.display())]
     Open {
@@ -66,9 +58,7 @@ impl Error {
     /// The kernel's errno, if the kernel gave the error.
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Self::Os { errno, .. } | Self::Bind { errno, .. } | Self::Open { errno, .. } => {
-                Some(*errno)
-            }
+            Self::Os { errno, .. } | Self::Open { errno, .. } => Some(*errno),
             _ => None,
         }
     }

@@ -52,7 +52,8 @@ macro_rules! requests {
 
 requests! {
     drm_rgt_query = RGT_IOCTL_QUERY;
-    drm_rgt_gem_userptr = RGT_IOCTL_GEM_USERPTR;
+    drm_rgt_vm_bind = RGT_IOCTL_VM_BIND;
+    drm_rgt_cs = RGT_IOCTL_CS;
     #[contained] drm_rgt_gem_create = RGT_IOCTL_GEM_CREATE;
     #[contained] drm_rgt_gem_mmap_offset = RGT_IOCTL_GEM_MMAP_OFFSET;
     #[contained] drm_rgt_gem_info = RGT_IOCTL_GEM_INFO;
@@ -60,10 +61,11 @@ requests! {
     #[contained] drm_rgt_gem_madvise = RGT_IOCTL_GEM_MADVISE;
     #[contained] drm_rgt_ctx_create = RGT_IOCTL_CTX_CREATE;
     #[contained] drm_rgt_ctx_destroy = RGT_IOCTL_CTX_DESTROY;
+    #[contained] drm_rgt_ctx_set_property = RGT_IOCTL_CTX_SET_PROPERTY;
     #[contained] drm_rgt_vm_create = RGT_IOCTL_VM_CREATE;
     #[contained] drm_rgt_vm_destroy = RGT_IOCTL_VM_DESTROY;
-    #[contained] drm_rgt_vm_bind = RGT_IOCTL_VM_BIND;
-    #[contained] drm_rgt_cs = RGT_IOCTL_CS;
+    #[contained] drm_rgt_bind_queue_create = RGT_IOCTL_BIND_QUEUE_CREATE;
+    #[contained] drm_rgt_bind_queue_destroy = RGT_IOCTL_BIND_QUEUE_DESTROY;
     #[contained] drm_gem_close = RGT_IOCTL_GEM_CLOSE;
     #[contained] drm_syncobj_handle = RGT_IOCTL_SYNCOBJ_FD_TO_HANDLE;
     sync_file_info = RGT_IOCTL_SYNC_FILE_INFO;
@@ -129,7 +131,8 @@ pub fn call<T: Contained>(fd: impl AsFd, request: &mut T) -> Result<(), Errno> {
 ///
 /// # Safety
 ///
-/// Memory that the call writes through addresses in the structure is the caller's to be written.
+/// Memory that the call writes through addresses in the structure, or has written later, is the
+/// caller's to be written, for as long.
 pub unsafe fn call_unchecked<T: Request>(fd: impl AsFd, request: &mut T) -> Result<(), Errno> {
     loop {
         // SAFETY: `Request` pairs number and structure; the caller answers for the addresses.
@@ -161,12 +164,14 @@ mod tests {
         check::<uapi::drm_rgt_gem_mmap_offset>(uapi::DRM_RGT_GEM_MMAP_OFFSET);
         check::<uapi::drm_rgt_gem_info>(uapi::DRM_RGT_GEM_INFO);
         check::<uapi::drm_rgt_gem_wait>(uapi::DRM_RGT_GEM_WAIT);
-        check::<uapi::drm_rgt_gem_userptr>(uapi::DRM_RGT_GEM_USERPTR);
         check::<uapi::drm_rgt_gem_madvise>(uapi::DRM_RGT_GEM_MADVISE);
         check::<uapi::drm_rgt_ctx_create>(uapi::DRM_RGT_CTX_CREATE);
         check::<uapi::drm_rgt_ctx_destroy>(uapi::DRM_RGT_CTX_DESTROY);
+        check::<uapi::drm_rgt_ctx_set_property>(uapi::DRM_RGT_CTX_SET_PROPERTY);
         check::<uapi::drm_rgt_vm_create>(uapi::DRM_RGT_VM_CREATE);
         check::<uapi::drm_rgt_vm_destroy>(uapi::DRM_RGT_VM_DESTROY);
+        check::<uapi::drm_rgt_bind_queue_create>(uapi::DRM_RGT_BIND_QUEUE_CREATE);
+        check::<uapi::drm_rgt_bind_queue_destroy>(uapi::DRM_RGT_BIND_QUEUE_DESTROY);
         check::<uapi::drm_rgt_vm_bind>(uapi::DRM_RGT_VM_BIND);
         check::<uapi::drm_rgt_cs>(uapi::DRM_RGT_CS);
         assert_eq!(uapi::drm_rgt_query::NAME, "QUERY");

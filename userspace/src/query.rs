@@ -114,7 +114,8 @@ impl DeviceInfo {
     fn parse(answer: &[u8]) -> Self {
         use uapi::drm_rgt_query_device as Answer;
         let revision = u32_at(answer, offset_of!(Answer, revision));
-        let features = u32_at(answer, offset_of!(Answer, features));
+        let features = u64_at(answer, offset_of!(Answer, features));
+        let has = |feature| features & u64::from(feature) != 0;
         let pci_id = u32_at(answer, offset_of!(Answer, pci_id));
         Self {
             revision: ((revision >> 16) as u16, revision as u16),
@@ -128,8 +129,8 @@ impl DeviceInfo {
             max_ibs: u32_at(answer, offset_of!(Answer, max_ibs)),
             reset_count: u64_at(answer, offset_of!(Answer, reset_count)),
             vram_generation: u64_at(answer, offset_of!(Answer, vram_generation)),
-            atomics: features & uapi::DRM_RGT_FEATURE_ATOMICS != 0,
-            system_atomics: features & uapi::DRM_RGT_FEATURE_SYSTEM_ATOMICS != 0,
+            atomics: has(uapi::DRM_RGT_FEATURE_ATOMICS),
+            system_atomics: has(uapi::DRM_RGT_FEATURE_SYSTEM_ATOMICS),
         }
     }
 }
@@ -253,7 +254,7 @@ impl Engine {
     fn parse(entry: &[u8]) -> Self {
         Self {
             id: u32_at(entry, offset_of!(uapi::drm_rgt_engine, engine)),
-            class: u32_at(entry, offset_of!(uapi::drm_rgt_engine, class)).into(),
+            class: u32_at(entry, offset_of!(uapi::drm_rgt_engine, engine_class)).into(),
         }
     }
 }

@@ -5,7 +5,8 @@
 use crate::bo::Bo;
 use crate::cmd::Ib;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::ioctl;
 use crate::query::Engine;
 use crate::syncobj::Sync;
 use crate::uapi;
@@ -105,16 +106,14 @@ impl Job {
             vm_id: self.vm.id(),
             ctx_id: self.context.as_ref().map_or(0, Context::id),
             engine: self.engine,
-            ib_count: self.ibs.len() as u32,
-            bo_count: self.bos.len() as u32,
-            ibs: self.ibs.as_ptr() as u64,
-            bos: self.bos.as_ptr() as u64,
-            in_sync_count: self.waits.len() as u32,
-            out_sync_count: self.signals.len() as u32,
-            in_syncs: self.waits.as_ptr() as u64,
-            out_syncs: self.signals.as_ptr() as u64,
+            ibs: uapi::drm_rgt_array::of(&self.ibs),
+            bos: uapi::drm_rgt_array::of(&self.bos),
+            in_syncs: uapi::drm_rgt_array::of(&self.waits),
+            out_syncs: uapi::drm_rgt_array::of(&self.signals),
             ..Default::default()
         };
-        self.vm.device().call(&mut request)
+        // SAFETY: The kernel reads the arrays. The syncs are syncobjs: it writes nothing.
+        unsafe { ioctl::call_unchecked(self.vm.device(), &mut request) }
+            .map_err(|errno| Error::Os { call: "CS", errno })
     }
 }

@@ -106,18 +106,19 @@ impl Syncobj {
     /// Its fence, for a job.
     pub fn sync(&self) -> Sync {
         Sync(uapi::drm_rgt_sync {
+            type_: uapi::DRM_RGT_SYNC_SYNCOBJ,
             handle: self.handle(),
-            flags: 0,
-            point: 0,
+            ..Default::default()
         })
     }
 
     /// The fence at a point of its timeline, for a job.
     pub fn at(&self, point: u64) -> Sync {
         Sync(uapi::drm_rgt_sync {
+            type_: uapi::DRM_RGT_SYNC_TIMELINE,
             handle: self.handle(),
-            flags: uapi::DRM_RGT_SYNC_TIMELINE,
-            point,
+            value: point,
+            ..Default::default()
         })
     }
 

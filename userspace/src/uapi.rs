@@ -8,3 +8,14 @@
 #![allow(unreachable_pub, clippy::all)]
 
 include!(concat!(env!("OUT_DIR"), "/uapi.rs"));
+
+impl drm_rgt_array {
+    /// The array of these entries, which must stay where they are until the call.
+    pub fn of<T>(entries: &[T]) -> Self {
+        Self {
+            stride: size_of::<T>() as u32,
+            count: entries.len() as u32,
+            address: entries.as_ptr() as u64,
+        }
+    }
+}

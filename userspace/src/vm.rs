@@ -105,16 +105,15 @@ impl Vm {
         let ops: Vec<_> = ops.iter().map(|op| op.0).collect();
         let mut request = uapi::drm_rgt_vm_bind {
             vm_id: self.id(),
-            op_count: ops.len() as u32,
-            ops: ops.as_ptr() as u64,
-            in_sync_count: waits.len() as u32,
-            out_sync_count: signals.len() as u32,
-            in_syncs: waits.as_ptr() as u64,
-            out_syncs: signals.as_ptr() as u64,
+            ops: uapi::drm_rgt_array::of(&ops),
+            in_syncs: uapi::drm_rgt_array::of(&waits),
+            out_syncs: uapi::drm_rgt_array::of(&signals),
             ..Default::default()
         };
-        ioctl::call(self.device(), &mut request).map_err(|errno| Error::Bind {
-            done: request.ops_done,
+        // SAFETY: The kernel reads the arrays. The syncs are syncobjs, and no operation maps the
+        // process's memory: it writes nothing.
+        unsafe { ioctl::call_unchecked(self.device(), &mut request) }.map_err(|errno| Error::Os {
+            call: "VM_BIND",
             errno,
         })
     }

@@ -34,19 +34,37 @@ struct drm_rgt_extension {
 	__u32 pad;
 };
 
+/**
+ * struct drm_rgt_array - array of structures
+ *
+ * Structures grow at their ends in later versions. The kernel takes fields
+ * that @stride has no room for as 0, and bytes of an entry that it does not
+ * know must be 0.
+ */
+struct drm_rgt_array {
+	/** @stride: bytes from one entry to the next, at most 4096 */
+	__u32 stride;
+	/** @count: entries; of none, the other fields are not looked at */
+	__u32 count;
+	/** @address: of the first entry */
+	__u64 address;
+};
+
 #define DRM_RGT_QUERY			0x00
 #define DRM_RGT_GEM_CREATE		0x01
 #define DRM_RGT_GEM_MMAP_OFFSET		0x02
 #define DRM_RGT_GEM_INFO		0x03
 #define DRM_RGT_GEM_WAIT		0x04
-#define DRM_RGT_GEM_USERPTR		0x05
-#define DRM_RGT_GEM_MADVISE		0x06
-#define DRM_RGT_CTX_CREATE		0x07
-#define DRM_RGT_CTX_DESTROY		0x08
+#define DRM_RGT_GEM_MADVISE		0x05
+#define DRM_RGT_CTX_CREATE		0x06
+#define DRM_RGT_CTX_DESTROY		0x07
+#define DRM_RGT_CTX_SET_PROPERTY	0x08
 #define DRM_RGT_VM_CREATE		0x09
 #define DRM_RGT_VM_DESTROY		0x0a
-#define DRM_RGT_VM_BIND			0x0b
-#define DRM_RGT_CS			0x0c
+#define DRM_RGT_BIND_QUEUE_CREATE	0x0b
+#define DRM_RGT_BIND_QUEUE_DESTROY	0x0c
+#define DRM_RGT_VM_BIND			0x0d
+#define DRM_RGT_CS			0x0e
 
 /* Memory regions. A placement is a mask of 1 << region. */
 #define DRM_RGT_REGION_SYSTEM		0 /* pages that the GPU does not see */
@@ -88,9 +106,23 @@ struct drm_rgt_query {
 #define DRM_RGT_FEATURE_ATOMICS		(1 << 0)
 /* And in system memory: PCI Express routes them from the GPU to the CPU. */
 #define DRM_RGT_FEATURE_SYSTEM_ATOMICS	(1 << 1)
+/* DRM_RGT_SYNC_USER_FENCE */
+#define DRM_RGT_FEATURE_USER_FENCE	(1 << 2)
+/* BIND_QUEUE_CREATE, and syncs of VM_BIND */
+#define DRM_RGT_FEATURE_BIND_QUEUES	(1 << 3)
+/* DRM_RGT_VM_BIND_OP_UNMAP_ALL */
+#define DRM_RGT_FEATURE_UNMAP_ALL	(1 << 4)
+/* DRM_RGT_VM_BIND_OP_NULL */
+#define DRM_RGT_FEATURE_NULL		(1 << 5)
+/* DRM_RGT_VM_BIND_OP_PREFETCH */
+#define DRM_RGT_FEATURE_PREFETCH	(1 << 6)
+/* DRM_RGT_VM_BIND_OP_USERPTR */
+#define DRM_RGT_FEATURE_USERPTR		(1 << 7)
 
 /**
  * struct drm_rgt_query_device - answer of DRM_RGT_QUERY_DEVICE
+ *
+ * A maximum of 0 is none.
  */
 struct drm_rgt_query_device {
 	/** @revision: the hardware's, major in bits 31:16, minor in 15:0 */
@@ -101,20 +133,32 @@ struct drm_rgt_query_device {
 	__u64 va_start;
 	/** @va_end: the one after the last */
 	__u64 va_end;
-	/** @page_size: granularity of sizes, offsets and GPU addresses */
-	__u32 page_size;
-	/** @max_vms: VMs that all clients together can have */
-	__u32 max_vms;
-	/** @max_ib_dwords: largest indirect buffer */
-	__u32 max_ib_dwords;
-	/** @max_ibs: most indirect buffers in one submission */
-	__u32 max_ibs;
+	/** @features: mask of DRM_RGT_FEATURE_* */
+	__u64 features;
 	/** @reset_count: device resets since the GPU was powered on */
 	__u64 reset_count;
 	/** @vram_generation: how often VRAM has lost its content, plus 1 */
 	__u64 vram_generation;
-	/** @features: mask of DRM_RGT_FEATURE_* */
-	__u32 features;
+	/** @max_vm_bytes: addresses that a VM can have mapped */
+	__u64 max_vm_bytes;
+	/** @page_size: granularity of sizes, offsets and GPU addresses */
+	__u32 page_size;
+	/** @max_vms: VMs that all clients together can have */
+	__u32 max_vms;
+	/** @max_contexts: contexts of a client, the default one included */
+	__u32 max_contexts;
+	/** @max_bind_queues: bind queues of a VM, the default one included */
+	__u32 max_bind_queues;
+	/** @max_bind_ops: operations in one VM_BIND */
+	__u32 max_bind_ops;
+	/** @max_ibs: indirect buffers of a job */
+	__u32 max_ibs;
+	/** @max_ib_dwords: length of an indirect buffer */
+	__u32 max_ib_dwords;
+	/** @max_bos: entries of a BO list */
+	__u32 max_bos;
+	/** @max_syncs: entries of a list of syncs */
+	__u32 max_syncs;
 	/** @pad: 0 */
 	__u32 pad;
 };
@@ -156,8 +200,8 @@ struct drm_rgt_region {
 struct drm_rgt_engine {
 	/** @engine: the number that &struct drm_rgt_cs takes */
 	__u32 engine;
-	/** @class: DRM_RGT_ENGINE_CLASS_* */
-	__u32 class;
+	/** @engine_class: DRM_RGT_ENGINE_CLASS_* */
+	__u32 engine_class;
 	/** @busy_ns: device time that the engine has spent since its reset */
 	__u64 busy_ns;
 };
@@ -225,6 +269,10 @@ struct drm_rgt_query_ctx {
 #define DRM_RGT_CACHING_CACHED		0
 #define DRM_RGT_CACHING_WC		1
 
+#define DRM_RGT_GEM_PRIORITY_NORMAL	0
+#define DRM_RGT_GEM_PRIORITY_LOW	1 /* evicted before others */
+#define DRM_RGT_GEM_PRIORITY_HIGH	2 /* evicted after others */
+
 /**
  * struct drm_rgt_gem_create - create a buffer object
  *
@@ -234,16 +282,20 @@ struct drm_rgt_gem_create {
 	/** @size: in: bytes; out: the same, rounded up to whole pages */
 	__u64 size;
 	/**
-	 * @placement: mask of DRM_RGT_PLACEMENT_*. The BO is put in the first
-	 * that has room of scratchpad, VRAM, GTT, system.
+	 * @placement: mask of DRM_RGT_PLACEMENT_*, where the BO may be. It is
+	 * put in the first that has room of scratchpad, VRAM, GTT, system.
 	 */
 	__u32 placement;
+	/** @preferred: those of @placement that come first; 0 for all */
+	__u32 preferred;
 	/** @flags: mask of DRM_RGT_GEM_* */
 	__u32 flags;
 	/** @caching: DRM_RGT_CACHING_*, of mappings of system pages */
 	__u32 caching;
 	/** @alignment: in VRAM, bytes: 0 or a power of two up to 2 MiB */
 	__u32 alignment;
+	/** @priority: DRM_RGT_GEM_PRIORITY_* */
+	__u32 priority;
 	/** @vm_id: 0, or the only VM that the BO can be bound in */
 	__u32 vm_id;
 	/** @handle: out: the BO's handle, never 0 */
@@ -278,12 +330,16 @@ struct drm_rgt_gem_info {
 	__u64 size;
 	/** @placement: out: the mask it was created with */
 	__u32 placement;
+	/** @preferred: out: the mask it was created with */
+	__u32 preferred;
 	/** @flags: out: the flags it was created with */
 	__u32 flags;
 	/** @caching: out: the caching it was created with */
 	__u32 caching;
 	/** @alignment: out: the alignment it was created with */
 	__u32 alignment;
+	/** @priority: out: the priority it was created with */
+	__u32 priority;
 	/** @vm_id: out: the VM it was created for, or 0 */
 	__u32 vm_id;
 	/** @current_placement: out: 1 << its region, 0 without backing */
@@ -314,24 +370,6 @@ struct drm_rgt_gem_wait {
 	__u64 extensions;
 };
 
-#define DRM_RGT_USERPTR_READONLY	(1 << 0)
-
-/**
- * struct drm_rgt_gem_userptr - create a BO of the caller's own pages
- */
-struct drm_rgt_gem_userptr {
-	/** @address: page aligned start of the caller's memory */
-	__u64 address;
-	/** @size: bytes, whole pages */
-	__u64 size;
-	/** @flags: mask of DRM_RGT_USERPTR_* */
-	__u32 flags;
-	/** @handle: out: the BO's handle, never 0 */
-	__u32 handle;
-	/** @extensions: must be 0 */
-	__u64 extensions;
-};
-
 #define DRM_RGT_MADVISE_WILLNEED	0
 #define DRM_RGT_MADVISE_DONTNEED	1
 
@@ -356,8 +394,8 @@ struct drm_rgt_gem_madvise {
 	__u64 extensions;
 };
 
-#define DRM_RGT_CTX_PRIORITY_LOW	0
-#define DRM_RGT_CTX_PRIORITY_NORMAL	1
+#define DRM_RGT_CTX_PRIORITY_NORMAL	0
+#define DRM_RGT_CTX_PRIORITY_LOW	1
 #define DRM_RGT_CTX_PRIORITY_HIGH	2
 
 /**
@@ -391,6 +429,24 @@ struct drm_rgt_ctx_destroy {
 	__u32 pad;
 };
 
+#define DRM_RGT_CTX_PROPERTY_PRIORITY	0 /* DRM_RGT_CTX_PRIORITY_* */
+
+/**
+ * struct drm_rgt_ctx_set_property - change a property of a context
+ *
+ * It applies to jobs that are submitted from then on.
+ */
+struct drm_rgt_ctx_set_property {
+	/** @ctx_id: the context's number */
+	__u32 ctx_id;
+	/** @property: DRM_RGT_CTX_PROPERTY_* */
+	__u32 property;
+	/** @value: of the property */
+	__u64 value;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
+
 /**
  * struct drm_rgt_vm_create - create a GPU address space
  *
@@ -417,77 +473,125 @@ struct drm_rgt_vm_destroy {
 	__u32 pad;
 };
 
-#define DRM_RGT_SYNC_TIMELINE		(1 << 0)
+#define DRM_RGT_SYNC_SYNCOBJ		0 /* a binary syncobj */
+#define DRM_RGT_SYNC_TIMELINE		1 /* a point of a timeline syncobj */
+#define DRM_RGT_SYNC_USER_FENCE		2 /* a word of memory, to signal only */
 
 /**
- * struct drm_rgt_sync - a syncobj to wait for or to signal
+ * struct drm_rgt_sync - a fence to wait for or to signal
  *
  * ENOENT for an unknown handle, EINVAL for an in-sync that has no fence yet,
- * or not at @point.
+ * or not at its point. A user fence signals by writing @value at @address.
  */
 struct drm_rgt_sync {
-	/** @handle: of the syncobj */
-	__u32 handle;
-	/** @flags: mask of DRM_RGT_SYNC_* */
+	/** @type: DRM_RGT_SYNC_* */
+	__u32 type;
+	/** @flags: must be 0 */
 	__u32 flags;
-	/** @point: of a timeline syncobj; 0 of a binary one */
-	__u64 point;
+	/** @handle: of the syncobj; 0 for a user fence */
+	__u32 handle;
+	/** @pad: must be 0 */
+	__u32 pad;
+	/** @value: point of a timeline; what a user fence writes; otherwise 0 */
+	__u64 value;
+	/** @address: of a user fence, 8-byte aligned; otherwise 0 */
+	__u64 address;
 };
 
-#define DRM_RGT_VM_BIND_OP_MAP		0
-#define DRM_RGT_VM_BIND_OP_UNMAP	1
+/**
+ * struct drm_rgt_bind_queue_create - create a bind queue of a VM
+ *
+ * Calls of VM_BIND on one queue are done in their order. It is destroyed with
+ * its VM.
+ */
+struct drm_rgt_bind_queue_create {
+	/** @vm_id: the VM's number */
+	__u32 vm_id;
+	/** @flags: must be 0 */
+	__u32 flags;
+	/** @queue_id: out: the queue's number in this VM, never 0 */
+	__u32 queue_id;
+	/** @pad: must be 0 */
+	__u32 pad;
+	/** @extensions: must be 0 */
+	__u64 extensions;
+};
 
-/* The GPU may not write through the mapping. */
+/**
+ * struct drm_rgt_bind_queue_destroy - destroy a bind queue
+ *
+ * Calls of VM_BIND that were made are done to their end.
+ */
+struct drm_rgt_bind_queue_destroy {
+	/** @vm_id: the VM's number */
+	__u32 vm_id;
+	/** @queue_id: the queue's number */
+	__u32 queue_id;
+};
+
+/* Map a part of a BO. */
+#define DRM_RGT_VM_BIND_OP_MAP		0
+/* Unmap addresses: mappings, parts of them, and holes. */
+#define DRM_RGT_VM_BIND_OP_UNMAP	1
+/* Unmap a BO wherever the VM maps it. */
+#define DRM_RGT_VM_BIND_OP_UNMAP_ALL	2
+/* Map nothing: reads give 0, and writes are discarded. */
+#define DRM_RGT_VM_BIND_OP_NULL		3
+/* Move what is mapped at the addresses to a region. */
+#define DRM_RGT_VM_BIND_OP_PREFETCH	4
+/* Map memory of the process. */
+#define DRM_RGT_VM_BIND_OP_USERPTR	5
+
+/* MAP, USERPTR: the GPU may not write through the mapping. */
 #define DRM_RGT_VM_BIND_READONLY	(1 << 0)
-/* Replace mappings in the range; without it, they give EINVAL. */
+/* MAP, USERPTR, NULL: replace mappings; without it, they give EINVAL. */
 #define DRM_RGT_VM_BIND_REPLACE		(1 << 1)
 
 /**
  * struct drm_rgt_vm_bind_op - one change of a VM's mappings
+ *
+ * Fields that an operation does not use must be 0.
  */
 struct drm_rgt_vm_bind_op {
 	/** @op: DRM_RGT_VM_BIND_OP_* */
 	__u32 op;
-	/** @flags: mask of DRM_RGT_VM_BIND_*; must be 0 for an unmap */
+	/** @flags: mask of DRM_RGT_VM_BIND_* */
 	__u32 flags;
-	/** @handle: BO to map; must be 0 for an unmap */
+	/** @handle: MAP, UNMAP_ALL: the BO */
 	__u32 handle;
-	/** @pad: must be 0 */
-	__u32 pad;
-	/** @offset: byte in the BO to start at; must be 0 for an unmap */
+	/** @region: PREFETCH: DRM_RGT_REGION_* */
+	__u32 region;
+	/**
+	 * @offset: MAP: byte in the BO to start at; USERPTR: address in the
+	 * process
+	 */
 	__u64 offset;
-	/** @addr: first GPU virtual address */
+	/** @addr: all but UNMAP_ALL: first GPU virtual address */
 	__u64 addr;
-	/** @size: bytes; an unmap may span mappings, parts and holes */
+	/** @size: all but UNMAP_ALL: bytes */
 	__u64 size;
 };
 
 /**
  * struct drm_rgt_vm_bind - change a VM's mappings
  *
- * The operations are done in their order. All are checked before the first
- * is begun; when one fails later, those before it stay done and @ops_done
- * is their number.
+ * The operations are done in their order, all or none.
  */
 struct drm_rgt_vm_bind {
 	/** @vm_id: the VM's number */
 	__u32 vm_id;
+	/** @queue_id: bind queue of the VM; 0 is the default queue */
+	__u32 queue_id;
 	/** @flags: must be 0 */
 	__u32 flags;
-	/** @op_count: operations, at least 1 */
-	__u32 op_count;
-	/** @ops_done: out: operations that were done */
-	__u32 ops_done;
-	/** @ops: address of an array of &struct drm_rgt_vm_bind_op */
-	__u64 ops;
-	/** @in_sync_count: entries of @in_syncs */
-	__u32 in_sync_count;
-	/** @out_sync_count: entries of @out_syncs */
-	__u32 out_sync_count;
-	/** @in_syncs: address of an array of &struct drm_rgt_sync */
-	__u64 in_syncs;
-	/** @out_syncs: address of an array of &struct drm_rgt_sync */
-	__u64 out_syncs;
+	/** @pad: must be 0 */
+	__u32 pad;
+	/** @ops: of &struct drm_rgt_vm_bind_op, at least one */
+	struct drm_rgt_array ops;
+	/** @in_syncs: of &struct drm_rgt_sync, waited for before */
+	struct drm_rgt_array in_syncs;
+	/** @out_syncs: of &struct drm_rgt_sync, signalled when all is done */
+	struct drm_rgt_array out_syncs;
 	/** @extensions: must be 0 */
 	__u64 extensions;
 };
@@ -537,22 +641,14 @@ struct drm_rgt_cs {
 	__u32 engine;
 	/** @flags: must be 0 */
 	__u32 flags;
-	/** @ib_count: entries of @ibs, at least 1 */
-	__u32 ib_count;
-	/** @bo_count: entries of @bos */
-	__u32 bo_count;
-	/** @ibs: address of an array of &struct drm_rgt_cs_ib */
-	__u64 ibs;
-	/** @bos: address of an array of &struct drm_rgt_cs_bo */
-	__u64 bos;
-	/** @in_sync_count: entries of @in_syncs */
-	__u32 in_sync_count;
-	/** @out_sync_count: entries of @out_syncs */
-	__u32 out_sync_count;
-	/** @in_syncs: address of an array of &struct drm_rgt_sync */
-	__u64 in_syncs;
-	/** @out_syncs: address of an array of &struct drm_rgt_sync */
-	__u64 out_syncs;
+	/** @ibs: of &struct drm_rgt_cs_ib; a job without any has a fence only */
+	struct drm_rgt_array ibs;
+	/** @bos: of &struct drm_rgt_cs_bo */
+	struct drm_rgt_array bos;
+	/** @in_syncs: of &struct drm_rgt_sync, waited for before */
+	struct drm_rgt_array in_syncs;
+	/** @out_syncs: of &struct drm_rgt_sync, signalled at its end */
+	struct drm_rgt_array out_syncs;
 	/** @extensions: must be 0 */
 	__u64 extensions;
 };
@@ -567,22 +663,26 @@ struct drm_rgt_cs {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_GEM_INFO, struct drm_rgt_gem_info)
 #define DRM_IOCTL_RGT_GEM_WAIT \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_GEM_WAIT, struct drm_rgt_gem_wait)
-#define DRM_IOCTL_RGT_GEM_USERPTR \
-	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_GEM_USERPTR, struct drm_rgt_gem_userptr)
 #define DRM_IOCTL_RGT_GEM_MADVISE \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_GEM_MADVISE, struct drm_rgt_gem_madvise)
 #define DRM_IOCTL_RGT_CTX_CREATE \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_CTX_CREATE, struct drm_rgt_ctx_create)
 #define DRM_IOCTL_RGT_CTX_DESTROY \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_CTX_DESTROY, struct drm_rgt_ctx_destroy)
+#define DRM_IOCTL_RGT_CTX_SET_PROPERTY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_CTX_SET_PROPERTY, struct drm_rgt_ctx_set_property)
 #define DRM_IOCTL_RGT_VM_CREATE \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_VM_CREATE, struct drm_rgt_vm_create)
 #define DRM_IOCTL_RGT_VM_DESTROY \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_VM_DESTROY, struct drm_rgt_vm_destroy)
+#define DRM_IOCTL_RGT_BIND_QUEUE_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_BIND_QUEUE_CREATE, struct drm_rgt_bind_queue_create)
+#define DRM_IOCTL_RGT_BIND_QUEUE_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_BIND_QUEUE_DESTROY, struct drm_rgt_bind_queue_destroy)
 #define DRM_IOCTL_RGT_VM_BIND \
-	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_VM_BIND, struct drm_rgt_vm_bind)
+	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_VM_BIND, struct drm_rgt_vm_bind)
 #define DRM_IOCTL_RGT_CS \
-	DRM_IOWR(DRM_COMMAND_BASE + DRM_RGT_CS, struct drm_rgt_cs)
+	DRM_IOW(DRM_COMMAND_BASE + DRM_RGT_CS, struct drm_rgt_cs)
 
 #if defined(__cplusplus)
 }

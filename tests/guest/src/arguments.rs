@@ -9,11 +9,12 @@
 use std::fmt::Debug;
 
 use anyhow::{Context, Result, bail, ensure};
+use rgt::ioctl::Request;
 use rgt::uapi::{drm_gem_close, drm_rgt_ctx_create, drm_rgt_ctx_destroy, drm_rgt_gem_create};
-use rgt::{Device, Placement, ioctl};
+use rgt::{Device, Placement};
 use rustix::io::Errno;
 
-use crate::expect::{raw, same};
+use crate::expect::{call, raw, same};
 use crate::harness::{Outcome, Used};
 use crate::rig::PAGE;
 
@@ -23,13 +24,13 @@ pub(crate) type Row<'a, T> = (&'a str, &'a dyn Fn(&mut T), Errno);
 /// An address of the kernel's.
 pub(crate) const KERNEL: u64 = 0xffff_8000_0000_0000;
 
-/// Runs a table of a call that writes nothing but its structure. Returns the answer to the valid
+/// Runs a table of a call. Returns the answer to the valid
 /// request.
 pub(crate) fn refused<T>(device: &Device, good: T, rows: &[Row<'_, T>]) -> Result<T>
 where
-    T: ioctl::Contained + Copy + Debug + PartialEq,
+    T: Request + Copy + Debug + PartialEq,
 {
-    refused_by(device, good, rows, |it| ioctl::call(device, it), || Ok(()))
+    refused_by(device, good, rows, |it| call(device, it), || Ok(()))
 }
 
 /// As [`refused()`], for calls that are made by `call`, and with a check of what else a call may
@@ -86,14 +87,14 @@ pub(crate) fn undefined_flags<T>(
     set: impl Fn(&mut T, u32),
 ) -> Outcome
 where
-    T: ioctl::Contained + Copy + Debug + PartialEq,
+    T: Request + Copy + Debug + PartialEq,
 {
     let before = State::of(device)?;
     for flag in bits_without(defined) {
         let mut request = good;
         set(&mut request, flag);
         let name = format!("flag {flag:#x}");
-        fails_with(&name, Errno::INVAL, ioctl::call(device, &mut request))?;
+        fails_with(&name, Errno::INVAL, call(device, &mut request))?;
     }
     before.is_still(device)
 }

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use anyhow::{Context, Result, bail, ensure};
 use rgt::Device;
-use rgt::ioctl::{self, Contained};
+use rgt::ioctl::{self, Request};
 use rustix::io::Errno;
 
 use crate::harness::Outcome;
@@ -45,19 +45,26 @@ pub(crate) fn fails_any<T: Debug>(what: &str, errnos: &[Errno], result: rgt::Res
     }
 }
 
+/// Makes a raw call.
+pub(crate) fn call<T: Request>(device: &Device, request: &mut T) -> rustix::io::Result<()> {
+    // SAFETY: What a test has the kernel write is memory that the test keeps for it, or nothing.
+    unsafe { ioctl::call_unchecked(device, request) }
+}
+
 /// Makes a raw call; gives what the kernel left in the structure.
-pub(crate) fn raw<T: Contained>(device: &Device, mut request: T) -> rgt::Result<T> {
-    device.call(&mut request)?;
-    Ok(request)
+pub(crate) fn raw<T: Request>(device: &Device, mut request: T) -> rgt::Result<T> {
+    match call(device, &mut request) {
+        Ok(()) => Ok(request),
+        Err(errno) => Err(rgt::Error::Os {
+            call: T::NAME,
+            errno,
+        }),
+    }
 }
 
 /// Makes a raw call that must fail; gives what the kernel left in the structure.
-pub(crate) fn refused_with<T: Contained>(
-    device: &Device,
-    errno: Errno,
-    mut request: T,
-) -> Result<T> {
-    match ioctl::call(device, &mut request) {
+pub(crate) fn refused_with<T: Request>(device: &Device, errno: Errno, mut request: T) -> Result<T> {
+    match call(device, &mut request) {
         Err(got) if got == errno => Ok(request),
         result => bail!("{} must fail with {errno:?}, gave {result:?}", T::NAME),
     }

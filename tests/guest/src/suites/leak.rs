@@ -86,14 +86,19 @@ fn refused_calls() -> Outcome {
             placement: 1 << 20,
             ..Default::default()
         };
+        let array = drm_rgt_array {
+            stride: 8,
+            count: 1,
+            address: 0,
+        };
         let unknown = drm_rgt_vm_bind {
             vm_id: 99,
-            op_count: 1,
+            ops: array,
             ..Default::default()
         };
         let job = drm_rgt_cs {
             vm_id: rig.vm.id(),
-            ib_count: 1,
+            ibs: array,
             ..Default::default()
         };
         let twice = rig
@@ -142,13 +147,11 @@ fn litter(device: &Device) -> Result<u32> {
             size: MIB,
             ..Default::default()
         };
-        let ops = std::ptr::from_ref(&op) as u64;
         raw(
             device,
             drm_rgt_vm_bind {
                 vm_id,
-                op_count: 1,
-                ops,
+                ops: drm_rgt_array::of(&[op]),
                 ..Default::default()
             },
         )?;

@@ -3,6 +3,7 @@
 //! CS.
 
 mod arguments;
+mod arrays;
 mod fault;
 mod packets;
 mod sync;
@@ -13,5 +14,11 @@ pub(super) const SUITE: Suite = Suite {
     name: "cs",
     needs: &[],
     tags: &[Tag::Dma],
-    tests: &[packets::TESTS, arguments::TESTS, fault::TESTS, sync::TESTS],
+    tests: &[
+        packets::TESTS,
+        arguments::TESTS,
+        arrays::TESTS,
+        fault::TESTS,
+        sync::TESTS,
+    ],
 };

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Handles, and the GEM calls that are not there yet.
+//! Handles.
 
 use rgt::uapi::*;
-use rgt::{Bo, Device, ioctl};
+use rgt::{Bo, Device};
 use rustix::io::Errno;
 
 use crate::expect::{fails, raw};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::PAGE;
 
-pub(super) const TESTS: &[Test] = tests![
-    close_twice,
-    unknown_handles,
-    handles_are_per_file,
-    not_implemented_yet
-];
+pub(super) const TESTS: &[Test] = tests![close_twice, unknown_handles, handles_are_per_file];
 
 fn close_twice() -> Outcome {
     let device = Device::open()?;
@@ -74,19 +69,4 @@ fn handles_are_per_file() -> Outcome {
         ..Default::default()
     };
     fails("another file's handle", Errno::NOENT, raw(&other, info))
-}
-
-fn not_implemented_yet() -> Outcome {
-    let device = Device::open()?;
-    let mut request = drm_rgt_gem_userptr {
-        size: PAGE,
-        ..Default::default()
-    };
-    // SAFETY: There is no memory at address 0.
-    let userptr = unsafe { ioctl::call_unchecked(&device, &mut request) };
-    let userptr = userptr.map_err(|errno| rgt::Error::Os {
-        call: "GEM_USERPTR",
-        errno,
-    });
-    fails("GEM_USERPTR", Errno::OPNOTSUPP, userptr)
 }

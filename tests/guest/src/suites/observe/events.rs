@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::files::{Debugfs, FdInfo};
 use super::tracefs::{Event, Recording};
-use crate::expect::same;
+use crate::expect::{raw, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{HIDDEN, PAGE, Rig};
 
@@ -87,20 +87,19 @@ fn failures_are_told() -> Outcome {
     let bo = rig.gtt(PAGE)?;
     let binding = rig.vm.map(&bo)?;
     let recording = Recording::start("observe-failure")?;
-    let mut op = rgt::uapi::drm_rgt_vm_bind_op {
+    let op = rgt::uapi::drm_rgt_vm_bind_op {
         op: rgt::uapi::DRM_RGT_VM_BIND_OP_MAP,
         handle: bo.handle(),
         addr: binding.addr(),
         size: PAGE,
         ..Default::default()
     };
-    let refused = rig.device.call(&mut rgt::uapi::drm_rgt_vm_bind {
+    let bind = rgt::uapi::drm_rgt_vm_bind {
         vm_id: rig.vm.id(),
-        op_count: 1,
-        ops: (&raw mut op) as u64,
+        ops: rgt::uapi::drm_rgt_array::of(std::slice::from_ref(&op)),
         ..Default::default()
-    });
-    same("refused", refused.is_err(), true)?;
+    };
+    same("refused", raw(&rig.device, bind).is_err(), true)?;
     let events = recording.stop()?;
     let event = events
         .iter()

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use rgt::uapi::{drm_rgt_cs, drm_rgt_cs_ib, drm_rgt_ctx_create, drm_rgt_ctx_destroy};
+use rgt::uapi::{
+    drm_rgt_array, drm_rgt_cs, drm_rgt_cs_ib, drm_rgt_ctx_create, drm_rgt_ctx_destroy,
+};
 use rgt::{Context, Device, Priority};
 use rustix::io::Errno;
 
@@ -80,8 +82,7 @@ fn of_another_client() -> Outcome {
         vm_id: rig.vm.id(),
         ctx_id,
         engine: rig.copy.id,
-        ib_count: 1,
-        ibs: &raw const ib as u64,
+        ibs: drm_rgt_array::of(std::slice::from_ref(&ib)),
         ..Default::default()
     };
     let number = theirs.id();

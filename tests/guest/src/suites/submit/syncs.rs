@@ -3,12 +3,15 @@
 //! Syncobjs that a submission names: what is refused, and that it changes nothing then.
 
 use anyhow::ensure;
-use rgt::uapi::{DRM_RGT_SYNC_TIMELINE, drm_rgt_cs, drm_rgt_cs_ib, drm_rgt_sync};
-use rgt::{Syncobj, WaitFor, WaitFrom, ioctl};
+use rgt::uapi::{
+    DRM_RGT_SYNC_TIMELINE, DRM_RGT_SYNC_USER_FENCE, drm_rgt_array, drm_rgt_cs, drm_rgt_cs_ib,
+    drm_rgt_sync,
+};
+use rgt::{Syncobj, WaitFor, WaitFrom};
 use rustix::io::Errno;
 
 use crate::arguments::{Row, refused, refused_entries};
-use crate::expect::same;
+use crate::expect::{call, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{PAGE, PATIENCE, Rig};
 
@@ -27,8 +30,7 @@ fn refused_ones() -> Outcome {
     let job = drm_rgt_cs {
         vm_id: rig.vm.id(),
         engine: rig.copy.id,
-        ib_count: 1,
-        ibs: &raw const ib as u64,
+        ibs: drm_rgt_array::of(std::slice::from_ref(&ib)),
         ..Default::default()
     };
     let syncobj = Syncobj::signalled(&rig.device)?;
@@ -38,25 +40,42 @@ fn refused_ones() -> Outcome {
     };
     let unknown = syncobj.handle() + 100 + rig.vm.id();
     let rows: &[Row<'_, drm_rgt_sync>] = &[
-        ("flag 1 << 1", &|it| it.flags = 1 << 1, Errno::INVAL),
+        ("type 3", &|it| it.type_ = 3, Errno::INVAL),
+        ("type -1", &|it| it.type_ = u32::MAX, Errno::INVAL),
+        ("flag 1 << 0", &|it| it.flags = 1, Errno::INVAL),
         ("flag 1 << 31", &|it| it.flags = 1 << 31, Errno::INVAL),
-        ("a point of a binary one", &|it| it.point = 1, Errno::INVAL),
+        ("pad", &|it| it.pad = 1, Errno::INVAL),
+        ("a point of a binary one", &|it| it.value = 1, Errno::INVAL),
+        ("an address", &|it| it.address = 8, Errno::INVAL),
         (
             "no point",
-            &|it| it.flags = DRM_RGT_SYNC_TIMELINE,
+            &|it| it.type_ = DRM_RGT_SYNC_TIMELINE,
+            Errno::INVAL,
+        ),
+        (
+            "an address of a point",
+            &|it| (it.type_, it.value, it.address) = (DRM_RGT_SYNC_TIMELINE, 1, 8),
+            Errno::INVAL,
+        ),
+        (
+            "a handle of a user fence",
+            &|it| it.type_ = DRM_RGT_SYNC_USER_FENCE,
+            Errno::INVAL,
+        ),
+        (
+            "a user fence at a misaligned address",
+            &|it| (it.type_, it.handle, it.address) = (DRM_RGT_SYNC_USER_FENCE, 0, 0x1004),
             Errno::INVAL,
         ),
         ("handle 0", &|it| it.handle = 0, Errno::NOENT),
         ("an unknown handle", &|it| it.handle = unknown, Errno::NOENT),
     ];
     let waits = |syncs: &[drm_rgt_sync]| drm_rgt_cs {
-        in_sync_count: syncs.len() as u32,
-        in_syncs: syncs.as_ptr() as u64,
+        in_syncs: drm_rgt_array::of(syncs),
         ..job
     };
     let signals = |syncs: &[drm_rgt_sync]| drm_rgt_cs {
-        out_sync_count: syncs.len() as u32,
-        out_syncs: syncs.as_ptr() as u64,
+        out_syncs: drm_rgt_array::of(syncs),
         ..job
     };
     for request in [&waits as &dyn Fn(&[drm_rgt_sync]) -> drm_rgt_cs, &signals] {
@@ -64,28 +83,42 @@ fn refused_ones() -> Outcome {
             &rig.device,
             good,
             rows,
-            |syncs| ioctl::call(&rig.device, &mut request(syncs)),
+            |syncs| call(&rig.device, &mut request(syncs)),
             || Ok(()),
         )?;
     }
+    let one_of = |address| drm_rgt_array {
+        stride: size_of::<drm_rgt_sync>() as u32,
+        count: 1,
+        address,
+    };
+    let user_fence = [drm_rgt_sync {
+        type_: DRM_RGT_SYNC_USER_FENCE,
+        ..Default::default()
+    }];
     refused(
         &rig.device,
         job,
         &[
-            ("no array", &|it| it.in_sync_count = 1, Errno::FAULT),
+            ("no array", &|it| it.in_syncs = one_of(0), Errno::FAULT),
             (
                 "no array to signal",
-                &|it| it.out_sync_count = 1,
+                &|it| it.out_syncs = one_of(0),
                 Errno::FAULT,
             ),
             (
                 "too many",
-                &|it| (it.in_sync_count, it.in_syncs) = (u32::MAX, at.addr()),
+                &|it| (it.in_syncs, it.in_syncs.count) = (one_of(at.addr()), u32::MAX),
                 Errno::INVAL,
             ),
             (
                 "too many to signal",
-                &|it| (it.out_sync_count, it.out_syncs) = (u32::MAX, at.addr()),
+                &|it| (it.out_syncs, it.out_syncs.count) = (one_of(at.addr()), u32::MAX),
+                Errno::INVAL,
+            ),
+            (
+                "a user fence to wait for",
+                &|it| it.in_syncs = drm_rgt_array::of(&user_fence),
                 Errno::INVAL,
             ),
         ],

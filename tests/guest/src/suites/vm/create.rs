@@ -96,11 +96,9 @@ fn unknown_numbers() -> Outcome {
             size: PAGE,
             ..Default::default()
         };
-        let ops = std::ptr::from_ref(&op) as u64;
         let bind = drm_rgt_vm_bind {
             vm_id,
-            op_count: 1,
-            ops,
+            ops: drm_rgt_array::of(std::slice::from_ref(&op)),
             ..Default::default()
         };
         fails("binding in it", Errno::NOENT, raw(&device, bind))?;

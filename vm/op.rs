@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Operations of VM_BIND.
+
+use core::ops::Range;
+
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+use super::{
+    bind,
+    data::Vm, //
+};
+use crate::{
+    bo::Bo,
+    hw::Gpu,
+    rust::drm::ttm::MemType, //
+};
+
+/// How a range is mapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Options {
+    /// The GPU may write through the mapping.
+    pub(crate) writable: bool,
+    /// Mappings in the range are replaced. Without it, they are an error.
+    pub(crate) replace: bool,
+}
+
+/// An operation of VM_BIND whose arguments are checked.
+///
+/// Addresses `va` are not empty, of whole pages, and in [`VA_RANGE`](super::VA_RANGE).
+pub(crate) enum BindOp {
+    /// Maps a part of a BO, which is large enough, and external or private to this VM.
+    Map {
+        bo: ARef<Bo>,
+        /// Byte in the BO, a multiple of the page size.
+        offset: u64,
+        va: Range<u64>,
+        options: Options,
+    },
+    /// Unmaps mappings in a range, the overlap of others, and holes.
+    Unmap { va: Range<u64> },
+    /// Unmaps a BO wherever it is mapped.
+    UnmapAll { bo: ARef<Bo> },
+    /// Maps a range that reads as zeros and discards writes.
+    Null { va: Range<u64>, replace: bool },
+    /// Moves the BOs that are mapped in a range to a region.
+    Prefetch { va: Range<u64>, region: MemType },
+    /// Maps memory of the calling process.
+    Userptr {
+        /// Address in the process, a multiple of the page size; with the range's size it does not
+        /// overflow.
+        address: u64,
+        va: Range<u64>,
+        options: Options,
+    },
+}
+
+impl BindOp {
+    /// Returns the BO that it names.
+    pub(crate) fn bo(&self) -> Option<&Bo> {
+        match self {
+            Self::Map { bo, .. } | Self::UnmapAll { bo } => Some(bo),
+            _ => None,
+        }
+    }
+
+    /// Does the operation.
+    ///
+    /// The errors are those of [`bind::map()`] and [`bind::unmap()`].
+    pub(crate) fn run(&self, vm: &Vm, gpu: &Gpu) -> Result {
+        match self {
+            Self::Map {
+                bo,
+                offset,
+                va,
+                options,
+            } => bind::map(
+                vm,
+                gpu,
+                bo,
+                *offset,
+                va.clone(),
+                options.writable,
+                options.replace,
+            ),
+            Self::Unmap { va } => bind::unmap(vm, gpu, va.clone()),
+            Self::UnmapAll { .. }
+            | Self::Null { .. }
+            | Self::Prefetch { .. }
+            | Self::Userptr { .. } => Err(EOPNOTSUPP),
+        }
+    }
+}
