@@ -26,7 +26,6 @@ use crate::{
     hw::{
         Commands,
         Engine,
-        Gpu,
         Ib, //
     },
     placement::Accessor,
@@ -67,8 +66,6 @@ pub(crate) struct JobBo {
 pub(crate) struct Submission<'a> {
     /// The device.
     pub(crate) dev: &'a RgtDevice,
-    /// Its GPU.
-    pub(crate) gpu: &'a Gpu,
     /// The context that the job belongs to.
     pub(crate) context: &'a Context,
     /// The client.
@@ -154,7 +151,7 @@ impl Submission<'_> {
             let mut bo = Reserved::of_exec(locks, &job_bo.bo)?;
             validate(&mut bo, Accessor::Gpu, &mut ctx)?;
         }
-        rebind(self.vm, self.gpu, locks, &mut ctx)
+        rebind(self.vm, locks, &mut ctx)
     }
 
     /// Returns the error of the call when the BO at `index` of the list could not be locked.

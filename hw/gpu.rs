@@ -26,12 +26,10 @@ use super::{
     info::Info,
     irq::Interrupts,
     mmu::{
-        Backing,
-        DeferredMaps,
         DeferredUnmaps,
         Invalidation,
         Mmu,
-        SpaceId, //
+        Space, //
     },
     regs::Regs,
     reset::Resetter, //
@@ -147,83 +145,14 @@ impl Gpu {
         &self.shared.vram
     }
 
-    /// Allocates an address space, an empty one.
-    ///
-    /// # Errors
-    ///
-    /// [`ENOSPC`] if all are in use.
-    pub(crate) fn alloc_space(&self) -> Result<SpaceId> {
-        self.mmu.alloc()
-    }
-
-    /// Frees an address space, which no job uses any more.
-    pub(crate) fn free_space(&self, id: SpaceId) {
-        self.mmu.free(id);
-    }
-
-    /// Allocates all page tables for mapping and unmapping in `va`.
-    ///
-    /// They stay until [`Self::space_release`] was called for all of the range, and for each other
-    /// range that they were prepared for.
-    pub(crate) fn space_prepare(&self, id: SpaceId, va: Range<u64>) -> Result {
-        self.mmu.prepare(id, va)
-    }
-
-    /// Undoes [`Self::space_prepare`] for a range, or a part of one, that is unmapped.
-    ///
-    /// When this returns, the device no longer uses translations of the range;
-    /// [`Self::space_flush`] need not come before.
-    pub(crate) fn space_release(&self, id: SpaceId, va: Range<u64>) {
-        self.mmu.release(id, va);
-    }
-
-    /// Maps `size` bytes from `va` on, in a prepared range, to `backing` and the addresses that
-    /// follow it.
-    ///
-    /// Where something is mapped already, [`Self::space_flush`] has to follow.
-    ///
-    /// # Errors
-    ///
-    /// [`EINVAL`] if anything is not a multiple of the page size or too large, or if the range is
-    /// not prepared.
-    pub(crate) fn space_map(
-        &self,
-        id: SpaceId,
-        va: u64,
-        size: u64,
-        backing: Backing,
-        writable: bool,
-    ) -> Result {
-        let end = va.checked_add(size).ok_or(EINVAL)?;
-        self.mmu.map(id, va..end, backing, writable)
-    }
-
-    /// Unmaps all of `va`, a prepared range. [`Self::space_flush`], or [`Self::space_release`], has
-    /// to follow.
-    pub(crate) fn space_unmap(&self, id: SpaceId, va: Range<u64>) {
-        self.mmu.unmap(id, va);
-    }
-
-    /// Invalidates the device's TLB for `va`. When this returns, no access is under way that uses
-    /// an old translation.
-    pub(crate) fn space_flush(&self, id: SpaceId, va: Range<u64>) {
-        self.mmu.flush(id, va);
-    }
-
-    /// Queues the invalidation that [`Self::space_flush`] waits for. [`None`] if the range is
-    /// empty.
-    pub(crate) fn space_invalidate(&self, id: SpaceId, va: Range<u64>) -> Option<Invalidation> {
-        self.mmu.invalidate(id, va)
+    /// Allocates an address space, an empty one. There may be any number of them.
+    pub(crate) fn new_space(&self) -> Result<Arc<Space>> {
+        Space::new(&self.mmu)
     }
 
     /// Waits for an invalidation, and for all that were queued before it.
     pub(crate) fn wait_invalidated(&self, invalidation: Invalidation) {
         self.mmu.wait(invalidation);
-    }
-
-    /// Makes an empty list of mappings to make later.
-    pub(crate) fn deferred_maps(&self) -> DeferredMaps {
-        DeferredMaps::new(&self.mmu)
     }
 
     /// Makes an empty list of mappings to remove later.

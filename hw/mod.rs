@@ -19,6 +19,12 @@ mod mmu;
 mod regs;
 mod reset;
 
+#[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
+pub(crate) use self::mmu::{
+    Choice,
+    SlotTable,
+    SLOTS, //
+};
 pub(crate) use self::{
     bad_page::{
         BadPageHandler,
@@ -41,7 +47,7 @@ pub(crate) use self::{
         Backing,
         DeferredMaps,
         DeferredUnmaps,
-        SpaceId, //
+        Space, //
     },
     reset::Resetter, //
 };

@@ -51,7 +51,6 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
 
     Submission {
         dev,
-        gpu,
         context: &context,
         client: client_id(file),
         engine,

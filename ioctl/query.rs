@@ -115,7 +115,8 @@ fn device(gpu: &Gpu) -> Result<KVec<u8>> {
         reset_count: gpu.reset_count().into(),
         vram_generation: gpu.vram_generation().get(),
         max_vm_bytes: MOST_BOUND,
-        max_vms: abi::limits::ADDRESS_SPACES - 1,
+        // No limit.
+        max_vms: 0,
         max_contexts: MAX_CONTEXTS as u32,
         max_bind_queues: 1,
         max_bind_ops: MAX_OPS as u32,

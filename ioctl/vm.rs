@@ -64,8 +64,7 @@ pub(crate) fn create(
     call.reserved(&[("extensions", args.extensions)])?;
     call.flags(args.flags, 0)?;
 
-    let id = file.inner().create_vm(dev, gpu);
-    args.vm_id = call.explain(id, ENOSPC, fmt!("vm_id: no address space is free"))?;
+    args.vm_id = file.inner().create_vm(dev, gpu)?;
     Ok(0)
 }
 
@@ -225,7 +224,7 @@ fn va_range(call: Call<'_>, raw: &drm_rgt_vm_bind_op) -> Result<Range<u64>> {
 /// Binds and unbinds addresses of a VM.
 pub(crate) fn bind(
     dev: &Device,
-    gpu: &Gpu,
+    _gpu: &Gpu,
     args: &mut drm_rgt_vm_bind,
     file: &File,
 ) -> Result<u32> {
@@ -249,7 +248,7 @@ pub(crate) fn bind(
     }
 
     for (op, raw) in ops.iter().zip(&raw_ops) {
-        let done = op.run(&vm, gpu);
+        let done = op.run(&vm);
         let bo_id = op.bo().map_or(0, |bo| bo.record.id());
         vm::trace::bound(dev, client_id(file), args.vm_id, raw, bo_id, done);
         done?;

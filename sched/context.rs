@@ -105,6 +105,7 @@ impl Context {
     ) -> Result<UnarmedJob<'_, EngineJob>> {
         let entity = self.entities.get(engine.index() as usize).ok_or(EINVAL)?;
         let credits = commands.credits();
+        let job = EngineJob::new(Owner::Context(self.state.clone()), &commands);
         let payload = Payload {
             commands,
             fence: engine.new_fence()?,
@@ -112,11 +113,6 @@ impl Context {
             lost,
         };
 
-        entity.job(
-            credits,
-            client,
-            EngineJob::new(Owner::Context(self.state.clone())),
-            payload,
-        )
+        entity.job(credits, client, job, payload)
     }
 }

@@ -28,7 +28,8 @@ use crate::{
     hw::{
         Commands,
         Engine,
-        Resetter, //
+        Resetter,
+        Space, //
     },
     rust::{
         dma_fence::{
@@ -57,6 +58,8 @@ pub(super) enum Owner {
 /// A job of an engine.
 pub(crate) struct EngineJob {
     owner: Owner,
+    /// The address space that it runs in, kept until it has ended.
+    _space: Option<Arc<Space>>,
     /// The fence of the engine's timeline, once the job was submitted to the engine.
     fence: SetOnce<ARef<Fence>>,
 }
@@ -72,9 +75,10 @@ pub(crate) struct Payload {
 }
 
 impl EngineJob {
-    pub(super) fn new(owner: Owner) -> Self {
+    pub(super) fn new(owner: Owner, commands: &Commands) -> Self {
         Self {
             owner,
+            _space: commands.space().cloned(),
             fence: SetOnce::new(),
         }
     }
@@ -83,6 +87,10 @@ impl EngineJob {
 impl sched::Job for EngineJob {
     type Payload = Payload;
     type Data = Hardware;
+
+    fn prepare(&self, _hardware: &Hardware, payload: &mut Payload) -> Option<ARef<Fence>> {
+        payload.commands.prepare()
+    }
 
     fn run(&self, hardware: &Hardware, payload: Payload) -> Result<Option<ARef<Fence>>> {
         if let Owner::Context(state) = &self.owner {

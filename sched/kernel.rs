@@ -71,18 +71,17 @@ impl KernelEntity {
             return Err(ENODEV);
         }
         let credits = commands.credits();
+        let owner = Owner::Kernel {
+            _load: self.load.add(),
+        };
+        let job = EngineJob::new(owner, &commands);
         let payload = Payload {
             commands,
             fence: engine.new_fence()?,
             completion,
             lost: KVVec::new(),
         };
-        let owner = Owner::Kernel {
-            _load: self.load.add(),
-        };
-        let mut job = self
-            .entity
-            .job(credits, NO_CLIENT, EngineJob::new(owner), payload)?;
+        let mut job = self.entity.job(credits, NO_CLIENT, job, payload)?;
         dependencies.add_to(&mut job)?;
         Ok(job.submit(|_| ()))
     }

@@ -17,7 +17,6 @@ use super::data::{
 use crate::{
     bo::Bo,
     device::RgtDevice,
-    hw::Gpu,
     rust::{
         dma_resv::ResvGuard,
         drm::{
@@ -37,7 +36,6 @@ use crate::{
 /// the VM is closed, `ENOSPC` when it maps as much as it can.
 pub(crate) fn map(
     vm: &Vm,
-    gpu: &Gpu,
     bo: &Bo,
     offset: u64,
     va: Range<u64>,
@@ -53,7 +51,6 @@ pub(crate) fn map(
         check_room(vm, bo.device(), &mappings, &va, replace)?;
         map_locked(
             vm,
-            gpu,
             &mut mappings,
             alloc,
             replace.then_some(unmap_alloc),
@@ -102,10 +99,8 @@ fn check_room(
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments)]
 fn map_locked(
     vm: &Vm,
-    gpu: &Gpu,
     mappings: &mut GpuVmGuard<'_, VmData>,
     alloc: MapAlloc<VmData>,
     replace: Option<UnmapAlloc<VmData>>,
@@ -115,9 +110,9 @@ fn map_locked(
 ) -> Result {
     let size = va.end - va.start;
     let space = vm.space()?;
-    gpu.space_prepare(space, va.clone())?;
+    space.prepare(va.clone())?;
     let done = match replace {
-        Some(unmap_alloc) => unmap_locked(vm, gpu, mappings, unmap_alloc, va.clone()),
+        Some(unmap_alloc) => unmap_locked(vm, mappings, unmap_alloc, va.clone()),
         None => Ok(()),
     }
     .and_then(|()| mappings.map(alloc, offset, va.clone(), writable));
@@ -126,15 +121,15 @@ fn map_locked(
             vm.bound.fetch_add(size, Relaxed);
             vm.set_stale();
         }
-        Err(_) => gpu.space_release(space, va),
+        Err(_) => space.release(va),
     }
     done
 }
 
 /// Unmaps the addresses `va`: mappings in it, the overlap of others, holes.
-pub(crate) fn unmap(vm: &Vm, gpu: &Gpu, va: Range<u64>) -> Result {
+pub(crate) fn unmap(vm: &Vm, va: Range<u64>) -> Result {
     let alloc = UnmapAlloc::new()?;
-    let done = settled(vm).and_then(|_settled| unmap_locked(vm, gpu, &mut vm.lock(), alloc, va));
+    let done = settled(vm).and_then(|_settled| unmap_locked(vm, &mut vm.lock(), alloc, va));
 
     vm.cleanup();
     done
@@ -142,7 +137,6 @@ pub(crate) fn unmap(vm: &Vm, gpu: &Gpu, va: Range<u64>) -> Result {
 
 fn unmap_locked(
     vm: &Vm,
-    gpu: &Gpu,
     mappings: &mut GpuVmGuard<'_, VmData>,
     alloc: UnmapAlloc<VmData>,
     va: Range<u64>,
@@ -151,7 +145,7 @@ fn unmap_locked(
 
     mappings.unmap(alloc, va, &mut |removed| {
         vm.bound.fetch_sub(removed.end - removed.start, Relaxed);
-        gpu.space_unmap(space, removed.clone());
-        gpu.space_release(space, removed);
+        space.unmap(removed.clone());
+        space.release(removed);
     })
 }

@@ -15,6 +15,7 @@ use kernel::{
             Relaxed,
             Release, //
         },
+        Arc,
         Mutex, //
     },
     time::Jiffies, //
@@ -22,7 +23,7 @@ use kernel::{
 
 use crate::{
     bo::BoData,
-    hw::SpaceId,
+    hw::Space,
     rust::{
         dma_fence::Fence,
         drm::gpuvm::{
@@ -45,7 +46,7 @@ pub(crate) const MOST_BOUND: u64 = 64 << 30;
 pub(crate) struct VmData {
     /// The address space of the GPU; [`None`] before the VM is open and once it is closed.
     #[pin]
-    space: Mutex<Option<SpaceId>>,
+    space: Mutex<Option<Arc<Space>>>,
     /// Set if some mapping may be stale.
     stale: Atomic<bool>,
     /// Bytes of addresses that are mapped. Changes with the mappings' lock held.
@@ -78,19 +79,16 @@ impl VmData {
         })
     }
 
-    pub(super) fn open(&self, space: SpaceId) {
+    pub(super) fn open(&self, space: Arc<Space>) {
         *self.space.lock() = Some(space);
     }
 
     /// Returns the address space. `ENOENT` once the VM is closed.
-    ///
-    /// The space may be freed at any time after that, unless there is a job of the VM or its
-    /// reservation is held; operations on a freed space have no effect.
-    pub(crate) fn space(&self) -> Result<SpaceId> {
-        (*self.space.lock()).ok_or(ENOENT)
+    pub(crate) fn space(&self) -> Result<Arc<Space>> {
+        self.space.lock().clone().ok_or(ENOENT)
     }
 
-    pub(super) fn close(&self) -> Option<SpaceId> {
+    pub(super) fn close(&self) -> Option<Arc<Space>> {
         self.space.lock().take()
     }
 

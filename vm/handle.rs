@@ -33,7 +33,7 @@ pub(crate) struct VmHandle {
 }
 
 impl VmHandle {
-    /// Creates an empty VM. `ENOSPC` when all address spaces are in use.
+    /// Creates an empty VM.
     pub(crate) fn new(dev: &RgtDevice, gpu: &Gpu) -> Result<Self> {
         let unmap_alloc = UnmapAlloc::new()?;
         let binds = dev.queues.bind_entity()?;
@@ -45,7 +45,7 @@ impl VmHandle {
             unmap_alloc: Some(unmap_alloc),
         };
 
-        this.vm.open(gpu.alloc_space()?);
+        this.vm.open(gpu.new_space()?);
         Ok(this)
     }
 

@@ -41,12 +41,10 @@ impl GpuMappings for Mappings {
             vm.set_stale();
             trace::invalidated(bo, mapping.range(), false);
 
-            // Without the device there are no page tables, nor has a closed VM any.
-            if let (Some(device), Ok(space)) = (&device, vm.space()) {
-                device.registration_data_with(|gpu| {
-                    gpu.space_unmap(space, mapping.range());
-                    last = gpu.space_invalidate(space, mapping.range()).or(last);
-                });
+            // A closed VM has no page tables.
+            if let Ok(space) = vm.space() {
+                space.unmap(mapping.range());
+                last = space.invalidate(mapping.range()).or(last);
             }
         });
         if let (Some(device), Some(last)) = (&device, last) {
@@ -71,7 +69,7 @@ impl GpuMappings for Mappings {
                 }
                 // A mapping is never larger than its BO, which is not moving.
                 for (va, backing) in segments(bo, mapping).into_iter().flatten() {
-                    match unmaps.push(space, va, backing) {
+                    match unmaps.push(&space, va, backing) {
                         Ok(()) => pushed += 1,
                         Err(_) => missing += 1,
                     }

@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     bo::Bo,
-    hw::Gpu,
     rust::drm::ttm::MemType, //
 };
 
@@ -70,7 +69,7 @@ impl BindOp {
     /// Does the operation.
     ///
     /// The errors are those of [`bind::map()`] and [`bind::unmap()`].
-    pub(crate) fn run(&self, vm: &Vm, gpu: &Gpu) -> Result {
+    pub(crate) fn run(&self, vm: &Vm) -> Result {
         match self {
             Self::Map {
                 bo,
@@ -79,14 +78,13 @@ impl BindOp {
                 options,
             } => bind::map(
                 vm,
-                gpu,
                 bo,
                 *offset,
                 va.clone(),
                 options.writable,
                 options.replace,
             ),
-            Self::Unmap { va } => bind::unmap(vm, gpu, va.clone()),
+            Self::Unmap { va } => bind::unmap(vm, va.clone()),
             Self::UnmapAll { .. }
             | Self::Null { .. }
             | Self::Prefetch { .. }

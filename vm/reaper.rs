@@ -4,7 +4,10 @@
 
 use kernel::{
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
     time::{
         msecs_to_jiffies,
         Jiffies, //
@@ -18,7 +21,7 @@ use super::data::{
 };
 use crate::{
     device::RgtDevice,
-    hw::SpaceId,
+    hw::Space,
     rust::{
         dma_resv::Usage,
         drm::{
@@ -30,7 +33,7 @@ use crate::{
 };
 
 /// Milliseconds that VM_DESTROY waits for the last jobs: more than they usually take, so that the
-/// resources of a client, such as one of the few address spaces, are free when it is gone.
+/// resources of a client, such as its page tables, are free when it is gone.
 const TIMEOUT_MS: u32 = 5000;
 
 /// Destroys VMs whose jobs take longer than [`TIMEOUT_MS`].
@@ -76,7 +79,7 @@ impl Drop for ReaperGuard {
 pub(super) struct DyingVm {
     pub(super) vm: ARef<Vm>,
     pub(super) dev: ARef<RgtDevice>,
-    pub(super) space: Option<SpaceId>,
+    pub(super) space: Option<Arc<Space>>,
     pub(super) unmap_alloc: Option<UnmapAlloc<VmData>>,
 }
 
@@ -96,9 +99,6 @@ impl Drop for DyingVm {
             let _ = self.vm.lock().unmap(alloc, VA_RANGE, &mut |_| {});
         }
         self.vm.cleanup();
-
-        if let (Some(space), Some(device)) = (self.space, device::enter(&*self.dev)) {
-            device.registration_data_with(|gpu| gpu.free_space(space));
-        }
+        drop(self.space.take());
     }
 }

@@ -29,8 +29,7 @@ use crate::{
     fence::Dependencies,
     hw::{
         Backing,
-        DeferredMaps,
-        Gpu, //
+        DeferredMaps, //
     },
     placement::Accessor,
     rust::{
@@ -65,7 +64,6 @@ pub(crate) struct BindsJob<'a>(UnarmedJob<'a, BindJob>);
 /// have to be submitted before any job that is to follow.
 pub(crate) fn rebind(
     vm: &Vm,
-    gpu: &Gpu,
     locks: &mut ExecLocks<'_>,
     ctx: &mut OperationCtx,
 ) -> Result<Option<Binds>> {
@@ -85,19 +83,19 @@ pub(crate) fn rebind(
         }
     }
     if moves.is_empty() {
-        write_all(vm, gpu, locks)?;
+        write_all(vm, locks)?;
         return Ok(None);
     }
 
     let space = vm.space()?;
-    let mut maps = gpu.deferred_maps();
+    let mut maps = DeferredMaps::new();
     for_each_stale(vm, |mapping| {
         let Ok(bo) = Reserved::of_exec(locks, mapping.bo()) else {
             return Ok(());
         };
         for (va, backing) in segments(&bo, mapping)? {
             note_use(vm, backing);
-            maps.push(space, va, backing, mapping.writable(), &bo.lost)?;
+            maps.push(&space, va, backing, mapping.writable(), &bo.lost)?;
         }
         Ok(())
     })?;
@@ -136,7 +134,7 @@ impl BindsJob<'_> {
 }
 
 /// Writes the entries of all stale mappings of BOs that `locks` has locked, and that have arrived.
-fn write_all(vm: &Vm, gpu: &Gpu, locks: &mut ExecLocks<'_>) -> Result {
+fn write_all(vm: &Vm, locks: &mut ExecLocks<'_>) -> Result {
     vm.take_stale();
     let stale = ScopeGuard::new(|| vm.set_stale());
 
@@ -146,7 +144,7 @@ fn write_all(vm: &Vm, gpu: &Gpu, locks: &mut ExecLocks<'_>) -> Result {
             all = false;
             return Ok(());
         };
-        write_entries(vm, gpu, mapping, &bo)?;
+        write_entries(vm, mapping, &bo)?;
         mapping.set_stale(false);
         Ok(())
     })?;
@@ -194,23 +192,17 @@ fn note_use(vm: &Vm, backing: Backing) {
     }
 }
 
-fn write_entries(vm: &Vm, gpu: &Gpu, mapping: &Mapping<VmData>, bo: &Reserved<'_>) -> Result {
+fn write_entries(vm: &Vm, mapping: &Mapping<VmData>, bo: &Reserved<'_>) -> Result {
     let space = vm.space()?;
 
     let undo = ScopeGuard::new(|| {
         // A stale mapping has no entries.
-        gpu.space_unmap(space, mapping.range());
-        gpu.space_flush(space, mapping.range());
+        space.unmap(mapping.range());
+        space.flush(mapping.range());
     });
     for (va, backing) in segments(bo, mapping)? {
         note_use(vm, backing);
-        gpu.space_map(
-            space,
-            va.start,
-            va.end - va.start,
-            backing,
-            mapping.writable(),
-        )?;
+        space.map(va, backing, mapping.writable())?;
     }
     undo.dismiss();
     Ok(())

@@ -2,7 +2,13 @@
 
 //! Commands of jobs.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
 
 use super::{
     packet::{
@@ -21,8 +27,12 @@ use crate::{
             limits::IB_MAX_DWORDS,
             packet::len, //
         },
-        mmu::SpaceId, //
-    }, //
+        mmu::{
+            SlotGuard,
+            Space, //
+        }, //
+    },
+    rust::dma_fence::Fence, //
 };
 
 /// Maximum number of indirect buffers of a job.
@@ -74,7 +84,12 @@ impl Ib {
 pub(crate) struct Commands(Kind);
 
 enum Kind {
-    Indirect { space: SpaceId, ibs: KVec<Ib> },
+    Indirect {
+        space: Arc<Space>,
+        /// The slot of the space, from [`Commands::prepare`] on.
+        slot: Option<SlotGuard>,
+        ibs: KVec<Ib>,
+    },
     Packets(PacketBuffer),
 }
 
@@ -82,11 +97,15 @@ impl Commands {
     /// Calls indirect buffers of an address space, one after the other.
     ///
     /// [`EINVAL`] for more than [`MAX_IBS`], or for an invalid one.
-    pub(crate) fn indirect(space: SpaceId, ibs: KVec<Ib>) -> Result<Self> {
+    pub(crate) fn indirect(space: Arc<Space>, ibs: KVec<Ib>) -> Result<Self> {
         if ibs.len() > MAX_IBS || !ibs.iter().all(Ib::is_valid) {
             return Err(EINVAL);
         }
-        Ok(Self(Kind::Indirect { space, ibs }))
+        Ok(Self(Kind::Indirect {
+            space,
+            slot: None,
+            ibs,
+        }))
     }
 
     /// Runs packets of the kernel. [`EINVAL`] for more than [`MAX_PACKET_DWORDS`].
@@ -95,6 +114,50 @@ impl Commands {
             return Err(EINVAL);
         }
         Ok(Self(Kind::Packets(packets)))
+    }
+
+    /// Returns the address space that they run in; [`None`] for the kernel's.
+    pub(crate) fn space(&self) -> Option<&Arc<Space>> {
+        match &self.0 {
+            Kind::Indirect { space, .. } => Some(space),
+            Kind::Packets(_) => None,
+        }
+    }
+
+    /// Gets a slot of the device for the address space, if the job has one. To be called before
+    /// [`Engine::submit`](super::Engine::submit).
+    ///
+    /// Returns the fence that the job has to wait for first, if all slots are in use. Then it has to
+    /// be called again. Neither waits nor allocates.
+    pub(crate) fn prepare(&mut self) -> Option<ARef<Fence>> {
+        let Kind::Indirect { space, slot, .. } = &mut self.0 else {
+            return None;
+        };
+        if slot.is_none() {
+            match SlotGuard::new(space) {
+                Ok(guard) => *slot = Some(guard),
+                Err(wait) => return wait,
+            }
+        }
+        None
+    }
+
+    /// Returns the slot that the commands run in; [`None`] if [`Self::prepare`] has not got it.
+    pub(super) fn slot(&self) -> Option<u32> {
+        match &self.0 {
+            Kind::Indirect { slot, .. } => slot.as_ref().map(SlotGuard::number),
+            Kind::Packets(_) => Some(packet::KERNEL),
+        }
+    }
+
+    /// Notes that the job was submitted to `engine`, and ends when `fence` signals.
+    pub(super) fn note_job(&self, engine: u32, fence: &Fence) {
+        if let Kind::Indirect {
+            slot: Some(guard), ..
+        } = &self.0
+        {
+            guard.note_job(engine, fence);
+        }
     }
 
     /// Returns how many of an engine's [`CREDITS`] the job takes.
@@ -111,12 +174,12 @@ impl Commands {
             }
     }
 
-    /// Pushes the packets of job `seqno` to `ring`.
-    pub(super) fn push(&self, ring: &mut Ring, seqno: u64) {
+    /// Pushes the packets of job `seqno`, which runs in `slot`, to `ring`.
+    pub(super) fn push(&self, ring: &mut Ring, slot: u32, seqno: u64) {
         match &self.0 {
-            Kind::Indirect { space, ibs } => {
+            Kind::Indirect { ibs, .. } => {
                 for ib in ibs {
-                    ring.push(&packet::indirect(space.number(), ib.addr, ib.dwords, seqno));
+                    ring.push(&packet::indirect(slot, ib.addr, ib.dwords, seqno));
                 }
             }
             Kind::Packets(packets) => ring.push(packets.as_slice()),

@@ -10,8 +10,8 @@ use crate::hw::abi::packet::{
     len, //
 };
 
-/// The kernel's address space.
-const KERNEL: u32 = 0;
+/// The slot of the kernel's address space.
+pub(super) const KERNEL: u32 = 0;
 
 /// A NOP, a packet of one dword.
 pub(super) const NOP: u32 = header(packet::NOP, 0, 1);

@@ -44,7 +44,7 @@ impl Engine {
     ///
     /// - [`EBUSY`]: there is no room. Cannot be if no more than [`CREDITS`](super::CREDITS) are in
     ///   flight.
-    /// - [`ENODEV`]: the device is gone.
+    /// - [`ENODEV`]: the device is gone, or the commands have no slot, see [`Commands::prepare`].
     pub(crate) fn submit(
         self: &Arc<Self>,
         commands: &Commands,
@@ -53,11 +53,14 @@ impl Engine {
     ) -> Result<ARef<Fence>> {
         let _section = SignallingSection::begin();
         let mut state = self.state.lock();
-        if let Err(error) = self.check_room(&state, commands) {
-            drop(state);
-            let _ = completion.run(&Outcome::failed(error));
-            return Err(error);
-        }
+        let slot = match self.check_room(&state, commands) {
+            Ok(slot) => slot,
+            Err(error) => {
+                drop(state);
+                let _ = completion.run(&Outcome::failed(error));
+                return Err(error);
+            }
+        };
         let EngineState {
             memory: Some(EngineMemory { ring, status }),
             in_flight,
@@ -70,7 +73,7 @@ impl Engine {
 
         let fence = in_flight.publish(fence, completion, |seqno| {
             let start = ring.tail();
-            commands.push(ring, seqno);
+            commands.push(ring, slot, seqno);
             let commands_end = ring.tail();
             ring.push(&packet::timestamp(status.timestamp_va(seqno)));
             ring.push(&packet::fence(status.last_seqno_va(), seqno));
@@ -80,6 +83,7 @@ impl Engine {
                 end: ring.tail(),
             }
         })?;
+        commands.note_job(self.index, &fence);
         if !*paused {
             self.shared.regs.doorbell(self.index, ring.tail_offset());
         }
@@ -87,7 +91,8 @@ impl Engine {
         Ok(fence)
     }
 
-    fn check_room(&self, state: &EngineState, commands: &Commands) -> Result {
+    /// Returns the slot of a job for which there is room.
+    fn check_room(&self, state: &EngineState, commands: &Commands) -> Result<u32> {
         if state.stopped || self.shared.is_dead() {
             return Err(ENODEV);
         }
@@ -95,6 +100,6 @@ impl Engine {
         if state.in_flight.is_full() || memory.ring.room() < commands.ring_dwords() {
             return Err(EBUSY);
         }
-        Ok(())
+        commands.slot().ok_or(ENODEV)
     }
 }

@@ -18,20 +18,20 @@ use kernel::{
 use super::{
     backing::Backing,
     hw_mmu::Mmu,
-    space::SpaceId, //
+    space::Space, //
 };
 
 /// Mappings to remove before their backing is reused.
 ///
-/// Until then the same addresses may be mapped to other backings, and the address spaces be freed:
-/// only mappings that still are as they were pushed are removed.
+/// Until then the same addresses may be mapped to other backings: only mappings that still are as
+/// they were pushed are removed.
 pub(crate) struct DeferredUnmaps {
     mmu: Arc<Mmu>,
     list: KVVec<Unmap>,
 }
 
 struct Unmap {
-    space: SpaceId,
+    space: Arc<Space>,
     va: Range<u64>,
     backing: Backing,
 }
@@ -52,9 +52,13 @@ impl DeferredUnmaps {
     /// Pushes the mapping of `va` in a space to `backing` and the addresses that follow it.
     ///
     /// [`ENOSPC`] if there is no room for it; see [`Self::reserve`].
-    pub(crate) fn push(&mut self, space: SpaceId, va: Range<u64>, backing: Backing) -> Result {
+    pub(crate) fn push(&mut self, space: &Arc<Space>, va: Range<u64>, backing: Backing) -> Result {
         self.list
-            .push_within_capacity(Unmap { space, va, backing })
+            .push_within_capacity(Unmap {
+                space: space.clone(),
+                va,
+                backing,
+            })
             .map_err(|_| ENOSPC)
     }
 
@@ -67,17 +71,17 @@ impl DeferredUnmaps {
     /// allocate.
     pub(crate) fn run(&mut self) {
         let mut last = None;
-        for unmaps in self.list.chunk_by(|a, b| a.space == b.space) {
+        for unmaps in self.list.chunk_by(|a, b| Arc::ptr_eq(&a.space, &b.space)) {
             let mut changed: Option<Range<u64>> = None;
             for Unmap { space, va, backing } in unmaps {
-                if self.mmu.unmap_backing(*space, va.clone(), *backing) {
+                if space.unmap_backing(va.clone(), *backing) {
                     let all = changed.get_or_insert_with(|| va.clone());
                     *all = all.start.min(va.start)..all.end.max(va.end);
                 }
             }
             // One invalidation, even of a larger range, is cheaper than many.
             if let (Some(va), [first, ..]) = (changed, unmaps) {
-                last = self.mmu.invalidate(first.space, va).or(last);
+                last = first.space.invalidate(va).or(last);
             }
         }
         if let Some(last) = last {
@@ -89,12 +93,11 @@ impl DeferredUnmaps {
 
 /// Mappings to make, in ranges that stay prepared until then.
 pub(crate) struct DeferredMaps {
-    mmu: Arc<Mmu>,
     list: KVVec<Map>,
 }
 
 struct Map {
-    space: SpaceId,
+    space: Arc<Space>,
     va: Range<u64>,
     backing: Backing,
     writable: bool,
@@ -103,25 +106,23 @@ struct Map {
 }
 
 impl DeferredMaps {
-    pub(in crate::hw) fn new(mmu: &Arc<Mmu>) -> Self {
-        Self {
-            mmu: mmu.clone(),
-            list: KVVec::new(),
-        }
+    /// Makes an empty list.
+    pub(crate) const fn new() -> Self {
+        Self { list: KVVec::new() }
     }
 
     /// Pushes a mapping of `va` in a space, where nothing is mapped, to `backing` and the addresses
     /// that follow it. It is not made if `lost` is set by then.
     pub(crate) fn push(
         &mut self,
-        space: SpaceId,
+        space: &Arc<Space>,
         va: Range<u64>,
         backing: Backing,
         writable: bool,
         lost: &Arc<AtomicFlag>,
     ) -> Result {
         let map = Map {
-            space,
+            space: space.clone(),
             va,
             backing,
             writable,
@@ -135,9 +136,6 @@ impl DeferredMaps {
         self.list
             .iter()
             .filter(|map| !map.lost.load(Relaxed))
-            .try_for_each(|map| {
-                self.mmu
-                    .map(map.space, map.va.clone(), map.backing, map.writable)
-            })
+            .try_for_each(|map| map.space.map(map.va.clone(), map.backing, map.writable))
     }
 }

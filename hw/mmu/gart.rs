@@ -18,7 +18,6 @@ use super::{
         SCRATCHPAD_BASE,
         VRAM_BASE, //
     },
-    space::KERNEL_SPACE,
     table::{
         Depth,
         PageTable, //
@@ -66,10 +65,8 @@ impl Mmu {
         addresses: impl Iterator<Item = DmaAddress>,
     ) -> Result {
         let range = addresses_of(pages)?;
-        self.populate(KERNEL_SPACE, &range, Depth::Pages, |_| ())?;
-        let result = self
-            .with(KERNEL_SPACE, |table| map_pages(table, &range, addresses))
-            .ok_or(EINVAL)?;
+        self.populate_kernel(&range, Depth::Pages)?;
+        let result = self.with_kernel(|table| map_pages(table, &range, addresses))?;
         if result.is_err() {
             self.gart_unmap(range);
         }
@@ -77,8 +74,9 @@ impl Mmu {
     }
 
     fn gart_unmap(&self, range: Range<u64>) {
-        self.with(KERNEL_SPACE, |table| table.unmap(&range));
-        self.flush(KERNEL_SPACE, range);
+        // Once the device has stopped nothing is mapped.
+        let _ = self.with_kernel(|table| table.unmap(&range));
+        self.flush_kernel(range);
     }
 }
 

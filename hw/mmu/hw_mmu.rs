@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The MMU of a device: its address spaces and their mappings.
+//! The MMU of a device: its units, and the kernel's address space.
 
 use core::ops::Range;
 
@@ -12,20 +12,23 @@ use kernel::{
         Write, //
     },
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    workqueue::{
+        impl_has_delayed_work,
+        new_delayed_work,
+        DelayedWork,
+        WorkItem, //
+    }, //
 };
 
 use super::{
     backing::Backing,
     layout,
-    node::{
-        Chain,
-        Pool, //
-    },
-    space::{
-        Space,
-        SpaceId,
-        KERNEL_SPACE, //
+    registry::Registry,
+    shared_table::SharedTable,
+    slots::{
+        Slots,
+        KERNEL_SLOT, //
     },
     table::{
         Depth,
@@ -39,25 +42,41 @@ use super::{
 };
 use crate::{
     hw::{
-        abi::limits::{
-            ADDRESS_SPACES,
-            PAGE_SIZE,
-            VA_BITS, //
-        },
         info::Info,
         regs::Regs, //
     },
-    rust::devres::BoundDevice, //
+    rust::{
+        devres::BoundDevice,
+        workqueue::{
+            disable_delayed_work_sync,
+            DelayedReclaimWork,
+            ReclaimQueue, //
+        }, //
+    }, //
 };
 
 /// The MMU.
 #[pin_data]
 pub(in crate::hw) struct Mmu {
     regs: Regs,
-    bound: BoundDevice,
+    pub(super) bound: BoundDevice,
     #[pin]
-    tlb: Tlb,
-    spaces: KVec<Pin<KBox<Space>>>,
+    pub(super) tlb: Tlb,
+    /// The page tables of the kernel's address space.
+    #[pin]
+    kernel: SharedTable,
+    #[pin]
+    pub(super) slots: Slots,
+    #[pin]
+    pub(super) registry: Registry,
+    queue: ReclaimQueue,
+    /// Frees the page tables of address spaces that are gone.
+    #[pin]
+    free: DelayedWork<Self>,
+}
+
+impl_has_delayed_work! {
+    impl HasDelayedWork<Self> for Mmu { self.free }
 }
 
 impl Mmu {
@@ -69,22 +88,21 @@ impl Mmu {
         bound: BoundDevice,
         info: &Info,
     ) -> Result<Arc<Self>> {
-        let mut spaces = KVec::new();
-        for _ in 0..ADDRESS_SPACES {
-            spaces.push(KBox::pin_init(Space::new(), GFP_KERNEL)?, GFP_KERNEL)?;
-        }
+        let table = PageTable::new(&bound)?;
         let this = Arc::pin_init(
-            pin_init!(Self {
+            try_pin_init!(Self {
                 tlb <- Tlb::new(dev, &regs),
+                kernel <- SharedTable::new(table),
+                slots <- Slots::new(&regs),
+                registry <- Registry::new(),
+                queue: ReclaimQueue::new(c"rust_gpu_ttm-mmu")?,
+                free <- new_delayed_work!("Mmu::free"),
                 regs,
                 bound,
-                spaces,
-            }),
+            }? Error),
             GFP_KERNEL,
         )?;
 
-        let table = PageTable::new(&this.bound)?;
-        this.space(KERNEL_SPACE).state.lock().table = Some(table);
         let vram = layout::vram(info.vram_size);
         this.map_whole(vram, Backing::Vram(0), Depth::Blocks)?;
         if info.scratchpad_size != 0 {
@@ -96,89 +114,50 @@ impl Mmu {
 
     /// Maps a range of the kernel's address space for good.
     fn map_whole(&self, range: Range<u64>, backing: Backing, depth: Depth) -> Result {
-        self.populate(KERNEL_SPACE, &range, depth, |_| ())?;
-        self.with(KERNEL_SPACE, |table| {
-            table.map(&range, backing, true, depth)
-        })
-        .ok_or(EINVAL)?
+        self.populate_kernel(&range, depth)?;
         // Nothing was mapped there, so the TLB has nothing to invalidate.
-        .map(|_| ())
+        self.with_kernel(|table| table.map(&range, backing, true, depth))?
+            .map(|_| ())
     }
 
     /// Sets the root of the kernel's address space.
     pub(in crate::hw) fn start(&self) {
-        self.with(KERNEL_SPACE, |table| {
-            self.regs.set_root(KERNEL_SPACE.number, table.root())
-        });
+        // Not if the device has stopped.
+        let _ = self.with_kernel(|table| self.regs.set_root(KERNEL_SLOT, table.root()));
     }
 
     /// Frees all page tables, which the device does not use any more.
-    pub(in crate::hw) fn stop(&self) {
-        for space in &self.spaces {
-            let mut state = space.state.lock();
-            state.generation += 1;
-            let old = state.table.take();
-            drop(state);
-            drop(old);
-        }
+    pub(in crate::hw) fn stop(self: &Arc<Self>) {
+        self.slots.stop();
+        self.registry.retire_all();
+        disable_delayed_work_sync(self);
+        drop(self.registry.take_garbage());
+        drop(self.kernel.take());
     }
 
-    /// Sets the roots of all address spaces after a reset of the device.
+    /// Sets the roots of all address spaces in use after a reset of the device.
     pub(in crate::hw) fn restore(&self) {
         self.tlb.recovered();
-        for (number, space) in (0..).zip(&self.spaces) {
-            let state = space.state.lock();
-            if let Some(table) = &state.table {
-                self.regs.set_root(number, table.root());
-            }
-        }
+        self.start();
+        self.slots.restore();
     }
 
     /// Prints the address spaces in use.
     pub(in crate::hw) fn print(&self, out: &mut dyn Write) -> FmtResult {
-        for (number, space) in self.spaces.iter().enumerate() {
-            if let Some(table) = &space.state.lock().table {
-                writeln!(out, "address space {}: root {:#x}", number, table.root())?;
+        let mut done = Ok(());
+        self.slots.for_each(|number, root| {
+            if done.is_ok() {
+                done = writeln!(out, "address space {number}: root {root:#x}");
             }
-        }
-        Ok(())
+        });
+        done
     }
 
-    /// Maps `size` bytes of system memory at `address` to `va` in the kernel's address space.
+    /// Maps `size` bytes of system memory at `address` to `va` in the kernel's address space, all
+    /// multiples of the page size.
     pub(in crate::hw) fn map_kernel(&self, va: u64, address: DmaAddress, size: u64) -> Result {
-        let range = range(va..va.checked_add(size).ok_or(EINVAL)?)?;
-        self.map_whole(range, Backing::System(address), Depth::Pages)
-    }
-
-    /// Allocates an address space, an empty one. [`ENOSPC`] if all are in use.
-    pub(in crate::hw) fn alloc(&self) -> Result<SpaceId> {
-        let new = PageTable::new(&self.bound)?;
-        for (number, space) in (0..).zip(&self.spaces).skip(1) {
-            let mut state = space.state.lock();
-            if state.table.is_none() {
-                self.regs.set_root(number, new.root());
-                state.table = Some(new);
-                return Ok(SpaceId {
-                    number,
-                    generation: state.generation,
-                });
-            }
-        }
-        Err(ENOSPC)
-    }
-
-    /// Frees an address space and all of its page tables. No engine may use it any more.
-    pub(in crate::hw) fn free(&self, id: SpaceId) {
-        let mut state = self.space(id).state.lock();
-        if state.generation != id.generation {
-            return;
-        }
-        // This invalidates the TLB for the address space, too.
-        self.regs.set_root(id.number, 0);
-        state.generation += 1;
-        let old = state.table.take();
-        drop(state);
-        drop(old);
+        let end = va.checked_add(size).ok_or(EINVAL)?;
+        self.map_whole(va..end, Backing::System(address), Depth::Pages)
     }
 
     /// Sets the handler of a hung TLB, or [`None`] before the device stops for good.
@@ -191,122 +170,39 @@ impl Mmu {
         self.tlb.is_hung()
     }
 
-    /// See [`Gpu::space_flush`](crate::hw::Gpu::space_flush).
-    pub(in crate::hw) fn flush(&self, id: SpaceId, va: Range<u64>) {
-        self.tlb.flush(id, va);
-    }
-
-    /// See [`Gpu::space_invalidate`](crate::hw::Gpu::space_invalidate).
-    pub(in crate::hw) fn invalidate(&self, id: SpaceId, va: Range<u64>) -> Option<Invalidation> {
-        self.tlb.invalidate(id, va)
-    }
-
     /// See [`Gpu::wait_invalidated`](crate::hw::Gpu::wait_invalidated).
     pub(in crate::hw) fn wait(&self, invalidation: Invalidation) {
         self.tlb.wait(invalidation);
     }
 
-    /// See [`Gpu::space_prepare`](crate::hw::Gpu::space_prepare).
-    pub(in crate::hw) fn prepare(&self, id: SpaceId, va: Range<u64>) -> Result {
-        let range = range(va)?;
-        self.populate(id, &range, Depth::Pages, |table| table.retain(&range))
-    }
-
-    /// See [`Gpu::space_release`](crate::hw::Gpu::space_release).
-    pub(in crate::hw) fn release(&self, id: SpaceId, va: Range<u64>) {
-        let Ok(range) = range(va) else {
-            return;
-        };
-        let mut garbage = Chain::new();
-        self.with(id, |table| table.release(&range, &mut garbage));
-        // The memory of these tables, and of the mappings, may be reused after this.
-        self.flush(id, range);
-        drop(garbage);
-    }
-
-    /// See [`Gpu::space_map`](crate::hw::Gpu::space_map).
-    pub(in crate::hw) fn map(
-        &self,
-        id: SpaceId,
-        va: Range<u64>,
-        backing: Backing,
-        writable: bool,
-    ) -> Result {
-        let range = range(va)?;
-        let hides_tables = self
-            .with(id, |table| {
-                table.map(&range, backing, writable, Depth::Pages)
-            })
-            .ok_or(ENOENT)??;
-        if hides_tables {
-            self.flush(id, range);
-        }
-        Ok(())
-    }
-
-    /// See [`Gpu::space_unmap`](crate::hw::Gpu::space_unmap).
-    pub(in crate::hw) fn unmap(&self, id: SpaceId, va: Range<u64>) {
-        if let Ok(range) = range(va) {
-            self.with(id, |table| table.unmap(&range));
+    /// Invalidates the TLB for `va` of the kernel's address space, and waits for that.
+    pub(super) fn flush_kernel(&self, va: Range<u64>) {
+        if let Some(invalidation) = self.tlb.invalidate(KERNEL_SLOT, va) {
+            self.wait(invalidation);
         }
     }
 
-    /// Unmaps those pages of a range that are mapped to `backing` and the addresses that follow it.
-    /// Returns whether there were any; then [`Self::flush`] has to follow.
-    pub(super) fn unmap_backing(&self, id: SpaceId, va: Range<u64>, backing: Backing) -> bool {
-        range(va)
-            .ok()
-            .and_then(|range| self.with(id, |table| table.unmap_backing(&range, backing)))
-            .unwrap_or(false)
+    /// Calls `f` with the page tables of the kernel's address space.
+    pub(super) fn with_kernel<T>(&self, f: impl FnOnce(&mut PageTable) -> T) -> Result<T> {
+        self.kernel.with(f)
     }
 
-    fn space(&self, id: SpaceId) -> &Space {
-        // PANIC: There are `ADDRESS_SPACES` of them; a `SpaceId` is made for one of them only.
-        &self.spaces[id.number as usize]
-    }
-
-    /// Calls `f` with the page table of an address space, unless that was freed.
-    pub(super) fn with<T>(&self, id: SpaceId, f: impl FnOnce(&mut PageTable) -> T) -> Option<T> {
-        let mut state = self.space(id).state.lock();
-        if state.generation != id.generation {
-            return None;
-        }
-        state.table.as_mut().map(f)
-    }
-
-    /// Allocates the page tables for `range`, and calls `then` before they can be released again.
-    pub(super) fn populate(
-        &self,
-        id: SpaceId,
-        range: &Range<u64>,
-        depth: Depth,
-        then: impl Fn(&mut PageTable),
-    ) -> Result {
-        let mut pool = Pool::new();
-        loop {
-            let missing = self
-                .with(id, |table| {
-                    table
-                        .populate(range, depth, &mut pool)
-                        .map(|()| then(table))
-                })
-                .ok_or(ENOENT)?;
-            match missing {
-                Ok(()) => return Ok(()),
-                Err(count) => pool.fill(&self.bound, count)?,
-            }
-        }
+    /// Allocates page tables of the kernel's address space.
+    pub(super) fn populate_kernel(&self, range: &Range<u64>, depth: Depth) -> Result {
+        self.kernel.populate(&self.bound, range, depth, |_| ())
     }
 }
 
-/// Returns `va` if it is a valid range of pages.
-fn range(va: Range<u64>) -> Result<Range<u64>> {
-    if va.is_empty()
-        || va.start % PAGE_SIZE != 0
-        || va.end % PAGE_SIZE != 0
-        || va.end > 1 << VA_BITS
-    {
-        return Err(EINVAL);
+impl DelayedReclaimWork for Mmu {
+    fn queue(&self) -> &ReclaimQueue {
+        &self.queue
     }
-    Ok(va)
+}
+
+impl WorkItem for Mmu {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        drop(this.registry.take_garbage());
+    }
 }

@@ -8,6 +8,11 @@ mod gart;
 mod hw_mmu;
 mod layout;
 mod node;
+mod registry;
+mod shared_table;
+mod slot_guard;
+mod slot_table;
+mod slots;
 mod space;
 mod table;
 mod tlb;
@@ -18,11 +23,17 @@ pub(crate) use self::{
         DeferredMaps,
         DeferredUnmaps, //
     },
-    space::SpaceId,
+    slot_table::{
+        Choice,
+        SlotTable,
+        SLOTS, //
+    },
+    space::Space,
     tlb::Invalidation, //
 };
 pub(super) use self::{
     hw_mmu::Mmu,
     layout::KERNEL_BASE,
+    slot_guard::SlotGuard,
     tlb::HangHandler, //
 };

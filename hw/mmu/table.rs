@@ -43,14 +43,19 @@ pub(super) enum Depth {
 /// Nothing but [`Pool::fill`] allocates: ranges are populated before they are mapped. Nothing here
 /// invalidates the TLB.
 pub(super) struct PageTable {
-    root: Node,
+    root: KBox<Node>,
 }
 
 impl PageTable {
     /// Allocates an empty tree.
     pub(super) fn new(bound: &BoundDevice) -> Result<Self> {
-        let root = Node::new(bound, TOP)?;
+        let root = KBox::new(Node::new(bound, TOP)?, GFP_KERNEL)?;
         Ok(Self { root })
+    }
+
+    /// Returns the table of the highest level, with all others.
+    pub(super) fn into_root(self) -> KBox<Node> {
+        self.root
     }
 
     /// Returns the entry for the address space's root register.

@@ -27,7 +27,6 @@ use kernel::{
     time::Delta, //
 };
 
-use super::space::SpaceId;
 use crate::hw::{
     abi::regs::*,
     regs::Regs, //
@@ -108,16 +107,9 @@ impl Tlb {
         drop(old);
     }
 
-    /// Invalidates the translations of a range, and the cached pointers to its page tables, and
-    /// waits for that.
-    pub(super) fn flush(&self, id: SpaceId, va: Range<u64>) {
-        if let Some(invalidation) = self.invalidate(id, va) {
-            self.wait(invalidation);
-        }
-    }
-
-    /// Queues an invalidation of a range. [`None`] for an empty one.
-    pub(super) fn invalidate(&self, id: SpaceId, va: Range<u64>) -> Option<Invalidation> {
+    /// Queues an invalidation of the translations of a range in a slot, and of the cached pointers
+    /// to its page tables. [`None`] for an empty one.
+    pub(super) fn invalidate(&self, slot: u32, va: Range<u64>) -> Option<Invalidation> {
         if va.is_empty() {
             // A size of 0 would mean everything.
             return None;
@@ -127,7 +119,7 @@ impl Tlb {
         self.regs.write64(TLB_START_LO, va.start);
         self.regs.write64(TLB_SIZE_LO, va.end - va.start);
         self.regs.write(TLB_SEQNO, seqno);
-        self.regs.write(TLB_INVALIDATE, id.number());
+        self.regs.write(TLB_INVALIDATE, slot);
         Some(Invalidation { seqno })
     }
 

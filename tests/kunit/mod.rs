@@ -5,6 +5,7 @@
 mod bo;
 mod fake;
 mod fence;
+mod hw;
 mod placement;
 mod resource_mgr;
 mod rust;

@@ -90,7 +90,7 @@ pub struct DeviceInfo {
     pub va: Range<u64>,
     /// Granularity of sizes, offsets and GPU addresses.
     pub page_size: u32,
-    /// VMs that all clients together can have.
+    /// VMs that all clients together can have, 0 for no limit.
     pub max_vms: u32,
     /// Largest indirect buffer.
     pub max_ib_dwords: u32,

@@ -143,7 +143,7 @@ struct drm_rgt_query_device {
 	__u64 max_vm_bytes;
 	/** @page_size: granularity of sizes, offsets and GPU addresses */
 	__u32 page_size;
-	/** @max_vms: VMs that all clients together can have */
+	/** @max_vms: VMs that all clients together can have, 0 for no limit */
 	__u32 max_vms;
 	/** @max_contexts: contexts of a client, the default one included */
 	__u32 max_contexts;

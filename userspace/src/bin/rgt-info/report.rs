@@ -50,7 +50,13 @@ fn limits(
         format!("{:#x} to {:#x}", info.va.start, info.va.end.wrapping_sub(1)),
     )?;
     line("page size", human(info.page_size.into()))?;
-    line("most VMs", info.max_vms.to_string())?;
+    line(
+        "most VMs",
+        match info.max_vms {
+            0 => "no limit".to_owned(),
+            max => max.to_string(),
+        },
+    )?;
     line("largest IB", format!("{} dwords", info.max_ib_dwords))?;
     line("most IBs", format!("{} in a job", info.max_ibs))?;
     line(

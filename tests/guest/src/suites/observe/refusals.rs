@@ -228,11 +228,6 @@ fn of_contexts_and_vms() -> Outcome {
     };
     log.refused(&device, Errno::INVAL, "VM_CREATE: flags 0x4: ", flags)?;
 
-    let vms = (0..device.info().max_vms).map(|_| Vm::create(&device));
-    let _vms = vms.collect::<rgt::Result<Vec<_>>>()?;
-    let more = drm_rgt_vm_create::default();
-    log.refused(&device, Errno::NOSPC, "VM_CREATE: vm_id: ", more)?;
-
     let mut more = drm_rgt_ctx_create::default();
     while call(&device, &mut more).is_ok() {}
     log.messages()?;

@@ -5,6 +5,7 @@
 mod access;
 mod bind;
 mod create;
+mod slots;
 mod split;
 
 use crate::harness::Suite;
@@ -13,5 +14,11 @@ pub(super) const SUITE: Suite = Suite {
     name: "vm",
     needs: &[],
     tags: &[],
-    tests: &[create::TESTS, bind::TESTS, split::TESTS, access::TESTS],
+    tests: &[
+        create::TESTS,
+        slots::TESTS,
+        bind::TESTS,
+        split::TESTS,
+        access::TESTS,
+    ],
 };
