@@ -12,6 +12,7 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
+            AtomicFlag,
             Relaxed,
             Release, //
         },
@@ -44,9 +45,11 @@ pub(crate) const MOST_BOUND: u64 = 64 << 30;
 /// The driver's data of a VM.
 #[pin_data]
 pub(crate) struct VmData {
-    /// The address space of the GPU; [`None`] before the VM is open and once it is closed.
+    /// The address space of the GPU; [`None`] before the VM is open and once its last job has ended.
     #[pin]
     space: Mutex<Option<Arc<Space>>>,
+    /// Set once the VM takes no jobs and no binds any more. Read with its reservation held.
+    closed: AtomicFlag,
     /// Set if some mapping may be stale.
     stale: Atomic<bool>,
     /// Bytes of addresses that are mapped. Changes with the mappings' lock held.
@@ -71,6 +74,7 @@ impl VmData {
     pub(super) fn new(binds: BindEntity) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             space <- new_mutex!(None, "VmData::space"),
+            closed: AtomicFlag::new(false),
             stale: Atomic::new(false),
             bound: Atomic::new(0),
             uses_vram: Atomic::new(false),
@@ -83,12 +87,27 @@ impl VmData {
         *self.space.lock() = Some(space);
     }
 
-    /// Returns the address space. `ENOENT` once the VM is closed.
+    /// Returns the address space for a new job or bind. `ENOENT` once the VM is closed.
     pub(crate) fn space(&self) -> Result<Arc<Space>> {
-        self.space.lock().clone().ok_or(ENOENT)
+        if self.closed.load(Relaxed) {
+            return Err(ENOENT);
+        }
+        self.live_space().ok_or(ENOENT)
     }
 
-    pub(super) fn close(&self) -> Option<Arc<Space>> {
+    /// Returns the address space, also of a closed VM, whose last jobs still use it.
+    pub(super) fn live_space(&self) -> Option<Arc<Space>> {
+        self.space.lock().clone()
+    }
+
+    /// Closes the VM. A job that is being submitted then has its fence on the reservation when that
+    /// is free again.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Relaxed);
+    }
+
+    /// Takes the address space, which no job uses any more.
+    pub(super) fn take_space(&self) -> Option<Arc<Space>> {
         self.space.lock().take()
     }
 

@@ -57,15 +57,13 @@ impl VmHandle {
 
 impl Drop for VmHandle {
     fn drop(&mut self) {
-        // No job can be submitted from here on.
-        let space = self.vm.close();
-        // One that was being submitted has its fence on the reservation when that is free again.
+        // No job can be submitted from here on, but for one that holds the reservation.
+        self.vm.close();
         drop(self.vm.resv().lock());
 
         Reaper::reap(DyingVm {
             vm: self.vm.clone(),
             dev: self.dev.clone(),
-            space,
             unmap_alloc: self.unmap_alloc.take(),
         });
     }

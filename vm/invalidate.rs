@@ -41,8 +41,8 @@ impl GpuMappings for Mappings {
             vm.set_stale();
             trace::invalidated(bo, mapping.range(), false);
 
-            // A closed VM has no page tables.
-            if let Ok(space) = vm.space() {
+            // A closed VM has page tables until its last job has ended.
+            if let Some(space) = vm.live_space() {
                 space.unmap(mapping.range());
                 last = space.invalidate(mapping.range()).or(last);
             }
@@ -61,7 +61,7 @@ impl GpuMappings for Mappings {
             unmaps.reserve(room)?;
             let (mut pushed, mut missing) = (0, 0);
             for_each_mapping::<VmData>(bo.bo(), |vm, mapping| {
-                let Ok(space) = vm.space() else {
+                let Some(space) = vm.live_space() else {
                     return;
                 };
                 if mapping.is_stale() {

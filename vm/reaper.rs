@@ -4,10 +4,7 @@
 
 use kernel::{
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    },
+    sync::aref::ARef,
     time::{
         msecs_to_jiffies,
         Jiffies, //
@@ -21,7 +18,6 @@ use super::data::{
 };
 use crate::{
     device::RgtDevice,
-    hw::Space,
     rust::{
         dma_resv::Usage,
         drm::{
@@ -75,11 +71,11 @@ impl Drop for ReaperGuard {
     }
 }
 
-/// A dying VM, which takes no jobs any more. Dropping it waits for those that it has.
+/// A dying VM, which takes no jobs any more. Dropping it waits for those that it has: moves
+/// invalidate its mappings until they have ended.
 pub(super) struct DyingVm {
     pub(super) vm: ARef<Vm>,
     pub(super) dev: ARef<RgtDevice>,
-    pub(super) space: Option<Arc<Space>>,
     pub(super) unmap_alloc: Option<UnmapAlloc<VmData>>,
 }
 
@@ -99,6 +95,6 @@ impl Drop for DyingVm {
             let _ = self.vm.lock().unmap(alloc, VA_RANGE, &mut |_| {});
         }
         self.vm.cleanup();
-        drop(self.space.take());
+        drop(self.vm.take_space());
     }
 }
