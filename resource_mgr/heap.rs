@@ -9,6 +9,7 @@
 use core::ops::Range;
 
 use kernel::{
+    gpu::buddy::GpuBuddyAllocMode,
     page::PAGE_SIZE,
     prelude::*,
     ptr::{
@@ -88,8 +89,8 @@ impl Heap {
         })
     }
 
-    /// Lets top-down allocations try `end` first. The allocator itself would prefer memory that is
-    /// known to be zero, wherever that is.
+    /// Lets top-down allocations try `end` first. The allocator itself would prefer a large block,
+    /// wherever that is.
     pub(super) fn with_end(mut self, end: Range<u64>) -> Self {
         self.end = end;
         self
@@ -160,8 +161,7 @@ impl Heap {
         self.notice_loss();
         LocalResource::new(
             self.memory,
-            self.request(request)
-                .map(|request| self.buddy.alloc(request)),
+            move || self.buddy.alloc(&self.request(request)?),
             request.size as u64,
             visible,
         )
@@ -199,13 +199,19 @@ impl Heap {
             return Err(ENOSPC);
         }
 
-        let top_down = everywhere && flags.contains(PlaceFlags::TOPDOWN);
+        let (mode, preferred) = if !everywhere {
+            (GpuBuddyAllocMode::Range(range), None)
+        } else if flags.contains(PlaceFlags::TOPDOWN) {
+            let end = (!self.end.is_empty()).then(|| self.end.clone());
+            (GpuBuddyAllocMode::TopDown, end)
+        } else {
+            (GpuBuddyAllocMode::Simple, None)
+        };
         Ok(Request {
+            mode,
             size,
             min_block: alignment,
-            range: (!everywhere).then_some(range),
-            preferred: (top_down && !self.end.is_empty()).then_some(self.end.clone()),
-            top_down,
+            preferred,
             contiguous,
             zeroed: request.zeroed,
         })

@@ -104,7 +104,6 @@ impl Drop for VisibleShare {
 #[pin_data]
 pub(crate) struct LocalResource {
     memory: LocalMemory,
-    #[pin]
     blocks: Blocks,
     extents: KVec<Extent>,
     /// The extents that are not known to be zero, unless that is all or none.
@@ -116,13 +115,13 @@ impl LocalResource {
     /// Returns the initializer of a resource of `size` bytes in the blocks that `blocks` allocates.
     pub(super) fn new<'a>(
         memory: LocalMemory,
-        blocks: Result<impl PinInit<Blocks, Error> + 'a>,
+        blocks: impl FnOnce() -> Result<Blocks> + 'a,
         size: u64,
         visible: impl FnOnce(&[Extent]) -> Option<VisibleShare> + 'a,
     ) -> impl PinInit<Self, Error> + 'a {
         try_pin_init!(Self {
             memory,
-            blocks <- blocks?,
+            blocks: blocks()?,
             extents: join(&blocks, size, |_| true)?,
             dirty: match blocks.cleared() {
                 Cleared::None | Cleared::All => KVec::new(),

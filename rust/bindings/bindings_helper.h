@@ -26,7 +26,6 @@
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
-#include <linux/gpu_buddy.h>
 #include <linux/pgtable.h>
 #include <linux/shrinker.h>
 #include <drm/rust_gpu_ttm_drm.h>

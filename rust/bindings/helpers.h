@@ -19,7 +19,6 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
-#include <linux/gpu_buddy.h>
 #include <linux/shrinker.h>
 #include <linux/workqueue.h>
 
@@ -91,10 +90,6 @@ void rgt_ttm_device_drain(struct ttm_device *bdev);
 void rgt_ttm_device_flush(struct ttm_device *bdev);
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
 void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region);
-
-/* linux/gpu_buddy.h */
-bool rgt_gpu_buddy_block_is_clear(struct gpu_buddy_block *block);
-u64 rgt_gpu_buddy_free_blocks(struct gpu_buddy *mm, unsigned int order);
 
 /* linux/iosys-map.h */
 void rgt_iosys_map_read(void *dst, const struct iosys_map *map, size_t offset,

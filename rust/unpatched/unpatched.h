@@ -52,12 +52,6 @@ int rgt_vma_insert_pfns(struct vm_area_struct *vma, unsigned long addr,
 vm_fault_t rgt_vmf_insert_block(struct vm_fault *vmf, unsigned long pfn);
 bool rgt_vmf_end_vma_lock(struct vm_fault *vmf);
 
-/* gpu_buddy.c */
-struct gpu_buddy_block *rgt_gpu_buddy_single_chunk(struct list_head *blocks);
-void rgt_gpu_buddy_block_unlink(struct gpu_buddy_block *block, bool cleared);
-void rgt_gpu_buddy_block_link(struct gpu_buddy_block *block,
-			      struct list_head *blocks);
-
 /* mm.c */
 bool rgt_dma_is_bounced(struct device *dev);
 void rgt_iomem_zero_page(void *addr);

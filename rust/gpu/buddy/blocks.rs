@@ -5,9 +5,10 @@
 use core::ops::Range;
 
 use kernel::{
-    clist_create,
-    error::to_result,
-    interop::list::CListHead,
+    gpu::buddy::{
+        AllocatedBlock,
+        AllocatedBlocks, //
+    },
     prelude::*,
     sync::{
         atomic::{
@@ -15,26 +16,21 @@ use kernel::{
             Relaxed, //
         },
         Arc, //
-    },
-    types::Opaque, //
+    }, //
 };
 
 use super::{
     Inner,
     Known,
-    Request, //
+    Request,
+    Retired, //
 };
-use crate::rust::bindings;
 
-/// Blocks of a [`Buddy`], free when they are dropped.
-///
-/// # Invariants
-///
-/// `list` is a list of blocks that `buddy` has allocated, which does not change.
-#[pin_data(PinnedDrop)]
+/// Blocks of a [`Buddy`](super::Buddy), free when they are dropped.
 pub struct Blocks {
-    #[pin]
-    list: CListHead,
+    /// Only [`None`] while they are freed.
+    blocks: Option<Pin<KBox<AllocatedBlocks>>>,
+    zeros: Zeros,
     /// The clear of what is not known to be zero.
     clearing: Option<Clearing>,
     /// Set when they may have been written.
@@ -44,37 +40,92 @@ pub struct Blocks {
     buddy: Arc<Inner>,
 }
 
+/// The part of some blocks that was known to be zero when they were allocated.
+enum Zeros {
+    None,
+    /// All of them as parts, each of which is known to be zero as a whole, or not.
+    Some(KVec<Block>),
+    All,
+}
+
+impl Zeros {
+    /// Returns what `known` says of blocks that have just been taken of it.
+    fn of(blocks: &AllocatedBlocks, known: &Known) -> Result<Self> {
+        let sum = |f: &dyn Fn(Range<u64>) -> u64| blocks.iter().map(|block| f(range(&block))).sum();
+        let zero: u64 = sum(&|range| known.zero.bytes_in(range));
+
+        if zero == 0 {
+            return Ok(Self::None);
+        }
+        if zero == sum(&|range| range.end - range.start) {
+            return Ok(Self::All);
+        }
+        let mut parts = KVec::new();
+        for block in blocks.iter() {
+            let mut left = range(&block);
+
+            while !left.is_empty() {
+                let (cleared, size) = known.zero.part(left.clone());
+                let part = Block {
+                    offset: left.start,
+                    size,
+                    cleared,
+                };
+
+                parts.push(part, GFP_KERNEL)?;
+                left.start += size;
+            }
+        }
+        Ok(Self::Some(parts))
+    }
+}
+
 impl Blocks {
     /// See [`Buddy::alloc()`](super::Buddy::alloc).
-    pub(super) fn alloc(buddy: Arc<Inner>, request: Request) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            list <- CListHead::new(),
-            clearing: Clearing::new(&request)?,
+    pub(super) fn alloc(buddy: Arc<Inner>, request: &Request) -> Result<Self> {
+        let clearing = Clearing::new(request)?;
+        let mut known = buddy.known.lock();
+        let forgotten = buddy.forgotten.load(Relaxed);
+        let blocks = buddy.take(&mut known, request)?;
+        let zeros = Zeros::of(&blocks, &known)?;
+
+        for block in blocks.iter() {
+            known.free.remove(range(&block));
+            known.zero.remove(range(&block));
+        }
+        drop(known);
+        Ok(Self {
+            blocks: Some(blocks),
+            zeros,
+            clearing,
             used: AtomicFlag::new(false),
-            forgotten: buddy.forgotten.load(Relaxed),
-            // SAFETY: `list` is an empty list.
-            _: { unsafe { take(&buddy, &request, list.as_raw()) }? },
+            forgotten,
             buddy,
-        }? Error)
+        })
     }
 
-    /// Returns the blocks in the order of the bytes that were asked for, largest first.
+    /// Returns the blocks in the order of the bytes that were asked for, largest first. One of
+    /// which only a part is known to be zero comes in parts.
     pub fn iter(&self) -> impl Iterator<Item = Block> + '_ {
-        let chunk = self.buddy.chunk_size();
-        // C forgets only of free blocks that they are clear.
         let known = self.is_known();
-        // SAFETY: By the type invariants the list has such blocks and does not change; `Raw` is
-        // transparent over them.
-        let list = unsafe {
-            clist_create!(
-                self.list.as_raw(),
-                Raw,
-                bindings::gpu_buddy_block,
-                __bindgen_anon_1.link
-            )
+        let (parts, whole, zero) = match &self.zeros {
+            Zeros::None => (&[][..], self.blocks.as_ref(), false),
+            Zeros::Some(parts) => (&parts[..], None, false),
+            Zeros::All => (&[][..], self.blocks.as_ref(), true),
         };
+        let parts = parts.iter().map(move |part| Block {
+            cleared: part.cleared && known,
+            ..*part
+        });
+        let whole = whole.into_iter().flat_map(|blocks| blocks.iter());
 
-        list.iter().map(move |raw| raw.block(chunk, known))
+        let whole = whole.map(move |block| Block {
+            offset: block.offset(),
+            size: block.size(),
+            cleared: zero && known,
+        });
+
+        Iterator::chain(parts, whole)
     }
 
     /// Returns whether what was known at the allocation is still known: [`Buddy::forget_zeros()`]
@@ -94,15 +145,11 @@ impl Blocks {
     /// Returns how many of the blocks were known to be zero when they were allocated, unless the
     /// allocator has been told since that all content was lost.
     pub fn cleared(&self) -> Cleared {
-        let mut blocks = self.iter().map(|block| block.cleared);
-        let first = blocks.next().unwrap_or(true);
-
-        if blocks.any(|cleared| cleared != first) {
-            Cleared::Some
-        } else if first {
-            Cleared::All
-        } else {
-            Cleared::None
+        match self.zeros {
+            _ if !self.is_known() => Cleared::None,
+            Zeros::None => Cleared::None,
+            Zeros::Some(_) => Cleared::Some,
+            Zeros::All => Cleared::All,
         }
     }
 
@@ -121,6 +168,31 @@ impl Blocks {
 
         !self.used.load(Relaxed) && (done || self.cleared() == Cleared::All) && self.is_known()
     }
+}
+
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        let mut guard = self.buddy.known.lock();
+        let zero = self.is_zero();
+        let Some(blocks) = self.blocks.take() else {
+            return;
+        };
+
+        let known = &mut *guard;
+        for block in blocks.iter() {
+            known.free.add(range(&block));
+            if zero {
+                known.zero.add(range(&block));
+            }
+        }
+        known.spares.put(blocks);
+        Retired::catch_up(&self.buddy, known);
+    }
+}
+
+/// Returns the bytes of a block.
+fn range(block: &AllocatedBlock<'_>) -> Range<u64> {
+    block.offset()..block.offset() + block.size()
 }
 
 /// A clear of [`Blocks`], which may take longer than they are allocated.
@@ -146,97 +218,18 @@ impl Clearing {
     }
 }
 
-#[pinned_drop]
-impl PinnedDrop for Blocks {
-    fn drop(self: Pin<&mut Self>) {
-        let list = self.list.as_raw();
-        let (raw, mut known) = self.buddy.lock();
-        let Known { spares, retired } = &mut *known;
-        let zero = self.is_zero();
-
-        // SAFETY: By the type invariants `raw`, which is locked, has allocated all of the list,
-        // which is not used after this. A single chunk is in no list once it is out of this one.
-        unsafe {
-            let chunk = bindings::rgt_gpu_buddy_single_chunk(list);
-            if chunk.is_null() {
-                let flags = if zero { bindings::GPU_BUDDY_CLEARED } else { 0 };
-                bindings::gpu_buddy_free_list(raw, list, flags as u32);
-            } else {
-                bindings::rgt_gpu_buddy_block_unlink(chunk, zero);
-                spares.put(raw, chunk);
-            }
-        }
-        // SAFETY: Initialised by the type invariants of `Inner`, and locked.
-        unsafe { retired.catch_up(raw, spares, self.buddy.chunk_size()) };
-    }
-}
-
-/// Allocates the blocks of a request.
-///
-/// # Safety
-///
-/// `list` must be an empty list.
-unsafe fn take(buddy: &Inner, request: &Request, list: *mut bindings::list_head) -> Result {
-    // Also without a range: it is where neighbours are joined of which one is zero.
-    // SAFETY: Initialised by the type invariants; the field is constant.
-    let size = unsafe { (*buddy.raw.get()).size };
-    let range = request.range.clone().unwrap_or(0..size);
-    if range.is_empty() {
-        return Err(EINVAL);
-    }
-
-    let (raw, mut known) = buddy.lock();
-    let spares = &mut known.spares;
-    if request.is_for_any(buddy.chunk_size()) {
-        if let Some(chunk) = spares.take(&range) {
-            // SAFETY: It is allocated and in no list, and `list` is one.
-            unsafe { bindings::rgt_gpu_buddy_block_link(chunk, list) };
-            return Ok(());
-        }
-    }
-    let alloc = |range: &Range<u64>, flags| {
-        // SAFETY: Initialised by the type invariants, and locked; `list` is an empty list, and
-        // stays one when this fails.
-        to_result(unsafe {
-            bindings::gpu_buddy_alloc_blocks(
-                raw,
-                range.start,
-                range.end,
-                request.size,
-                request.min_block.as_usize() as u64,
-                list,
-                flags,
-            )
-        })
-    };
-    if let Some(preferred) = &request.preferred {
-        let flags = request.flags() | bindings::GPU_BUDDY_RANGE_ALLOCATION;
-        if alloc(preferred, flags).is_ok() {
-            return Ok(());
-        }
-    }
-    match alloc(&range, request.flags()) {
-        Err(ENOSPC) if !spares.is_empty() => {
-            // SAFETY: As above.
-            unsafe { spares.flush(raw) };
-            alloc(&range, request.flags())
-        }
-        done => done,
-    }
-}
-
 /// The part of some blocks that is known to be zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cleared {
     /// No block.
     None,
-    /// Some blocks, but not all.
+    /// Some of them, but not all.
     Some,
     /// All of them.
     All,
 }
 
-/// The place and the state of an allocated block.
+/// The place and the state of an allocated block, or of a part of one.
 #[derive(Clone, Copy)]
 pub struct Block {
     /// Offset of its first byte.
@@ -245,22 +238,4 @@ pub struct Block {
     pub size: u64,
     /// Set if it was known to be zero when it was allocated, and has not lost its content since.
     pub cleared: bool,
-}
-
-/// An allocated block.
-#[repr(transparent)]
-struct Raw(Opaque<bindings::gpu_buddy_block>);
-
-impl Raw {
-    fn block(&self, chunk: u64, known: bool) -> Block {
-        let raw = self.0.get();
-        // SAFETY: A block of a list of `Blocks` is allocated, and does not change while it is.
-        unsafe {
-            Block {
-                offset: bindings::gpu_buddy_block_offset(raw),
-                size: chunk << bindings::gpu_buddy_block_order(raw),
-                cleared: known && bindings::rgt_gpu_buddy_block_is_clear(raw),
-            }
-        }
-    }
 }

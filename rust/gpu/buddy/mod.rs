@@ -1,18 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! The GPU buddy allocator, with what the kernel crate's abstraction of it leaves out: memory that
-//! is known to be zero, and how fragmented the rest is.
+//! What a driver needs beside [`kernel::gpu::buddy`]: memory that is known to be zero, the
+//! fragmentation of the rest, chunks that are ready for the next request of one, and chunks that
+//! are never handed out again.
+//!
+//! The blocks are the kernel crate's, and allocated by it alone. What is known of chunks beyond that
+//! is kept in [sets](chunks) of them, under a lock that is taken outside of its own.
 //!
 //! C header: [`include/linux/gpu_buddy.h`](srctree/include/linux/gpu_buddy.h)
 
 mod blocks;
+mod chunks;
 mod retired;
 mod spare;
 
 use core::ops::Range;
 
 use kernel::{
-    error::to_result,
+    gpu::buddy::{
+        AllocatedBlocks,
+        GpuBuddy,
+        GpuBuddyAllocFlag,
+        GpuBuddyAllocFlags,
+        GpuBuddyAllocMode,
+        GpuBuddyParams, //
+    },
     new_mutex,
     prelude::*,
     ptr::Alignment,
@@ -21,18 +33,16 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
-        lock::mutex::MutexGuard,
         Arc,
         Mutex, //
-    },
-    types::Opaque, //
+    }, //
 };
 
 use self::{
+    chunks::Chunks,
     retired::Retired,
     spare::Spares, //
 };
-use crate::rust::bindings;
 
 pub use self::blocks::{
     Block,
@@ -44,16 +54,14 @@ pub use self::blocks::{
 /// A request to a [`Buddy`].
 #[derive(Clone)]
 pub struct Request {
+    /// Where to allocate.
+    pub mode: GpuBuddyAllocMode,
     /// Size in bytes, a multiple of the chunk size.
     pub size: u64,
     /// Size in bytes of the smallest block, which is aligned to that, too.
     pub min_block: Alignment,
-    /// The range to allocate from; all of the memory if [`None`].
-    pub range: Option<Range<u64>>,
     /// The range to try first, which is used if the request fits into it as a whole.
     pub preferred: Option<Range<u64>>,
-    /// Set to allocate from the end, unless there is a range.
-    pub top_down: bool,
     /// Set to allocate one extent, which may be several blocks.
     pub contiguous: bool,
     /// It has to read as zeros: preferably of what is known to do so. Otherwise preferably of what is
@@ -62,122 +70,204 @@ pub struct Request {
 }
 
 impl Request {
-    fn flags(&self) -> usize {
-        let flag = |set, flag| if set { flag } else { 0 };
-
-        flag(self.range.is_some(), bindings::GPU_BUDDY_RANGE_ALLOCATION)
-            | flag(self.top_down, bindings::GPU_BUDDY_TOPDOWN_ALLOCATION)
-            | flag(self.contiguous, bindings::GPU_BUDDY_CONTIGUOUS_ALLOCATION)
-            | flag(self.zeroed, bindings::GPU_BUDDY_CLEAR_ALLOCATION)
-    }
-
     /// Returns whether any chunk of `chunk` bytes in the range will do.
     fn is_for_any(&self, chunk: u64) -> bool {
-        self.size == chunk && self.min_block.as_usize() as u64 == chunk && !self.top_down
+        self.size == chunk
+            && self.min_block.as_usize() as u64 == chunk
+            && self.mode != GpuBuddyAllocMode::TopDown
+    }
+
+    /// Returns the range to allocate from, of a memory of `size` bytes.
+    fn range(&self, size: u64) -> Range<u64> {
+        match &self.mode {
+            GpuBuddyAllocMode::Range(range) => range.clone(),
+            _ => 0..size,
+        }
+    }
+
+    /// Allocates blocks of `buddy` in a mode, which may be another than that of the request.
+    fn alloc(
+        &self,
+        buddy: &GpuBuddy,
+        mode: GpuBuddyAllocMode,
+    ) -> Result<Pin<KBox<AllocatedBlocks>>> {
+        let flags = if self.contiguous {
+            GpuBuddyAllocFlag::Contiguous.into()
+        } else {
+            GpuBuddyAllocFlags::default()
+        };
+
+        KBox::pin_init(
+            buddy.alloc_blocks(mode, self.size, self.min_block, flags),
+            GFP_KERNEL,
+        )
     }
 }
 
-/// The state of an allocator beyond what C keeps.
+/// The state of an allocator beyond what the kernel crate keeps.
 struct Known {
+    /// The chunks that are free, spare ones included.
+    free: Chunks,
+    /// Those of them that are known to be zero.
+    zero: Chunks,
     spares: Spares,
     retired: Retired,
 }
 
-/// The allocator, locked by `lock`.
+/// An allocator, and what is known of its chunks.
 ///
-/// # Invariants
-///
-/// `raw` is an initialised `gpu_buddy`, which is accessed with `lock` held but for its constant
-/// fields.
-#[pin_data(PinnedDrop)]
+/// Blocks are allocated and freed with `known` locked.
+#[pin_data]
 struct Inner {
+    buddy: GpuBuddy,
     #[pin]
-    raw: Opaque<bindings::gpu_buddy>,
-    #[pin]
-    lock: Mutex<Known>,
+    known: Mutex<Known>,
     /// The number of times that [`Buddy::forget_zeros()`] was called. Changes with the lock held.
     forgotten: Atomic<u64>,
 }
 
-// SAFETY: The allocator belongs to no thread.
-unsafe impl Send for Inner {}
-// SAFETY: By the type invariants `lock` serialises all access.
-unsafe impl Sync for Inner {}
-
 impl Inner {
     fn new(size: u64, chunk: Alignment) -> impl PinInit<Self, Error> {
-        // INVARIANT: It is initialised, or there is none.
+        let bytes = chunk.as_usize() as u64;
+        let size = size - size % bytes;
+
         try_pin_init!(Self {
-            raw <- Opaque::try_ffi_init(|raw| {
-                // SAFETY: `raw` is where the structure goes.
-                to_result(unsafe { bindings::gpu_buddy_init(raw, size, chunk.as_usize() as u64) })
-            }),
-            lock <- new_mutex!(
+            buddy: GpuBuddy::new(GpuBuddyParams {
+                base_offset: 0,
+                size,
+                chunk_size: chunk,
+            })?,
+            known <- new_mutex!(
                 Known {
+                    free: Chunks::new(bytes, size, true)?,
+                    zero: Chunks::new(bytes, size, false)?,
                     spares: Spares::new(),
                     retired: Retired::new(),
                 },
-                "Buddy::lock"
+                "Buddy::known"
             ),
             forgotten: Atomic::new(0),
         })
     }
 
-    /// The allocator, and what is known of it as long as it is locked.
-    fn lock(&self) -> (*mut bindings::gpu_buddy, MutexGuard<'_, Known>) {
-        (self.raw.get(), self.lock.lock())
-    }
-
-    /// Locks as [`Self::lock()`] does, without spare chunks: all that is free is in the allocator.
-    fn lock_whole(&self) -> (*mut bindings::gpu_buddy, MutexGuard<'_, Known>) {
-        let (raw, mut known) = self.lock();
-
-        // SAFETY: Initialised by the type invariants, and locked.
-        unsafe { known.spares.flush(raw) };
-        (raw, known)
-    }
-
     /// Returns the size of the smallest block in bytes.
     fn chunk_size(&self) -> u64 {
-        // SAFETY: Initialised by the type invariants; the field is constant.
-        unsafe { (*self.raw.get()).chunk_size }
+        self.buddy.chunk_size().as_usize() as u64
+    }
+
+    /// Allocates the blocks of a request, of which `known`, which is that of the allocator, is not
+    /// told.
+    fn take(&self, known: &mut Known, request: &Request) -> Result<Pin<KBox<AllocatedBlocks>>> {
+        let range = request.range(self.buddy.size());
+
+        if request.is_for_any(self.chunk_size()) {
+            if let Some(chunk) = known.spares.take(&range) {
+                return Ok(chunk);
+            }
+        }
+        let alloc = |mode| request.alloc(&self.buddy, mode);
+
+        if let Some(preferred) = &request.preferred {
+            if let Ok(blocks) = alloc(GpuBuddyAllocMode::Range(preferred.clone())) {
+                return Ok(blocks);
+            }
+        }
+        if let Some(extent) = known.suited_extent(request, range) {
+            if let Ok(blocks) = alloc(GpuBuddyAllocMode::Range(extent)) {
+                return Ok(blocks);
+            }
+        }
+        match alloc(request.mode.clone()) {
+            Err(ENOSPC) if !known.spares.is_empty() => {
+                known.spares.flush();
+                alloc(request.mode.clone())
+            }
+            done => done,
+        }
     }
 }
 
-#[pinned_drop]
-impl PinnedDrop for Inner {
-    fn drop(self: Pin<&mut Self>) {
-        let (raw, mut known) = self.lock_whole();
-        // SAFETY: Initialised by the type invariants, and locked.
-        unsafe { known.retired.free(raw) };
-        drop(known);
-        // SAFETY: Initialised by the type invariants. It is not shared, and all blocks are free:
-        // the spare and the retired ones just now, and each other keeps a reference.
-        unsafe { bindings::gpu_buddy_fini(self.raw.get()) };
+impl Known {
+    /// Returns a free extent of `range` for a request, all of it known to be zero if that is to be,
+    /// or else none of it. [`None`] if there is no reason to look for one, or none.
+    ///
+    /// In the order of addresses, which the allocator gives an extent that is just large enough in,
+    /// blocks would be less aligned than in the order of their sizes.
+    fn suited_extent(&self, request: &Request, range: Range<u64>) -> Option<Range<u64>> {
+        if self.zero.bytes() == 0
+            || request.size < request.min_block.as_usize() as u64
+            || request.mode == GpuBuddyAllocMode::TopDown
+        {
+            return None;
+        }
+        let is_suited = |extent: &Range<u64>| {
+            let size = extent.end - extent.start;
+            let whole = request.size.next_power_of_two();
+
+            size > request.size || size == request.size && extent.start % whole == 0
+        };
+        if request.zeroed {
+            self.zero.extents(range).find(is_suited)
+        } else {
+            self.free.extents_without(&self.zero, range).find(is_suited)
+        }
     }
 }
 
-/// An allocator of blocks whose sizes are powers of two.
+/// An allocator of blocks whose sizes are powers of two: a [`GpuBuddy`] with what that lacks.
 ///
-/// It remembers of free blocks whether they are known to be zero; at first, none is. A few single
+/// It remembers of free chunks whether they are known to be zero; at first, none is. A few single
 /// chunks are kept for the next requests of one, and not joined with their neighbours unless an
 /// allocation finds no room because of that. A chunk can be retired, as one of memory that went bad
 /// is.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{gpu::buddy::GpuBuddyAllocMode, prelude::*, ptr::Alignment, sizes::SZ_4K};
+/// # use crate::rust::gpu::buddy::{Buddy, Request};
+///
+/// let page = SZ_4K as u64;
+/// let buddy = Buddy::new(16 * page, Alignment::new::<SZ_4K>())?;
+/// let request = Request {
+///     mode: GpuBuddyAllocMode::Simple,
+///     size: 3 * page,
+///     min_block: Alignment::new::<SZ_4K>(),
+///     preferred: None,
+///     contiguous: false,
+///     zeroed: true,
+/// };
+///
+/// // At first nothing is known. The driver clears the blocks, and no job writes them.
+/// let blocks = buddy.alloc(&request)?;
+/// assert_eq!(blocks.iter().map(|block| block.size).sum::<u64>(), 3 * page);
+/// blocks.clearing().ok_or(EINVAL)?.done();
+/// drop(blocks);
+/// assert_eq!(buddy.cleared(), 3 * page);
+///
+/// // The next request for zeros gets them: there is nothing to clear.
+/// let blocks = buddy.alloc(&request)?;
+/// assert!(blocks.clearing().is_none());
+///
+/// // Once they may have been written, they are not known to be zero any more.
+/// blocks.mark_used();
+/// drop(blocks);
+/// assert_eq!(buddy.cleared(), 0);
+/// assert_eq!(buddy.free(), buddy.size());
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Buddy(Arc<Inner>);
 
 impl Buddy {
     /// Creates an allocator of `size` bytes from offset 0 on, in multiples of `chunk`, which is at
     /// least 4 KiB. `EINVAL` when it is less or `size` is less than that.
-    ///
-    /// C: `gpu_buddy_init()`.
     pub fn new(size: u64, chunk: Alignment) -> Result<Self> {
         Ok(Self(Arc::pin_init(Inner::new(size, chunk), GFP_KERNEL)?))
     }
 
     /// Returns the size in bytes, free or not.
     pub fn size(&self) -> u64 {
-        // SAFETY: Initialised by the type invariants; the field is constant.
-        unsafe { (*self.0.raw.get()).size }
+        self.0.buddy.size()
     }
 
     /// Returns the size of the smallest block in bytes.
@@ -187,63 +277,56 @@ impl Buddy {
 
     /// Returns the bytes that are free.
     pub fn free(&self) -> u64 {
-        let (raw, _guard) = self.0.lock_whole();
-        // SAFETY: Initialised by the type invariants, and locked.
-        unsafe { (*raw).avail }
+        self.0.known.lock().free.bytes()
     }
 
     /// Returns the bytes that are free and known to be zero.
     pub fn cleared(&self) -> u64 {
-        let (raw, _guard) = self.0.lock_whole();
-        // SAFETY: As above.
-        unsafe { (*raw).clear_avail }
+        self.0.known.lock().zero.bytes()
     }
 
     /// Returns the number of free blocks of each order: element `n` is about blocks of
     /// `chunk_size() << n` bytes.
-    ///
-    /// Two neighbours of which only one is known to be zero count as two.
     pub fn free_blocks(&self) -> Result<KVec<u64>> {
-        // SAFETY: Initialised by the type invariants; the field is constant.
-        let orders = unsafe { (*self.0.raw.get()).max_order } as usize + 1;
-        let mut counts = KVec::from_elem(0, orders, GFP_KERNEL)?;
+        let chunk = self.chunk_size();
+        let orders = (self.size() / chunk).ilog2() + 1;
+        let mut counts = KVec::from_elem(0, orders as usize, GFP_KERNEL)?;
 
-        let (raw, _guard) = self.0.lock_whole();
-        for (order, count) in counts.iter_mut().enumerate() {
-            // SAFETY: Initialised by the type invariants, and locked; there is such an order.
-            *count = unsafe { bindings::rgt_gpu_buddy_free_blocks(raw, order as u32) };
+        for extent in self.0.known.lock().free.extents(0..self.size()) {
+            let (mut at, end) = (extent.start / chunk, extent.end / chunk);
+
+            // Free buddies are always joined: each block is as large as its place allows.
+            while at < end {
+                let order = at.trailing_zeros().min((end - at).ilog2());
+
+                counts[order as usize] += 1;
+                at += 1 << order;
+            }
         }
         Ok(counts)
     }
 
     /// Forgets what is known to be zero, of free memory and of what is allocated now: the memory has
     /// lost its content.
-    ///
-    /// C: `gpu_buddy_reset_clear()`.
     pub fn forget_zeros(&self) {
-        let (raw, _guard) = self.0.lock_whole();
+        let mut known = self.0.known.lock();
+
         self.0.forgotten.fetch_add(1, Relaxed);
-        // SAFETY: As above.
-        unsafe { bindings::gpu_buddy_reset_clear(raw, false) };
+        known.zero.clear();
     }
 
     /// Takes the chunk that starts at `offset` out of use for good, now or when it is freed.
     /// Returns whether it is still in use. `EINVAL` if no chunk starts there.
     pub fn retire(&self, offset: u64) -> Result<bool> {
-        let chunk = self.chunk_size();
-        if offset >= self.size() || offset % chunk != 0 {
+        if offset >= self.size() || offset % self.chunk_size() != 0 {
             return Err(EINVAL);
         }
-
-        let (raw, mut known) = self.0.lock();
-        let Known { spares, retired } = &mut *known;
-        // SAFETY: Initialised by the type invariants, and locked; a chunk starts there.
-        unsafe { retired.add(raw, spares, chunk, offset) }
+        Retired::add(&self.0, &mut self.0.known.lock(), offset)
     }
 
     /// Returns the offset of each retired chunk, and whether the chunk is still in use.
     pub fn retired(&self) -> Result<KVec<(u64, bool)>> {
-        let (_, known) = self.0.lock();
+        let known = self.0.known.lock();
         let mut list = KVec::with_capacity(known.retired.len(), GFP_KERNEL)?;
 
         for entry in known.retired.iter() {
@@ -253,9 +336,7 @@ impl Buddy {
     }
 
     /// Allocates. `ENOSPC` when there is no room, `EINVAL` for a request that can never be met.
-    ///
-    /// C: `gpu_buddy_alloc_blocks()`.
-    pub fn alloc(&self, request: Request) -> impl PinInit<Blocks, Error> {
+    pub fn alloc(&self, request: &Request) -> Result<Blocks> {
         Blocks::alloc(self.0.clone(), request)
     }
 }

@@ -3,153 +3,97 @@
 //! Chunks that are never handed out again.
 
 use kernel::{
-    error::to_result,
-    interop::list::CListHead,
+    gpu::buddy::{
+        AllocatedBlocks,
+        GpuBuddyAllocMode, //
+    },
     prelude::*, //
 };
-use pin_init::stack_pin_init;
 
-use super::spare::Spares;
-use crate::rust::bindings;
+use super::{
+    Inner,
+    Known,
+    Request, //
+};
 
 /// The retired chunks of an allocator.
-///
-/// # Invariants
-///
-/// `blocks` are blocks of one chunk that the allocator has allocated and that are not in use; they
-/// are in no list.
 pub(super) struct Retired {
-    blocks: KVec<*mut bindings::gpu_buddy_block>,
+    /// Those that are not in use any more, and their offsets.
+    chunks: KVec<(u64, Pin<KBox<AllocatedBlocks>>)>,
     /// Offsets of the chunks that are still in use.
     awaited: KVec<u64>,
 }
 
-// SAFETY: The blocks belong to no thread.
-unsafe impl Send for Retired {}
-
 impl Retired {
     /// Creates an empty list.
     pub(super) const fn new() -> Self {
-        // INVARIANT: There are none.
         Self {
-            blocks: KVec::new(),
+            chunks: KVec::new(),
             awaited: KVec::new(),
         }
     }
 
     /// Returns the number of them.
     pub(super) fn len(&self) -> usize {
-        self.blocks.len() + self.awaited.len()
+        self.chunks.len() + self.awaited.len()
     }
 
     /// Returns the offset of each chunk, and whether the chunk is still in use.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, bool)> + '_ {
-        let gone = self.blocks.iter().map(|&block| {
-            // SAFETY: By the type invariants it is an allocated block.
-            (unsafe { bindings::gpu_buddy_block_offset(block) }, false)
-        });
+        let gone = self.chunks.iter().map(|&(offset, _)| (offset, false));
         let awaited = self.awaited.iter().map(|&offset| (offset, true));
+
         Iterator::chain(gone, awaited)
     }
 
-    /// Retires a chunk, now or when it is freed. Returns whether it is still in use.
-    ///
-    /// # Safety
-    ///
-    /// `raw` must be the allocator, locked, with these spare chunks. A chunk of `chunk` bytes must
-    /// start at `offset`.
-    pub(super) unsafe fn add(
-        &mut self,
-        raw: *mut bindings::gpu_buddy,
-        spares: &mut Spares,
-        chunk: u64,
-        offset: u64,
-    ) -> Result<bool> {
-        if let Some((_, in_use)) = self.iter().find(|(known, _)| *known == offset) {
+    /// Retires the chunk that starts at `offset`, now or when it is freed. Returns whether it is
+    /// still in use. `known` is that of `buddy`.
+    pub(super) fn add(buddy: &Inner, known: &mut Known, offset: u64) -> Result<bool> {
+        let this = &mut known.retired;
+
+        if let Some((_, in_use)) = this.iter().find(|(known, _)| *known == offset) {
             return Ok(in_use);
         }
         // So that one that is awaited can be taken without that.
-        self.blocks.reserve(self.awaited.len() + 1, GFP_KERNEL)?;
-        self.awaited.push(offset, GFP_KERNEL)?;
-        // SAFETY: By the safety requirements.
-        unsafe { self.catch_up(raw, spares, chunk) };
-        Ok(self.awaited.contains(&offset))
+        this.chunks.reserve(this.awaited.len() + 1, GFP_KERNEL)?;
+        this.awaited.push(offset, GFP_KERNEL)?;
+        Self::catch_up(buddy, known);
+        Ok(known.retired.awaited.contains(&offset))
     }
 
     /// Takes the chunks out of use that were freed meanwhile. To be called when something was,
-    /// before the allocator is unlocked.
-    ///
-    /// # Safety
-    ///
-    /// `raw` must be the allocator, locked, with these spare chunks, and `chunk` the bytes of one.
-    pub(super) unsafe fn catch_up(
-        &mut self,
-        raw: *mut bindings::gpu_buddy,
-        spares: &mut Spares,
-        chunk: u64,
-    ) {
-        let Self { blocks, awaited } = self;
+    /// before `known`, which is that of `buddy`, is unlocked.
+    pub(super) fn catch_up(buddy: &Inner, known: &mut Known) {
+        let Known {
+            free,
+            zero,
+            spares,
+            retired: Self { chunks, awaited },
+        } = known;
 
         awaited.retain(|&mut offset| {
-            // SAFETY: By the safety requirements.
-            let Some(block) = (unsafe { take(raw, spares, chunk, offset) }) else {
+            let range = offset..offset + buddy.chunk_size();
+            let request = Request {
+                mode: GpuBuddyAllocMode::Range(range.clone()),
+                size: buddy.chunk_size(),
+                min_block: buddy.buddy.chunk_size(),
+                preferred: None,
+                contiguous: false,
+                zeroed: false,
+            };
+            let spare = spares.take(&range);
+            let taken = spare.map_or_else(
+                || request.alloc(&buddy.buddy, request.mode.clone()),
+                |chunk| Ok(chunk),
+            );
+            let Ok(chunk) = taken else {
                 return true;
             };
-            // INVARIANT: The block was just allocated. `add()` has made room.
-            blocks.push_within_capacity(block).is_err()
+
+            free.remove(range.clone());
+            zero.remove(range);
+            // `add()` has made room.
+            chunks.push_within_capacity((offset, chunk)).is_err()
         });
-    }
-
-    /// Frees all chunks, for an allocator that is about to be destroyed.
-    ///
-    /// # Safety
-    ///
-    /// `raw` must be the allocator, locked.
-    pub(super) unsafe fn free(&mut self, raw: *mut bindings::gpu_buddy) {
-        for &block in &self.blocks {
-            // SAFETY: By the safety requirements, and by the type invariants.
-            unsafe { bindings::gpu_buddy_free_block(raw, block) };
-        }
-        // INVARIANT: There are none.
-        self.blocks.clear();
-    }
-}
-
-/// Allocates the chunk at `offset`, if it is free. It is in no list.
-///
-/// # Safety
-///
-/// As for [`Retired::catch_up()`].
-unsafe fn take(
-    raw: *mut bindings::gpu_buddy,
-    spares: &mut Spares,
-    chunk: u64,
-    offset: u64,
-) -> Option<*mut bindings::gpu_buddy_block> {
-    let range = offset..offset + chunk;
-    if let Some(block) = spares.take(&range) {
-        return Some(block);
-    }
-
-    stack_pin_init!(let list = CListHead::new());
-    // SAFETY: By the safety requirements the allocator is locked; `list` is an empty list, and
-    // stays one when this fails.
-    to_result(unsafe {
-        bindings::gpu_buddy_alloc_blocks(
-            raw,
-            range.start,
-            range.end,
-            chunk,
-            chunk,
-            list.as_raw(),
-            bindings::GPU_BUDDY_RANGE_ALLOCATION,
-        )
-    })
-    .ok()?;
-    // SAFETY: The list has the one block of one chunk that was asked for, which is in no other.
-    unsafe {
-        let block = bindings::rgt_gpu_buddy_single_chunk(list.as_raw());
-        bindings::rgt_gpu_buddy_block_unlink(block, false);
-        Some(block)
     }
 }

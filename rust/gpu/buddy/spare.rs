@@ -7,14 +7,12 @@
 //! anything else about a small allocation. As with the pages that the kernel keeps for each CPU,
 //! the chunk that was freed last is what the next one gets.
 
-use core::{
-    ops::Range,
-    ptr, //
+use core::ops::Range;
+
+use kernel::{
+    gpu::buddy::AllocatedBlocks,
+    prelude::*, //
 };
-
-use kernel::prelude::*;
-
-use crate::rust::bindings;
 
 /// The largest number of them: they keep larger blocks from being whole.
 const MOST: usize = 4;
@@ -23,85 +21,63 @@ const MOST: usize = 4;
 ///
 /// # Invariants
 ///
-/// The first `len` of `blocks` are blocks of one chunk that the allocator has allocated and that
-/// are not in use; they are in no list. Their flags say whether they are known to be zero.
-pub(super) struct Spares {
-    blocks: [*mut bindings::gpu_buddy_block; MOST],
-    len: usize,
-}
-
-// SAFETY: The blocks belong to no thread.
-unsafe impl Send for Spares {}
+/// Each is one block of one chunk. The ones that there are come first, in the order that they were
+/// freed in.
+pub(super) struct Spares([Option<Pin<KBox<AllocatedBlocks>>>; MOST]);
 
 impl Spares {
     /// Creates an empty list.
     pub(super) const fn new() -> Self {
-        // INVARIANT: There are none.
-        Self {
-            blocks: [ptr::null_mut(); MOST],
-            len: 0,
-        }
+        Self([const { None }; MOST])
     }
 
     /// Returns whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.0[0].is_none()
     }
 
-    /// Takes the chunk that was freed last among those that start in `range`. It is allocated and
-    /// in no list.
-    pub(super) fn take(&mut self, range: &Range<u64>) -> Option<*mut bindings::gpu_buddy_block> {
-        let index = self.blocks[..self.len].iter().rposition(|&block| {
-            // SAFETY: By the type invariants it is a block.
-            range.contains(&unsafe { bindings::gpu_buddy_block_offset(block) })
-        })?;
+    /// Takes the chunk that was freed last among those that start in `range`.
+    pub(super) fn take(&mut self, range: &Range<u64>) -> Option<Pin<KBox<AllocatedBlocks>>> {
+        let starts_there = |chunk: &Option<Pin<KBox<AllocatedBlocks>>>| {
+            let block = chunk.as_ref().and_then(|chunk| chunk.iter().next());
 
-        Some(self.remove(index))
+            block.is_some_and(|block| range.contains(&block.offset()))
+        };
+        let index = self.0.iter().rposition(starts_there)?;
+
+        self.remove(index)
     }
 
     /// Removes a chunk. Those that were freed later move up.
-    fn remove(&mut self, index: usize) -> *mut bindings::gpu_buddy_block {
-        let block = self.blocks[index];
+    fn remove(&mut self, index: usize) -> Option<Pin<KBox<AllocatedBlocks>>> {
+        let chunk = self.0[index].take();
 
-        // INVARIANT: The others stay, in their order.
-        self.blocks.copy_within(index + 1..self.len, index);
-        self.len -= 1;
-        block
+        self.0[index..].rotate_left(1);
+        chunk
     }
 
-    /// Keeps a chunk that is freed, for which the oldest one goes if there are enough.
-    ///
-    /// # Safety
-    ///
-    /// `raw` must be the allocator, locked, and `block` a block of one chunk that it has allocated,
-    /// in no list, and not in use any more; its flags say whether it is known to be zero.
-    pub(super) unsafe fn put(
-        &mut self,
-        raw: *mut bindings::gpu_buddy,
-        block: *mut bindings::gpu_buddy_block,
-    ) {
-        if self.len == MOST {
-            let oldest = self.remove(0);
-            // SAFETY: By the safety requirements the allocator is locked; by the type invariants
-            // the block is one that it has allocated.
-            unsafe { bindings::gpu_buddy_free_block(raw, oldest) };
+    /// Takes blocks that are freed: keeps a single chunk, for which the oldest one goes if there
+    /// are enough, and gives others back.
+    pub(super) fn put(&mut self, blocks: Pin<KBox<AllocatedBlocks>>) {
+        if !is_single_chunk(&blocks) {
+            return;
         }
-        // INVARIANT: By the safety requirements.
-        self.blocks[self.len] = block;
-        self.len += 1;
+        if self.0[MOST - 1].is_some() {
+            self.remove(0);
+        }
+        if let Some(free) = self.0.iter_mut().find(|chunk| chunk.is_none()) {
+            *free = Some(blocks);
+        }
     }
 
-    /// Frees all of them.
-    ///
-    /// # Safety
-    ///
-    /// `raw` must be the allocator, locked.
-    pub(super) unsafe fn flush(&mut self, raw: *mut bindings::gpu_buddy) {
-        for &block in &self.blocks[..self.len] {
-            // SAFETY: As in `put()`.
-            unsafe { bindings::gpu_buddy_free_block(raw, block) };
-        }
-        // INVARIANT: There are none.
-        self.len = 0;
+    /// Gives all of them back.
+    pub(super) fn flush(&mut self) {
+        *self = Self::new();
     }
+}
+
+fn is_single_chunk(blocks: &AllocatedBlocks) -> bool {
+    let mut blocks = blocks.iter();
+
+    blocks.next().is_some_and(|block| block.order() == 0) && blocks.next().is_none()
 }
