@@ -6,9 +6,8 @@
 
 use kernel::{
     drm,
-    new_mutex,
     prelude::*,
-    sync::Mutex, //
+    sync::static_lock_class, //
 };
 
 use crate::{
@@ -20,7 +19,8 @@ use crate::{
     placement::EvictionPolicy,
     resource_mgr::Managers,
     rust::{
-        pci::ApertureMap, //
+        pci::ApertureMap,
+        sync::RwSemaphore, //
     },
     sched::Queues,
     vm::Reaper, //
@@ -44,9 +44,10 @@ pub(crate) struct RgtData {
     pub(crate) gpu_mappings: &'static dyn GpuMappings,
     /// The resource managers.
     pub(crate) managers: Managers,
-    /// Held by a job that did not find room for its BOs while it tries again alone.
+    /// Held by jobs while they look for room for their BOs, to write by one that found none and tries
+    /// again alone.
     #[pin]
-    pub(crate) validation: Mutex<()>,
+    pub(crate) validation: RwSemaphore,
     /// The GART windows of the copy engines.
     #[pin]
     pub(crate) windows: Windows,
@@ -77,7 +78,7 @@ impl RgtData {
             gpu_mappings,
             managers,
             vram_map,
-            validation <- new_mutex!((), "RgtData::validation"),
+            validation <- RwSemaphore::new(c"RgtData::validation", static_lock_class!()),
             moves: MoveStats::new(),
             reaper: Reaper::new()?,
             windows <- Windows::new(),

@@ -20,6 +20,7 @@ mod moves;
 mod object;
 mod places;
 mod record;
+mod room;
 pub(crate) mod selftest;
 mod shrink;
 mod stats;
@@ -48,6 +49,10 @@ pub(crate) use self::{
     },
     places::is_reachable,
     record::BoRecord,
+    room::{
+        validate_all,
+        Effort, //
+    },
     shrink::Shrinker,
     stats::{
         MoveReason,

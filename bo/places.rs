@@ -4,7 +4,8 @@
 
 use super::object::{
     Bo,
-    BoData, //
+    BoData,
+    Reserved, //
 };
 use crate::{
     device::RgtDevice,
@@ -21,6 +22,16 @@ pub(crate) fn is_reachable(bo: &Bo, accessor: Accessor) -> bool {
     !places(bo.device(), bo, bo.size(), accessor)
         .as_slice()
         .is_empty()
+}
+
+/// Returns the places where jobs reach a BO. It is in pages where other devices share it so.
+pub(super) fn gpu_places(bo: &mut Reserved<'_>) -> Places {
+    let accessor = if bo.request.allows_gtt() && bo.is_shared_as_pages() {
+        Accessor::NonPeer
+    } else {
+        Accessor::Gpu
+    };
+    places(bo.device(), bo.bo(), bo.size(), accessor)
 }
 
 /// Returns the places where an accessor reaches a BO of `size` bytes.

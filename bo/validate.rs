@@ -12,7 +12,10 @@ use super::{
         Bo,
         Reserved, //
     },
-    places::places,
+    places::{
+        gpu_places,
+        places, //
+    },
     stats::MoveReason,
     trace, //
 };
@@ -71,11 +74,10 @@ pub(crate) fn validate(
         bo.touch();
         return Ok(());
     }
-    let accessor = match accessor {
-        Accessor::Gpu if bo.request.allows_gtt() && bo.is_shared_as_pages() => Accessor::NonPeer,
-        accessor => accessor,
+    let places = match accessor {
+        Accessor::Gpu => gpu_places(bo),
+        accessor => places(bo.device(), bo.bo(), bo.size(), accessor),
     };
-    let places = places(bo.device(), bo.bo(), bo.size(), accessor);
     let places = places.as_slice();
     let best = places.first().ok_or_else(|| {
         drm_dbg!(

@@ -10,11 +10,12 @@ use kernel::{
     }, //
 };
 
+use super::room::lock_with_room;
 use crate::{
     bo::{
-        validate,
+        validate_all,
         Bo,
-        Reserved, //
+        Effort, //
     },
     device::RgtDevice,
     fence::{
@@ -28,7 +29,6 @@ use crate::{
         Engine,
         Ib, //
     },
-    placement::Accessor,
     rust::{
         dma_fence::Fence,
         dma_resv::Usage,
@@ -49,10 +49,6 @@ use crate::{
         Vm, //
     }, //
 };
-
-/// The attempts to validate the BOs of a job. Another job may hold the room, and TTM also reports
-/// no room when two jobs want each other's.
-const ATTEMPTS: u32 = 4;
 
 /// A BO that a job uses.
 pub(crate) struct JobBo {
@@ -95,7 +91,7 @@ impl Submission<'_> {
         if self.engine.is_dead() {
             return Err(ENODEV);
         }
-        let mut exec = Exec::new(
+        let exec = Exec::new(
             ExecFlags {
                 interruptible: true,
                 ignore_duplicates: false,
@@ -103,42 +99,23 @@ impl Submission<'_> {
             self.bos.len() as u32 + 1,
         )?;
 
-        let binds = self.lock_all(&mut exec).inspect_err(|&err| {
-            if err == ENOSPC {
-                drm_dbg!(
-                    self.dev,
-                    "CS: bos: no room for the {} of the list and those of the VM\n",
-                    self.bos.len()
-                );
-            }
-        })?;
-        self.queue(&exec, binds)
-    }
-
-    /// Locks and validates, at first along with other jobs. If there is no room, then alone: new
-    /// submissions wait, and jobs that hold room, and BOs that are being destroyed, come to their
-    /// end.
-    fn lock_all(&self, exec: &mut Exec) -> Result<Option<Binds>> {
-        drop(self.dev.validation.lock());
-        let first = exec.until_all_locked(|locks| self.lock(locks));
-        if !matches!(first, Err(ENOSPC | ENOMEM)) {
-            return first;
-        }
-
-        let _alone = self.dev.validation.lock();
-        let mut last = first;
-        for _ in 1..ATTEMPTS {
-            self.dev.ttm().flush_deletes()?;
-            last = exec.until_all_locked(|locks| self.lock(locks));
-            if !matches!(last, Err(ENOSPC | ENOMEM)) {
-                break;
-            }
-        }
-        last
+        let (locked, binds) =
+            lock_with_room(self.dev, exec, |locks, effort| self.lock(locks, effort)).inspect_err(
+                |&err| {
+                    if err == ENOSPC {
+                        drm_dbg!(
+                            self.dev,
+                            "CS: bos: no room for the {} of the list and those of the VM\n",
+                            self.bos.len()
+                        );
+                    }
+                },
+            )?;
+        self.queue(locked.exec(), binds)
     }
 
     /// Locks the reservations of the job, validates its BOs and rebinds the VM.
-    fn lock(&self, locks: &mut ExecLocks<'_>) -> Result<Option<Binds>> {
+    fn lock(&self, locks: &mut ExecLocks<'_>, effort: Effort) -> Result<Option<Binds>> {
         let mut ctx = OperationCtx::new(true);
 
         self.vm.lock_resv(locks)?;
@@ -147,11 +124,9 @@ impl Submission<'_> {
                 .lock(job_bo.bo.as_gem())
                 .map_err(|err| self.not_locked(index, err))?;
         }
-        for job_bo in self.bos {
-            let mut bo = Reserved::of_exec(locks, &job_bo.bo)?;
-            validate(&mut bo, Accessor::Gpu, &mut ctx)?;
-        }
-        rebind(self.vm, locks, &mut ctx)
+        let bos = self.bos.iter().map(|job_bo| &*job_bo.bo);
+        validate_all(locks, bos, effort, &mut ctx)?;
+        rebind(self.vm, locks, effort, &mut ctx)
     }
 
     /// Returns the error of the call when the BO at `index` of the list could not be locked.

@@ -64,6 +64,20 @@ impl Places {
         self.len += 1;
     }
 
+    /// Returns the places that are not in a memory type of any of `others`.
+    pub(crate) fn without(&self, others: &Self) -> Self {
+        let mut places = Self::new();
+
+        for place in self.as_slice() {
+            let other = |other: &Place| other.mem_type() == place.mem_type();
+            if !others.as_slice().iter().any(other) {
+                places.push(place.without(PlaceFlags::DESIRED | PlaceFlags::FALLBACK));
+            }
+        }
+        places.rank();
+        places
+    }
+
     /// Returns the places in order of preference.
     pub(crate) fn as_slice(&self) -> &[Place] {
         &self.list[..self.len]

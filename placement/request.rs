@@ -120,6 +120,22 @@ impl Request {
         self.mask & DRM_RGT_PLACEMENT_GTT != 0
     }
 
+    /// Returns the memory type of the only region where jobs can use the BO; [`None`] if there are
+    /// several, or none.
+    pub(crate) fn only_gpu_region(&self) -> Option<MemType> {
+        match self.mask & !DRM_RGT_PLACEMENT_SYSTEM {
+            DRM_RGT_PLACEMENT_SCRATCHPAD => Some(SCRATCHPAD),
+            DRM_RGT_PLACEMENT_VRAM => Some(MemType::VRAM),
+            DRM_RGT_PLACEMENT_GTT => Some(MemType::TT),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the BO's device-local memory must be one extent.
+    pub(crate) fn is_contiguous(&self) -> bool {
+        self.has(DRM_RGT_GEM_CONTIGUOUS)
+    }
+
     fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
     }

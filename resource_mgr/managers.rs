@@ -56,6 +56,27 @@ impl Managers {
         })
     }
 
+    /// Returns the size of a region in bytes. Memory that the GPU does not see has no limit.
+    pub(crate) fn size(&self, mem_type: MemType) -> u64 {
+        match mem_type {
+            MemType::VRAM => self.vram.inner().size(),
+            MemType::TT => self.gtt.inner().limit(),
+            SCRATCHPAD => self.scratchpad.as_ref().map_or(0, |it| it.inner().size()),
+            _ => u64::MAX,
+        }
+    }
+
+    /// Returns the free bytes of a region.
+    pub(crate) fn free(&self, mem_type: MemType) -> u64 {
+        let used = match mem_type {
+            MemType::VRAM => self.vram.usage(),
+            MemType::TT => self.gtt.usage(),
+            SCRATCHPAD => self.scratchpad.as_ref().map_or(0, |it| it.usage()),
+            _ => 0,
+        };
+        self.size(mem_type).saturating_sub(used)
+    }
+
     /// Returns memory type, size and manager of each, to be attached to the TTM device.
     pub(crate) fn attach(self) -> impl Iterator<Item = (MemType, u64, Attach)> {
         let (vram_size, gtt_size) = (self.vram.inner().size(), self.gtt.inner().limit());

@@ -20,6 +20,7 @@ pub(crate) mod mm;
 pub(crate) mod module;
 pub(crate) mod pci;
 pub(crate) mod shrinker;
+pub(crate) mod sync;
 pub(crate) mod trace;
 mod unpatched;
 pub(crate) mod workqueue;

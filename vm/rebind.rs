@@ -22,8 +22,9 @@ use super::{
 };
 use crate::{
     bo::{
-        validate,
+        validate_all,
         Bo,
+        Effort,
         Reserved, //
     },
     fence::Dependencies,
@@ -31,7 +32,6 @@ use crate::{
         Backing,
         DeferredMaps, //
     },
-    placement::Accessor,
     rust::{
         dma_fence::Fence,
         dma_resv::Usage,
@@ -65,15 +65,15 @@ pub(crate) struct BindsJob<'a>(UnarmedJob<'a, BindJob>);
 pub(crate) fn rebind(
     vm: &Vm,
     locks: &mut ExecLocks<'_>,
+    effort: Effort,
     ctx: &mut OperationCtx,
 ) -> Result<Option<Binds>> {
     if !vm.is_stale() {
         return Ok(None);
     }
     let bos = stale_bos(vm)?;
-    for bo in bos.iter().filter(|bo| bo.private.is_some()) {
-        validate(&mut Reserved::of_exec(locks, bo)?, Accessor::Gpu, ctx)?;
-    }
+    let private = bos.iter().filter(|bo| bo.private.is_some());
+    validate_all(locks, private.map(|bo| &**bo), effort, ctx)?;
 
     // Not before all moves are under way.
     let mut moves = Dependencies::new();

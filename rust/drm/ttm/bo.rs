@@ -24,6 +24,7 @@ use kernel::{
             ARef,
             AlwaysRefCounted, //
         },
+        atomic::AtomicFlag,
         Arc, //
     },
     types::{
@@ -73,6 +74,8 @@ pub struct Fields<T: DriverBo> {
     /// The bulk move that it is in. The reservation protects it.
     pub(super) bulk: UnsafeCell<Option<Arc<BulkMove>>>,
     pub(super) mappings: Mappings,
+    /// Set when the BO was deleted while it had device-local memory.
+    pub(super) deleted_local: AtomicFlag,
     pub(super) shared: Option<SharedResv>,
     pub(super) imported: Option<ARef<DmaBuf>>,
     #[pin]
@@ -198,6 +201,11 @@ impl<T: DriverBo> Bo<T> {
     /// Returns what importers have mapped of the BO.
     pub(super) fn mappings(&self) -> &Mappings {
         &self.0.mappings
+    }
+
+    /// Returns the flag that says that the BO was deleted while it had device-local memory.
+    pub(super) fn deleted_local(&self) -> &AtomicFlag {
+        &self.0.deleted_local
     }
 
     pub(super) fn as_raw(&self) -> *mut bindings::ttm_buffer_object {

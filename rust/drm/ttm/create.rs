@@ -18,7 +18,13 @@ use kernel::{
     error::to_result,
     page::PAGE_SIZE,
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        }, //
+    },
     types::Opaque, //
 };
 
@@ -133,6 +139,7 @@ impl<T: DriverBo> Bo<T> {
                     exported: Opaque::new(ptr::null_mut()),
                     bulk: UnsafeCell::new(None),
                     mappings: Mappings::new(),
+                    deleted_local: AtomicFlag::new(false),
                     shared,
                     imported,
                     data <- data,
@@ -216,10 +223,16 @@ impl<T: DriverBo> Bo<T> {
         };
         // SAFETY: `Bo::new()` made it, and no references are left. What it had mapped it lost with
         // its memory.
-        unsafe {
-            (*bo.cast::<Self>()).detach();
+        let deleted_local = unsafe {
+            let this = &*bo.cast::<Self>();
+            let deleted_local = this.deleted_local().load(Relaxed);
+            this.detach();
             bindings::drm_gem_object_release(&mut (*bo).base);
             drop(KBox::from_raw(bo.cast::<Layout<Fields<T>>>()));
+            deleted_local
+        };
+        if deleted_local {
+            Device::of(dev).deletions().end();
         }
     }
 }

@@ -23,11 +23,13 @@ use kernel::{
         atomic::{Acquire, Atomic, Relaxed},
         Arc, //
     },
+    time::Jiffies,
     types::Opaque,
 };
 
 use super::{
     bos::Bos,
+    deletions::Deletions,
     dmem::DmemRegion,
     flush::FlushQueue,
     manager::Registered,
@@ -157,6 +159,8 @@ pub struct Device<T: Driver> {
     bos: Bos,
     #[pin]
     unmapped: Unmapped,
+    #[pin]
+    deletions: Deletions,
     pub(super) pages: PageCount,
     /// The device is unbound, or is about to be.
     pub(super) unbound: Atomic<bool>,
@@ -180,6 +184,7 @@ impl<T: Driver> Device<T> {
             flush: UnsafeCell::new(None),
             bos <- Bos::new(),
             unmapped <- Unmapped::new(),
+            deletions <- Deletions::new(),
             pages: PageCount::new(),
             unbound: Atomic::new(false),
             _driver: PhantomData,
@@ -213,6 +218,29 @@ impl<T: Driver> Device<T> {
     /// Returns the wait queue for importers to unmap BOs.
     pub(super) fn unmapped(&self) -> &Unmapped {
         &self.unmapped
+    }
+
+    /// Returns how many deleted BOs have freed device-local memory so far, for
+    /// [`Self::wait_for_deletion()`].
+    pub fn deletions_done(&self) -> u64 {
+        self.deletions.done()
+    }
+
+    /// Waits until a BO that was deleted has freed its device-local memory, unless one has since
+    /// [`Self::deletions_done()`] returned `seen`.
+    ///
+    /// Such memory belongs to jobs, of any client, until they are done. Returns whether there was
+    /// any: `false` at once when no deleted BO has such memory, and after `timeout`. `ERESTARTSYS`
+    /// when a signal came.
+    ///
+    /// Must not be called with a reservation held.
+    pub fn wait_for_deletion(&self, seen: u64, timeout: Jiffies) -> Result<bool> {
+        self.deletions.wait(seen, timeout)
+    }
+
+    /// Returns the deletions of BOs.
+    pub(super) fn deletions(&self) -> &Deletions {
+        &self.deletions
     }
 
     /// Returns how many moves out of a memory type are under way: its fences that a BO which

@@ -7,6 +7,7 @@
 use kernel::{
     io::PhysAddr,
     prelude::*,
+    sync::atomic::Relaxed,
     warn_on, //
 };
 
@@ -15,6 +16,7 @@ use super::{
     pool,
     released::LiveBo,
     Bo,
+    Device,
     Driver,
     DriverBo,
     Move,
@@ -25,7 +27,13 @@ use super::{
     Reserved,
     Resource, //
 };
-use crate::rust::bindings;
+use crate::rust::{
+    bindings,
+    dma_resv::{
+        Resv,
+        Usage, //
+    }, //
+};
 
 /// The table for C.
 pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
@@ -75,8 +83,13 @@ unsafe extern "C" fn eviction_valuable<T: Driver>(
             let place = (!place.is_null()).then(|| Place::from_raw(place));
             T::eviction_valuable(&Reserved::new(&bo), place)
         },
-        // SAFETY: As above.
-        None => unsafe { bindings::ttm_bo_eviction_valuable(raw, place) },
+        // TTM would wait for its jobs, with the reservations of the caller held. Where there is no
+        // place, for a cgroup, it holds none.
+        // SAFETY: As above. Without references the reservation is the BO's own.
+        None => unsafe {
+            (place.is_null() || Resv::from_raw((*raw).base.resv).test_signaled(Usage::Bookkeep))
+                && bindings::ttm_bo_eviction_valuable(raw, place)
+        },
     }
 }
 
@@ -221,8 +234,23 @@ unsafe extern "C" fn release_notify<T: Driver>(raw: *mut bindings::ttm_buffer_ob
     // SAFETY: TTM calls this with a valid BO of a device of `T`.
     if let Some(bo) = unsafe { Bo::<T::Bo>::from_raw(raw) } {
         // SAFETY: As above.
-        T::release_notify(&unsafe { ReleasedBo::new(bo) });
+        let released = unsafe { ReleasedBo::new(bo) };
+        note_deletion::<T>(bo, &released);
+        T::release_notify(&released);
     }
+}
+
+/// Counts a BO without references as being deleted if it has device-local memory. It is done when it
+/// is destroyed.
+fn note_deletion<T: Driver>(bo: &Bo<T::Bo>, released: &ReleasedBo<'_, T::Bo>) {
+    if !released.is_local() {
+        return;
+    }
+    // The device outlives its BOs.
+    released.with_device(|dev| {
+        Device::of(dev).deletions().begin();
+        bo.deleted_local().store(true, Relaxed);
+    });
 }
 
 /// Fills in the CPU's address and caching mode of a resource.

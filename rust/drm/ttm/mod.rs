@@ -17,6 +17,7 @@ mod bo;
 mod bos;
 mod bulk;
 mod create;
+mod deletions;
 mod device;
 mod dma_mappings;
 mod dmem;

@@ -167,15 +167,16 @@ impl<'a, T: DriverBo> Move<'a, T> {
     /// Assigns the new resource, to which the content is copied when `fence` signals.
     ///
     /// The old resource is given to others behind the fence, which has to wait for all users of
-    /// the BO: with a ghost of the BO, or through the manager if the BO makes room there. At most
-    /// `TTM_NUM_MOVE_FENCES` contexts can have such fences. The fence need not succeed. Of a BO
-    /// without an old resource this is [`Self::null_behind()`].
+    /// the BO: through the manager for device-local memory, which so is room at once, and with a
+    /// ghost of the BO for pages. At most `TTM_NUM_MOVE_FENCES` contexts can have such fences. The
+    /// fence need not succeed. Of a BO without an old resource this is [`Self::null_behind()`].
     ///
     /// C: `ttm_bo_move_accel_cleanup()`.
     pub fn accelerated(self, fence: &Fence) -> Result<Moved<'a>> {
-        if self.bo.resource().is_none() {
+        let Some(old) = self.bo.resource() else {
             return Ok(self.null_behind(fence));
-        }
+        };
+        let at_once = self.evict || !old.uses_tt();
         let ended = self.reserve_fence().and_then(|()| {
             // SAFETY: The BO is reserved, has a resource, and room for the fence, and `new` is
             // TTM's new resource for it.
@@ -183,7 +184,7 @@ impl<'a, T: DriverBo> Move<'a, T> {
                 bindings::ttm_bo_move_accel_cleanup(
                     self.bo.bo().as_raw(),
                     fence.as_raw(),
-                    self.evict,
+                    at_once,
                     true,
                     self.new.as_raw(),
                 )

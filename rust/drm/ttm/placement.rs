@@ -26,6 +26,9 @@ impl MemType {
     /// The first of the driver's private types.
     pub const PRIV: Self = Self(bindings::TTM_PL_PRIV);
 
+    /// The number of memory types.
+    pub const COUNT: usize = bindings::TTM_NUM_MEM_TYPES as usize;
+
     /// Returns the type that C knows by a number; [`None`] when there is none.
     pub const fn new(raw: u32) -> Option<Self> {
         if raw < bindings::TTM_NUM_MEM_TYPES {

@@ -15,7 +15,8 @@ use kernel::{
 
 use super::{
     Bo,
-    DriverBo, //
+    DriverBo,
+    Resource, //
 };
 use crate::rust::drm::device::{
     self,
@@ -77,6 +78,15 @@ impl<'a, T: DriverBo> ReleasedBo<'a, T> {
     /// Returns the size in bytes.
     pub fn size(&self) -> usize {
         self.0.size()
+    }
+
+    /// Returns whether the BO has memory that is no system pages.
+    pub(super) fn is_local(&self) -> bool {
+        // SAFETY: Valid by the type's requirements. Without references it does not change any more.
+        unsafe {
+            let res = (*self.0.as_raw()).resource;
+            !res.is_null() && !Resource::from_raw(res).uses_tt()
+        }
     }
 
     /// Calls `f` with the BO's device unless that is being released, too.

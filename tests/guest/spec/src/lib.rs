@@ -55,6 +55,8 @@ words! {
         Iommu = "iommu",
         /// Runs again where memory is little and there is swap.
         LowMemory = "low-memory",
+        /// Runs again where VRAM is soon overcommitted.
+        SmallVram = "small-vram",
         /// Has a long form, for `make stress`.
         Long = "long",
     }

@@ -24,6 +24,7 @@ mod policy;
 mod pressure;
 mod query;
 mod racing;
+mod room;
 mod scratchpad;
 mod stale_data;
 mod submit;
@@ -52,6 +53,7 @@ pub(crate) const ALL: &[Suite] = &[
     evict::SUITE,
     moves::SUITE,
     racing::SUITE,
+    room::SUITE,
     overcommit::SUITE,
     stale_data::SUITE,
     submit::SUITE,
@@ -91,6 +93,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         dmabuf::GIVER => dmabuf::give(arguments),
         dmabuf::IMPORTER => dmabuf::import(arguments),
         faults::FAULTER => faults::fault(),
+        room::SUBMITTER => room::submit(arguments),
         stale_data::CHURNER => stale_data::churn(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),
     };

@@ -4,7 +4,8 @@
 
 use kernel::{
     prelude::*,
-    sync::atomic::Relaxed, //
+    sync::atomic::Relaxed,
+    time::Jiffies, //
 };
 
 use super::fake::{
@@ -162,6 +163,32 @@ mod tests {
     }
 
     #[test]
+    fn only_those_in_device_memory_are_waited_for() -> Result {
+        let fixture = Fixture::new()?;
+        let ttm = ttm::Device::of(&*fixture.drm);
+        let seen = ttm.deletions_done();
+        let (pages, local) = (fixture.bo_in(TT, 1)?, fixture.bo_in(VRAM, 1)?);
+        let (_, pages_pending) = make_busy(pages.resv())?;
+        let (_, local_pending) = make_busy(local.resv())?;
+
+        drop(pages);
+        assert!(!ttm.wait_for_deletion(seen, Jiffies::MAX)?);
+        drop(local);
+        assert!(!ttm.wait_for_deletion(seen, 1)?);
+        rgt_test_signal_self();
+        let interrupted = ttm.wait_for_deletion(seen, Jiffies::MAX);
+        rgt_test_end_signals();
+        assert_eq!(interrupted, Err(ERESTARTSYS));
+
+        signal_later(local_pending)?;
+        assert!(ttm.wait_for_deletion(seen, Jiffies::MAX)?);
+        // That one is known.
+        assert!(!ttm.wait_for_deletion(ttm.deletions_done(), Jiffies::MAX)?);
+        pages_pending.signal(Ok(()));
+        Ok(())
+    }
+
+    #[test]
     fn its_driver_is_not_asked_about_it() -> Result {
         let fixture = Fixture::new()?;
         let bo = fixture.bo_in(VRAM, VRAM_PAGES)?;
@@ -171,12 +198,12 @@ mod tests {
         bo.keep.store(true, Relaxed);
 
         drop(bo);
+        let ttm = ttm::Device::of(&*fixture.drm);
+        let seen = ttm.deletions_done();
+        // TTM does not wait for it.
+        assert_eq!(validate(&new, &[VRAM]), Err(ENOSPC));
         signal_later(pending)?;
-        // TTM waits for the fence, too, and may come first.
-        match validate(&new, &[VRAM]) {
-            Err(ENOSPC) => ttm::Device::of(&*fixture.drm).flush_deletes()?,
-            done => done?,
-        }
+        assert!(ttm.wait_for_deletion(seen, Jiffies::MAX)?);
         validate(&new, &[VRAM])?;
         assert_eq!(fixture.fate.asked(), 0);
         Ok(())

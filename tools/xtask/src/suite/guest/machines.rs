@@ -115,7 +115,7 @@ pub(super) const GUESTS: &[Guest] = &[
             gpus: &[SMALL_VRAM],
             ..Machine::DEFAULT
         },
-        takes: &[],
+        takes: &[Tag::SmallVram],
         variants: &[],
     },
     Guest {

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Locking the reservations of a job and finding room for its BOs, among others that do the same.
+//!
+//! Two jobs that each hold what the other one needs find no room, though there is enough for one
+//! after the other. So a job that found none tries again while no other holds any reservation.
+
+use kernel::{
+    prelude::*,
+    time::{
+        msecs_to_jiffies,
+        Instant,
+        Jiffies,
+        Monotonic,
+        Msecs, //
+    }, //
+};
+
+use crate::{
+    bo::Effort,
+    device::RgtDevice,
+    rust::{
+        drm::exec::{
+            Exec,
+            ExecLocks, //
+        },
+        sync::{
+            ReadGuard,
+            WriteGuard, //
+        }, //
+    }, //
+};
+
+/// The time that a job waits for memory of deleted BOs that other jobs use, in ms.
+const PATIENCE: Msecs = 15_000;
+
+/// Who is looking for room.
+enum Turn<'a> {
+    Shared { _guard: ReadGuard<'a> },
+    Alone { _guard: WriteGuard<'a> },
+}
+
+/// The reservations of a job whose BOs have been validated.
+pub(super) struct Locked<'a> {
+    // Released first: who is alone meets no reservation of another job.
+    exec: Exec,
+    _turn: Turn<'a>,
+}
+
+impl Locked<'_> {
+    /// Returns the reservations.
+    pub(super) fn exec(&self) -> &Exec {
+        &self.exec
+    }
+}
+
+/// Calls `lock` to lock the reservations of a job and to validate its BOs, until there is room for
+/// them.
+///
+/// At first along with other jobs. If there is no room, then alone, and again each time that memory
+/// of a deleted BO becomes free, for which it waits with no lock held.
+///
+/// Fails as `lock` does; `ENOSPC` and `ENOMEM` when waiting does not help. `ERESTARTSYS` when a
+/// signal came.
+pub(super) fn lock_with_room<'a, R>(
+    dev: &'a RgtDevice,
+    mut exec: Exec,
+    mut lock: impl FnMut(&mut ExecLocks<'_>, Effort) -> Result<R>,
+) -> Result<(Locked<'a>, R)> {
+    let turn = Turn::Shared {
+        _guard: dev.validation.read_interruptible()?,
+    };
+    match exec.until_all_locked(|locks| lock(locks, Effort::Shared)) {
+        Err(ENOSPC | ENOMEM) => drop(turn),
+        done => return done.map(|value| (Locked { exec, _turn: turn }, value)),
+    }
+
+    let start = Instant::<Monotonic>::now();
+    loop {
+        let seen = dev.ttm().deletions_done();
+        let turn = Turn::Alone {
+            _guard: dev.validation.write_killable()?,
+        };
+        match exec.until_all_locked(|locks| lock(locks, Effort::Alone)) {
+            Err(err @ (ENOSPC | ENOMEM)) => {
+                drop(turn);
+                if !dev.ttm().wait_for_deletion(seen, time_left(start))? {
+                    return Err(err);
+                }
+            }
+            done => return done.map(|value| (Locked { exec, _turn: turn }, value)),
+        }
+    }
+}
+
+/// Returns what is left of a job's patience.
+fn time_left(start: Instant<Monotonic>) -> Jiffies {
+    let passed = Msecs::try_from(start.elapsed().as_millis()).unwrap_or(PATIENCE);
+
+    msecs_to_jiffies(PATIENCE.saturating_sub(passed))
+}
