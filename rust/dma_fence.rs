@@ -236,6 +236,31 @@ impl TimelineFence {
 /// - The module loader waits for an RCU grace period after the module's exit function and before
 ///   it frees the module's memory, so that no reader that still saw a fence as pending is left.
 /// - A signalled fence is memory from `kmalloc()`, which the fence core frees.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{module::this_module, prelude::*};
+/// # use crate::{rust::dma_fence::Timeline, LocalModule};
+/// let timeline = Timeline::new(this_module::<LocalModule>(), c"mydriver", c"gfx")?;
+///
+/// // What can fail comes first.
+/// let first = timeline.new_fence()?;
+/// let second = timeline.new_fence()?;
+///
+/// // When the work goes to the hardware.
+/// let (first, pending_first) = first.publish();
+/// let (second, pending_second) = second.publish();
+/// assert_eq!((first.seqno(), second.seqno()), (1, 2));
+/// assert!(!first.is_signaled());
+///
+/// // When the hardware is done.
+/// pending_first.signal(Ok(()));
+/// pending_second.signal(Err(EIO));
+/// assert_eq!(first.status(), Some(Ok(())));
+/// assert_eq!(second.status(), Some(Err(EIO)));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Timeline(Arc<Context>);
 
 /// The part of a timeline that its unpublished fences keep.
@@ -346,6 +371,25 @@ impl UnpublishedFence {
 /// that leads there must not allocate with `GFP_KERNEL`, take a reservation lock or wait for
 /// fences; put it into a [`SignallingSection`] to have lockdep check that.
 ///
+/// A fence is signalled once:
+///
+/// ```compile_fail,E0382
+/// # use crate::rust::dma_fence::PendingFence;
+/// fn signal_twice(pending: PendingFence) {
+///     pending.signal(Ok(()));
+///     pending.signal(Ok(()));
+/// }
+/// ```
+///
+/// And not by those who only have the [`Fence`]:
+///
+/// ```compile_fail,E0599
+/// # use crate::rust::dma_fence::Fence;
+/// fn signal_of_another(fence: &Fence) {
+///     fence.signal(Ok(()));
+/// }
+/// ```
+///
 /// # Invariants
 ///
 /// `fence` is signalled only through this object.
@@ -400,6 +444,29 @@ impl Drop for PendingFence {
 /// Lockdep reports what could make a waiter wait for itself: a reservation lock that is taken in
 /// the section, memory that is allocated in a way that may wait for reclaim, a wait for a fence.
 /// Sections nest.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// # use crate::{rust::dma_fence::SignallingSection, tests::rust::dma_fence::fence};
+/// # let (fence, pending) = fence()?;
+/// let section = SignallingSection::begin();
+/// // All that a waiter waits for: no allocation that may sleep, no reservation lock.
+/// pending.signal(Ok(()));
+/// drop(section);
+/// # assert!(fence.is_signaled());
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// It ends in the task that began it:
+///
+/// ```compile_fail,E0277
+/// # use crate::rust::dma_fence::SignallingSection;
+/// fn is_send<T: Send>() {}
+///
+/// is_send::<SignallingSection>();
+/// ```
 #[must_use = "the section ends when this is dropped"]
 pub struct SignallingSection {
     cookie: bool,

@@ -240,6 +240,52 @@ impl Deref for LockedResv<'_> {
 
 /// Room for one fence in a locked [`Resv`].
 ///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// # use crate::rust::dma_resv::Usage;
+/// # use crate::tests::rust::{dma_fence::fence, dma_resv::OwnResv};
+/// # let resv = OwnResv::new()?;
+/// # let (fence, pending) = fence()?;
+/// let guard = resv.lock()?;
+/// let [slot] = guard.reserve_fences()?;
+///
+/// // Nothing can fail from here on: the work goes to the hardware.
+/// slot.add(&fence, Usage::Write);
+/// drop(guard);
+///
+/// // A reader waits for it, the memory management does not.
+/// assert!(!resv.test_signaled(Usage::Read));
+/// assert!(resv.test_signaled(Usage::Kernel));
+/// pending.signal(Ok(()));
+/// assert!(resv.test_signaled(Usage::Read));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// It takes one fence:
+///
+/// ```compile_fail,E0382
+/// # use crate::rust::{dma_fence::Fence, dma_resv::{FenceSlot, Usage}};
+/// fn add_two(slot: FenceSlot<'_>, fence: &Fence) {
+///     slot.add(fence, Usage::Read);
+///     slot.add(fence, Usage::Read);
+/// }
+/// ```
+///
+/// And only as long as the lock is held:
+///
+/// ```compile_fail,E0505
+/// # use kernel::prelude::*;
+/// # use crate::rust::{dma_fence::Fence, dma_resv::{ResvGuard, Usage}};
+/// fn add_late(guard: ResvGuard<'_>, fence: &Fence) -> Result {
+///     let [slot] = guard.reserve_fences()?;
+///     drop(guard);
+///     slot.add(fence, Usage::Read);
+///     Ok(())
+/// }
+/// ```
+///
 /// # Invariants
 ///
 /// It is one of those that `locked.promised` counts.

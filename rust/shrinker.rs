@@ -118,6 +118,46 @@ impl ShrinkControl {
 
 /// A registered shrinker. It is not called any more once this is dropped.
 ///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
+/// # use crate::rust::{
+/// #     module::DropGuarantee,
+/// #     shrinker::{Count, Registration, Scan, ShrinkControl, Shrinker},
+/// # };
+/// struct Cache {
+///     objects: Atomic<usize>,
+/// }
+///
+/// impl Shrinker for Cache {
+///     fn count(&self, _control: &ShrinkControl) -> Count {
+///         match self.objects.load(Relaxed) {
+///             0 => Count::Empty,
+///             objects => Count::Objects(objects),
+///         }
+///     }
+///
+///     fn scan(&self, control: &mut ShrinkControl) -> Scan {
+///         let objects = self.objects.load(Relaxed);
+///         let freed = objects.min(control.to_scan());
+///
+///         self.objects.store(objects - freed, Relaxed);
+///         control.set_scanned(freed);
+///         Scan::Freed(freed)
+///     }
+/// }
+///
+/// let cache = Cache {
+///     objects: Atomic::new(0),
+/// };
+/// // SAFETY: The registration is dropped at the end of this function.
+/// let guarantee = unsafe { DropGuarantee::new() };
+/// let registration = Registration::new(guarantee, c"mydriver-cache", cache)?;
+/// assert_eq!(registration.data().objects.load(Relaxed), 0);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// `raw` is a registered shrinker with the functions of `T`, whose private data is `data`.

@@ -79,7 +79,7 @@ unsafe impl<T: drm::Driver> TraceArg for &drm::Device<T> {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```text
 /// declare_trace! {
 ///     /// Something happened.
 ///     pub(crate) fn foo_happened(count: u32, name: &'a CStr);

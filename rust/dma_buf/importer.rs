@@ -161,6 +161,37 @@ impl RawAttachment {
 
 /// A device's hold on a buffer, which follows when the buffer's memory moves.
 ///
+/// # Examples
+///
+/// ```
+/// # use kernel::{drm, page::PAGE_SIZE, prelude::*, sync::Arc};
+/// # use crate::rust::{dma_buf::{DynamicAttachment, Importer}, dma_resv::LockedResv};
+/// # use crate::tests::rust::drm::ttm::fake::{Fixture, VRAM};
+/// struct Tables;
+///
+/// impl Importer for Tables {
+///     fn invalidate(&self, _locked: LockedResv<'_>) {
+///         // The device must not use the addresses any more.
+///     }
+/// }
+///
+/// # let (drm, backing) = Fixture::new()?.split();
+/// # let (_other, importing) = Fixture::new()?.split();
+/// # // SAFETY: It is not forgotten.
+/// # let registration =
+/// #     unsafe { drm::Registration::new(backing.bound(), drm, Ok::<_, Error>(()), 0)? };
+/// # let bo = backing.bo_in(registration.device(), VRAM, 4)?;
+/// # let (buf, dev) = (bo.export_dma_buf()?, importing.bound());
+/// let mut attachment = DynamicAttachment::new(&buf, dev, Arc::new(Tables, GFP_KERNEL)?)?;
+/// let mut pages = [0; 4];
+///
+/// let mut guard = buf.resv().lock()?;
+/// attachment.map(&mut guard.locked_resv())?.pages(&mut pages)?;
+/// assert!(pages.iter().all(|page| *page as usize % PAGE_SIZE == 0));
+/// drop(guard);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// `raw` is attached to `buf` on behalf of `importer`. `mapped` is what it has mapped, and `pins`

@@ -44,20 +44,44 @@ pub struct ExecFlags {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::prelude::*;
+/// # use crate::rust::{dma_resv::Usage, drm::exec::{Exec, ExecFlags}};
+/// # use crate::tests::{fake::Fixture, rust::dma_fence::timeline};
+/// # let fixture = Fixture::new()?;
+/// # let (source, target) = (fixture.object()?, fixture.object()?);
+/// # let timeline = timeline()?;
 /// let mut exec = Exec::new(ExecFlags::default(), 2)?;
 ///
 /// exec.until_all_locked(|locks| {
-///     locks.prepare(&source, 1)?;
-///     locks.prepare(&target, 1)
+///     locks.prepare(&*source, 1)?;
+///     locks.prepare(&*target, 1)
 /// })?;
 ///
-/// let [source_slot] = exec.resv_of(&source)?.reserve_fences()?;
-/// let [target_slot] = exec.resv_of(&target)?.reserve_fences()?;
-/// let (fence, pending) = unpublished.publish();
+/// // What can fail comes first.
+/// let unpublished = timeline.new_fence()?;
+/// let [source_slot] = exec.resv_of(&*source)?.reserve_fences()?;
+/// let [target_slot] = exec.resv_of(&*target)?.reserve_fences()?;
 ///
+/// let (fence, pending) = unpublished.publish();
 /// source_slot.add(&fence, Usage::Read);
 /// target_slot.add(&fence, Usage::Write);
+/// drop(exec);
+/// # pending.signal(Ok(()));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// The locks go with the context:
+///
+/// ```compile_fail,E0505
+/// # use kernel::{drm::gem::IntoGEMObject, prelude::*};
+/// # use crate::rust::drm::exec::Exec;
+/// fn keep_the_lock<O: IntoGEMObject>(exec: Exec, obj: &O) -> Result {
+///     let resv = exec.resv_of(obj)?;
+///     drop(exec);
+///     let [_slot] = resv.reserve_fences()?;
+///     Ok(())
+/// }
 /// ```
 ///
 /// # Invariants

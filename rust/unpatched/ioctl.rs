@@ -145,7 +145,7 @@ pub const COMMAND_BASE: u32 = uapi::DRM_COMMAND_BASE;
 /// - `direction` is one of `IOR`, `IOW` and `IOWR`, see [`kernel::drm::ioctl`].
 /// - `handler` is a function of this type, where `Self` is the driver:
 ///
-/// ```ignore
+/// ```text
 /// fn handler(
 ///     dev: &drm::Device<Self, drm::Registered>,
 ///     reg_data: &Self::RegistrationData<'_>,
@@ -159,7 +159,7 @@ pub const COMMAND_BASE: u32 = uapi::DRM_COMMAND_BASE;
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```text
 /// declare_ioctls! {
 ///     (FOO_GET_PARAM, drm_foo_get_param, IOWR, ioctl::RENDER_ALLOW, get_param),
 /// }
@@ -167,7 +167,7 @@ pub const COMMAND_BASE: u32 = uapi::DRM_COMMAND_BASE;
 ///
 /// That a command is what the C header says can be asserted:
 ///
-/// ```ignore
+/// ```text
 /// const _: () = assert!(
 ///     <FooDriver as drm::Driver>::IOCTLS[FOO_GET_PARAM as usize].cmd == DRM_IOCTL_FOO_GET_PARAM
 /// );

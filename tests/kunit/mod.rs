@@ -3,6 +3,7 @@
 //! In-kernel tests. The folders are those of the code under test.
 
 mod bo;
+mod doctests;
 mod fake;
 mod fence;
 mod hw;

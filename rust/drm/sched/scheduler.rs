@@ -160,6 +160,48 @@ impl<J: Job> Inner<J> {
 ///
 /// So it must happen in process context, without locks that any job needs, and not in a call by
 /// the scheduler itself.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{device, faux, prelude::*, sync::aref::ARef, time::{msecs_to_jiffies, Jiffies}};
+/// # use crate::rust::{
+/// #     dma_fence::Fence,
+/// #     drm::sched::{Entity, Job, Priority, Scheduler},
+/// #     module::DropGuarantee,
+/// # };
+/// # use crate::tests::fake::faux_device;
+/// /// A job of an engine that is done as soon as it is told.
+/// struct Nop;
+///
+/// impl Job for Nop {
+///     type Payload = ();
+///     type Data = ();
+///
+///     fn run(&self, _engine: &(), (): ()) -> Result<Option<ARef<Fence>>> {
+///         Ok(None)
+///     }
+///     fn is_hung(&self, _engine: &()) -> bool {
+///         false
+///     }
+///     fn reset(&self, _engine: &()) {}
+/// }
+///
+/// # let parent = faux_device("rgt-doctest")?;
+/// # let dev: &faux::Device<device::Bound> = parent.as_ref();
+/// # let dev: &device::Device<device::Bound> = dev.as_ref();
+/// // SAFETY: The scheduler is dropped at the end of this function.
+/// let guarantee = unsafe { DropGuarantee::new() };
+/// let timeout = Some(msecs_to_jiffies(10_000));
+/// let sched = Scheduler::new(guarantee, c"mydriver", dev, (), 16, timeout)?;
+/// let entity = Entity::new(&sched, Priority::Normal)?;
+///
+/// let first = entity.job(1, 0, Nop, ())?.submit(|_| ());
+/// let mut job = entity.job(1, 0, Nop, ())?;
+/// job.add_dependency(first)?;
+/// job.submit(|_| ()).wait(false, Jiffies::MAX)?;
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Scheduler<J: Job> {
     inner: ManuallyDrop<Pin<KBox<Inner<J>>>>,
 }

@@ -154,6 +154,33 @@ pub struct BoInit<'a> {
 ///
 /// It keeps its device as long as there are references to it.
 ///
+/// # Examples
+///
+/// ```
+/// # use kernel::{page::PAGE_SIZE, prelude::*};
+/// # use crate::rust::drm::ttm::{Bo, BoInit, MemType, OperationCtx, Placement, Resource};
+/// # use crate::tests::rust::drm::ttm::fake::{Fixture, TT, VRAM};
+/// # let fixture = Fixture::new()?;
+/// # let (dev, data) = (&fixture.drm, fixture.data());
+/// let init = BoInit {
+///     size: 4 * PAGE_SIZE,
+///     alignment_pages: 0,
+///     resv: None,
+/// };
+/// let bo = Bo::new(dev, init, Ok::<_, Error>(data))?;
+///
+/// // What needs the reservation is a method of what has it.
+/// let mut guard = bo.reserve(false)?;
+/// let mut reserved = guard.reserved();
+/// assert!(reserved.resource().is_none());
+/// reserved.validate(&Placement::new(&[VRAM, TT]), &mut OperationCtx::new(false))?;
+/// assert_eq!(
+///     reserved.resource().map(Resource::mem_type),
+///     Some(MemType::VRAM)
+/// );
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// A `ttm_buffer_object` that [`Bo::new_of_type()`] made, and a reference to its device.
@@ -346,6 +373,30 @@ impl OperationCtx {
 }
 
 /// A buffer object whose reservation is held.
+///
+/// It stays in the task that took the lock:
+///
+/// ```compile_fail,E0277
+/// # use crate::rust::drm::ttm::{DriverBo, Reserved};
+/// fn is_send<T: Send>() {}
+///
+/// fn send<T: DriverBo>() {
+///     is_send::<Reserved<'static, T>>();
+/// }
+/// ```
+///
+/// A resource is not looked at while a validation may free it:
+///
+/// ```compile_fail,E0502
+/// # use kernel::prelude::*;
+/// # use crate::rust::drm::ttm::{DriverBo, OperationCtx, Placement, Reserved};
+/// fn look_at_the_old<T: DriverBo>(bo: &mut Reserved<'_, T>) -> Result {
+///     let old = bo.resource();
+///     bo.validate(&Placement::new(&[]), &mut OperationCtx::new(true))?;
+///     let _ = old.is_some();
+///     Ok(())
+/// }
+/// ```
 ///
 /// # Invariants
 ///

@@ -42,6 +42,72 @@ pub struct AllocRequest<'a> {
 /// The allocator of one memory type.
 ///
 /// All methods may sleep. They do their own locking.
+///
+/// # Examples
+///
+/// The system pages that a device sees are TTM's: their manager only counts.
+///
+/// ```
+/// # use kernel::{prelude::*, sync::{atomic::{Atomic, Relaxed}, Arc}};
+/// # use crate::rust::drm::ttm::{
+/// #     AllocRequest, Manager, MemType, Place, PlaceFlags, ResourceManager,
+/// # };
+/// struct Gtt {
+///     limit: i64,
+///     used: Arc<Atomic<i64>>,
+/// }
+///
+/// struct GttResource {
+///     size: i64,
+///     used: Arc<Atomic<i64>>,
+/// }
+///
+/// impl Drop for GttResource {
+///     fn drop(&mut self) {
+///         self.used.fetch_add(-self.size, Relaxed);
+///     }
+/// }
+///
+/// impl ResourceManager for Gtt {
+///     type Resource = GttResource;
+///
+///     const USE_TT: bool = true;
+///
+///     fn alloc<'a>(
+///         &'a self,
+///         request: &'a AllocRequest<'_>,
+///     ) -> impl PinInit<GttResource, Error> + 'a {
+///         let size = request.size as i64;
+///         // Dropped when it exceeds the limit.
+///         let resource = GttResource {
+///             size,
+///             used: self.used.clone(),
+///         };
+///
+///         if self.used.fetch_add(size, Relaxed) > self.limit - size {
+///             Err(ENOSPC)
+///         } else {
+///             Ok(resource)
+///         }
+///     }
+/// }
+///
+/// let gtt = Gtt {
+///     limit: 8192,
+///     used: Arc::new(Atomic::new(0), GFP_KERNEL)?,
+/// };
+/// // Goes to `ttm::Device::init()` with its memory type and size.
+/// let gtt = Arc::pin_init(Manager::<Gtt>::new(Ok::<_, Error>(gtt)), GFP_KERNEL)?;
+/// assert_eq!(gtt.usage(), 0);
+/// # let place = Place::new(MemType::TT, PlaceFlags::NONE);
+/// # let request = AllocRequest { size: 8192, alignment: 4096, place: &place, zeroed: true };
+/// # let _first = KBox::pin_init(gtt.inner().alloc(&request), GFP_KERNEL)?;
+/// # assert!(matches!(
+/// #     KBox::pin_init(gtt.inner().alloc(&request), GFP_KERNEL),
+/// #     Err(ENOSPC)
+/// # ));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait ResourceManager: Send + Sync + Sized + 'static {
     /// The manager's part of a resource. Dropping it gives the memory back.
     type Resource: Send + Sync;

@@ -60,9 +60,11 @@ impl<T: DriverBo> Deref for LiveBo<T> {
 ///
 /// There is no way from it to a [`Bo`], which could be referred to anew:
 ///
-/// ```compile_fail
-/// fn release_notify(bo: &ReleasedBo<'_, MyBo>) {
-///     let _: ARef<Bo<MyBo>> = bo.into();
+/// ```compile_fail,E0277
+/// # use kernel::sync::aref::ARef;
+/// # use crate::rust::drm::ttm::{Bo, DriverBo, ReleasedBo};
+/// fn release_notify<T: DriverBo>(bo: &ReleasedBo<'_, T>) {
+///     let _: ARef<Bo<T>> = bo.into();
 /// }
 /// ```
 pub struct ReleasedBo<'a, T: DriverBo>(&'a Bo<T>);

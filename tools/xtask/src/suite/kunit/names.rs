@@ -4,31 +4,67 @@
 //! build and to run.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// Where the suites are.
 const FOLDER: &str = "tests/kunit";
 
+/// Where documentation has examples that are tests.
+const EXAMPLES: &str = "rust";
+
+/// Makes a suite of those.
+const DOCTESTS: &str = "tests/kunit/doctests.awk";
+
 /// Returns all tests below a checkout, as `SUITE.TEST`.
 pub(super) fn all(src: &Path) -> Result<Vec<String>> {
-    let mut folders = vec![src.join(FOLDER)];
-    let mut tests = vec![];
+    let mut tests = of_source(&examples(src)?);
+    for path in files(&src.join(FOLDER))? {
+        tests.extend(of_source(&fs::read_to_string(&path)?));
+    }
+    tests.sort();
+    Ok(tests)
+}
+
+/// The suite that the build makes of the examples.
+fn examples(src: &Path) -> Result<String> {
+    let mut awk = Command::new("awk");
+    awk.arg("-v").arg(format!("root={}/", src.display()));
+    awk.arg("-f").arg(src.join(DOCTESTS));
+    let files = files(&src.join(EXAMPLES))?;
+    awk.args(
+        files
+            .iter()
+            .filter(|path| path.extension() == Some("rs".as_ref())),
+    );
+    let output = awk.output().context("cannot run awk")?;
+    ensure!(
+        output.status.success(),
+        "{DOCTESTS}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The files below a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders = vec![folder.to_owned()];
+    let mut files = vec![];
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder);
         let entries = entries.with_context(|| format!("cannot read {}", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                tests.extend(of_source(&fs::read_to_string(&path)?));
-            }
+            let list = match path.is_dir() {
+                true => &mut folders,
+                false => &mut files,
+            };
+            list.push(path);
         }
     }
-    tests.sort();
-    Ok(tests)
+    Ok(files)
 }
 
 /// The tests of one file.
@@ -90,7 +126,9 @@ mod tests {
         let expected = ["rgt_placement.vram_first", "rgt_placement.falls_back"];
         assert_eq!(of_source(SOURCE), expected);
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        assert!(all(&src).unwrap().len() > 50);
+        let tests = all(&src).unwrap();
+        assert!(tests.len() > 50);
+        assert!(tests.iter().any(|test| test.starts_with("rgt_doctests.")));
     }
 
     #[test]
