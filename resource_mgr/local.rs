@@ -122,10 +122,10 @@ impl LocalResource {
         try_pin_init!(Self {
             memory,
             blocks: blocks()?,
-            extents: join(&blocks, size, |_| true)?,
+            extents: join(blocks, size, |_| true)?,
             dirty: match blocks.cleared() {
                 Cleared::None | Cleared::All => KVec::new(),
-                Cleared::Some => join(&blocks, size, |block| !block.cleared)?,
+                Cleared::Some => join(blocks, size, |block| !block.cleared)?,
             },
             _visible: visible(extents),
         }? Error)

@@ -81,11 +81,10 @@ impl Retired {
                 contiguous: false,
                 zeroed: false,
             };
-            let spare = spares.take(&range);
-            let taken = spare.map_or_else(
-                || request.alloc(&buddy.buddy, request.mode.clone()),
-                |chunk| Ok(chunk),
-            );
+            let taken = match spares.take(&range) {
+                Some(chunk) => Ok(chunk),
+                None => request.alloc(&buddy.buddy, request.mode.clone()),
+            };
             let Ok(chunk) = taken else {
                 return true;
             };
