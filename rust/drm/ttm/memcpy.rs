@@ -184,6 +184,29 @@ fn memcpy<T: DriverBo>(bo: &Reserved<'_, T>, new: &Resource) -> Result {
     Ok(())
 }
 
+/// Calls `f` with a page of a BO where it is, mapped for the CPU. It must be populated if it has
+/// system pages.
+///
+/// `EINVAL` where the CPU does not see it.
+pub(super) fn with_page<T: DriverBo>(
+    bo: &Reserved<'_, T>,
+    page: usize,
+    f: impl FnOnce(&bindings::iosys_map),
+) -> Result {
+    let res = bo.resource().ok_or(EINVAL)?;
+    let address = |page| T::Driver::io_mem_run(res, page).map(|run| run.addr());
+    let mut side = if res.uses_tt() {
+        pages_of(bo)?
+    } else {
+        Side::Io(&address, T::Driver::io_caching(res))
+    };
+
+    side.with_page(page, |map| {
+        f(map);
+        Ok(())
+    })
+}
+
 /// Clears the system pages of a BO that are there. Others are not there until they are cleared.
 fn clear<T: DriverBo>(bo: &Reserved<'_, T>) -> Result {
     let Some(tt) = bo.tt().filter(|tt| tt.dma_addresses().is_some()) else {

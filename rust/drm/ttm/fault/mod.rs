@@ -4,12 +4,12 @@
 //!
 //! C header: [`include/drm/ttm/ttm_bo.h`](srctree/include/drm/ttm/ttm_bo.h)
 
+mod access;
 mod insert;
 
 use kernel::{
     prelude::*,
-    sync::aref::ARef,
-    time::Jiffies, //
+    sync::aref::ARef, //
 };
 
 use super::{
@@ -22,7 +22,6 @@ use super::{
 };
 use crate::rust::{
     bindings,
-    dma_resv::Usage,
     drm::device, //
 };
 
@@ -33,7 +32,7 @@ pub(super) const fn vm_ops<T: DriverBo>() -> bindings::vm_operations_struct {
         huge_fault: Some(huge_fault::<T>),
         open: Some(bindings::ttm_bo_vm_open),
         close: Some(bindings::ttm_bo_vm_close),
-        access: Some(access::<T>),
+        access: Some(access::access::<T>),
         ..pin_init::zeroed()
     }
 }
@@ -233,36 +232,4 @@ unsafe fn serve_reserved<T: DriverBo>(
             Unit::Block => insert::insert_block(vmf, &reserved, res),
         }
     })
-}
-
-/// Accesses a mapping as `ttm_bo_vm_access()` does, while the device is there: it may have to map
-/// pages for it.
-///
-/// # Safety
-///
-/// Only for the VM, as `vm_operations_struct::access` of a mapping of a `Bo<T>`.
-unsafe extern "C" fn access<T: DriverBo>(
-    vma: *mut bindings::vm_area_struct,
-    addr: usize,
-    buf: *mut c_void,
-    len: c_int,
-    write: c_int,
-) -> c_int {
-    // SAFETY: The VM calls this with a VMA that `ttm_bo_mmap_obj()` set up, which holds a
-    // reference to its BO.
-    let bo = unsafe { Bo::<T>::from_raw((*vma).vm_private_data.cast()) };
-    let Some((bo, _registered)) = bo.and_then(|bo| Some((bo, device::enter(bo.device())?))) else {
-        return EIO.to_errno();
-    };
-
-    // C does not wait for a move.
-    if let Err(err) = bo
-        .resv()
-        .wait(Usage::Kernel, true, Jiffies::MAX)
-        .and_then(|()| T::Driver::check_content(bo))
-    {
-        return err.to_errno();
-    }
-    // SAFETY: The arguments are the VM's.
-    unsafe { bindings::ttm_bo_vm_access(vma, addr, buf, len, write) }
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod arguments;
+mod debugger;
 mod hidden;
 
 use crate::harness::{Suite, Tag};
@@ -13,7 +14,12 @@ pub(super) const SUITE: Suite = Suite {
     name: "mmap",
     needs: &[],
     tags: &[Tag::Memory, Tag::Dma],
-    tests: &[arguments::TESTS, access::TESTS, hidden::TESTS],
+    tests: &[
+        arguments::TESTS,
+        access::TESTS,
+        debugger::TESTS,
+        hidden::TESTS,
+    ],
 };
 
 const STEP: usize = PAGE as usize;
