@@ -14,6 +14,9 @@
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
+mod deadline;
+mod merge;
+
 use core::{
     marker::PhantomData,
     ptr::{
@@ -42,6 +45,7 @@ use kernel::{
     },
 };
 
+use self::deadline::Deadline;
 use crate::rust::{
     bindings,
     module::ModuleRef, //
@@ -177,6 +181,7 @@ struct TimelineFence {
     fence: Opaque<bindings::dma_fence>,
     driver_name: &'static CStr,
     timeline_name: &'static CStr,
+    deadline: Deadline,
 }
 
 const _: () = {
@@ -195,7 +200,7 @@ impl TimelineFence {
         signaled: None,
         wait: None,
         release: None,
-        set_deadline: None,
+        set_deadline: Some(Self::set_deadline),
     };
 
     /// # Safety
@@ -305,6 +310,7 @@ impl Timeline {
                     fence: Opaque::zeroed(),
                     driver_name: self.0.driver_name,
                     timeline_name: self.0.timeline_name,
+                    deadline: Deadline::new(),
                 },
                 GFP_KERNEL,
             )?,

@@ -21,6 +21,7 @@ pub(crate) mod module;
 pub(crate) mod pci;
 pub(crate) mod shrinker;
 pub(crate) mod sync;
+pub(crate) mod sync_file;
 pub(crate) mod trace;
 mod unpatched;
 pub(crate) mod workqueue;

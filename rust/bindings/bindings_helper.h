@@ -24,10 +24,12 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mapping.h>
 #include <linux/dma-fence-chain.h>
+#include <linux/dma-fence-unwrap.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/pgtable.h>
 #include <linux/shrinker.h>
+#include <linux/sync_file.h>
 #include <drm/rust_gpu_ttm_drm.h>
 
 #include "../unpatched/unpatched.h"

@@ -2,6 +2,9 @@
 
 //! Timelines, their fences, and what remains of them.
 
+mod deadline;
+mod merge;
+
 use core::mem::ManuallyDrop;
 
 use kernel::{

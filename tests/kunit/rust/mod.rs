@@ -8,4 +8,5 @@ pub(super) mod dma_fence;
 pub(super) mod dma_resv;
 pub(super) mod drm;
 mod shrinker;
+mod sync_file;
 mod workqueue;
