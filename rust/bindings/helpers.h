@@ -51,6 +51,7 @@ struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
 void rgt_drm_sched_visit_pending_jobs(struct drm_gpu_scheduler *sched,
 				      void (*f)(struct drm_sched_job *job));
 struct drm_sched_job *rgt_drm_sched_job_of_work(struct work_struct *work);
+void rgt_drm_sched_fence_dont_pipeline(struct drm_sched_fence *fence);
 long rgt_drm_sched_entity_flush(struct drm_sched_entity *entity);
 
 /* drm/syncobj */

@@ -21,3 +21,8 @@ long rgt_drm_sched_entity_flush(struct drm_sched_entity *entity)
 {
 	return drm_sched_entity_flush(entity, MAX_WAIT_SCHED_ENTITY_Q_EMPTY);
 }
+
+void rgt_drm_sched_fence_dont_pipeline(struct drm_sched_fence *fence)
+{
+	set_bit(DRM_SCHED_FENCE_DONT_PIPELINE, &fence->finished.flags);
+}

@@ -147,6 +147,7 @@ impl<J: Job> RawJob<J> {
 pub struct UnarmedJob<'a, J: Job> {
     entity: &'a Entity<J>,
     job: NonNull<RawJob<J>>,
+    pipelined: bool,
 }
 
 // SAFETY: A job is not bound to a thread, nor is what it has.
@@ -187,6 +188,7 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         Ok(Self {
             entity,
             job: NonNull::from(KBox::leak(job)),
+            pipelined: true,
         })
     }
 
@@ -198,7 +200,7 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
     /// Adds a dependency: the job runs only after `fence` has signalled.
     ///
     /// If it is that of a job of the same scheduler, this is when that one was given to the
-    /// hardware, which ends them in order.
+    /// hardware, which ends them in order, unless it is one with [`Self::dont_pipeline()`].
     ///
     /// Of the fences of a context it is the last that counts.
     pub fn add_dependency(&mut self, fence: ARef<Fence>) -> Result {
@@ -209,6 +211,14 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
                 ARef::into_raw(fence).as_ptr().cast(),
             )
         })
+    }
+
+    /// Has jobs of the same scheduler that depend on this one wait until it has ended, and not only
+    /// until it was run: its outcome matters to them, or what the CPU does at its end.
+    ///
+    /// C: `DRM_SCHED_FENCE_DONT_PIPELINE`.
+    pub fn dont_pipeline(&mut self) {
+        self.pipelined = false;
     }
 
     /// Adds dependencies on all fences up to `usage` that are now in `resv`.
@@ -238,6 +248,11 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         // SAFETY: The job is initialised and not armed yet. It is queued below, under the same
         // lock.
         unsafe { bindings::drm_sched_job_arm(raw) };
+
+        if !this.pipelined {
+            // SAFETY: Arming has initialised the fence, which nothing else knows yet.
+            unsafe { bindings::rgt_drm_sched_fence_dont_pipeline((*raw).s_fence) };
+        }
 
         // SAFETY: Arming has initialised the fence, to which the job has a reference.
         let fence = ARef::from(unsafe { Fence::from_raw(&raw mut (*(*raw).s_fence).finished) });

@@ -38,6 +38,7 @@
 
 mod entity;
 mod job;
+mod pause;
 mod scheduler;
 
 pub use self::{
@@ -49,5 +50,6 @@ pub use self::{
         Job,
         UnarmedJob, //
     },
+    pause::Paused,
     scheduler::Scheduler, //
 };

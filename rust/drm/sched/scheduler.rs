@@ -325,6 +325,10 @@ impl<J: Job> Scheduler<J> {
         self.inner.as_raw()
     }
 
+    pub(super) fn inner(&self) -> &Inner<J> {
+        &self.inner
+    }
+
     pub(super) fn is_current(&self) -> bool {
         self.inner.is_current()
     }

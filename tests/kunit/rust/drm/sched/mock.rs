@@ -20,6 +20,7 @@ use kernel::{
     },
     time::{
         msecs_to_jiffies,
+        Delta,
         Jiffies, //
     }, //
 };
@@ -189,6 +190,14 @@ impl Hw {
         let (_, pending) = jobs.running.iter().find(|(running, _)| *running == id)?;
 
         Some(pending.fence().into())
+    }
+
+    /// Returns the deadline of a running job.
+    pub(super) fn deadline(&self, id: u32) -> Option<Delta> {
+        let jobs = self.jobs.lock();
+        let (_, pending) = jobs.running.iter().find(|(running, _)| *running == id)?;
+
+        pending.deadline()
     }
 
     /// Is done with a job, unless it is not running any more.

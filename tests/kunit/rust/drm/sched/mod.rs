@@ -5,6 +5,7 @@
 mod end;
 mod killed;
 mod mock;
+mod pause;
 mod prepare;
 mod queue;
 mod race;

@@ -2,7 +2,10 @@
 
 //! The order in which jobs are run, and their outcomes.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    time::Delta, //
+};
 
 use super::mock::{
     fence,
@@ -118,6 +121,54 @@ mod tests {
         assert_eq!(after.started(), 0);
         before.finish(1);
         outcome(&second)
+    }
+
+    #[test]
+    fn job_waits_for_one_of_its_own_scheduler_to_run() -> Result {
+        let test = Fixture::new(8, None)?;
+        let entity = test.entity(Priority::Normal)?;
+        let other = test.entity(Priority::Normal)?;
+        let last = test.entity(Priority::Normal)?;
+        let mut first = test.job(&entity, 1, Task::Long)?;
+        first.dont_pipeline();
+        let first = first.submit(|_| ());
+        let mut second = test.job(&other, 2, Task::Long)?;
+        second.add_dependency(first.clone())?;
+        let second = second.submit(|_| ());
+        let mut third = test.job(&last, 3, Task::Nothing)?;
+        third.add_dependency(second.clone())?;
+        let third = third.submit(|_| ());
+
+        // The outcome of the first matters.
+        assert!(test.has_started(1));
+        settle();
+        assert_eq!(test.started(), 1);
+        test.finish(1);
+        assert_eq!(outcome(&first), Ok(()));
+        // That of the second does not.
+        assert!(test.has_started(123));
+        assert!(!second.is_signaled());
+        test.finish(2);
+        assert_eq!(outcome(&second), Ok(()));
+        outcome(&third)
+    }
+
+    #[test]
+    fn deadline_reaches_the_hardware() -> Result {
+        let test = Fixture::new(8, None)?;
+        let entity = test.entity(Priority::Normal)?;
+        let (job, pending) = test.held_job(&entity, 1, Task::Long)?;
+        let fence = job.submit(|_| ());
+
+        // Before there is anything that it could reach.
+        fence.set_deadline(Delta::from_secs(1000));
+        pending.signal(Ok(()));
+        assert!(test.has_started(1));
+        assert!(soon(|| test.deadline(1).is_some()));
+        fence.set_deadline(Delta::from_millis(-1));
+        assert!(test.deadline(1).is_some_and(Delta::is_negative));
+        test.finish(1);
+        outcome(&fence)
     }
 
     #[test]

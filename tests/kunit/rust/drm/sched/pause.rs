@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Schedulers that are paused.
+
+use kernel::{
+    prelude::*,
+    time::msecs_to_jiffies, //
+};
+
+use super::mock::{
+    outcome,
+    settle,
+    soon,
+    Fixture, //
+};
+use crate::rust::drm::sched::Priority;
+
+#[kunit_tests(rgt_sched_pause)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_run_meanwhile() -> Result {
+        let test = Fixture::new(8, None)?;
+        let entity = test.entity(Priority::Normal)?;
+        let running = test.submit(&entity, 1)?;
+
+        assert!(test.has_started(1));
+        let paused = test.sched.pause()?;
+        let queued = test.submit(&entity, 2)?;
+        // What the hardware has goes on.
+        test.finish(1);
+        assert_eq!(outcome(&running), Ok(()));
+        settle();
+        assert_eq!((test.started(), test.jobs()), (1, 2));
+
+        drop(paused);
+        assert!(test.has_started(12));
+        test.finish(2);
+        assert_eq!(outcome(&queued), Ok(()));
+        assert!(soon(|| test.jobs() == 0));
+        Ok(())
+    }
+
+    #[test]
+    fn pauses_nest() -> Result {
+        let test = Fixture::new(8, None)?;
+        let entity = test.entity(Priority::Normal)?;
+        let outer = test.sched.pause()?;
+        let inner = test.sched.pause()?;
+        let fence = test.submit(&entity, 1)?;
+
+        drop(outer);
+        settle();
+        assert_eq!(test.started(), 0);
+        drop(inner);
+        assert!(test.has_started(1));
+        test.finish(1);
+        outcome(&fence)
+    }
+
+    #[test]
+    fn reset_does_not_end_a_pause() -> Result {
+        let test = Fixture::new(8, Some(msecs_to_jiffies(60_000)))?;
+        let entity = test.entity(Priority::Normal)?;
+        let guilty = test.hanging_job(&entity, 1)?.submit(|_| ());
+
+        assert!(test.has_started(1));
+        let paused = test.sched.pause()?;
+        let next = test.submit(&entity, 2)?;
+        test.sched.fault();
+        assert_eq!(outcome(&guilty), Err(EIO));
+        settle();
+        assert_eq!(test.started(), 1);
+        drop(paused);
+        assert!(test.has_started(12));
+        test.finish(2);
+        outcome(&next)
+    }
+
+    #[test]
+    fn paused_scheduler_can_go() -> Result {
+        let test = Fixture::new(8, None)?;
+        let entity = test.entity(Priority::Normal)?;
+        let fence = test.submit(&entity, 1)?;
+
+        assert!(test.has_started(1));
+        core::mem::forget(test.sched.pause()?);
+        let hw = test.hw.clone();
+        entity.kill();
+        drop(test);
+        assert_eq!(fence.status(), Some(Err(ECANCELED)));
+        hw.finish(1);
+        Ok(())
+    }
+}
