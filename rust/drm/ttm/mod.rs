@@ -22,6 +22,7 @@ mod device;
 mod dma_mappings;
 mod dmem;
 mod driver;
+mod evict_all;
 mod export;
 mod fault;
 mod flush;

@@ -8,6 +8,7 @@ mod bulk;
 mod delayed;
 mod device;
 mod evict;
+mod evict_all;
 pub(in crate::tests) mod fake;
 mod kernel;
 mod leave;
