@@ -4,7 +4,7 @@
 
 use super::object::Reserved;
 use crate::{
-    placement::Claim,
+    placement::Purpose,
     rust::{
         dma_resv::Usage,
         drm::ttm::{
@@ -36,16 +36,17 @@ pub(super) fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
 
 /// Returns whether a BO may be evicted to make room in a place, or for no particular place.
 pub(super) fn eviction_valuable(bo: &Reserved<'_>, place: Option<&Place>) -> bool {
-    let justified = match place.and_then(|place| Claim::from_hint(place.hint())) {
-        Some(claim) => {
+    let purpose = place.map_or(Purpose::Need, |place| Purpose::from_hint(place.hint()));
+    let justified = match purpose {
+        Purpose::Claim(claim) => {
             let policy = bo.device().eviction_policy.scan_resistant();
             (!bo.advice.is_usable()
                 || policy.is_none_or(|policy| policy.is_evictable_for(&bo.history, claim)))
                 && bo.resv().test_signaled(Usage::Bookkeep)
                 && !bo.is_protected()
         }
-        // It has to be somewhere.
-        None => true,
+        Purpose::Entitlement => !bo.is_of_own_cgroup(),
+        Purpose::Need => true,
     };
 
     justified && bo.intersects(place)

@@ -27,6 +27,7 @@ use crate::{
         Claim,
         Class,
         History,
+        Purpose,
         Recency,
         ScanResistant, //
     },
@@ -192,7 +193,7 @@ impl Candidate for VramCandidate<'_, '_> {
         let vram = self.places.first().ok_or(EINVAL)?;
         let place = vram
             .without(PlaceFlags::DESIRED | PlaceFlags::FALLBACK)
-            .with_hint(claim.hint());
+            .with_hint(Purpose::Claim(claim).hint());
         let mut ctx = OperationCtx::no_wait();
 
         match self.bo.validate(&Placement::new(&[place]), &mut ctx) {
@@ -201,7 +202,18 @@ impl Candidate for VramCandidate<'_, '_> {
         }
     }
 
+    /// A BO that must be in VRAM, and may be by its cgroup's protection, takes the room of others
+    /// before that of its own group.
     fn validate(&mut self) -> Result {
+        if let ([vram], None) = (self.places, self.class()) {
+            if self.bo.device().ttm().is_entitled(vram.mem_type()) {
+                let place = vram.with_hint(Purpose::Entitlement.hint());
+                match self.bo.validate(&Placement::new(&[place]), self.ctx) {
+                    Err(ENOSPC) => {}
+                    done => return done,
+                }
+            }
+        }
         self.bo.validate(&Placement::new(self.places), self.ctx)
     }
 

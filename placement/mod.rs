@@ -6,6 +6,7 @@ mod accessor;
 mod admission;
 mod eviction_policy;
 mod places;
+mod purpose;
 mod request;
 mod scan_resistant;
 mod token_bucket;
@@ -22,6 +23,7 @@ pub(crate) use self::{
         Places,
         Room, //
     },
+    purpose::Purpose,
     request::{
         pages,
         Request, //

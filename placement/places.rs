@@ -4,6 +4,7 @@
 
 use kernel::page::PAGE_SIZE;
 
+use super::purpose::Purpose;
 use crate::{
     resource_mgr::{
         Gtt,
@@ -71,7 +72,11 @@ impl Places {
         for place in self.as_slice() {
             let other = |other: &Place| other.mem_type() == place.mem_type();
             if !others.as_slice().iter().any(other) {
-                places.push(place.without(PlaceFlags::DESIRED | PlaceFlags::FALLBACK));
+                places.push(
+                    place
+                        .with_hint(Purpose::Need.hint())
+                        .without(PlaceFlags::DESIRED | PlaceFlags::FALLBACK),
+                );
             }
         }
         places.rank();
@@ -97,11 +102,14 @@ impl Places {
             let local = matches!(place.mem_type(), MemType::VRAM | SCRATCHPAD);
             let desired = index == 0 || (local && index < last);
 
-            *place = place.with(if desired {
-                PlaceFlags::DESIRED
+            // Without force TTM only evicts for what the cgroup is entitled to.
+            *place = if desired {
+                place
+                    .with_hint(Purpose::Entitlement.hint())
+                    .with(PlaceFlags::DESIRED)
             } else {
-                PlaceFlags::FALLBACK
-            });
+                place.with(PlaceFlags::FALLBACK)
+            };
         }
     }
 }

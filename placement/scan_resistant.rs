@@ -75,14 +75,17 @@ impl Claim {
     /// The smallest claim that depends on the age.
     const LEAST: u16 = 2;
 
-    /// Returns the claim as the hint of a place, see [`Self::from_hint()`].
-    pub(crate) fn hint(self) -> u16 {
-        self.0.get()
+    /// The largest claim.
+    const MOST: u16 = u16::MAX - 1;
+
+    /// Returns the claim as a number of at most [`Self::MOST`].
+    pub(super) fn number(self) -> NonZeroU16 {
+        self.0
     }
 
-    /// Returns the claim of a place; [`None`] when room is not made for a claim.
-    pub(crate) fn from_hint(hint: u16) -> Option<Self> {
-        NonZeroU16::new(hint).map(Self)
+    /// Returns the claim of a number; [`None`] for 0.
+    pub(super) fn from_number(number: u16) -> Option<Self> {
+        NonZeroU16::new(number).map(Self)
     }
 }
 
@@ -151,14 +154,14 @@ impl ScanResistant {
         };
         let steps = age
             .div_ceil(self.step())
-            .clamp(Claim::LEAST.into(), u16::MAX.into());
+            .clamp(Claim::LEAST.into(), Claim::MOST.into());
         // CAST: Just limited.
-        Claim::from_hint(steps as u16)
+        Claim::from_number(steps as u16)
     }
 
     /// Returns whether a BO is evictable for a claim.
     pub(crate) fn is_evictable_for(&self, history: &History, claim: Claim) -> bool {
-        claim == Claim::ANY || self.age(history) > u64::from(claim.hint()) * self.step()
+        claim == Claim::ANY || self.age(history) > u64::from(claim.number().get()) * self.step()
     }
 
     fn step(&self) -> u64 {

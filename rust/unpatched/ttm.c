@@ -22,26 +22,68 @@ rgt_drm_dmem_register(struct drm_device *dev, const char *name,
 }
 
 /*
+ * Returns the pool of the current task's cgroup, which is charged nothing, or
+ * NULL.
+ */
+static struct dmem_cgroup_pool_state *
+rgt_dmem_own_pool(struct ttm_resource_manager *man)
+{
+	struct dmem_cgroup_pool_state *pool;
+
+	if (!man || !man->cg || dmem_cgroup_try_charge(man->cg, 0, &pool, NULL))
+		return NULL;
+	return pool;
+}
+
+static struct ttm_resource_manager *
+rgt_ttm_bo_manager(struct ttm_buffer_object *bo)
+{
+	return ttm_manager_type(bo->bdev, bo->resource->mem_type);
+}
+
+/* Whether a reserved BO's memory is charged to the current task's cgroup. */
+bool rgt_ttm_bo_is_of_own_cgroup(struct ttm_buffer_object *bo)
+{
+	struct dmem_cgroup_pool_state *pool;
+	bool own;
+
+	pool = rgt_dmem_own_pool(rgt_ttm_bo_manager(bo));
+	if (!pool)
+		return false;
+	own = pool == bo->resource->css;
+	dmem_cgroup_uncharge(pool, 0);
+	return own;
+}
+
+/*
+ * Whether the current task's cgroup has less of a type than min protects. TTM
+ * evicts for it then without force, and without regard for whose BOs go.
+ */
+bool rgt_ttm_is_entitled(struct ttm_device *bdev, u32 mem_type)
+{
+	struct dmem_cgroup_pool_state *pool;
+	bool entitled;
+
+	pool = rgt_dmem_own_pool(ttm_manager_type(bdev, mem_type));
+	if (!pool)
+		return false;
+	entitled = dmem_cgroup_below_min(NULL, pool);
+	dmem_cgroup_uncharge(pool, 0);
+	return entitled;
+}
+
+/*
  * Whether a reserved BO's memory is part of what its cgroup is entitled to by
  * min and low, and the current task is of another cgroup. TTM knows that, but
  * ignores low when nothing else can be evicted.
  */
 bool rgt_ttm_bo_is_protected(struct ttm_buffer_object *bo)
 {
-	struct dmem_cgroup_pool_state *pool, *theirs = bo->resource->css;
-	struct ttm_resource_manager *man;
+	struct dmem_cgroup_pool_state *theirs = bo->resource->css;
 	bool hit_low;
 
-	if (!theirs)
+	if (!theirs || rgt_ttm_bo_is_of_own_cgroup(bo))
 		return false;
-
-	/* Charges nothing, to find out whom it would be charged to. */
-	man = ttm_manager_type(bo->bdev, bo->resource->mem_type);
-	if (!dmem_cgroup_try_charge(man->cg, 0, &pool, NULL)) {
-		dmem_cgroup_uncharge(pool, 0);
-		if (pool == theirs)
-			return false;
-	}
 
 	return !dmem_cgroup_state_evict_valuable(NULL, theirs, false, &hit_low);
 }

@@ -67,7 +67,9 @@ bool rgt_ttm_tt_is_populated(struct ttm_tt *tt);
 struct dmem_cgroup_region *
 rgt_drm_dmem_register(struct drm_device *dev, const char *name,
 		      const struct dmem_cgroup_init *init);
+bool rgt_ttm_bo_is_of_own_cgroup(struct ttm_buffer_object *bo);
 bool rgt_ttm_bo_is_protected(struct ttm_buffer_object *bo);
+bool rgt_ttm_is_entitled(struct ttm_device *bdev, u32 mem_type);
 void rgt_ttm_bo_set_priority(struct ttm_buffer_object *bo,
 			     unsigned int priority);
 struct ttm_buffer_object *rgt_ttm_lru_first(struct ttm_device *bdev,

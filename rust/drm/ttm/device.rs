@@ -243,6 +243,13 @@ impl<T: Driver> Device<T> {
         &self.deletions
     }
 
+    /// Returns whether the cgroup of the current task has less of a memory type than `min` protects.
+    pub fn is_entitled(&self, mem_type: MemType) -> bool {
+        self.ready()
+            // SAFETY: The device is initialised, and C checks whether the type has a manager.
+            .is_ok_and(|bdev| unsafe { bindings::rgt_ttm_is_entitled(bdev, mem_type.as_raw()) })
+    }
+
     /// Returns how many moves out of a memory type are under way: its fences that a BO which
     /// gets memory has to wait for.
     pub fn eviction_fences(&self, mem_type: MemType) -> u32 {

@@ -111,6 +111,13 @@ impl Drop for LruLock {
 }
 
 impl<T: DriverBo> Reserved<'_, T> {
+    /// Returns whether the buffer object's memory is charged to the cgroup of the current task.
+    pub fn is_of_own_cgroup(&self) -> bool {
+        // SAFETY: The BO is valid and reserved, and has a resource.
+        self.resource().is_some()
+            && unsafe { bindings::rgt_ttm_bo_is_of_own_cgroup(self.bo().as_raw()) }
+    }
+
     /// Returns whether the buffer object's memory is protected by its cgroup's limits, and the
     /// current task is of another cgroup.
     ///

@@ -7,6 +7,7 @@ use kernel::prelude::*;
 use crate::placement::{
     Claim,
     History,
+    Purpose,
     ScanResistant, //
 };
 
@@ -105,20 +106,25 @@ mod tests {
     }
 
     #[test]
-    fn claim_survives_as_a_hint() {
+    fn purpose_survives_as_a_hint() {
         let policy = ScanResistant::new(CAPACITY);
 
-        assert_eq!(Claim::from_hint(0), None);
-        for claim in [
-            Some(Claim::ANY),
-            policy.claim(&used_twice(&policy, CAPACITY), None),
+        for purpose in [
+            Some(Purpose::Need),
+            Some(Purpose::Entitlement),
+            Some(Purpose::Claim(Claim::ANY)),
+            policy
+                .claim(&used_twice(&policy, CAPACITY), None)
+                .map(Purpose::Claim),
             // As long as a hint can tell, and longer.
-            policy.claim(&used_twice(&policy, CAPACITY << 10), None),
+            policy
+                .claim(&used_twice(&policy, CAPACITY << 10), None)
+                .map(Purpose::Claim),
         ] {
-            assert!(claim.is_some());
+            assert!(purpose.is_some());
             assert_eq!(
-                claim.and_then(|claim| Claim::from_hint(claim.hint())),
-                claim
+                purpose.map(|purpose| Purpose::from_hint(purpose.hint())),
+                purpose
             );
         }
     }

@@ -88,28 +88,13 @@ pub const LAYERS: &[Layer] = &[
     Layer {
         name: "vm",
         holds: "GPU address spaces: binds, page-table updates",
-        imports: &[
-            "rust",
-            "fence",
-            "hw",
-            "device.rs",
-            "sched",
-            "bo",
-        ],
+        imports: &["rust", "fence", "hw", "device.rs", "sched", "bo"],
         types_of: &[],
     },
     Layer {
         name: "cs",
         holds: "from a submission to its entity",
-        imports: &[
-            "rust",
-            "fence",
-            "hw",
-            "device.rs",
-            "sched",
-            "bo",
-            "vm",
-        ],
+        imports: &["rust", "fence", "hw", "device.rs", "sched", "bo", "vm"],
         types_of: &[],
     },
     Layer {

@@ -93,6 +93,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         dmabuf::GIVER => dmabuf::give(arguments),
         dmabuf::IMPORTER => dmabuf::import(arguments),
         faults::FAULTER => faults::fault(),
+        room::HOG => room::hog(),
         room::SUBMITTER => room::submit(arguments),
         stale_data::CHURNER => stale_data::churn(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),

@@ -21,14 +21,14 @@ const PARENT: &str = "/sys/fs/cgroup/rgt";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A group with the dmem controller, removed when dropped.
-pub(super) struct Group {
+pub(in super::super) struct Group {
     path: PathBuf,
     region: String,
 }
 
 impl Group {
     /// Makes a group.
-    pub(super) fn new(name: &str) -> Result<Self> {
+    pub(in super::super) fn new(name: &str) -> Result<Self> {
         let region = prepare()?;
         let path = Path::new(PARENT).join(name);
         fs::create_dir(&path).with_context(|| format!("making the group {name}"))?;
@@ -36,7 +36,7 @@ impl Group {
     }
 
     /// Runs `work` as a member: what it allocates is charged to the group.
-    pub(super) fn run<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(in super::super) fn run<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         enter(&self.path)?;
         let done = work();
         enter(Path::new(ROOT))?;
@@ -44,12 +44,12 @@ impl Group {
     }
 
     /// Limits VRAM to so many bytes.
-    pub(super) fn limit(&self, bytes: u64) -> Outcome {
+    pub(in super::super) fn limit(&self, bytes: u64) -> Outcome {
         self.set(&self.path, "max", bytes)
     }
 
     /// Protects VRAM by `min` or `low`. The only group to do so has all that the parent passes on.
-    pub(super) fn protect(&self, how: &str, bytes: u64) -> Outcome {
+    pub(in super::super) fn protect(&self, how: &str, bytes: u64) -> Outcome {
         self.set(Path::new(PARENT), how, bytes)?;
         self.set(&self.path, how, bytes)
     }
@@ -61,13 +61,13 @@ impl Group {
     }
 
     /// Bytes of VRAM that are charged to the group.
-    pub(super) fn current(&self) -> Result<u64> {
+    pub(in super::super) fn current(&self) -> Result<u64> {
         let text = fs::read_to_string(self.path.join("dmem.current"))?;
         number_of(&text, &self.region)
     }
 
     /// Waits until nothing is charged to the group: memory of the dead may take a moment.
-    pub(super) fn wait_until_empty(&self) -> Outcome {
+    pub(in super::super) fn wait_until_empty(&self) -> Outcome {
         let deadline = Instant::now() + PATIENCE;
         while self.current()? != 0 {
             ensure!(Instant::now() < deadline, "{} are charged", self.current()?);

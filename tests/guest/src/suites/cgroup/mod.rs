@@ -5,7 +5,7 @@
 //! A BO's memory is charged to the group of the process whose job brought it there, so that one
 //! process can be the member of several groups in turn.
 
-mod group;
+pub(super) mod group;
 mod limit;
 mod protect;
 

@@ -3,6 +3,7 @@
 //! Room is found when there is room.
 
 mod own;
+mod protect;
 mod turns;
 
 use anyhow::{Context, Result};
@@ -13,13 +14,14 @@ use crate::expect::{fails, same};
 use crate::harness::{Outcome, Suite, Tag};
 use crate::rig::{MIB, Make, Rig, Work};
 
+pub(super) use protect::{HOG, hog};
 pub(super) use turns::{SUBMITTER, submit};
 
 pub(super) const SUITE: Suite = Suite {
     name: "room",
     needs: &[],
     tags: &[Tag::Memory, Tag::SmallVram],
-    tests: &[own::TESTS, turns::TESTS],
+    tests: &[own::TESTS, turns::TESTS, protect::TESTS],
 };
 
 /// The size of a small BO.
