@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/shmem_fs.h>
+#include <linux/sizes.h>
 
 #include "unpatched.h"
 
@@ -30,14 +31,63 @@ bool rgt_ttm_tt_is_imported(struct ttm_tt *tt)
 	       !(tt->page_flags & TTM_TT_FLAG_EXTERNAL_MAPPABLE);
 }
 
+/* The most memory that a BO leaves to others, in pages: 4 MiB. */
+#define RGT_RESERVE_PAGES (SZ_4M >> PAGE_SHIFT)
+
+/* What it leaves for each of its own: small ones still find pages then. */
+#define RGT_RESERVE_FACTOR 4
+
+static void rgt_release_reserve(struct list_head *reserve)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, reserve, lru)
+		__free_page(page);
+}
+
+/*
+ * Keeps memory from the pool, which takes the last page without calling the OOM
+ * killer: who then needs one for anything else would call it, from within an
+ * eviction for example. Reclaims for it as the pool does. -ENOMEM when there is
+ * not so much. Does nothing while memory is plenty.
+ */
+static int rgt_hold_reserve(struct list_head *reserve, unsigned long pages)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+	unsigned long count, i;
+	struct page *page;
+
+	if (si_mem_available() >= (long)(pages + 4 * RGT_RESERVE_PAGES))
+		return 0;
+	count = min(pages * RGT_RESERVE_FACTOR, RGT_RESERVE_PAGES);
+	for (i = 0; i < count; i++) {
+		page = alloc_page(gfp);
+		if (!page) {
+			rgt_release_reserve(reserve);
+			return -ENOMEM;
+		}
+		list_add(&page->lru, reserve);
+	}
+	return 0;
+}
+
 int rgt_ttm_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
 			struct ttm_operation_ctx *ctx)
 {
+	LIST_HEAD(reserve);
+	int ret;
+
 	if (rgt_ttm_tt_is_imported(tt))
 		return 0;
+	ret = rgt_hold_reserve(&reserve, tt->num_pages);
+	if (ret)
+		return ret;
 	if (ttm_tt_is_backed_up(tt))
-		return ttm_tt_restore(bdev, tt, ctx);
-	return ttm_pool_alloc(&bdev->pool, tt, ctx);
+		ret = ttm_tt_restore(bdev, tt, ctx);
+	else
+		ret = ttm_pool_alloc(&bdev->pool, tt, ctx);
+	rgt_release_reserve(&reserve);
+	return ret;
 }
 
 void rgt_ttm_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt)

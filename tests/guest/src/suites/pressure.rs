@@ -35,7 +35,7 @@ pub(super) const SUITE: Suite = Suite {
 const CHUNK: u64 = 4 * MIB;
 
 /// Memory that tests of little memory leave, however much there is.
-const LITTLE: u64 = 64 * MIB;
+pub(super) const LITTLE: u64 = 64 * MIB;
 
 /// Kinds of BOs that are in pages, with and without the GPU.
 pub(super) const IN_PAGES: [(&str, Make); 4] = [
@@ -216,14 +216,14 @@ impl Content {
 }
 
 /// Memory that is taken from all others while this lives.
-struct Hog {
+pub(super) struct Hog {
     base: *mut libc::c_void,
     len: usize,
 }
 
 impl Hog {
     /// Takes all memory but `LITTLE`.
-    fn leave_little() -> Result<Self> {
+    pub(super) fn leave_little() -> Result<Self> {
         let len = usize::try_from(meminfo("MemAvailable")?.saturating_sub(LITTLE).max(PAGE))?;
         // SAFETY: The kernel chooses the address, so no memory of ours is replaced.
         let base = unsafe {

@@ -2,6 +2,7 @@
 
 //! Room is found when there is room.
 
+mod memory;
 mod own;
 mod protect;
 mod turns;
@@ -21,7 +22,7 @@ pub(super) const SUITE: Suite = Suite {
     name: "room",
     needs: &[],
     tags: &[Tag::Memory, Tag::SmallVram],
-    tests: &[own::TESTS, turns::TESTS, protect::TESTS],
+    tests: &[own::TESTS, turns::TESTS, protect::TESTS, memory::TESTS],
 };
 
 /// The size of a small BO.
