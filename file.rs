@@ -98,6 +98,11 @@ impl RgtFile {
         self.vms.remove(id)
     }
 
+    /// Calls `f` with each VM.
+    pub(crate) fn for_each_vm(&self, mut f: impl FnMut(&Vm)) {
+        self.vms.for_each(|_, handle| f(handle.vm()));
+    }
+
     /// Looks a VM up. `ENOENT` when there is none of this number.
     pub(crate) fn vm(&self, id: u32) -> Result<ARef<Vm>> {
         self.vms.get(id, |handle| handle.vm().clone())

@@ -36,7 +36,7 @@ impl StatusPage {
     /// Allocates a page, to be mapped at `va` in the kernel's address space.
     pub(crate) fn new(bound: &BoundDevice, va: u64) -> Result<Self> {
         Ok(Self {
-            words: bound.alloc_coherent()?,
+            words: bound.alloc_coherent(GFP_KERNEL)?,
             va,
         })
     }

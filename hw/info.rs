@@ -23,7 +23,7 @@ use super::{
 use crate::rust::pci::enable_atomics_to_root;
 
 /// Optional units that the driver requires.
-const NEEDED: u32 = feature::TLB_SEQNO;
+const NEEDED: u32 = feature::TLB_SEQNO | feature::LARGE_SPARSE;
 
 /// The properties of a device.
 #[derive(Clone, Copy, Debug)]

@@ -22,7 +22,9 @@ mod reset;
 #[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
 pub(crate) use self::mmu::{
     Choice,
+    PageUnderTest,
     SlotTable,
+    TablesUnderTest,
     SLOTS, //
 };
 pub(crate) use self::{
@@ -47,7 +49,8 @@ pub(crate) use self::{
         Backing,
         DeferredMaps,
         DeferredUnmaps,
-        Space, //
+        Space,
+        Tables, //
     },
     reset::Resetter, //
 };

@@ -71,7 +71,6 @@ use crate::{
         ResetStats, //
     },
     vm::{
-        MOST_BOUND,
         VA_RANGE, //
     }, //
 };
@@ -114,7 +113,7 @@ fn device(gpu: &Gpu) -> Result<KVec<u8>> {
         features: features(gpu.info()),
         reset_count: gpu.reset_count().into(),
         vram_generation: gpu.vram_generation().get(),
-        max_vm_bytes: MOST_BOUND,
+        max_vm_bytes: VA_RANGE.end - VA_RANGE.start,
         // No limit.
         max_vms: 0,
         max_contexts: MAX_CONTEXTS as u32,

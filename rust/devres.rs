@@ -3,6 +3,7 @@
 //! Use of a bound device by code that may sleep.
 
 use kernel::{
+    alloc::Flags,
     device::{
         Bound,
         Device, //
@@ -71,8 +72,14 @@ impl BoundDevice {
 
     /// Allocates zeroed coherent DMA memory of the device; [`ENODEV`] if it is not bound any more.
     ///
+    /// With [`GFP_KERNEL_ACCOUNT`](kernel::alloc::flags::GFP_KERNEL_ACCOUNT) it is charged to the
+    /// memory cgroup of the caller, unless it comes from memory of the device's own.
+    ///
     /// C: `dma_alloc_coherent()`.
-    pub(crate) fn alloc_coherent<T: AsBytes + FromBytes>(&self) -> Result<Coherent<T>> {
+    pub(crate) fn alloc_coherent<T: AsBytes + FromBytes>(
+        &self,
+        flags: Flags,
+    ) -> Result<Coherent<T>> {
         let _guard = self.0.srcu.read_lock();
         if !self.0.bound.load(Relaxed) {
             return Err(ENODEV);
@@ -81,7 +88,7 @@ impl BoundDevice {
         // found `bound` true, ends. Of what devres may have released by then this uses nothing.
         let dev = unsafe { self.0.dev.as_bound() };
 
-        Coherent::zeroed(dev, GFP_KERNEL)
+        Coherent::zeroed(dev, flags)
     }
 }
 

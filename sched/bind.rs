@@ -46,7 +46,7 @@ impl sched::Job for BindJob {
     type Payload = DeferredMaps;
     type Data = ();
 
-    fn run(&self, (): &(), maps: DeferredMaps) -> Result<Option<ARef<Fence>>> {
+    fn run(&self, (): &(), mut maps: DeferredMaps) -> Result<Option<ARef<Fence>>> {
         maps.run()?;
         Ok(None)
     }

@@ -4,19 +4,19 @@
 
 use core::ops::Range;
 
-use kernel::{
-    prelude::*,
-    sync::atomic::Relaxed, //
-};
+use kernel::prelude::*;
 
 use super::data::{
     Vm,
-    VmData,
-    MOST_BOUND, //
+    VmData, //
 };
 use crate::{
     bo::Bo,
     device::RgtDevice,
+    hw::{
+        Space,
+        Tables, //
+    },
     rust::{
         dma_resv::ResvGuard,
         drm::{
@@ -33,7 +33,7 @@ use crate::{
 /// Maps the bytes of a BO from `offset` on at the addresses `va`.
 ///
 /// Unless it may `replace` what is there, a range that is not vacant gives `EINVAL`. `ENOENT` when
-/// the VM is closed, `ENOSPC` when it maps as much as it can.
+/// the VM is closed.
 pub(crate) fn map(
     vm: &Vm,
     bo: &Bo,
@@ -43,17 +43,19 @@ pub(crate) fn map(
     replace: bool,
 ) -> Result {
     let unmap_alloc = UnmapAlloc::new()?;
+    let mut tables = vm.space()?.tables_for(&va)?;
     // Last: the clean-up below frees it.
     let alloc = MapAlloc::new(vm, bo)?;
 
     let done = settled(vm).and_then(|_settled| {
         let mut mappings = vm.lock();
-        check_room(vm, bo.device(), &mappings, &va, replace)?;
+        check_vacant(bo.device(), &mappings, &va, replace)?;
         map_locked(
             vm,
             &mut mappings,
             alloc,
             replace.then_some(unmap_alloc),
+            &mut tables,
             offset,
             va,
             writable,
@@ -72,55 +74,46 @@ fn settled(vm: &Vm) -> Result<ResvGuard<'_>> {
     Ok(guard)
 }
 
-/// Checks that the VM may map something at the addresses `va`.
-fn check_room(
-    vm: &Vm,
+/// Checks that nothing is mapped at the addresses `va`, unless it may be replaced.
+fn check_vacant(
     dev: &RgtDevice,
     mappings: &GpuVmGuard<'_, VmData>,
     va: &Range<u64>,
     replace: bool,
 ) -> Result {
-    let size = va.end - va.start;
-    if !replace && !mappings.is_vacant(va) {
-        drm_dbg!(
-            dev,
-            "VM_BIND: addr {:#x}: with size {size:#x} not vacant\n",
-            va.start
-        );
-        return Err(EINVAL);
+    if replace || mappings.is_vacant(va) {
+        return Ok(());
     }
-    if size > MOST_BOUND.saturating_sub(vm.bound.load(Relaxed)) {
-        drm_dbg!(
-            dev,
-            "VM_BIND: size {size:#x}: with what is mapped more than {MOST_BOUND:#x}\n"
-        );
-        return Err(ENOSPC);
-    }
-    Ok(())
+    drm_dbg!(
+        dev,
+        "VM_BIND: addr {:#x}: with size {:#x} not vacant\n",
+        va.start,
+        va.end - va.start
+    );
+    Err(EINVAL)
 }
 
+#[expect(clippy::too_many_arguments)]
 fn map_locked(
     vm: &Vm,
     mappings: &mut GpuVmGuard<'_, VmData>,
     alloc: MapAlloc<VmData>,
     replace: Option<UnmapAlloc<VmData>>,
+    tables: &mut Tables,
     offset: u64,
     va: Range<u64>,
     writable: bool,
 ) -> Result {
-    let size = va.end - va.start;
     let space = vm.space()?;
-    space.prepare(va.clone())?;
+    // This cuts what is there at both ends of the range.
+    space.insert(&va, tables)?;
     let done = match replace {
-        Some(unmap_alloc) => unmap_locked(vm, mappings, unmap_alloc, va.clone()),
+        Some(unmap_alloc) => unmap_locked(&space, mappings, unmap_alloc, va.clone()),
         None => Ok(()),
     }
     .and_then(|()| mappings.map(alloc, offset, va.clone(), writable));
     match done {
-        Ok(()) => {
-            vm.bound.fetch_add(size, Relaxed);
-            vm.set_stale();
-        }
+        Ok(()) => vm.set_stale(),
         Err(_) => space.release(va),
     }
     done
@@ -128,24 +121,27 @@ fn map_locked(
 
 /// Unmaps the addresses `va`: mappings in it, the overlap of others, holes.
 pub(crate) fn unmap(vm: &Vm, va: Range<u64>) -> Result {
+    let mut tables = vm.space()?.tables_for_cut(&va)?;
     let alloc = UnmapAlloc::new()?;
-    let done = settled(vm).and_then(|_settled| unmap_locked(vm, &mut vm.lock(), alloc, va));
+    let done = settled(vm).and_then(|_settled| {
+        let space = vm.space()?;
+        space.cut(&va, &mut tables)?;
+        unmap_locked(&space, &mut vm.lock(), alloc, va)
+    });
 
     vm.cleanup();
     done
 }
 
+/// Unmaps the addresses `va`, which are cut out in the page tables.
 fn unmap_locked(
-    vm: &Vm,
+    space: &Space,
     mappings: &mut GpuVmGuard<'_, VmData>,
     alloc: UnmapAlloc<VmData>,
     va: Range<u64>,
 ) -> Result {
-    let space = vm.space()?;
-
     mappings.unmap(alloc, va, &mut |removed| {
-        vm.bound.fetch_sub(removed.end - removed.start, Relaxed);
-        space.unmap(removed.clone());
+        space.unmap(&removed);
         space.release(removed);
     })
 }

@@ -39,9 +39,6 @@ use crate::{
 /// faults.
 pub(crate) const VA_RANGE: Range<u64> = 0x1_0000..1 << 47;
 
-/// The most bytes that a VM can map, which bounds its page tables to a 512th of that.
-pub(crate) const MOST_BOUND: u64 = 64 << 30;
-
 /// The driver's data of a VM.
 #[pin_data]
 pub(crate) struct VmData {
@@ -52,8 +49,6 @@ pub(crate) struct VmData {
     closed: AtomicFlag,
     /// Set if some mapping may be stale.
     stale: Atomic<bool>,
-    /// Bytes of addresses that are mapped. Changes with the mappings' lock held.
-    pub(super) bound: Atomic<u64>,
     /// Set once it has mapped device-local memory.
     pub(super) uses_vram: Atomic<bool>,
     /// The queue of jobs that write its page tables.
@@ -76,7 +71,6 @@ impl VmData {
             space <- new_mutex!(None, "VmData::space"),
             closed: AtomicFlag::new(false),
             stale: Atomic::new(false),
-            bound: Atomic::new(0),
             uses_vram: Atomic::new(false),
             binds,
             last_bind <- new_mutex!(None, "VmData::last_bind"),

@@ -43,7 +43,7 @@ impl GpuMappings for Mappings {
 
             // A closed VM has page tables until its last job has ended.
             if let Some(space) = vm.live_space() {
-                space.unmap(mapping.range());
+                space.unmap(&mapping.range());
                 last = space.invalidate(mapping.range()).or(last);
             }
         });

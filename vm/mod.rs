@@ -23,7 +23,6 @@ pub(crate) mod trace;
 pub(crate) use self::{
     data::{
         Vm,
-        MOST_BOUND,
         VA_RANGE, //
     },
     handle::VmHandle,

@@ -88,17 +88,18 @@ pub(crate) fn rebind(
     }
 
     let space = vm.space()?;
-    let mut maps = DeferredMaps::new();
+    let mut maps = DeferredMaps::new(&space)?;
     for_each_stale(vm, |mapping| {
         let Ok(bo) = Reserved::of_exec(locks, mapping.bo()) else {
             return Ok(());
         };
         for (va, backing) in segments(&bo, mapping)? {
             note_use(vm, backing);
-            maps.push(&space, va, backing, mapping.writable(), &bo.lost)?;
+            maps.push(va, backing, mapping.writable(), &bo.lost)?;
         }
         Ok(())
     })?;
+    maps.allocate()?;
     Ok(Some(Binds { maps, moves }))
 }
 
@@ -194,16 +195,17 @@ fn note_use(vm: &Vm, backing: Backing) {
 
 fn write_entries(vm: &Vm, mapping: &Mapping<VmData>, bo: &Reserved<'_>) -> Result {
     let space = vm.space()?;
+    let va = mapping.range();
+    let mut tables = space.tables()?;
+    tables.add_for_segments(segments(bo, mapping)?)?;
 
     let undo = ScopeGuard::new(|| {
         // A stale mapping has no entries.
-        space.unmap(mapping.range());
+        space.unmap(&mapping.range());
         space.flush(mapping.range());
     });
-    for (va, backing) in segments(bo, mapping)? {
-        note_use(vm, backing);
-        space.map(va, backing, mapping.writable())?;
-    }
+    let segments = segments(bo, mapping)?.inspect(|(_, backing)| note_use(vm, *backing));
+    space.map(&va, segments, mapping.writable(), &mut tables)?;
     undo.dismiss();
     Ok(())
 }

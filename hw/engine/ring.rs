@@ -65,7 +65,7 @@ impl Ring {
     /// Allocates an empty ring.
     pub(super) fn new(bound: &BoundDevice) -> Result<Self> {
         Ok(Self {
-            dwords: bound.alloc_coherent()?,
+            dwords: bound.alloc_coherent(GFP_KERNEL)?,
             spare: KVVec::with_capacity(RING_DWORDS, GFP_KERNEL)?,
             head: 0,
             tail: 0,

@@ -2,7 +2,10 @@
 
 //! Mappings to make or remove later, where memory cannot be allocated.
 
-use core::ops::Range;
+use core::{
+    iter,
+    ops::Range, //
+};
 
 use kernel::{
     prelude::*,
@@ -18,7 +21,8 @@ use kernel::{
 use super::{
     backing::Backing,
     hw_mmu::Mmu,
-    space::Space, //
+    space::Space,
+    tables::Tables, //
 };
 
 /// Mappings to remove before their backing is reused.
@@ -74,7 +78,7 @@ impl DeferredUnmaps {
         for unmaps in self.list.chunk_by(|a, b| Arc::ptr_eq(&a.space, &b.space)) {
             let mut changed: Option<Range<u64>> = None;
             for Unmap { space, va, backing } in unmaps {
-                if space.unmap_backing(va.clone(), *backing) {
+                if space.unmap_backing(va, *backing) {
                     let all = changed.get_or_insert_with(|| va.clone());
                     *all = all.start.min(va.start)..all.end.max(va.end);
                 }
@@ -91,13 +95,14 @@ impl DeferredUnmaps {
     }
 }
 
-/// Mappings to make, in ranges that stay prepared until then.
+/// Mappings to make in a space, in ranges that stay inserted until then.
 pub(crate) struct DeferredMaps {
+    space: Arc<Space>,
     list: KVVec<Map>,
+    tables: Tables,
 }
 
 struct Map {
-    space: Arc<Space>,
     va: Range<u64>,
     backing: Backing,
     writable: bool,
@@ -107,22 +112,24 @@ struct Map {
 
 impl DeferredMaps {
     /// Makes an empty list.
-    pub(crate) const fn new() -> Self {
-        Self { list: KVVec::new() }
+    pub(crate) fn new(space: &Arc<Space>) -> Result<Self> {
+        Ok(Self {
+            space: space.clone(),
+            list: KVVec::new(),
+            tables: space.tables()?,
+        })
     }
 
-    /// Pushes a mapping of `va` in a space, where nothing is mapped, to `backing` and the addresses
-    /// that follow it. It is not made if `lost` is set by then.
+    /// Pushes a mapping of `va`, where nothing is mapped, to `backing` and the addresses that follow
+    /// it. It is not made if `lost` is set by then.
     pub(crate) fn push(
         &mut self,
-        space: &Arc<Space>,
         va: Range<u64>,
         backing: Backing,
         writable: bool,
         lost: &Arc<AtomicFlag>,
     ) -> Result {
         let map = Map {
-            space: space.clone(),
             va,
             backing,
             writable,
@@ -131,11 +138,19 @@ impl DeferredMaps {
         Ok(self.list.push(map, GFP_KERNEL)?)
     }
 
+    /// Allocates the tables that the mappings take, once all are pushed.
+    pub(crate) fn allocate(&mut self) -> Result {
+        let segments = self.list.iter().map(|map| (map.va.clone(), map.backing));
+        self.tables.add_for_segments(segments)
+    }
+
     /// Makes all mappings. Does not allocate.
-    pub(crate) fn run(&self) -> Result {
-        self.list
-            .iter()
-            .filter(|map| !map.lost.load(Relaxed))
-            .try_for_each(|map| map.space.map(map.va.clone(), map.backing, map.writable))
+    pub(crate) fn run(&mut self) -> Result {
+        for map in self.list.iter().filter(|map| !map.lost.load(Relaxed)) {
+            let segment = iter::once((map.va.clone(), map.backing));
+            self.space
+                .map(&map.va, segment, map.writable, &mut self.tables)?;
+        }
+        Ok(())
     }
 }

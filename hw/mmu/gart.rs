@@ -2,7 +2,10 @@
 
 //! The GART: a range of the kernel's address space that maps system memory for copies.
 
-use core::ops::Range;
+use core::{
+    iter,
+    ops::Range, //
+};
 
 use kernel::{
     dma::DmaAddress,
@@ -18,29 +21,12 @@ use super::{
         SCRATCHPAD_BASE,
         VRAM_BASE, //
     },
-    table::{
-        Depth,
-        PageTable, //
+    pool::{
+        Chain,
+        Pool, //
     }, //
 };
 use crate::hw::abi::limits::PAGE_SIZE;
-
-/// Pages of the GART whose DMA addresses are contiguous.
-struct Contiguous {
-    va: u64,
-    address: DmaAddress,
-    size: u64,
-}
-
-impl Contiguous {
-    fn map(&self, table: &mut PageTable) -> Result {
-        let range = self.va..self.va + self.size;
-        // The job that uses the pages begins with an invalidation.
-        table
-            .map(&range, Backing::System(self.address), true, Depth::Pages)
-            .map(|_| ())
-    }
-}
 
 impl Mmu {
     /// Returns the address of an offset in the GART.
@@ -65,46 +51,60 @@ impl Mmu {
         addresses: impl Iterator<Item = DmaAddress>,
     ) -> Result {
         let range = addresses_of(pages)?;
-        self.populate_kernel(&range, Depth::Pages)?;
-        let result = self.with_kernel(|table| map_pages(table, &range, addresses))?;
+        self.populate_kernel(|table, pool| table.insert_pages(&range, pool))?;
+        let mut garbage = Chain::new();
+        let segments = Contiguous::new(range.clone(), addresses);
+        let result = self.with_kernel(|table| {
+            // The job that uses the pages begins with an invalidation.
+            table.map(&range, segments, true, &mut Pool::new(), &mut garbage)
+        })?;
         if result.is_err() {
-            self.gart_unmap(range);
+            // Once the device has stopped nothing is mapped.
+            let _ = self.with_kernel(|table| table.unmap(&range));
         }
+        if result.is_err() || !garbage.is_empty() {
+            self.flush_kernel(range);
+        }
+        drop(garbage);
         result
-    }
-
-    fn gart_unmap(&self, range: Range<u64>) {
-        // Once the device has stopped nothing is mapped.
-        let _ = self.with_kernel(|table| table.unmap(&range));
-        self.flush_kernel(range);
     }
 }
 
-fn map_pages(
-    table: &mut PageTable,
-    range: &Range<u64>,
-    mut addresses: impl Iterator<Item = DmaAddress>,
-) -> Result {
-    let mut current: Option<Contiguous> = None;
-    for va in range.clone().step_by(PAGE_SIZE as usize) {
-        let address = addresses.next().ok_or(EINVAL)?;
-        match &mut current {
-            Some(current) if current.address.checked_add(current.size) == Some(address) => {
-                current.size += PAGE_SIZE;
-            }
-            _ => {
-                let next = Contiguous {
-                    va,
-                    address,
-                    size: PAGE_SIZE,
-                };
-                if let Some(previous) = current.replace(next) {
-                    previous.map(table)?;
-                }
-            }
+/// An iterator over the segments of pages from their DMA addresses, one per page.
+struct Contiguous<I: Iterator<Item = DmaAddress>> {
+    va: Range<u64>,
+    addresses: iter::Peekable<I>,
+}
+
+impl<I: Iterator<Item = DmaAddress>> Contiguous<I> {
+    fn new(va: Range<u64>, addresses: I) -> Self {
+        Self {
+            va,
+            addresses: addresses.peekable(),
         }
     }
-    current.map_or(Ok(()), |last| last.map(table))
+}
+
+impl<I: Iterator<Item = DmaAddress>> Iterator for Contiguous<I> {
+    type Item = (Range<u64>, Backing);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.va.is_empty() {
+            return None;
+        }
+        let address = self.addresses.next()?;
+        let start = self.va.start;
+        self.va.start += PAGE_SIZE;
+        while !self.va.is_empty()
+            && self
+                .addresses
+                .next_if_eq(&(address + (self.va.start - start)))
+                .is_some()
+        {
+            self.va.start += PAGE_SIZE;
+        }
+        Some((start..self.va.start, Backing::System(address)))
+    }
 }
 
 /// Returns the addresses of pages of the GART.

@@ -23,17 +23,27 @@ use kernel::{
 
 use super::{
     backing::Backing,
-    layout,
-    registry::Registry,
+    layout::{
+        self,
+        GART_BASE,
+        GART_SIZE, //
+    },
+    pool::{
+        Chain,
+        Count,
+        Pool, //
+    },
+    registry::{
+        Holder,
+        Registry, //
+    },
+    segments,
     shared_table::SharedTable,
     slots::{
         Slots,
         KERNEL_SLOT, //
     },
-    table::{
-        Depth,
-        PageTable, //
-    },
+    table::PageTable,
     tlb::{
         HangHandler,
         Invalidation,
@@ -103,21 +113,25 @@ impl Mmu {
             GFP_KERNEL,
         )?;
 
-        let vram = layout::vram(info.vram_size);
-        this.map_whole(vram, Backing::Vram(0), Depth::Blocks)?;
+        this.map_whole(layout::vram(info.vram_size), Backing::Vram(0))?;
         if info.scratchpad_size != 0 {
             let scratchpad = layout::scratchpad(info.scratchpad_size);
-            this.map_whole(scratchpad, Backing::Scratchpad(0), Depth::Pages)?;
+            this.map_whole(scratchpad, Backing::Scratchpad(0))?;
         }
+        let gart = GART_BASE..GART_BASE + GART_SIZE;
+        this.populate_kernel(|table, pool| table.insert(&gart, pool))?;
         Ok(this)
     }
 
     /// Maps a range of the kernel's address space for good.
-    fn map_whole(&self, range: Range<u64>, backing: Backing, depth: Depth) -> Result {
-        self.populate_kernel(&range, depth)?;
+    fn map_whole(&self, range: Range<u64>, backing: Backing) -> Result {
+        let segments = || core::iter::once((range.clone(), backing));
+        let mut pool = Pool::new();
+        pool.fill(&self.bound, segments::count(segments()))?;
+
+        self.populate_kernel(|table, pool| table.insert(&range, pool))?;
         // Nothing was mapped there, so the TLB has nothing to invalidate.
-        self.with_kernel(|table| table.map(&range, backing, true, depth))?
-            .map(|_| ())
+        self.with_kernel(|table| table.map(&range, segments(), true, &mut pool, &mut Chain::new()))?
     }
 
     /// Sets the root of the kernel's address space.
@@ -131,8 +145,9 @@ impl Mmu {
         self.slots.stop();
         self.registry.retire_all();
         disable_delayed_work_sync(self);
-        drop(self.registry.take_garbage());
-        drop(self.kernel.take());
+        let mut garbage = self.registry.take_garbage();
+        self.kernel.retire(&mut garbage);
+        drop(garbage);
     }
 
     /// Sets the roots of all address spaces in use after a reset of the device.
@@ -157,7 +172,7 @@ impl Mmu {
     /// multiples of the page size.
     pub(in crate::hw) fn map_kernel(&self, va: u64, address: DmaAddress, size: u64) -> Result {
         let end = va.checked_add(size).ok_or(EINVAL)?;
-        self.map_whole(va..end, Backing::System(address), Depth::Pages)
+        self.map_whole(va..end, Backing::System(address))
     }
 
     /// Sets the handler of a hung TLB, or [`None`] before the device stops for good.
@@ -187,9 +202,26 @@ impl Mmu {
         self.kernel.with(f)
     }
 
-    /// Allocates page tables of the kernel's address space.
-    pub(super) fn populate_kernel(&self, range: &Range<u64>, depth: Depth) -> Result {
-        self.kernel.populate(&self.bound, range, depth, |_| ())
+    /// Calls `f` with the page tables of the kernel's address space, and allocates the tables that
+    /// it says are missing until there are enough.
+    pub(super) fn populate_kernel(
+        &self,
+        f: impl Fn(&mut PageTable, &mut Pool) -> Result<(), Count>,
+    ) -> Result {
+        self.kernel.populate(&self.bound, f)
+    }
+
+    /// Has tables freed that nothing uses any more.
+    pub(super) fn free_later(self: &Arc<Self>, mut tables: Chain) {
+        if !tables.is_empty() {
+            self.registry.add_garbage(&mut tables);
+            self.free_garbage();
+        }
+    }
+
+    /// Has the registry's garbage freed.
+    pub(super) fn free_garbage(self: &Arc<Self>) {
+        self.clone().enqueue_delayed(0);
     }
 }
 

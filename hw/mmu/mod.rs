@@ -8,15 +8,25 @@ mod gart;
 mod hw_mmu;
 mod layout;
 mod node;
+mod pool;
 mod registry;
+mod segments;
 mod shared_table;
 mod slot_guard;
 mod slot_table;
 mod slots;
 mod space;
 mod table;
+mod tables;
 mod tlb;
+#[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
+mod under_test;
 
+#[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
+pub(crate) use self::under_test::{
+    PageUnderTest,
+    TablesUnderTest, //
+};
 pub(crate) use self::{
     backing::Backing,
     deferred::{
@@ -29,6 +39,7 @@ pub(crate) use self::{
         SLOTS, //
     },
     space::Space,
+    tables::Tables,
     tlb::Invalidation, //
 };
 pub(super) use self::{

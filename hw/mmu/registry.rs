@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All address spaces of clients, for the end of the device.
+//! All page tables of clients, for the end of the device.
 
 use kernel::{
     new_mutex,
@@ -15,20 +15,24 @@ use kernel::{
     }, //
 };
 
-use super::{
-    node::Chain,
-    shared_table::SharedTable,
-    table::PageTable, //
-};
+use super::pool::Chain;
 
-/// The number of an address space, which is not used again.
+/// A holder of page tables, as long as it is registered.
+pub(super) trait Holder: Send + Sync {
+    /// Moves all tables to `garbage`. Neither allocates nor frees memory.
+    fn retire(&self, garbage: &mut Chain);
+}
+
+/// The number of a holder, which is not used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SpaceId(u64);
+pub(super) struct HolderId(u64);
 
-/// The address spaces of a device, and the tables of those that are gone.
+/// The holders of page tables of a device, and the tables of those that are gone.
 ///
-/// Spaces go in the signalling path, where freeing memory would wait. Their tables are freed by a
+/// Holders go in the signalling path, where freeing memory would wait. Their tables are freed by a
 /// work item, and all that are left when the device stops.
+///
+/// Lock order: this one, then those of the holders.
 #[pin_data]
 pub(super) struct Registry {
     #[pin]
@@ -37,18 +41,9 @@ pub(super) struct Registry {
 
 struct State {
     next: u64,
-    spaces: RBTree<SpaceId, Arc<SharedTable>>,
+    holders: RBTree<HolderId, Arc<dyn Holder>>,
     /// Page tables that nothing uses any more.
     garbage: Chain,
-}
-
-impl State {
-    /// Takes the page tables of a space out. Does nothing for one that is not there.
-    fn retire(&mut self, id: SpaceId) {
-        if let Some(table) = self.spaces.remove(&id).and_then(|shared| shared.take()) {
-            self.garbage.push(table.into_root());
-        }
-    }
 }
 
 impl Registry {
@@ -57,7 +52,7 @@ impl Registry {
             state <- new_mutex!(
                 State {
                     next: 1,
-                    spaces: RBTree::new(),
+                    holders: RBTree::new(),
                     garbage: Chain::new(),
                 },
                 "Registry::state"
@@ -65,37 +60,51 @@ impl Registry {
         })
     }
 
-    /// Adds a space with these page tables.
-    pub(super) fn add(&self, table: PageTable) -> Result<(SpaceId, Arc<SharedTable>)> {
-        let shared = Arc::pin_init(SharedTable::new(table), GFP_KERNEL)?;
-        let reservation = RBTreeNodeReservation::new(GFP_KERNEL)?;
+    /// Adds a holder.
+    pub(super) fn add(&self, holder: Arc<dyn Holder>) -> Result<HolderId> {
+        let reservation = RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT)?;
 
         let mut state = self.state.lock();
-        let id = SpaceId(state.next);
+        let id = HolderId(state.next);
         state.next += 1;
-        let node = reservation.into_node(id, shared.clone());
-        let replaced = state.spaces.insert(node);
+        let replaced = state.holders.insert(reservation.into_node(id, holder));
         drop(state);
         drop(replaced);
-        Ok((id, shared))
+        Ok(id)
     }
 
-    /// Removes a space, which nothing uses any more. [`Self::take_garbage`] has to follow.
+    /// Removes a holder, whose tables nothing uses any more. Returns whether there is garbage to be
+    /// freed then, by [`Self::take_garbage`].
     ///
     /// Neither allocates nor frees page tables.
-    pub(super) fn remove(&self, id: SpaceId) {
-        self.state.lock().retire(id);
+    pub(super) fn remove(&self, id: HolderId) -> bool {
+        let mut state = self.state.lock();
+        let State {
+            holders, garbage, ..
+        } = &mut *state;
+        let node = holders.remove_node(&id).map(|node| node.to_key_value());
+        if let Some((_, holder)) = &node {
+            holder.retire(garbage);
+        }
+        let has_garbage = !garbage.is_empty();
+        drop(state);
+        drop(node);
+        has_garbage
     }
 
-    /// Takes the page tables of all spaces out, which the device does not use any more.
+    /// Adds tables that nothing uses any more.
+    pub(super) fn add_garbage(&self, tables: &mut Chain) {
+        self.state.lock().garbage.append(tables);
+    }
+
+    /// Takes the tables of all holders, which the device does not use any more.
     pub(super) fn retire_all(&self) {
         let mut state = self.state.lock();
-        loop {
-            let first = state.spaces.keys().next().copied();
-            let Some(id) = first else {
-                return;
-            };
-            state.retire(id);
+        let State {
+            holders, garbage, ..
+        } = &mut *state;
+        for holder in holders.values() {
+            holder.retire(garbage);
         }
     }
 

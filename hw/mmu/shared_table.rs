@@ -2,8 +2,6 @@
 
 //! The page tables of an address space and their lock.
 
-use core::ops::Range;
-
 use kernel::{
     new_mutex,
     prelude::*,
@@ -11,11 +9,13 @@ use kernel::{
 };
 
 use super::{
-    node::Pool,
-    table::{
-        Depth,
-        PageTable, //
-    }, //
+    pool::{
+        Chain,
+        Count,
+        Pool, //
+    },
+    registry::Holder,
+    table::PageTable, //
 };
 use crate::rust::devres::BoundDevice;
 
@@ -37,36 +37,33 @@ impl SharedTable {
         })
     }
 
-    /// Takes the page tables out, for good.
-    pub(super) fn take(&self) -> Option<PageTable> {
-        self.table.lock().take()
-    }
-
     /// Calls `f` with the page tables; [`ENODEV`] if they were taken out.
     pub(super) fn with<T>(&self, f: impl FnOnce(&mut PageTable) -> T) -> Result<T> {
         let mut table = self.table.lock();
         (*table).as_mut().map(f).ok_or(ENODEV)
     }
 
-    /// Allocates the tables for `range`, and calls `then` before they can be released again.
+    /// Calls `f`, and allocates the tables that it says are missing until there are enough.
     pub(super) fn populate(
         &self,
         bound: &BoundDevice,
-        range: &Range<u64>,
-        depth: Depth,
-        then: impl Fn(&mut PageTable),
+        f: impl Fn(&mut PageTable, &mut Pool) -> Result<(), Count>,
     ) -> Result {
         let mut pool = Pool::new();
         loop {
-            let missing = self.with(|table| {
-                table
-                    .populate(range, depth, &mut pool)
-                    .map(|()| then(table))
-            })?;
-            match missing {
+            match self.with(|table| f(table, &mut pool))? {
                 Ok(()) => return Ok(()),
-                Err(count) => pool.fill(bound, count)?,
+                Err(missing) => pool.fill(bound, missing)?,
             }
+        }
+    }
+}
+
+impl Holder for SharedTable {
+    fn retire(&self, garbage: &mut Chain) {
+        let table = self.table.lock().take();
+        if let Some(table) = table {
+            garbage.push(table.into_root());
         }
     }
 }

@@ -12,7 +12,7 @@ use kernel::{
 };
 
 use super::{
-    registry::SpaceId,
+    registry::HolderId,
     slot_table::{
         Choice,
         SlotTable, //
@@ -36,7 +36,7 @@ pub(super) struct Slots {
     regs: Regs,
     /// [`None`] once the device has stopped.
     #[pin]
-    table: Mutex<Option<SlotTable<SpaceId>>>,
+    table: Mutex<Option<SlotTable<HolderId>>>,
 }
 
 impl Slots {
@@ -52,7 +52,7 @@ impl Slots {
     ///
     /// [`Err`] with a fence if the job has to wait for that first, and ask again; with none if it
     /// will not get a slot.
-    pub(super) fn reserve(&self, space: SpaceId, root: u64) -> Result<u32, Option<ARef<Fence>>> {
+    pub(super) fn reserve(&self, space: HolderId, root: u64) -> Result<u32, Option<ARef<Fence>>> {
         self.with(|table| match table.reserve(space, root) {
             Choice::Kept(number) => Ok(number),
             Choice::Assigned(number) => {
@@ -77,7 +77,7 @@ impl Slots {
     }
 
     /// Frees the slot of a space, if it has one. No job uses it any more.
-    pub(super) fn free(&self, space: SpaceId) {
+    pub(super) fn free(&self, space: HolderId) {
         self.with(|table| {
             if let Some(number) = table.free(space) {
                 self.regs.set_root(number, 0);
@@ -86,7 +86,7 @@ impl Slots {
     }
 
     /// Calls `f` with the slot of a space, if it has one, which it keeps meanwhile.
-    pub(super) fn with_slot<T>(&self, space: SpaceId, f: impl FnOnce(u32) -> T) -> Option<T> {
+    pub(super) fn with_slot<T>(&self, space: HolderId, f: impl FnOnce(u32) -> T) -> Option<T> {
         self.with(|table| table.of(space).map(f))?
     }
 
@@ -106,7 +106,7 @@ impl Slots {
     }
 
     /// Calls `f` with the slots, unless the device has stopped.
-    fn with<T>(&self, f: impl FnOnce(&mut SlotTable<SpaceId>) -> T) -> Option<T> {
+    fn with<T>(&self, f: impl FnOnce(&mut SlotTable<HolderId>) -> T) -> Option<T> {
         let mut table = self.table.lock();
         (*table).as_mut().map(f)
     }

@@ -12,21 +12,20 @@ use kernel::{
 use super::{
     backing::Backing,
     hw_mmu::Mmu,
-    node::Chain,
-    registry::SpaceId,
-    shared_table::SharedTable,
-    table::{
-        Depth,
-        PageTable, //
+    pool::{
+        Chain,
+        Count,
+        Pool, //
     },
+    registry::HolderId,
+    shared_table::SharedTable,
+    table::PageTable,
+    tables::Tables,
     tlb::Invalidation, //
 };
-use crate::{
-    hw::abi::limits::{
-        PAGE_SIZE,
-        VA_BITS, //
-    },
-    rust::workqueue::DelayedReclaimWork, //
+use crate::hw::abi::limits::{
+    PAGE_SIZE,
+    VA_BITS, //
 };
 
 /// An address space: page tables, of which the device uses those of a few spaces at a time.
@@ -34,13 +33,17 @@ use crate::{
 /// A space has one of the device's slots while jobs use it, and keeps it until another space needs
 /// it. What is said here of the device's translations costs nothing without a slot.
 ///
+/// A range is [inserted](Self::insert) before something is mapped there, and
+/// [released](Self::release) when nothing is any more. Both count, so that ranges may overlap
+/// meanwhile. Nothing but the making of [`Tables`] allocates.
+///
 /// When the last reference is dropped, no job uses the space any more. Its tables are freed a little
 /// later, so that it may be dropped in the signalling path.
 ///
-/// Once the device has stopped, a space has no tables: what fails then, fails with [`ENODEV`].
+/// Once the device has stopped, a space has no tables: what can fail then, fails with [`ENODEV`].
 pub(crate) struct Space {
     mmu: Arc<Mmu>,
-    id: SpaceId,
+    id: HolderId,
     root: u64,
     table: Arc<SharedTable>,
 }
@@ -50,80 +53,173 @@ impl Space {
     pub(in crate::hw) fn new(mmu: &Arc<Mmu>) -> Result<Arc<Self>> {
         let table = PageTable::new(&mmu.bound)?;
         let root = table.root();
-        let (id, table) = mmu.registry.add(table)?;
+        let table = Arc::pin_init(SharedTable::new(table), GFP_KERNEL_ACCOUNT)?;
         // Dropping it takes the tables out of the registry if there is no memory for the rest.
         let this = Self {
             mmu: mmu.clone(),
-            id,
+            id: mmu.registry.add(table.clone())?,
             root,
             table,
         };
-        Ok(Arc::new(this, GFP_KERNEL)?)
+        Ok(Arc::new(this, GFP_KERNEL_ACCOUNT)?)
     }
 
-    /// Allocates all page tables for mapping and unmapping in `va`.
+    /// Makes an empty stock of tables.
+    pub(crate) fn tables(&self) -> Result<Tables> {
+        Tables::new(&self.mmu)
+    }
+
+    /// Makes a stock of the tables that inserting `va` takes, whatever is mapped by then.
+    pub(crate) fn tables_for(&self, va: &Range<u64>) -> Result<Tables> {
+        let mut tables = self.tables()?;
+        tables.add_for_insert(va)?;
+        Ok(tables)
+    }
+
+    /// Makes a stock of the tables that cutting `va` out takes, or inserting it as a null range.
+    pub(crate) fn tables_for_cut(&self, va: &Range<u64>) -> Result<Tables> {
+        let mut tables = self.tables()?;
+        tables.add_for_cut(va)?;
+        Ok(tables)
+    }
+
+    /// Makes a stock of the tables that mapping `va` takes, wherever the memory is.
+    #[allow(dead_code)]
+    pub(crate) fn tables_for_pages(&self, va: &Range<u64>) -> Result<Tables> {
+        let mut tables = self.tables()?;
+        tables.add_for_pages(va)?;
+        Ok(tables)
+    }
+
+    /// Inserts a range, with tables of [`Tables::add_for_insert`]. They stay until [`Self::release`]
+    /// was called for all of the range, and for each other range that was inserted.
     ///
-    /// They stay until [`Self::release`] was called for all of the range, and for each other range
-    /// that they were prepared for.
-    pub(crate) fn prepare(&self, va: Range<u64>) -> Result {
-        let range = range(va)?;
-        self.table
-            .populate(&self.mmu.bound, &range, Depth::Pages, |table| {
-                table.retain(&range)
-            })
+    /// # Errors
+    ///
+    /// Nothing was changed then.
+    ///
+    /// - [`EINVAL`]: the range is empty, no multiple of the page size or too large, or the tables
+    ///   are too few.
+    pub(crate) fn insert(&self, va: &Range<u64>, tables: &mut Tables) -> Result {
+        self.change(va, tables, |table, pool| table.insert(va, pool))
     }
 
-    /// Undoes [`Self::prepare`] for a range, or a part of one, that is unmapped.
+    /// Inserts a null range, with tables of [`Tables::add_for_cut`], otherwise as [`Self::insert`].
+    #[allow(dead_code)]
+    pub(crate) fn insert_null(&self, va: &Range<u64>, tables: &mut Tables) -> Result {
+        self.change(va, tables, |table, pool| table.insert_null(va, pool))
+    }
+
+    /// Makes it possible to unmap and release `va`, if that is a part of a range that was inserted,
+    /// with tables of [`Tables::add_for_cut`]. What is mapped stays the same.
+    ///
+    /// Errors as of [`Self::insert`].
+    pub(crate) fn cut(&self, va: &Range<u64>, tables: &mut Tables) -> Result {
+        self.change(va, tables, |table, pool| table.cut(va, pool))
+    }
+
+    fn change(
+        &self,
+        va: &Range<u64>,
+        tables: &mut Tables,
+        f: impl FnOnce(&mut PageTable, &mut Pool) -> Result<(), Count>,
+    ) -> Result {
+        check(va)?;
+        tables
+            .with(|pool| self.table.with(|table| f(table, pool)))?
+            .map_err(|_| EINVAL)
+    }
+
+    /// Undoes [`Self::insert`] for a range, or a part of one that was cut out, that is unmapped.
     ///
     /// When this returns, the device no longer uses translations of the range; [`Self::flush`] need
     /// not come before.
     pub(crate) fn release(&self, va: Range<u64>) {
-        let Ok(range) = range(va) else {
+        if check(&va).is_err() {
             return;
-        };
+        }
         let mut garbage = Chain::new();
         // Without tables there is nothing to release.
-        let _ = self.table.with(|table| table.release(&range, &mut garbage));
+        let _ = self.table.with(|table| table.remove(&va, &mut garbage));
         // The memory of these tables, and of the mappings, may be reused after this.
-        self.flush(range);
-        drop(garbage);
+        self.flush(va);
+        self.mmu.free_later(garbage);
     }
 
-    /// Maps `va`, a prepared range, to `backing` and the addresses that follow it.
+    /// Maps `va`, an inserted range, to the memory of `segments`, in ascending order, with tables of
+    /// [`Tables::add_for_segments`] or [`Tables::add_for_pages`].
     ///
     /// Where something is mapped already, [`Self::flush`] has to follow.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if anything is not a multiple of the page size or too large, or if the range is
-    /// not prepared.
-    pub(crate) fn map(&self, va: Range<u64>, backing: Backing, writable: bool) -> Result {
-        let range = range(va)?;
-        let hides_tables = self
-            .table
-            .with(|table| table.map(&range, backing, writable, Depth::Pages))??;
-        if hides_tables {
-            self.flush(range);
-        }
-        Ok(())
+    /// A part of the range may be mapped then.
+    ///
+    /// - [`EINVAL`]: anything is not a multiple of the page size or too large, no segment has a part
+    ///   of the range, or it is not inserted.
+    /// - [`ENOMEM`]: the tables are too few.
+    pub(crate) fn map(
+        &self,
+        va: &Range<u64>,
+        segments: impl Iterator<Item = (Range<u64>, Backing)>,
+        writable: bool,
+        tables: &mut Tables,
+    ) -> Result {
+        check(va)?;
+        let mut garbage = Chain::new();
+        let done = tables.with(|pool| {
+            self.table
+                .with(|table| table.map(va, segments, writable, pool, &mut garbage))
+        });
+        self.flush_garbage(va, garbage);
+        done?
     }
 
-    /// Unmaps all of `va`, a prepared range. [`Self::flush`], or [`Self::release`], has to follow.
-    pub(crate) fn unmap(&self, va: Range<u64>) {
-        if let Ok(range) = range(va) {
-            // Without tables nothing is mapped.
-            let _ = self.table.with(|table| table.unmap(&range));
+    /// Maps `va`, which was inserted as a null range, or inserted and mapped: reads give zeros,
+    /// writes are dropped or, if it is not `writable`, fault.
+    ///
+    /// Where something is mapped already, [`Self::flush`] has to follow.
+    ///
+    /// Errors as of [`Self::map`].
+    #[allow(dead_code)]
+    pub(crate) fn map_null(&self, va: &Range<u64>, writable: bool) -> Result {
+        check(va)?;
+        let mut garbage = Chain::new();
+        let done = self
+            .table
+            .with(|table| table.map_null(va, writable, &mut garbage));
+        self.flush_garbage(va, garbage);
+        done?
+    }
+
+    /// Frees tables that pages have replaced, which the TLB may still point to.
+    fn flush_garbage(&self, va: &Range<u64>, garbage: Chain) {
+        if !garbage.is_empty() {
+            self.flush(va.clone());
+            self.mmu.free_later(garbage);
         }
+    }
+
+    /// Unmaps all of `va`: an inserted range, or a part of one that was cut out. [`Self::flush`], or
+    /// [`Self::release`], has to follow.
+    pub(crate) fn unmap(&self, va: &Range<u64>) {
+        if check(va).is_ok() {
+            // Without tables nothing is mapped.
+            let _ = self.table.with(|table| table.unmap(va));
+        }
+    }
+
+    /// Returns the bytes of the page tables.
+    pub(crate) fn table_bytes(&self) -> u64 {
+        let tables = self.table.with(|table| table.tables());
+        tables.map_or(0, |tables| tables * PAGE_SIZE)
     }
 
     /// Unmaps those pages of a range that are mapped to `backing` and the addresses that follow it.
     /// Returns whether there were any; then [`Self::flush`] has to follow.
-    pub(super) fn unmap_backing(&self, va: Range<u64>, backing: Backing) -> bool {
-        range(va)
-            .and_then(|range| {
-                self.table
-                    .with(|table| table.unmap_backing(&range, backing))
-            })
+    pub(super) fn unmap_backing(&self, va: &Range<u64>, backing: Backing) -> bool {
+        check(va)
+            .and_then(|()| self.table.with(|table| table.unmap_backing(va, backing)))
             .unwrap_or(false)
     }
 
@@ -147,7 +243,7 @@ impl Space {
         &self.mmu
     }
 
-    pub(super) fn id(&self) -> SpaceId {
+    pub(super) fn id(&self) -> HolderId {
         self.id
     }
 
@@ -161,19 +257,16 @@ impl Drop for Space {
     fn drop(&mut self) {
         // Before the memory of the tables is reused.
         self.mmu.slots.free(self.id);
-        self.mmu.registry.remove(self.id);
-        self.mmu.clone().enqueue_delayed(0);
+        if self.mmu.registry.remove(self.id) {
+            self.mmu.free_garbage();
+        }
     }
 }
 
-/// Returns `va` if it is a valid range of pages.
-fn range(va: Range<u64>) -> Result<Range<u64>> {
-    if va.is_empty()
-        || va.start % PAGE_SIZE != 0
-        || va.end % PAGE_SIZE != 0
-        || va.end > 1 << VA_BITS
-    {
+/// Checks that `va` is a valid range of pages.
+fn check(va: &Range<u64>) -> Result {
+    if va.is_empty() || (va.start | va.end) % PAGE_SIZE != 0 || va.end > 1 << VA_BITS {
         return Err(EINVAL);
     }
-    Ok(va)
+    Ok(())
 }

@@ -9,19 +9,25 @@ use kernel::prelude::*;
 use super::{
     backing::Backing,
     node::{
+        index,
         parts,
+        span,
+        Node,
+        Slot, //
+    },
+    pool::{
         Chain,
         Count,
-        Node,
         Pool, //
+    },
+    segments::{
+        fits_block,
+        Segments, //
     }, //
 };
 use crate::{
     hw::abi::{
-        limits::{
-            PAGE_SIZE,
-            VA_BITS, //
-        },
+        limits::PAGE_SIZE,
         pte::*, //
     },
     rust::devres::BoundDevice, //
@@ -29,28 +35,31 @@ use crate::{
 
 const TOP: u32 = LEVELS - 1;
 
-/// The lowest level that tables are made for.
-#[derive(Clone, Copy)]
-pub(super) enum Depth {
-    /// To level 0: any page can be mapped and unmapped.
-    Pages = 0,
-    /// To level 1: only blocks of 2 MiB can.
-    Blocks = 1,
-}
-
 /// A tree of page tables.
 ///
-/// Nothing but [`Pool::fill`] allocates: ranges are populated before they are mapped. Nothing here
-/// invalidates the TLB.
+/// Nothing here allocates: tables come from a [`Pool`]. Tables that are not used any more go to a
+/// [`Chain`], to be freed when the TLB is invalidated; nothing here does that.
+///
+/// - Ranges are inserted before something is mapped there. This makes all tables above level 0 and
+///   counts the range as a user of them. They go when the last user is removed. An entry of level 1
+///   counts the pages below it.
+/// - Tables of level 0 are made where pages are mapped that one entry of level 1 cannot map.
+/// - A null range is inserted as one: an entry of any level that is all in the range takes no table
+///   below it. When something else is inserted there, the entry is expanded to a table.
+/// - [`Self::cut`] does the same with entries that are partly in a range, before that part is
+///   unmapped or removed.
 pub(super) struct PageTable {
     root: KBox<Node>,
+    tables: u64,
 }
 
 impl PageTable {
     /// Allocates an empty tree.
     pub(super) fn new(bound: &BoundDevice) -> Result<Self> {
-        let root = KBox::new(Node::new(bound, TOP)?, GFP_KERNEL)?;
-        Ok(Self { root })
+        Ok(Self {
+            root: Node::new(bound, TOP)?,
+            tables: 1,
+        })
     }
 
     /// Returns the table of the highest level, with all others.
@@ -58,59 +67,118 @@ impl PageTable {
         self.root
     }
 
-    /// Returns the entry for the address space's root register.
+    /// Returns the entry for the root register.
     pub(super) fn root(&self) -> u64 {
         self.root.link()
     }
 
-    /// Makes the tables for `range` of those in `pool`, or returns how many that takes.
-    pub(super) fn populate(
+    /// Returns the number of tables.
+    pub(super) fn tables(&self) -> u64 {
+        self.tables
+    }
+
+    /// Counts the tables that inserting a range takes at most.
+    pub(super) fn most_inserted(range: &Range<u64>) -> Count {
+        let mut count = Count::all(TOP - 1, 1, range);
+        count.add(0, 2);
+        count
+    }
+
+    /// Counts the tables that inserting a null range takes at most, or cutting one out.
+    pub(super) fn most_cut(range: &Range<u64>) -> Count {
+        Count::edges(range)
+    }
+
+    /// Inserts a range. If there are too few tables in the pool, nothing is changed, and the
+    /// missing ones are returned.
+    pub(super) fn insert(&mut self, range: &Range<u64>, pool: &mut Pool) -> Result<(), Count> {
+        // Above level 0, what cutting takes is a part of what inserting does.
+        let mut missing = self.root.missing(TOP, range);
+        missing.add(0, self.missing_cut(range).leaves);
+        self.with_pool(missing, pool, |root, pool| {
+            root.cut(range, pool);
+            root.insert(TOP, range, pool);
+        })
+    }
+
+    /// Inserts a null range, as [`Self::insert`] does.
+    pub(super) fn insert_null(&mut self, range: &Range<u64>, pool: &mut Pool) -> Result<(), Count> {
+        self.with_pool(Self::most_cut(range), pool, |root, pool| {
+            root.cut(range, pool);
+            root.insert_null(TOP, range, pool);
+        })
+    }
+
+    /// Sees that no entry is partly in a range, as [`Self::insert`] does.
+    pub(super) fn cut(&mut self, range: &Range<u64>, pool: &mut Pool) -> Result<(), Count> {
+        self.with_pool(self.missing_cut(range), pool, |root, pool| {
+            root.cut(range, pool);
+        })
+    }
+
+    /// Makes the tables of level 0 that map any page of `range`, which is inserted, as
+    /// [`Self::insert`] does.
+    pub(super) fn insert_pages(
         &mut self,
         range: &Range<u64>,
-        depth: Depth,
         pool: &mut Pool,
     ) -> Result<(), Count> {
-        let missing = self.root.missing(TOP, depth as u32, range);
-        if !pool.has(missing) {
-            return Err(missing);
-        }
-        self.root.populate(TOP, depth as u32, range, pool);
-        Ok(())
+        let missing = self.root.missing_pages(TOP, range);
+        self.with_pool(missing, pool, |root, pool| {
+            root.insert_pages(TOP, range, pool);
+        })
     }
 
-    /// Adds a user to the pages of `range`, which is populated.
-    pub(super) fn retain(&mut self, range: &Range<u64>) {
-        self.root.retain(TOP, range);
+    /// Removes a user of a range, which was inserted and is not partly in any entry.
+    pub(super) fn remove(&mut self, range: &Range<u64>, garbage: &mut Chain) {
+        let before = garbage.len();
+        self.root.remove(TOP, range, garbage);
+        self.tables -= garbage.len() - before;
     }
 
-    /// Undoes one [`Self::retain`] of the pages of `range`. Tables without users move to `garbage`,
-    /// to be freed when the TLB is invalidated.
-    pub(super) fn release(&mut self, range: &Range<u64>, garbage: &mut Chain) {
-        self.root.release(TOP, range, garbage);
-    }
-
-    /// Maps `range` to `backing` and the addresses that follow it. Returns whether blocks have
-    /// replaced tables, which the TLB may have cached: then it has to be invalidated before the
-    /// range is used.
+    /// Maps `range`, which is inserted, to the memory of `segments`. If a page has replaced a table
+    /// then the range has to be invalidated before it is used, and `garbage` is not empty.
+    ///
+    /// [`EINVAL`] if there is no valid segment or table for some of it, [`ENOMEM`] if the pool has
+    /// too few tables. Some of it may be mapped then.
     pub(super) fn map(
         &mut self,
         range: &Range<u64>,
-        backing: Backing,
+        segments: impl Iterator<Item = (Range<u64>, Backing)>,
         writable: bool,
-        depth: Depth,
-    ) -> Result<bool> {
-        let (address, aperture) = backing.entry();
-        let end = address.checked_add(range.end - range.start).ok_or(EINVAL)?;
-        if address % PAGE_SIZE != 0
-            || end > 1 << VA_BITS
-            || !self.root.missing(TOP, depth as u32, range).is_zero()
-        {
-            return Err(EINVAL);
-        }
+        pool: &mut Pool,
+        garbage: &mut Chain,
+    ) -> Result {
         let access = if writable { WRITABLE } else { 0 };
-        Ok(self
+        let before = (pool.len(), garbage.len());
+        let done = self.root.map(
+            TOP,
+            range,
+            VALID | access,
+            &mut Segments::new(segments),
+            pool,
+            garbage,
+        );
+        self.tables += before.0 - pool.len();
+        self.tables -= garbage.len() - before.1;
+        done
+    }
+
+    /// Maps a null range, which was inserted as one: reads give zeros, writes are dropped. Otherwise
+    /// as [`Self::map`].
+    pub(super) fn map_null(
+        &mut self,
+        range: &Range<u64>,
+        writable: bool,
+        garbage: &mut Chain,
+    ) -> Result {
+        let access = if writable { WRITABLE } else { 0 };
+        let before = garbage.len();
+        let done = self
             .root
-            .map(TOP, range, address, VALID | aperture | access))
+            .map_null(TOP, range, VALID | SPARSE | access, garbage);
+        self.tables -= garbage.len() - before;
+        done
     }
 
     /// Unmaps the pages of `range` that are mapped to `backing` and the addresses that follow it.
@@ -120,114 +188,338 @@ impl PageTable {
         self.root.unmap_backing(TOP, range, address | aperture)
     }
 
-    /// Unmaps `range`.
+    /// Unmaps `range`, which is not partly in any entry.
     pub(super) fn unmap(&mut self, range: &Range<u64>) {
         self.root.unmap(TOP, range);
     }
+
+    /// Counts the tables that cutting a range out takes.
+    fn missing_cut(&self, range: &Range<u64>) -> Count {
+        let mut missing = self.root.missing_at(TOP, range.start);
+        missing += self.root.missing_at(TOP, range.end);
+        missing
+    }
+
+    /// Calls `f` if the pool has the tables that are missing.
+    fn with_pool(
+        &mut self,
+        missing: Count,
+        pool: &mut Pool,
+        f: impl FnOnce(&mut Node, &mut Pool),
+    ) -> Result<(), Count> {
+        if !pool.has(missing) {
+            return Err(missing);
+        }
+        let before = pool.len();
+        f(&mut self.root, pool);
+        self.tables += before - pool.len();
+        Ok(())
+    }
+}
+
+#[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
+impl PageTable {
+    /// Returns the level and the entry of the leaf that maps `va`, as the device finds it.
+    pub(super) fn leaf(&mut self, va: u64) -> Option<(u32, u64)> {
+        let mut node = &mut *self.root;
+        for level in (0..LEVELS).rev() {
+            let entry = node.get(index(level, va));
+            if entry & VALID == 0 {
+                return None;
+            }
+            if level == 0 || entry & LEAF != 0 {
+                return Some((level, entry));
+            }
+            node = node.child(index(level, va))?;
+        }
+        None
+    }
+}
+
+/// Returns the pages of `range`, which is in one entry.
+fn pages(range: &Range<u64>) -> u32 {
+    ((range.end - range.start) / PAGE_SIZE) as u32
+}
+
+/// Returns whether `part` is all that an entry of `level` maps.
+fn is_whole(level: u32, part: &Range<u64>) -> bool {
+    part.end - part.start == span(level)
 }
 
 /// The walks. Each is over the part of the tree that `range` touches, with `self` at `level`.
 impl Node {
-    fn missing(&self, level: u32, bottom: u32, range: &Range<u64>) -> Count {
+    /// Counts the tables above level 0 that inserting `range` takes.
+    fn missing(&self, level: u32, range: &Range<u64>) -> Count {
         let mut count = Count::default();
+        if level == 1 {
+            return count;
+        }
         for (index, part) in parts(level, range) {
-            match self.children.get(index) {
-                Some(Some(child)) if level - 1 > bottom => {
-                    count += child.missing(level - 1, bottom, &part);
-                }
-                Some(Some(_)) => {}
-                _ => count += Count::all(level - 1, bottom, &part),
+            match self.slots.get(index).map(|slot| &slot.child) {
+                Some(Some(child)) => count += child.missing(level - 1, &part),
+                _ => count += Count::all(level - 1, 1, &part),
             }
         }
         count
     }
 
-    fn populate(&mut self, level: u32, bottom: u32, range: &Range<u64>, pool: &mut Pool) {
-        for (index, part) in parts(level, range) {
-            let Some(child) = self.children.get_mut(index) else {
-                return;
-            };
-            if child.is_none() {
-                *child = pool.take(level - 1);
-                self.users += 1;
-                // One of level 0 stays hidden until a page of it is mapped.
-                if level > 1 {
-                    self.link_child(index);
+    /// Counts the tables that [`Self::cut_at`] takes.
+    fn missing_at(&self, level: u32, at: u64) -> Count {
+        let mut count = Count::default();
+        let Some(slot) = self.slots.get(index(level, at)) else {
+            return count;
+        };
+        if at % span(level) == 0 {
+            return count;
+        }
+        match &slot.child {
+            Some(child) if level > 1 => return child.missing_at(level - 1, at),
+            Some(_) => {}
+            None if level == 1 && !self.is_leaf(index(level, at)) => {}
+            None if slot.users == 0 && !self.is_leaf(index(level, at)) => {}
+            None => {
+                for below in (0..level).take_while(|below| at % span(below + 1) != 0) {
+                    count.add(below, 1);
                 }
             }
-            if let Some(Some(child)) = self.children.get_mut(index) {
-                if level - 1 > bottom {
-                    child.populate(level - 1, bottom, &part, pool);
-                }
+        }
+        count
+    }
+
+    /// Counts the tables of level 0 that [`Self::insert_pages`] takes.
+    fn missing_pages(&self, level: u32, range: &Range<u64>) -> Count {
+        let mut count = Count::default();
+        for (index, part) in parts(level, range) {
+            match self.slots.get(index).map(|slot| &slot.child) {
+                Some(Some(child)) if level > 1 => count += child.missing_pages(level - 1, &part),
+                Some(None) if level == 1 => count.add(0, 1),
+                _ => {}
+            }
+        }
+        count
+    }
+
+    fn cut(&mut self, range: &Range<u64>, pool: &mut Pool) {
+        self.cut_at(TOP, range.start, pool);
+        self.cut_at(TOP, range.end, pool);
+    }
+
+    /// Expands entries until none has `at` between its first and its last page.
+    fn cut_at(&mut self, level: u32, at: u64, pool: &mut Pool) {
+        let index = index(level, at);
+        if at % span(level) == 0 {
+            return;
+        }
+        let is_used = self.slots.get(index).is_some_and(Slot::is_used);
+        if level == 1 {
+            if self.is_leaf(index) {
+                self.open(index, pool);
+            }
+        } else if is_used {
+            if let Some(child) = self.make_child(level, index, pool) {
+                child.cut_at(level - 1, at, pool);
             }
         }
     }
 
-    fn retain(&mut self, level: u32, range: &Range<u64>) {
-        if level == 0 {
-            self.users += (range.end - range.start) / PAGE_SIZE;
-            return;
+    /// Returns the child at `index`, a table of level 1 or above, linked. One that is made maps what
+    /// the entry does, and has its users.
+    fn make_child(&mut self, level: u32, index: usize, pool: &mut Pool) -> Option<&mut Node> {
+        let entry = self.get(index);
+        let slot = self.slots.get_mut(index)?;
+        if slot.child.is_none() {
+            let mut child = pool.take(level - 1)?;
+            if entry & VALID != 0 {
+                child.fill(entry);
+            }
+            if slot.users != 0 {
+                for below in &mut child.slots {
+                    below.users = slot.users / ENTRIES as u32;
+                }
+                child.used = ENTRIES;
+                slot.users = 0;
+            } else {
+                self.used += 1;
+            }
+            slot.child = Some(child);
+            self.link_child(index);
         }
+        self.child(index)
+    }
+
+    /// Returns the child at `index`, a table of level 0, linked. One that is made maps what the
+    /// entry does.
+    fn open(&mut self, index: usize, pool: &mut Pool) -> Option<&mut Node> {
+        if !self.is_linked(index) {
+            let entry = self.get(index);
+            let slot = self.slots.get_mut(index)?;
+            if slot.child.is_none() {
+                if !slot.is_used() {
+                    self.used += 1;
+                }
+                slot.child = Some(pool.take(0)?);
+            }
+            slot.child.as_mut()?.split(entry);
+            self.link_child(index);
+        }
+        self.child(index)
+    }
+
+    fn add_users(&mut self, index: usize, pages: u32) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            if !slot.is_used() {
+                self.used += 1;
+            }
+            slot.users += pages;
+        }
+    }
+
+    fn insert(&mut self, level: u32, range: &Range<u64>, pool: &mut Pool) {
         for (index, part) in parts(level, range) {
-            if let Some(Some(child)) = self.children.get_mut(index) {
-                child.retain(level - 1, &part);
+            if level == 1 {
+                self.add_users(index, pages(&part));
+            } else if let Some(child) = self.make_child(level, index, pool) {
+                child.insert(level - 1, &part, pool);
             }
         }
     }
 
-    fn release(&mut self, level: u32, range: &Range<u64>, garbage: &mut Chain) {
-        if level == 0 {
-            let pages = (range.end - range.start) / PAGE_SIZE;
-            self.users = self.users.saturating_sub(pages);
-            return;
-        }
+    fn insert_null(&mut self, level: u32, range: &Range<u64>, pool: &mut Pool) {
         for (index, part) in parts(level, range) {
-            let Some(slot) = self.children.get_mut(index) else {
+            let whole = is_whole(level, &part);
+            let has_child = self.child(index).is_some();
+            if level == 1 {
+                self.add_users(index, pages(&part));
+                if !whole && !has_child {
+                    self.open(index, pool);
+                }
+            } else if whole && !has_child {
+                self.add_users(index, pages(&part));
+            } else if let Some(child) = self.make_child(level, index, pool) {
+                child.insert_null(level - 1, &part, pool);
+            }
+        }
+    }
+
+    fn insert_pages(&mut self, level: u32, range: &Range<u64>, pool: &mut Pool) {
+        for (index, part) in parts(level, range) {
+            if level == 1 {
+                self.open(index, pool);
+            } else if let Some(child) = self.child(index) {
+                child.insert_pages(level - 1, &part, pool);
+            }
+        }
+    }
+
+    fn remove(&mut self, level: u32, range: &Range<u64>, garbage: &mut Chain) {
+        for (index, part) in parts(level, range) {
+            let Some(slot) = self.slots.get_mut(index) else {
                 return;
             };
-            let Some(child) = slot else {
+            if !slot.is_used() {
                 continue;
+            }
+            let is_done = match &mut slot.child {
+                Some(child) if level > 1 => {
+                    child.remove(level - 1, &part, garbage);
+                    child.used == 0
+                }
+                _ => {
+                    slot.users = slot.users.saturating_sub(pages(&part));
+                    slot.users == 0
+                }
             };
-            child.release(level - 1, &part, garbage);
-            if child.users == 0 {
-                if let Some(child) = slot.take() {
-                    self.set(index, 0);
-                    self.users -= 1;
+            if is_done {
+                if let Some(child) = slot.child.take() {
                     garbage.push(child);
                 }
+                self.used -= 1;
+                self.set(index, 0);
             }
         }
     }
 
-    fn map(&mut self, level: u32, range: &Range<u64>, address: u64, bits: u64) -> bool {
-        let mut hides_tables = false;
+    fn map<I: Iterator<Item = (Range<u64>, Backing)>>(
+        &mut self,
+        level: u32,
+        range: &Range<u64>,
+        bits: u64,
+        segments: &mut Segments<I>,
+        pool: &mut Pool,
+        garbage: &mut Chain,
+    ) -> Result {
         for (index, part) in parts(level, range) {
-            let address = address + (part.start - range.start);
-            let whole = part.end - part.start == BLOCK_2M && address % BLOCK_2M == 0;
-            if level == 1 && whole {
-                hides_tables |= self.is_linked(index);
-                self.set(index, address | bits | LEAF);
-            } else if level == 1 {
-                if let Some(child) = self.open(index) {
-                    child.map_pages(&part, address, bits);
-                }
-            } else if let Some(Some(child)) = self.children.get_mut(index) {
-                hides_tables |= child.map(level - 1, &part, address, bits);
+            if level > 1 {
+                let child = self.child(index).ok_or(EINVAL)?;
+                child.map(level - 1, &part, bits, segments, pool, garbage)?;
+                continue;
+            }
+            if self.slots.get(index).is_none_or(|slot| slot.users == 0) {
+                return Err(EINVAL);
+            }
+            let (end, address, aperture) = segments.at(part.start)?;
+            if end >= part.end && fits_block(&part, address) {
+                self.replace_child(index, address | aperture | bits | LEAF, garbage);
+                continue;
+            }
+            let child = self.open(index, pool).ok_or(ENOMEM)?;
+            let mut at = part.start;
+            while at < part.end {
+                let (end, address, aperture) = segments.at(at)?;
+                let end = end.min(part.end);
+                child.map_pages(&(at..end), address | aperture, bits);
+                at = end;
             }
         }
-        hides_tables
+        Ok(())
+    }
+
+    /// Sets a leaf of level 1 in place of a child, if there is one.
+    fn replace_child(&mut self, index: usize, leaf: u64, garbage: &mut Chain) {
+        self.set(index, leaf);
+        if let Some(child) = self.slots.get_mut(index).and_then(|slot| slot.child.take()) {
+            garbage.push(child);
+        }
+    }
+
+    fn map_null(
+        &mut self,
+        level: u32,
+        range: &Range<u64>,
+        entry: u64,
+        garbage: &mut Chain,
+    ) -> Result {
+        for (index, part) in parts(level, range) {
+            let whole = is_whole(level, &part);
+            if level == 1 && whole {
+                self.replace_child(index, entry | LEAF, garbage);
+            } else if level == 1 {
+                // The pool is not needed: the child was made when the range was inserted.
+                let child = self.open(index, &mut Pool::new()).ok_or(EINVAL)?;
+                child.fill_pages(&part, entry);
+            } else if let Some(child) = self.child(index) {
+                child.map_null(level - 1, &part, entry, garbage)?;
+            } else if whole {
+                self.set(index, entry | LEAF);
+            } else {
+                return Err(EINVAL);
+            }
+        }
+        Ok(())
     }
 
     fn unmap(&mut self, level: u32, range: &Range<u64>) {
         for (index, part) in parts(level, range) {
-            if level == 1 && part.end - part.start == BLOCK_2M {
-                self.set(index, 0);
-            } else if level == 1 {
-                if let Some(child) = self.open_valid(index) {
-                    child.unmap_pages(&part);
+            let is_open = level == 1 && !is_whole(level, &part) && self.is_linked(index);
+            match self.child(index) {
+                Some(child) if level > 1 => child.unmap(level - 1, &part),
+                Some(child) if is_open => child.unmap_pages(&part),
+                // All of a leaf, as it was cut.
+                _ => {
+                    if self.get(index) != 0 {
+                        self.set(index, 0);
+                    }
                 }
-            } else if let Some(Some(child)) = self.children.get_mut(index) {
-                child.unmap(level - 1, &part);
             }
         }
     }
@@ -239,16 +531,21 @@ impl Node {
         for (index, part) in parts(level, range) {
             let target = target + (part.start - range.start);
             if level > 1 {
-                if let Some(Some(child)) = self.children.get_mut(index) {
+                if let Some(child) = self.child(index) {
                     changed |= child.unmap_backing(level - 1, &part, target);
                 }
-            } else if self.is_block(index) && part.end - part.start == BLOCK_2M {
-                if self.maps(index, target) {
+            } else if self.is_leaf(index) {
+                // Also for a part of it, which cannot be: a leaf is of one mapping, and memory that
+                // may be reused must not stay mapped.
+                let of_leaf = target.wrapping_sub(part.start % span(1));
+                if self.maps(index, of_leaf) {
                     self.set(index, 0);
                     changed = true;
                 }
-            } else if let Some(child) = self.open_valid(index) {
-                changed |= child.unmap_pages_backing(&part, target);
+            } else if self.is_linked(index) {
+                if let Some(child) = self.child(index) {
+                    changed |= child.unmap_pages_backing(&part, target);
+                }
             }
         }
         changed

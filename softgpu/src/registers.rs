@@ -118,7 +118,7 @@ impl Device {
             0 => 0,
             _ => feature::SCRATCHPAD,
         };
-        scratchpad | feature::ATOMICS | feature::TLB_SEQNO | feature::POISON
+        scratchpad | feature::ATOMICS | feature::TLB_SEQNO | feature::POISON | feature::LARGE_SPARSE
     }
 
     /// Writes the register at `offset`, if it exists and can be written.

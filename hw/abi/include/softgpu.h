@@ -174,6 +174,8 @@ static inline __u64 softgpu_cost_picoseconds(__u64 bytes, __u64 bandwidth)
 #define SOFTGPU_FEATURE_TLB_SEQNO		0x4
 /* Bad pages of VRAM are detected and reported: SOFTGPU_REGS_POISON_COUNT. */
 #define SOFTGPU_FEATURE_POISON			0x8
+/* Sparse leaves of levels 2 and 3: SOFTGPU_PTE_LEAF. */
+#define SOFTGPU_FEATURE_LARGE_SPARSE		0x10
 
 /*
  * Limits of this revision.
@@ -400,7 +402,8 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
  *
  * An address is 48 bits: 47:39 index level 3 (the root), 38:30 level 2,
  * 29:21 level 1, 20:12 level 0. Entries of level 0 are always leaves; one of
- * level 1 is a leaf with SOFTGPU_PTE_LEAF set.
+ * level 1 is a leaf with SOFTGPU_PTE_LEAF set, and so is one of level 2 or 3
+ * with SOFTGPU_PTE_SPARSE as well.
  */
 
 /* The entry is valid; all other bits of an entry without it are ignored. */
@@ -418,7 +421,9 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
  */
 #define SOFTGPU_PTE_SPARSE			0x8ULL
 /*
- * Level 1: maps 2 MiB, the address is aligned to that. Reserved elsewhere.
+ * Level 1: maps 2 MiB, the address is aligned to that. Level 2 and, not in a
+ * root, level 3: with SOFTGPU_PTE_SPARSE and SOFTGPU_FEATURE_LARGE_SPARSE, a
+ * sparse 1 GiB or 512 GiB. Reserved elsewhere.
  */
 #define SOFTGPU_PTE_LEAF			0x10ULL
 /*
@@ -462,7 +467,7 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
  */
 #define SOFTGPU_REGS_REVISION_MAJOR		3
 /* The minor revision that this file describes. A later one adds to it. */
-#define SOFTGPU_REGS_REVISION_MINOR		0
+#define SOFTGPU_REGS_REVISION_MINOR		1
 /* RW. No effect; for bring-up. */
 #define SOFTGPU_REGS_SCRATCH			0x008
 /* RO. Optional units that the device has, see feature. */

@@ -13,3 +13,5 @@ pub const TLB_SEQNO: u32 = 1 << 2;
 /// Bad pages of VRAM are detected and reported:
 /// [`regs::POISON_COUNT`](super::regs::POISON_COUNT).
 pub const POISON: u32 = 1 << 3;
+/// Sparse leaves of levels 2 and 3: [`pte::LEAF`](super::pte::LEAF).
+pub const LARGE_SPARSE: u32 = 1 << 4;

@@ -11,7 +11,7 @@ pub const REVISION: usize = 0x004;
 /// The major revision that this file describes. Another one breaks software.
 pub const REVISION_MAJOR: u32 = 3;
 /// The minor revision that this file describes. A later one adds to it.
-pub const REVISION_MINOR: u32 = 0;
+pub const REVISION_MINOR: u32 = 1;
 /// RW. No effect; for bring-up.
 pub const SCRATCH: usize = 0x008;
 /// RO. Optional units that the device has, see [`feature`](super::feature).

@@ -22,6 +22,8 @@ const KNOWN: u64 = pte::VALID
     | pte::ADDRESS;
 /// Bits that entries that point to tables must not have.
 const LEAF_ONLY: u64 = pte::LEAF | pte::BLOCK_64K | pte::SCRATCHPAD;
+/// Bits of leaves of levels 2 and 3.
+const LARGE_SPARSE: u64 = pte::LEAF | pte::SPARSE;
 /// Bits of which an entry has one at most.
 const BOTH: u64 = pte::SYSTEM | pte::SCRATCHPAD;
 const ENTRY_SIZE: u64 = 8;
@@ -112,6 +114,7 @@ pub(super) fn walk(
         let (leaf, reserved) = match level {
             0 => (true, pte::LEAF),
             1 if entry & pte::LEAF != 0 => (true, pte::BLOCK_64K),
+            2.. if entry & LARGE_SPARSE == LARGE_SPARSE => (true, pte::BLOCK_64K),
             _ => (false, LEAF_ONLY),
         };
         if entry & reserved != 0 {
@@ -157,7 +160,8 @@ fn load(vram: &Vram, dma: &Dma, parent: u64, index: u64) -> Result<u64, Reason> 
 
 fn page(entry: u64, table: u64, level: u32, address: u64) -> Result<Page, Reason> {
     let size = match level {
-        1 => pte::BLOCK_2M,
+        // The TLB has a larger one piece by piece.
+        1.. => pte::BLOCK_2M,
         _ if entry & pte::BLOCK_64K != 0 => pte::BLOCK_64K_SIZE,
         _ => limits::PAGE_SIZE,
     };

@@ -226,9 +226,11 @@ fn bad_entries() {
         (1, block | pte::LEAF | 4096),
         (1, block | pte::LEAF | pte::BLOCK_64K),
         (2, table | pte::LEAF),
+        (2, pte::VALID | pte::LEAF | pte::SPARSE | pte::BLOCK_64K),
         (2, table | pte::BLOCK_64K),
         (2, scratchpad),
         (3, table | pte::LEAF),
+        (3, pte::VALID | pte::LEAF | pte::SPARSE | pte::BLOCK_64K),
         (3, table | 1 << 7),
     ] {
         // With nothing of it in the TLB, nor of the tables above.
@@ -258,6 +260,7 @@ fn bad_roots() {
         (0, fault::NOT_PRESENT),
         (table, fault::NOT_PRESENT),
         (table | pte::VALID | pte::LEAF, fault::BAD_ENTRY),
+        (pte::VALID | pte::LEAF | pte::SPARSE, fault::BAD_ENTRY),
         (table | pte::VALID | 1 << 60, fault::BAD_ENTRY),
         (pte::SCRATCHPAD | pte::VALID, fault::BAD_ENTRY),
         (table | pte::VALID, fault::NOT_PRESENT),

@@ -161,6 +161,52 @@ fn sparse() {
     }
 }
 
+#[test]
+fn large_sparse() {
+    for (level, bytes) in [(2, 1u64 << 30), (3, 512 << 30)] {
+        let mut gpu = Gpu::new();
+        gpu.new_space(SPACE);
+        let leaf = pte::VALID | pte::SPARSE | pte::LEAF;
+        let (writable, read_only) = (0x1000_0000_0000, 0x1000_0000_0000 + bytes);
+        let at = gpu.entry(SPACE, writable, level);
+        gpu.set_ram64(at, leaf | pte::WRITABLE);
+        let next = gpu.entry(SPACE, read_only, level);
+        gpu.set_ram64(next, leaf);
+        gpu.map(SPACE, VA, RAM + DATA, 4096, READ_WRITE, PageSize::K4);
+        gpu.ram_at(DATA, 4096).copy_from(&[0xddu8; 4096]);
+
+        let somewhere = writable + bytes / 2 - 8;
+        let stream = Stream::new()
+            .write(somewhere, &[1, 2, 3, 4])
+            .copy(somewhere, VA, 16)
+            .copy(read_only - 8, VA + 64, 16);
+        gpu.run_ib(COPY, SPACE, &stream, 1);
+        gpu.assert_no_fault();
+        assert_eq!(content(gpu.ram_at(DATA, 16)), [0; 16]);
+        assert_eq!(content(gpu.ram_at(DATA + 64, 16)), [0; 16]);
+        assert_eq!(content(gpu.ram_at(DATA + 80, 1)), [0xdd]);
+
+        // A table takes its place, in which one page is memory.
+        gpu.set_ram64(at, 0);
+        gpu.map(
+            SPACE,
+            somewhere & !4095,
+            RAM + DATA + 4096,
+            4096,
+            READ_WRITE,
+            PageSize::K4,
+        );
+        gpu.invalidate(SPACE, somewhere & !4095, 4096);
+        let stream = Stream::new().write(somewhere, &[5, 6]);
+        gpu.run_ib(COPY, SPACE, &stream, 2);
+        gpu.assert_no_fault();
+        assert_eq!(
+            content(gpu.ram_at(DATA + 8184, 8)),
+            [5, 0, 0, 0, 6, 0, 0, 0]
+        );
+    }
+}
+
 /// Two pages with different content and a space that maps the first, which the TLB has seen.
 fn warm(size: PageSize) -> Gpu {
     let mut gpu = Gpu::new();

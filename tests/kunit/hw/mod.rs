@@ -2,4 +2,5 @@
 
 //! The GPU, without one.
 
+mod page_table;
 mod slot_table;

@@ -52,7 +52,7 @@ struct Late {
 
 impl Drop for Late {
     fn drop(&mut self) {
-        if self.bound.alloc_coherent::<u64>().is_ok() {
+        if self.bound.alloc_coherent::<u64>(GFP_KERNEL).is_ok() {
             self.allocated.fetch_add(1, Relaxed);
         }
     }
@@ -66,12 +66,12 @@ mod tests {
     fn allocates_as_long_as_it_is_bound() -> Result {
         let parent = device()?;
         let bound = BoundDevice::new(of(&parent))?;
-        let memory = bound.alloc_coherent::<[u64; 512]>()?;
+        let memory = bound.alloc_coherent::<[u64; 512]>(GFP_KERNEL)?;
 
         assert_eq!(io_read!(memory, [panic: 511]), 0);
         drop(memory);
         drop(parent);
-        assert_eq!(bound.alloc_coherent::<u64>().err(), Some(ENODEV));
+        assert_eq!(bound.alloc_coherent::<u64>(GFP_KERNEL).err(), Some(ENODEV));
         Ok(())
     }
 
