@@ -140,8 +140,7 @@ fn unmap_locked(
     alloc: UnmapAlloc<VmData>,
     va: Range<u64>,
 ) -> Result {
-    mappings.unmap(alloc, va, &mut |removed| {
-        space.unmap(&removed);
-        space.release(removed);
-    })
+    let mut removal = space.removal();
+
+    mappings.unmap(alloc, va, &mut |removed| removal.add(&removed))
 }

@@ -130,6 +130,15 @@ impl Space {
             .map_err(|_| EINVAL)
     }
 
+    /// Begins to unmap and release ranges, with one invalidation for all of them.
+    pub(crate) fn removal(&self) -> Removal<'_> {
+        Removal {
+            space: self,
+            hull: None,
+            garbage: Chain::new(),
+        }
+    }
+
     /// Undoes [`Self::insert`] for a range, or a part of one that was cut out, that is unmapped.
     ///
     /// When this returns, the device no longer uses translations of the range; [`Self::flush`] need
@@ -250,6 +259,44 @@ impl Space {
     /// Returns the entry for a slot's root register.
     pub(super) fn root(&self) -> u64 {
         self.root
+    }
+}
+
+/// Ranges that are unmapped and released together.
+///
+/// When this is dropped the device no longer uses translations of them.
+pub(crate) struct Removal<'a> {
+    space: &'a Space,
+    /// The smallest range that has all of them: one invalidation, even of a larger range, is cheaper
+    /// than many.
+    hull: Option<Range<u64>>,
+    garbage: Chain,
+}
+
+impl Removal<'_> {
+    /// Unmaps and releases an inserted range, or a part of one that was cut out.
+    pub(crate) fn add(&mut self, va: &Range<u64>) {
+        if check(va).is_err() {
+            return;
+        }
+        // Without tables there is nothing to remove.
+        let _ = self.space.table.with(|table| {
+            // In this order, tables without users go as they are.
+            table.remove(va, &mut self.garbage);
+            table.unmap(va);
+        });
+        let hull = self.hull.get_or_insert_with(|| va.clone());
+        *hull = hull.start.min(va.start)..hull.end.max(va.end);
+    }
+}
+
+impl Drop for Removal<'_> {
+    fn drop(&mut self) {
+        if let Some(hull) = self.hull.take() {
+            self.space.flush(hull);
+        }
+        let garbage = core::mem::replace(&mut self.garbage, Chain::new());
+        self.space.mmu.free_later(garbage);
     }
 }
 
