@@ -30,7 +30,7 @@ pub(crate) trait GpuMappings: Send + Sync {
     /// given to others.
     ///
     /// For a BO that jobs still use, and whose fences later users wait for.
-    /// [`Self::mark_invalidated()`] has to follow once the move is sure to happen.
+    /// [`Self::mark_invalidated()`] has to follow once they are sure to go.
     fn defer_invalidation(&self, bo: &Reserved<'_>, gpu: &Gpu) -> Result<DeferredUnmaps>;
 
     /// Marks a BO's mappings as invalidated: the next job that uses it writes their entries anew.

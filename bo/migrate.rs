@@ -37,7 +37,6 @@ use crate::{
     },
     hw::{
         Commands,
-        DeferredUnmaps,
         Gpu,
         PacketBuffer,
         MAX_PACKET_DWORDS, //
@@ -86,7 +85,6 @@ struct MigrationCallback {
     lost: Arc<AtomicFlag>,
     /// Set for the last job of a clear: told when all of them are done.
     clearing: Option<Clearing>,
-    unmaps: Option<DeferredUnmaps>,
     reads_local: bool,
     retried: bool,
 }
@@ -100,9 +98,6 @@ impl CompletionCallback for MigrationCallback {
             if !self.lost.load(Relaxed) {
                 clearing.done();
             }
-        }
-        if let Some(unmaps) = &mut self.unmaps {
-            unmaps.run();
         }
         outcome.result
     }
@@ -183,7 +178,7 @@ impl<'a> Migration<'a> {
 
             let done = self
                 .copy_chunk(local, start..end, base, direction)
-                .and_then(|()| self.submit(None));
+                .and_then(|()| self.submit());
             self.note(&mut window);
             done?;
             start = end;
@@ -219,20 +214,19 @@ impl<'a> Migration<'a> {
 
     fn push(&mut self, f: impl FnOnce(&mut PacketBuffer) -> Result) -> Result {
         if self.packets.dwords() + Self::LONGEST > MAX_PACKET_DWORDS {
-            self.submit(None)?;
+            self.submit()?;
         }
         f(&mut self.packets)
     }
 
-    fn submit(&mut self, unmaps: Option<DeferredUnmaps>) -> Result {
-        if self.packets.is_empty() && unmaps.is_none() {
+    fn submit(&mut self) -> Result {
+        if self.packets.is_empty() {
             return Ok(());
         }
         let packets = core::mem::replace(&mut self.packets, PacketBuffer::new());
         let completion = Completion::new(MigrationCallback {
             lost: self.lost.clone(),
             clearing: self.clearing.take(),
-            unmaps,
             reads_local: self.reads_local,
             retried: false,
         })?;
@@ -246,10 +240,9 @@ impl<'a> Migration<'a> {
         Ok(())
     }
 
-    /// Submits the rest. When all is done, `unmaps` goes from the page tables before the fence
-    /// signals. [`None`] if there was nothing to do.
-    pub(super) fn finish(mut self, unmaps: Option<DeferredUnmaps>) -> Result<Option<ARef<Fence>>> {
-        self.submit(unmaps.filter(|unmaps| !unmaps.is_empty()))?;
+    /// Submits the rest. Returns the fence of all of it, [`None`] if there was nothing to do.
+    pub(super) fn finish(mut self) -> Result<Option<ARef<Fence>>> {
+        self.submit()?;
         Ok(self.last.take())
     }
 }

@@ -4,7 +4,9 @@
 //!
 //! A copy engine executes a move behind the jobs that use the BO, and no thread waits for it: the
 //! move's fence is on the BO's reservation, the old resource is given to others behind that fence,
-//! and page-table entries are gone before it signals.
+//! and page-table entries are gone before the copy begins. What is given the old place may be filled
+//! by the next copy of the same engine, which the engine begins when this one has ended, and not
+//! when the CPU has heard of that.
 
 use kernel::{
     prelude::*,
@@ -26,10 +28,7 @@ use super::{
 };
 use crate::{
     fence::Dependencies,
-    hw::{
-        DeferredUnmaps,
-        Gpu, //
-    },
+    hw::Gpu,
     resource_mgr::{
         LocalResource,
         SCRATCHPAD, //
@@ -48,7 +47,8 @@ use crate::{
                 Resource, //
             }, //
         }, //
-    }, //
+    },
+    sched::Queue, //
 };
 
 /// The hop between VRAM and system pages that the GPU does not see.
@@ -107,9 +107,10 @@ fn move_cleared<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let local = LocalResource::of(mv.new_resource()).ok_or(EINVAL)?;
 
     let fence = device.registration_data_with(|gpu| {
-        let mut migration = begin(gpu, &mut mv, Usage::Kernel)?;
+        let queue = mv.bo().bo().device().queues.copy();
+        let mut migration = begin(gpu, &mut mv, queue, Usage::Kernel)?;
         migration.clear(local)?;
-        migration.finish(None)
+        migration.finish()
     })?;
     Ok(MoveOutcome::Done(match fence {
         Some(fence) => mv.null_behind(&fence),
@@ -122,10 +123,9 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let device = device::enter(mv.bo().bo().device()).ok_or(ENODEV)?;
 
     let fence = device.registration_data_with(|gpu| {
-        let unmaps = invalidate_mappings(&mv, gpu)?;
-        let fence = copy(gpu, &mut mv, unmaps)?;
-        mappings(&mv).mark_invalidated(mv.bo());
-        Ok(fence)
+        let queue = mv.bo().bo().device().queues.copy();
+        invalidate_mappings(&mut mv, gpu, queue)?;
+        copy(gpu, &mut mv, queue)
     });
     Ok(MoveOutcome::Done(match fence {
         Ok(Some(fence)) => mv.accelerated(&fence)?,
@@ -139,13 +139,29 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     }))
 }
 
-/// Invalidates the mappings of a BO: now if no job uses it, or else behind the jobs that do.
-fn invalidate_mappings(mv: &Move<'_, BoData>, gpu: &Gpu) -> Result<Option<DeferredUnmaps>> {
+/// Invalidates the mappings of a BO: now if no job uses it, or else in a job behind those that do,
+/// whose fence is on the reservation then.
+fn invalidate_mappings(mv: &mut Move<'_, BoData>, gpu: &Gpu, queue: &Queue) -> Result {
     if mv.bo().resv().test_signaled(Usage::Bookkeep) {
         mappings(mv).invalidate(mv.bo().bo());
-        return Ok(None);
+        return Ok(());
     }
-    mappings(mv).defer_invalidation(mv.bo(), gpu).map(Some)
+
+    let unmaps = mappings(mv).defer_invalidation(mv.bo(), gpu)?;
+    if unmaps.is_empty() {
+        return Ok(());
+    }
+    {
+        let resv = mv.locked_resv();
+        let mut users = Dependencies::new();
+        users.add_resv(&resv, Usage::Bookkeep)?;
+        // TTM counts on room for the fence of the move.
+        let [slot, _of_move] = resv.reserve_fences()?;
+        // Those who map the BO anew wait for it, also if the move fails.
+        queue.submit_unmaps(unmaps, &users, |fence| slot.add(fence, Usage::Kernel))?;
+    }
+    mappings(mv).mark_invalidated(mv.bo());
+    Ok(())
 }
 
 /// Returns the GPU's mappings of the BOs of a move's device.
@@ -154,12 +170,8 @@ fn mappings(mv: &Move<'_, BoData>) -> &'static dyn GpuMappings {
 }
 
 /// Submits the copy that a move is.
-fn copy(
-    gpu: &Gpu,
-    mv: &mut Move<'_, BoData>,
-    unmaps: Option<DeferredUnmaps>,
-) -> Result<Option<ARef<Fence>>> {
-    let mut migration = begin(gpu, mv, Usage::Bookkeep)?;
+fn copy(gpu: &Gpu, mv: &mut Move<'_, BoData>, queue: &Queue) -> Result<Option<ARef<Fence>>> {
+    let mut migration = begin(gpu, mv, queue, Usage::Bookkeep)?;
 
     let windows = &mv.bo().device().windows;
     let old = mv.bo().resource().and_then(LocalResource::of);
@@ -171,7 +183,7 @@ fn copy(
         (None, Some(local)) => migration.copy(windows, local, pages()?, Direction::FromPages),
         (None, None) => Err(EINVAL),
     }?;
-    migration.finish(unmaps)
+    migration.finish()
 }
 
 /// Begins a migration of a BO behind all of its fences up to `usage`.
@@ -181,9 +193,9 @@ fn copy(
 fn begin<'gpu, 'bo: 'gpu>(
     gpu: &'gpu Gpu,
     mv: &mut Move<'bo, BoData>,
+    queue: &'gpu Queue,
     usage: Usage,
 ) -> Result<Migration<'gpu>> {
-    let queue = mv.bo().bo().device().queues.copy();
     let mut dependencies = Dependencies::new();
 
     dependencies.add_resv(&mv.locked_resv(), usage)?;

@@ -83,6 +83,8 @@ impl KernelEntity {
         };
         let mut job = self.entity.job(credits, NO_CLIENT, job, payload)?;
         dependencies.add_to(&mut job)?;
+        // Whether the content of a BO is lost is known at the end.
+        job.dont_pipeline();
         Ok(job.submit(|_| ()))
     }
 }

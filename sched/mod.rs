@@ -14,6 +14,7 @@ mod kernel;
 mod load;
 mod queue;
 mod status;
+mod unmap;
 mod usage;
 
 pub(crate) use self::{

@@ -25,7 +25,11 @@ use super::{
         EngineJob,
         Hardware, //
     },
-    kernel::KernelEntity, //
+    kernel::KernelEntity,
+    unmap::{
+        UnmapEntity,
+        UnmapScheduler, //
+    }, //
 };
 use crate::{
     fence::{
@@ -35,6 +39,7 @@ use crate::{
     hw::{
         abi::class,
         Commands,
+        DeferredUnmaps,
         Engine,
         Gpu,
         Resetter,
@@ -53,6 +58,8 @@ pub(crate) struct Queue {
     engine: Arc<Engine>,
     pub(super) scheduler: Arc<Scheduler<EngineJob>>,
     kernel: KernelEntity,
+    /// Unmaps for its moves, which wait for no other engine's.
+    unmaps: UnmapEntity,
 }
 
 impl Queue {
@@ -80,9 +87,20 @@ impl Queue {
         self.kernel
             .submit(&self.engine, commands, dependencies, completion)
     }
+
+    /// Submits a job that removes page-table entries once all `users` of them have ended. `publish`
+    /// gets its fence, for the moves of this queue that are to follow.
+    pub(crate) fn submit_unmaps(
+        &self,
+        unmaps: DeferredUnmaps,
+        users: &Dependencies,
+        publish: impl FnOnce(&Fence),
+    ) -> Result {
+        self.unmaps.submit(unmaps, users, publish)
+    }
 }
 
-/// All queues of a device: one per engine, and the scheduler of binds.
+/// All queues of a device: one per engine, and the schedulers of binds and unmaps.
 pub(crate) struct Queues {
     queues: KVec<Queue>,
     bind: BindScheduler,
@@ -100,6 +118,7 @@ impl Queues {
         timeout: Jiffies,
     ) -> Result<Self> {
         let coredump = CoredumpGuard(Coredump::new(dev)?);
+        let unmaps = UnmapScheduler::new(guarantee, dev)?;
         let mut queues = KVec::with_capacity(gpu.engines().len(), GFP_KERNEL)?;
         for engine in gpu.engines() {
             let hardware = Hardware {
@@ -113,6 +132,7 @@ impl Queues {
                 Queue {
                     engine: engine.clone(),
                     kernel: KernelEntity::new(&scheduler)?,
+                    unmaps: unmaps.entity()?,
                     scheduler,
                 },
                 GFP_KERNEL,
