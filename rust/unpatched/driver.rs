@@ -20,6 +20,7 @@ use kernel::{
         UnregisteredDevice, //
     },
     error::to_result,
+    ioctl::_IOC_NR,
     module::this_module,
     prelude::*,
     sync::aref::{
@@ -151,16 +152,16 @@ unsafe extern "C" fn restore(dev: *mut bindings::drm_device, data: *mut c_void) 
 struct Fops<T>(PhantomData<T>);
 
 impl<T: DriverTable> Fops<T> {
-    /// The operations of `kernel::drm`, fdinfo, and addresses for mappings of objects at which
-    /// whole blocks of memory can be mapped. A file uses them until after its device may be gone,
-    /// hence they are not part of the copy.
+    /// The operations of `kernel::drm` without global names of objects, fdinfo, and addresses for
+    /// mappings of objects at which whole blocks of memory can be mapped. A file uses them until
+    /// after its device may be gone, hence they are not part of the copy.
     const FOPS: bindings::file_operations = bindings::file_operations {
         owner: this_module::<T::OwnerModule>().as_ptr(),
         open: Some(bindings::drm_open),
         release: Some(bindings::drm_release),
-        unlocked_ioctl: Some(bindings::drm_ioctl),
+        unlocked_ioctl: Some(ioctl),
         #[cfg(CONFIG_COMPAT)]
-        compat_ioctl: Some(bindings::drm_compat_ioctl),
+        compat_ioctl: Some(compat_ioctl),
         poll: Some(bindings::drm_poll),
         read: Some(bindings::drm_read),
         llseek: Some(bindings::noop_llseek),
@@ -170,6 +171,44 @@ impl<T: DriverTable> Fops<T> {
         fop_flags: bindings::FOP_UNSIGNED_OFFSET,
         ..pin_init::zeroed()
     };
+}
+
+/// Returns whether a call is about global names of objects: small numbers by which any client of
+/// the primary node opens an object of another, whatever the driver lets be exported.
+fn is_about_names(cmd: c_uint) -> bool {
+    const NAMES: [u32; 2] = [bindings::RGT_IOCTL_GEM_FLINK, bindings::RGT_IOCTL_GEM_OPEN];
+
+    // As DRM does, which looks at the number alone.
+    NAMES.iter().any(|name| _IOC_NR(*name) == _IOC_NR(cmd))
+}
+
+/// Calls `drm_ioctl()`. `EOPNOTSUPP` for names, as without GEM.
+///
+/// # Safety
+///
+/// Only as `file_operations::unlocked_ioctl` of a DRM device.
+unsafe extern "C" fn ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
+    if is_about_names(cmd) {
+        // CAST: A negative error, as `drm_ioctl()` returns.
+        return EOPNOTSUPP.to_errno() as c_long;
+    }
+    // SAFETY: By the safety requirements.
+    unsafe { bindings::drm_ioctl(file, cmd, arg) }
+}
+
+/// Calls `drm_compat_ioctl()`. `EOPNOTSUPP` for names, as without GEM.
+///
+/// # Safety
+///
+/// Only as `file_operations::compat_ioctl` of a DRM device.
+#[cfg(CONFIG_COMPAT)]
+unsafe extern "C" fn compat_ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
+    if is_about_names(cmd) {
+        // CAST: A negative error, as `drm_ioctl()` returns.
+        return EOPNOTSUPP.to_errno() as c_long;
+    }
+    // SAFETY: By the safety requirements.
+    unsafe { bindings::drm_compat_ioctl(file, cmd, arg) }
 }
 
 /// Calls [`DriverTable::show_fdinfo()`].
