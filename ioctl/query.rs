@@ -30,40 +30,43 @@ use crate::{
         MAX_IBS, //
     },
     resource_mgr::REGIONS,
-    rust::bindings::{
-        drm_rgt_engine,
-        drm_rgt_query,
-        drm_rgt_query_ctx,
-        drm_rgt_query_device,
-        drm_rgt_query_list,
-        drm_rgt_region,
-        DRM_RGT_CAUSE_BAD_MEMORY,
-        DRM_RGT_CAUSE_DEVICE_LOST,
-        DRM_RGT_CAUSE_FAULT,
-        DRM_RGT_CAUSE_HANG,
-        DRM_RGT_CAUSE_NONE,
-        DRM_RGT_CAUSE_VRAM_LOST,
-        DRM_RGT_CTX_STATUS_GUILTY,
-        DRM_RGT_CTX_STATUS_INNOCENT,
-        DRM_RGT_CTX_STATUS_OK,
-        DRM_RGT_FAULT_FETCH,
-        DRM_RGT_FAULT_READ,
-        DRM_RGT_FAULT_WRITE,
-        DRM_RGT_FEATURE_ATOMICS,
-        DRM_RGT_FEATURE_SYSTEM_ATOMICS,
-        DRM_RGT_QUERY_CTX,
-        DRM_RGT_QUERY_DEVICE,
-        DRM_RGT_QUERY_ENGINES,
-        DRM_RGT_QUERY_REGIONS,
-        DRM_RGT_REASON_BAD_ADDRESS,
-        DRM_RGT_REASON_BAD_ENTRY,
-        DRM_RGT_REASON_BAD_PACKET,
-        DRM_RGT_REASON_MISALIGNED,
-        DRM_RGT_REASON_NOT_PRESENT,
-        DRM_RGT_REASON_NOT_WRITABLE,
-        DRM_RGT_REASON_NO_ATOMICS,
-        DRM_RGT_REASON_OUT_OF_RANGE,
-        DRM_RGT_REASON_POISONED, //
+    rust::{
+        bindings::{
+            drm_rgt_engine,
+            drm_rgt_query,
+            drm_rgt_query_ctx,
+            drm_rgt_query_device,
+            drm_rgt_query_list,
+            drm_rgt_region,
+            DRM_RGT_CAUSE_BAD_MEMORY,
+            DRM_RGT_CAUSE_DEVICE_LOST,
+            DRM_RGT_CAUSE_FAULT,
+            DRM_RGT_CAUSE_HANG,
+            DRM_RGT_CAUSE_NONE,
+            DRM_RGT_CAUSE_VRAM_LOST,
+            DRM_RGT_CTX_STATUS_GUILTY,
+            DRM_RGT_CTX_STATUS_INNOCENT,
+            DRM_RGT_CTX_STATUS_OK,
+            DRM_RGT_FAULT_FETCH,
+            DRM_RGT_FAULT_READ,
+            DRM_RGT_FAULT_WRITE,
+            DRM_RGT_FEATURE_ATOMICS,
+            DRM_RGT_FEATURE_SYSTEM_ATOMICS,
+            DRM_RGT_QUERY_CTX,
+            DRM_RGT_QUERY_DEVICE,
+            DRM_RGT_QUERY_ENGINES,
+            DRM_RGT_QUERY_REGIONS,
+            DRM_RGT_REASON_BAD_ADDRESS,
+            DRM_RGT_REASON_BAD_ENTRY,
+            DRM_RGT_REASON_BAD_PACKET,
+            DRM_RGT_REASON_MISALIGNED,
+            DRM_RGT_REASON_NOT_PRESENT,
+            DRM_RGT_REASON_NOT_WRITABLE,
+            DRM_RGT_REASON_NO_ATOMICS,
+            DRM_RGT_REASON_OUT_OF_RANGE,
+            DRM_RGT_REASON_POISONED, //
+        },
+        capability::perfmon_capable, //
     },
     sched::{
         Cause,
@@ -205,8 +208,18 @@ fn list<T: AsBytes>(entries: &[T]) -> Result<KVec<u8>> {
     Ok(bytes)
 }
 
+/// Returns a figure that shows what others do to those who may see it, and 0 to all others.
+fn for_perfmon(figure: u64, perfmon: bool) -> u64 {
+    if perfmon {
+        figure
+    } else {
+        0
+    }
+}
+
 /// Returns the memory regions of a device.
 fn regions(dev: &Device) -> Result<KVec<drm_rgt_region>> {
+    let perfmon = perfmon_capable();
     let mut regions = KVec::with_capacity(REGIONS.len(), GFP_KERNEL)?;
 
     for usage in dev.managers.usage(dev.ttm().system_usage()) {
@@ -215,9 +228,9 @@ fn regions(dev: &Device) -> Result<KVec<drm_rgt_region>> {
                 region: usage.mem_type.as_raw(),
                 min_page_size: PAGE_SIZE as u32,
                 size: usage.size,
-                used: usage.used,
+                used: for_perfmon(usage.used, perfmon),
                 cpu_visible_size: usage.cpu_visible_size,
-                cpu_visible_used: usage.cpu_visible_used,
+                cpu_visible_used: for_perfmon(usage.cpu_visible_used, perfmon),
             },
             GFP_KERNEL,
         )?;
@@ -226,13 +239,14 @@ fn regions(dev: &Device) -> Result<KVec<drm_rgt_region>> {
 }
 
 fn engines(gpu: &Gpu) -> Result<KVec<u8>> {
+    let perfmon = perfmon_capable();
     let mut entries = KVec::with_capacity(gpu.engines().len(), GFP_KERNEL)?;
     for engine in gpu.engines() {
         entries.push(
             drm_rgt_engine {
                 engine: engine.index(),
                 engine_class: engine.class(),
-                busy_ns: engine.busy_ns(),
+                busy_ns: for_perfmon(engine.busy_ns(), perfmon),
             },
             GFP_KERNEL,
         )?;

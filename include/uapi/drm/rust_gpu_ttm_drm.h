@@ -183,11 +183,11 @@ struct drm_rgt_region {
 	__u32 min_page_size;
 	/** @size: bytes that the region can hold; 0 for no limit of its own */
 	__u64 size;
-	/** @used: bytes in use by all clients and the kernel */
+	/** @used: bytes in use by all clients and the kernel; 0 without CAP_PERFMON */
 	__u64 used;
 	/** @cpu_visible_size: bytes of @size that the CPU can map */
 	__u64 cpu_visible_size;
-	/** @cpu_visible_used: bytes of those in use */
+	/** @cpu_visible_used: bytes of those in use; 0 without CAP_PERFMON */
 	__u64 cpu_visible_used;
 };
 
@@ -202,7 +202,10 @@ struct drm_rgt_engine {
 	__u32 engine;
 	/** @engine_class: DRM_RGT_ENGINE_CLASS_* */
 	__u32 engine_class;
-	/** @busy_ns: device time that the engine has spent since its reset */
+	/**
+	 * @busy_ns: device time that the engine has spent since its reset; 0
+	 * without CAP_PERFMON
+	 */
 	__u64 busy_ns;
 };
 
