@@ -183,11 +183,11 @@ pub struct Region {
     pub min_page_size: u32,
     /// Bytes that it can hold; 0 for no limit of its own.
     pub size: u64,
-    /// Bytes in use by all clients and the kernel.
+    /// Bytes in use by all clients and the kernel; 0 for callers without `CAP_PERFMON`.
     pub used: u64,
     /// Bytes of `size` that the CPU can map.
     pub cpu_visible_size: u64,
-    /// Bytes of those in use.
+    /// Bytes of those in use; 0 likewise.
     pub cpu_visible_used: u64,
 }
 
@@ -412,6 +412,7 @@ impl Device {
     /// How much of its time an engine has spent on jobs since its reset, at this moment.
     ///
     /// It is the device's time, not that of a clock on the wall.
+    /// 0 for callers without `CAP_PERFMON`.
     pub fn busy(&self, engine: Engine) -> Result<Duration> {
         let answer = query(self, uapi::DRM_RGT_QUERY_ENGINES)?;
         let busy = entries(&answer)?
