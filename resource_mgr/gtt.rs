@@ -51,16 +51,21 @@ pub(crate) struct GttResource {
 impl GttResource {
     fn new(gtt: &Gtt, size: usize) -> Result<Self> {
         let size = size.try_into()?;
-        // Dropped when it exceeds the limit.
-        let this = Self {
-            size,
-            used: gtt.used.clone(),
-        };
+        let mut used = gtt.used.load(Relaxed);
 
-        if gtt.used.fetch_add(size, Relaxed) > gtt.limit - size {
-            return Err(ENOSPC);
+        // What does not fit is never counted: it would keep out what others ask for meanwhile.
+        while used <= gtt.limit - size {
+            match gtt.used.cmpxchg(used, used + size, Relaxed) {
+                Ok(_) => {
+                    return Ok(Self {
+                        size,
+                        used: gtt.used.clone(),
+                    })
+                }
+                Err(now) => used = now,
+            }
         }
-        Ok(this)
+        Err(ENOSPC)
     }
 }
 

@@ -2,7 +2,18 @@
 
 //! GTT: a limit and what is used of it.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    workqueue, //
+};
 
 use super::{
     alloc as alloc_aligned,
@@ -16,7 +27,8 @@ use crate::{
         MemType,
         Place,
         PlaceFlags, //
-    }, //
+    },
+    tests::wait::soon, //
 };
 
 fn alloc(gtt: &Gtt, pages: usize) -> Allocated<Gtt> {
@@ -57,6 +69,35 @@ mod tests {
         for pages in [9, 10, 1 << 30, isize::MAX as usize / PAGE as usize] {
             assert!(is_full(&alloc(&gtt, pages)));
         }
+        drop(alloc(&gtt, 8)?);
+        Ok(())
+    }
+
+    /// What fails takes nothing for a moment either, from others that fit.
+    #[test]
+    fn failures_at_the_same_time_take_nothing() -> Result {
+        const TIMES: usize = 20_000;
+        let gtt = Arc::new(Gtt::new(8 * PAGE)?, GFP_KERNEL)?;
+        let stop = Arc::new(AtomicFlag::new(false), GFP_KERNEL)?;
+        let running = Arc::new(Atomic::new(0_u32), GFP_KERNEL)?;
+
+        for _ in 0..2 {
+            let (gtt, stop, running) = (gtt.clone(), stop.clone(), running.clone());
+            workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+                running.fetch_add(1, Relaxed);
+                while !stop.load(Relaxed) {
+                    assert!(is_full(&alloc(&gtt, 9)));
+                }
+                running.fetch_sub(1, Relaxed);
+            })?;
+        }
+        let began = soon(|| running.load(Relaxed) != 0);
+        let failed = (0..TIMES).filter(|_| alloc(&gtt, 8).is_err()).count();
+        stop.store(true, Relaxed);
+        let ended = soon(|| running.load(Relaxed) == 0);
+
+        assert!(began && ended);
+        assert_eq!(failed, 0);
         drop(alloc(&gtt, 8)?);
         Ok(())
     }
