@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The core dump of the first hang.
+//! The core dump of a hang.
 //!
 //! It is captured in the signalling path, hence into a buffer that was allocated before, and
-//! submitted to devcoredump by a work item.
+//! submitted to devcoredump by a work item. The buffer is for the next hang then: devcoredump keeps
+//! the dump that it has until it was read, and throws others away.
 
 use kernel::{
     device::Device,
@@ -62,12 +63,12 @@ impl_has_delayed_work! {
 }
 
 enum State {
-    /// There was no hang yet: the buffer for the dump.
+    /// The buffer for the next dump.
     Empty(Buffer),
     /// The dump is to be submitted.
     Captured(Buffer),
-    /// The dump was submitted, or is lost.
-    Submitted,
+    /// The dump is being captured or submitted.
+    Busy,
 }
 
 struct Buffer(KVVec<u8>);
@@ -96,14 +97,14 @@ impl Coredump {
         )
     }
 
-    /// Captures the state of a device on which the job of `fence` hangs, unless that was done
-    /// before.
+    /// Captures the state of a device on which the job of `fence` hangs, unless the dump of another
+    /// hang is still to be submitted.
     pub(super) fn capture(self: &Arc<Self>, engine: &Engine, resetter: &Resetter, fence: &Fence) {
         let mut state = self.state.lock();
         if !matches!(*state, State::Empty(_)) {
             return;
         }
-        let State::Empty(mut text) = core::mem::replace(&mut *state, State::Submitted) else {
+        let State::Empty(mut text) = core::mem::replace(&mut *state, State::Busy) else {
             return;
         };
         // An error means that the rest is cut off.
@@ -117,7 +118,7 @@ impl Coredump {
         *state = State::Captured(text);
         drop(state);
 
-        // It cannot be queued yet.
+        // If it is queued already, it has yet to look at the state.
         self.clone().enqueue_delayed(0);
     }
 
@@ -154,9 +155,17 @@ impl WorkItem for Coredump {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        let state = core::mem::replace(&mut *this.state.lock(), State::Submitted);
-        if let State::Captured(text) = state {
-            this.submit(&text);
+        let mut state = this.state.lock();
+        if !matches!(*state, State::Captured(_)) {
+            return;
         }
+        let State::Captured(mut text) = core::mem::replace(&mut *state, State::Busy) else {
+            return;
+        };
+        drop(state);
+
+        this.submit(&text);
+        text.0.clear();
+        *this.state.lock() = State::Empty(text);
     }
 }
