@@ -25,7 +25,10 @@ use crate::{
                 MemoryStats, //
             },
             file::for_each_object,
-            ttm::Resource, //
+            ttm::{
+                MemType,
+                Resource, //
+            }, //
         }, //
     }, //
 };
@@ -81,17 +84,29 @@ fn add(memory: &mut Memory, bo: &Bo) {
         stats.add(size, is_shared(bo.as_gem()));
     }
 
-    // The figures are complete: reservations are not held for long.
-    let Ok(bo) = bo.reserve(false) else {
+    let Some(region) = memory_of(bo) else {
         return;
     };
-    let Some(res) = bo.resource().filter(|_| bo.has_memory()) else {
-        return;
-    };
-    if let Some(stats) = memory.get_mut(Resource::mem_type(res).as_raw() as usize) {
+    if let Some(stats) = memory.get_mut(region as usize) {
         // Jobs leave such fences on all that they use, also without implicit sync.
         let active = !bo.resv().test_signaled(Usage::Bookkeep);
         let purgeable = bo.advice.get() == Advice::DontNeed;
         stats.add_resident(size, active, purgeable);
     }
+}
+
+/// Returns the number of the region that a BO's memory is in. This waits for nothing: of a BO that
+/// is reserved it is where it was when that was noted last.
+fn memory_of(bo: &Bo) -> Option<u32> {
+    let Some(reserved) = bo.try_reserve() else {
+        return bo.record.memory();
+    };
+    let memory = reserved
+        .resource()
+        .filter(|_| reserved.has_memory())
+        .map(Resource::mem_type);
+
+    bo.record.set_memory(memory);
+    reserved.release_unused();
+    memory.map(MemType::as_raw)
 }

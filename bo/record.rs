@@ -24,6 +24,9 @@ pub(crate) struct BoRecord {
     pid: Pid,
     /// Why the BO is about to be moved: a [`MoveReason`], or [`BoRecord::UNKNOWN`].
     cause: Atomic<u32>,
+    /// The region that its memory was in when this was noted: a [`MemType`], or
+    /// [`BoRecord::UNKNOWN`] when it had none.
+    memory: Atomic<u32>,
     /// The BO lost its place in VRAM to others and has not been there since.
     evicted: AtomicFlag,
 }
@@ -37,6 +40,7 @@ impl BoRecord {
             client,
             pid,
             cause: Atomic::new(Self::UNKNOWN),
+            memory: Atomic::new(Self::UNKNOWN),
             evicted: AtomicFlag::new(false),
         }
     }
@@ -73,7 +77,8 @@ impl BoRecord {
         self.pid
     }
 
-    /// Sets the reason of moves of the BO until the guard is dropped. The caller has the BO reserved.
+    /// Sets the reason of moves of the BO until the guard is dropped. The caller has the BO
+    /// reserved.
     pub(crate) fn moving(&self, reason: MoveReason) -> Moving<'_> {
         self.cause.store(reason as u32, Relaxed);
         Moving(self)
@@ -91,8 +96,20 @@ impl BoRecord {
         self.evicted.load(Relaxed)
     }
 
+    /// Notes the region that the BO's memory is in, with the BO reserved.
+    pub(crate) fn set_memory(&self, mem_type: Option<MemType>) {
+        self.memory
+            .store(mem_type.map_or(Self::UNKNOWN, MemType::as_raw), Relaxed);
+    }
+
+    /// Returns the number of the region that was noted last, without a look at the BO.
+    pub(crate) fn memory(&self) -> Option<u32> {
+        Some(self.memory.load(Relaxed)).filter(|&region| region != Self::UNKNOWN)
+    }
+
     /// Notes a move that was done, with the BO reserved.
     pub(crate) fn moved(&self, reason: MoveReason, from: Option<MemType>, to: MemType) {
+        self.set_memory(Some(to));
         match reason {
             _ if to == MemType::VRAM => self.evicted.store(false, Relaxed),
             MoveReason::Evict | MoveReason::Hop if from == Some(MemType::VRAM) => {

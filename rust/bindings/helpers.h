@@ -105,6 +105,7 @@ void rgt_arch_io_free_memtype_wc(resource_size_t start, resource_size_t size);
 bool rgt_vmf_is_random(const struct vm_fault *vmf);
 bool rgt_vmf_is_block(struct vm_fault *vmf);
 bool rgt_vmf_may_retry(const struct vm_fault *vmf);
+bool rgt_vmf_may_retry_first(const struct vm_fault *vmf);
 void rgt_vmf_unlock_mm(struct vm_fault *vmf);
 unsigned long rgt_page_to_pfn(struct page *page);
 pgprot_t rgt_pgprot_decrypted(pgprot_t prot);

@@ -19,6 +19,12 @@ bool rgt_vmf_is_block(struct vm_fault *vmf)
 /* Whether the fault may give up the mmap_lock for a wait, and be retried. */
 bool rgt_vmf_may_retry(const struct vm_fault *vmf)
 {
+	return vmf->flags & FAULT_FLAG_ALLOW_RETRY;
+}
+
+/* Whether it may, and was not retried yet. */
+bool rgt_vmf_may_retry_first(const struct vm_fault *vmf)
+{
 	return fault_flag_allow_retry_first(vmf->flags);
 }
 

@@ -304,6 +304,15 @@ impl<T: DriverBo> Bo<T> {
         // SAFETY: It is reserved now, until the guard is dropped.
         Ok(ReserveGuard(unsafe { Reserved::new(self) }))
     }
+
+    /// Reserves the BO if nobody else has it reserved.
+    pub fn try_reserve(&self) -> Option<ReserveGuard<'_, T>> {
+        // SAFETY: Valid by the type invariants.
+        to_result(unsafe { bindings::rgt_ttm_bo_reserve(self.as_raw(), false, true) }).ok()?;
+
+        // SAFETY: It is reserved now, until the guard is dropped.
+        Some(ReserveGuard(unsafe { Reserved::new(self) }))
+    }
 }
 
 impl<T: DriverBo> Deref for Bo<T> {

@@ -9,7 +9,8 @@ mod insert;
 
 use kernel::{
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    time::Jiffies, //
 };
 
 use super::{
@@ -22,6 +23,7 @@ use super::{
 };
 use crate::rust::{
     bindings,
+    dma_resv::Usage,
     drm::device, //
 };
 
@@ -104,19 +106,18 @@ unsafe fn serve<T: DriverBo>(vmf: *mut bindings::vm_fault, unit: Unit) -> bindin
             break bindings::vm_fault_reason_VM_FAULT_SIGBUS;
         };
         // SAFETY: The BO was reserved above, `vmf` is valid.
-        match unsafe { serve_reserved(vma, vmf, bo, unit) } {
+        let wait = match unsafe { serve_reserved(vma, vmf, bo, unit) } {
             Ok(ret) => break ret,
-            Err(NoRoom) if !first => break bindings::vm_fault_reason_VM_FAULT_SIGBUS,
-            Err(NoRoom) => {
-                // SAFETY: `ttm_bo_vm_reserve()` locked it.
-                unsafe { bindings::dma_resv_unlock((*raw).base.resv) };
-                // SAFETY: By the safety requirements, and it is not reserved any more.
-                if let Err(ret) = unsafe { wait_for_room(vmf, bo) } {
-                    return ret;
-                }
-                first = false;
-            }
+            Err(Wait::Room) if !first => break bindings::vm_fault_reason_VM_FAULT_SIGBUS,
+            Err(wait) => wait,
+        };
+        // SAFETY: `ttm_bo_vm_reserve()` locked it.
+        unsafe { bindings::dma_resv_unlock((*raw).base.resv) };
+        // SAFETY: By the safety requirements, and it is not reserved any more.
+        if let Err(ret) = unsafe { wait_for(vmf, bo, wait) } {
+            return ret;
         }
+        first &= wait != Wait::Room;
     };
 
     // With VM_FAULT_RETRY the lock was dropped for the wait, unless there was none.
@@ -131,24 +132,58 @@ unsafe fn serve<T: DriverBo>(vmf: *mut bindings::vm_fault, unit: Unit) -> bindin
     ret
 }
 
-/// Waits for what is being destroyed, which is room that TTM does not find, or until a signal
-/// comes: that can take as long as any client's job.
-///
-/// Gives the `mmap_lock` up if it may, as `ttm_bo_vm_reserve()` does. Then, and after a signal, it
-/// returns what the fault ends with.
+/// The wait that a fault needs. It can take as long as any client's job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// No place of the BO had room: for what is being destroyed, which is room that TTM does not
+    /// find.
+    Room,
+    /// The BO is being moved: for its content.
+    Content,
+}
+
+impl Wait {
+    /// Waits, or until a signal comes.
+    fn wait<T: DriverBo>(self, bo: &Bo<T>) -> Result {
+        match self {
+            Self::Room => Device::of(bo.device()).flush_deletes(),
+            Self::Content => bo.resv().wait(Usage::Kernel, true, Jiffies::MAX),
+        }
+    }
+
+    /// Returns whether to give the `mmap_lock` up for the wait, and have the fault come again. If
+    /// it came again already there is an end to looking for room.
+    ///
+    /// # Safety
+    ///
+    /// `vmf` must be a fault.
+    unsafe fn may_retry(self, vmf: *mut bindings::vm_fault) -> bool {
+        // SAFETY: By the safety requirements.
+        unsafe {
+            match self {
+                Self::Room => bindings::rgt_vmf_may_retry_first(vmf),
+                Self::Content => bindings::rgt_vmf_may_retry(vmf),
+            }
+        }
+    }
+}
+
+/// Waits with no reservation held, and without the `mmap_lock` if it may be given up. Then, and
+/// after a signal, it returns what the fault ends with.
 ///
 /// # Safety
 ///
 /// `vmf` must be a fault on a mapping of `bo`, with the `mmap_lock` held; no reservation may be.
-unsafe fn wait_for_room<T: DriverBo>(
+unsafe fn wait_for<T: DriverBo>(
     vmf: *mut bindings::vm_fault,
     bo: &Bo<T>,
+    wait: Wait,
 ) -> Result<(), bindings::vm_fault_t> {
     // SAFETY: By the safety requirements.
-    let (may_retry, flags) = unsafe { (bindings::rgt_vmf_may_retry(vmf), (*vmf).flags) };
+    let (may_retry, flags) = unsafe { (wait.may_retry(vmf), (*vmf).flags) };
     if !may_retry {
-        return Device::of(bo.device())
-            .flush_deletes()
+        return wait
+            .wait(bo)
             .map_err(|_| bindings::vm_fault_reason_VM_FAULT_NOPAGE);
     }
 
@@ -158,13 +193,10 @@ unsafe fn wait_for_room<T: DriverBo>(
         // SAFETY: The lock is held, and given up for a retry.
         unsafe { bindings::rgt_vmf_unlock_mm(vmf) };
         // A signal is seen to before the fault comes again.
-        let _ = Device::of(bo.device()).flush_deletes();
+        let _ = wait.wait(&bo);
     }
     Err(bindings::vm_fault_reason_VM_FAULT_RETRY)
 }
-
-/// No place of the BO had room.
-struct NoRoom;
 
 /// # Safety
 ///
@@ -174,7 +206,7 @@ unsafe fn serve_reserved<T: DriverBo>(
     vmf: *mut bindings::vm_fault,
     bo: &Bo<T>,
     unit: Unit,
-) -> Result<bindings::vm_fault_t, NoRoom> {
+) -> Result<bindings::vm_fault_t, Wait> {
     // SAFETY: The VMA is locked during the fault.
     let prot = unsafe { (*vma).vm_page_prot };
 
@@ -196,7 +228,7 @@ unsafe fn serve_reserved<T: DriverBo>(
     let mut reserved = unsafe { Reserved::new(bo) };
     if let Err(err) = T::Driver::prepare_fault(&mut reserved, &mut ctx) {
         return match err {
-            ENOSPC => Err(NoRoom),
+            ENOSPC => Err(Wait::Room),
             EINTR | ERESTARTSYS | EAGAIN | EBUSY => Ok(bindings::vm_fault_reason_VM_FAULT_NOPAGE),
             ENOMEM => Ok(bindings::vm_fault_reason_VM_FAULT_OOM),
             _ => Ok(bindings::vm_fault_reason_VM_FAULT_SIGBUS),
@@ -206,7 +238,10 @@ unsafe fn serve_reserved<T: DriverBo>(
         return Ok(bindings::vm_fault_reason_VM_FAULT_SIGBUS);
     };
 
-    // With no page to map this waits for the content and makes the pages.
+    if !reserved.resv().test_signaled(Usage::Kernel) {
+        return Err(Wait::Content);
+    }
+    // With no page to map this makes the pages.
     // SAFETY: The BO is reserved and has a resource.
     let ret = unsafe { bindings::ttm_bo_vm_fault_reserved(vmf, prot, 0) };
     if ret != 0 {
