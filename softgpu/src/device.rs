@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
@@ -89,6 +90,7 @@ pub struct Device {
     /// Serializes register accesses, resets and removal.
     state: Mutex<State>,
     threads: Vec<JoinHandle<()>>,
+    pub(crate) powered_on: Instant,
 }
 
 impl Device {
@@ -110,6 +112,7 @@ impl Device {
             window,
             state: Mutex::default(),
             threads: Vec::new(),
+            powered_on: Instant::now(),
         };
         for (number, class) in (0..).zip(ENGINES) {
             let (engine, thread) = Engine::start(number, class, Arc::clone(&device.shared))

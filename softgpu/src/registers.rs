@@ -13,6 +13,9 @@ const AS_END: usize = regs::AS_BASE + SPACES * regs::AS_STRIDE;
 const ENGINE_END: usize = regs::ENGINE_BASE + limits::MAX_ENGINES as usize * regs::ENGINE_STRIDE;
 const DOORBELL_END: usize = regs::DOORBELL + limits::MAX_ENGINES as usize * 4;
 
+/// Ticks a second of the GPU's clock.
+const TIMESTAMP_HZ: u32 = 100_000_000;
+
 /// Registers that only store the written value.
 #[derive(Default)]
 pub(crate) struct Latches {
@@ -72,6 +75,9 @@ impl Device {
             regs::ADDRESS_SPACES => limits::ADDRESS_SPACES,
             regs::RESET_COUNT => state.resets,
             regs::SCRATCHPAD_SIZE => low(config.scratchpad),
+            regs::TIMESTAMP_HZ => TIMESTAMP_HZ,
+            regs::TIMESTAMP_LO => low(self.timestamp()),
+            regs::TIMESTAMP_HI => high(self.timestamp()),
 
             regs::INT_STATUS => self.shared.irqs.pending(),
             regs::INT_ENABLE => self.shared.irqs.enabled(),
@@ -110,6 +116,12 @@ impl Device {
             }
             _ => 0,
         }
+    }
+
+    /// The GPU's clock.
+    fn timestamp(&self) -> u64 {
+        let ns = self.powered_on.elapsed().as_nanos();
+        (ns * u128::from(TIMESTAMP_HZ) / 1_000_000_000) as u64
     }
 
     /// The optional units that there are.

@@ -340,35 +340,35 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
  * Lengths in dwords, header included, of the packets that have a fixed one.
  */
 
-/* Of SOFTGPU_PACKET_LEN_FENCE. */
+/* Of SOFTGPU_PACKET_FENCE. */
 #define SOFTGPU_PACKET_LEN_FENCE		5
-/* Of SOFTGPU_PACKET_LEN_INDIRECT. */
+/* Of SOFTGPU_PACKET_INDIRECT. */
 #define SOFTGPU_PACKET_LEN_INDIRECT		7
-/* Of SOFTGPU_PACKET_LEN_TLB_INVALIDATE. */
+/* Of SOFTGPU_PACKET_TLB_INVALIDATE. */
 #define SOFTGPU_PACKET_LEN_TLB_INVALIDATE	7
-/* Of SOFTGPU_PACKET_LEN_WAIT. */
+/* Of SOFTGPU_PACKET_WAIT. */
 #define SOFTGPU_PACKET_LEN_WAIT			5
-/* Of SOFTGPU_PACKET_LEN_TIMESTAMP. */
+/* Of SOFTGPU_PACKET_TIMESTAMP. */
 #define SOFTGPU_PACKET_LEN_TIMESTAMP		3
-/* Of SOFTGPU_PACKET_LEN_COPY. */
+/* Of SOFTGPU_PACKET_COPY. */
 #define SOFTGPU_PACKET_LEN_COPY			7
-/* Of SOFTGPU_PACKET_LEN_FILL. */
+/* Of SOFTGPU_PACKET_FILL. */
 #define SOFTGPU_PACKET_LEN_FILL			6
-/* Of SOFTGPU_PACKET_LEN_CHECKSUM. */
+/* Of SOFTGPU_PACKET_CHECKSUM. */
 #define SOFTGPU_PACKET_LEN_CHECKSUM		7
-/* Of SOFTGPU_PACKET_LEN_RECT_FILL. */
+/* Of SOFTGPU_PACKET_RECT_FILL. */
 #define SOFTGPU_PACKET_LEN_RECT_FILL		9
-/* Of SOFTGPU_PACKET_LEN_COPY_ROWS. */
+/* Of SOFTGPU_PACKET_COPY_ROWS. */
 #define SOFTGPU_PACKET_LEN_COPY_ROWS		9
-/* Of SOFTGPU_PACKET_LEN_ATOMIC_ADD. */
+/* Of SOFTGPU_PACKET_ATOMIC_ADD. */
 #define SOFTGPU_PACKET_LEN_ATOMIC_ADD		7
-/* Of SOFTGPU_PACKET_LEN_ATOMIC_SWAP. */
+/* Of SOFTGPU_PACKET_ATOMIC_SWAP. */
 #define SOFTGPU_PACKET_LEN_ATOMIC_SWAP		9
-/* Of SOFTGPU_PACKET_LEN_BLIT. */
+/* Of SOFTGPU_PACKET_BLIT. */
 #define SOFTGPU_PACKET_LEN_BLIT			15
-/* Of SOFTGPU_PACKET_LEN_TRIANGLE. */
+/* Of SOFTGPU_PACKET_TRIANGLE. */
 #define SOFTGPU_PACKET_LEN_TRIANGLE		15
-/* Shortest WRITE. */
+/* Shortest SOFTGPU_PACKET_WRITE. */
 #define SOFTGPU_PACKET_LEN_WRITE_MIN		4
 /* Longest packet. */
 #define SOFTGPU_PACKET_LEN_MAX			0xffff
@@ -501,6 +501,15 @@ static inline __u32 softgpu_packet_header(__u32 opcode, __u32 flags, __u32 dword
  * reach: a multiple of 4 KiB, 0 if there is none.
  */
 #define SOFTGPU_REGS_SCRATCHPAD_SIZE		0x030
+/* RO. Ticks a second of the GPU's clock; 0 if there is none. */
+#define SOFTGPU_REGS_TIMESTAMP_HZ		0x034
+/*
+ * RO. The GPU's clock, which counts from power on, and on through resets. It
+ * may carry between reads of the halves.
+ */
+#define SOFTGPU_REGS_TIMESTAMP_LO		0x038
+/* RO. High half of SOFTGPU_REGS_TIMESTAMP_LO. */
+#define SOFTGPU_REGS_TIMESTAMP_HI		0x03c
 /* RO. Pending interrupts, a bit a vector. */
 #define SOFTGPU_REGS_INT_STATUS			0x100
 /* W1C. Clears bits of SOFTGPU_REGS_INT_STATUS. */

@@ -39,6 +39,13 @@ pub const RESET_COUNT: usize = 0x02c;
 /// RO. Bytes of the scratchpad, memory on the chip that only page tables reach: a multiple of
 /// 4 KiB, 0 if there is none.
 pub const SCRATCHPAD_SIZE: usize = 0x030;
+/// RO. Ticks a second of the GPU's clock; 0 if there is none.
+pub const TIMESTAMP_HZ: usize = 0x034;
+/// RO. The GPU's clock, which counts from power on, and on through resets. It may carry between
+/// reads of the halves.
+pub const TIMESTAMP_LO: usize = 0x038;
+/// RO. High half of [`TIMESTAMP_LO`].
+pub const TIMESTAMP_HI: usize = 0x03c;
 
 /// RO. Pending interrupts, a bit a vector.
 pub const INT_STATUS: usize = 0x100;

@@ -34,6 +34,9 @@ fn reset_values() {
         regs::ENGINES,
         regs::ADDRESS_SPACES,
         regs::SCRATCHPAD_SIZE,
+        regs::TIMESTAMP_HZ,
+        regs::TIMESTAMP_LO,
+        regs::TIMESTAMP_HI,
         gpu.engine(COPY, regs::ENGINE_CLASS),
         gpu.engine(COPY2, regs::ENGINE_CLASS),
     ];
@@ -150,4 +153,21 @@ fn access_sizes() {
         gpu.region_read(region, 0, &mut data);
         assert_eq!(data, [0xff; 4]);
     }
+}
+
+#[test]
+fn the_clock_counts_on_through_resets() {
+    let mut gpu = Gpu::bare();
+    let hz = u64::from(gpu.read(regs::TIMESTAMP_HZ));
+    assert!(hz >= 1_000_000);
+    let began = std::time::Instant::now();
+    let first = gpu.read_pair(regs::TIMESTAMP_LO);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let ticks = gpu.read_pair(regs::TIMESTAMP_LO) - first;
+    let most = began.elapsed().as_nanos() as u64 * hz / 1_000_000_000;
+    assert!((hz / 50..=most).contains(&ticks), "{ticks} of {most}");
+    gpu.write(regs::RESET, regs::RESET_MAGIC);
+    assert!(gpu.read_pair(regs::TIMESTAMP_LO) >= first + ticks);
+    gpu.write(regs::TIMESTAMP_LO, 0);
+    assert!(gpu.read_pair(regs::TIMESTAMP_LO) >= first + ticks);
 }

@@ -82,13 +82,16 @@ impl Numbers {
 
     /// The module and the constant that a doc comment of the module `from` names by `path`.
     pub(crate) fn linked(&self, from: &Topic, path: &str) -> Option<(&Topic, &Constant)> {
-        let steps: Vec<&str> = path.split("::").filter(|&step| step != "super").collect();
-        let (name, module) = steps.split_last()?;
-        let topic = match module {
-            [] => self.topics.iter().find(|topic| topic.path == from.path),
-            _ => self.topic(module),
+        let steps: Vec<&str> = path.split("::").collect();
+        let up = steps.iter().take_while(|&&step| step == "super").count();
+        let (name, module) = steps[up..].split_last()?;
+        let base = match (up, module) {
+            // One without a target, from the crate's root.
+            (0, [_, ..]) => &[][..],
+            _ => from.path.get(..from.path.len().checked_sub(up)?)?,
         };
-        let topic = topic?;
+        let base = base.iter().map(String::as_str);
+        let topic = self.topic(&base.chain(module.iter().copied()).collect::<Vec<_>>())?;
         Some((topic, topic.constant(name)?))
     }
 
