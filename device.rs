@@ -13,8 +13,7 @@ use kernel::{
 use crate::{
     bo::{
         GpuMappings,
-        MoveStats,
-        Windows, //
+        MoveStats, //
     },
     placement::EvictionPolicy,
     resource_mgr::Managers,
@@ -48,9 +47,6 @@ pub(crate) struct RgtData {
     /// again alone.
     #[pin]
     pub(crate) validation: RwSemaphore,
-    /// The GART windows of the copy engines.
-    #[pin]
-    pub(crate) windows: Windows,
     /// Statistics of moves.
     pub(crate) moves: MoveStats,
     /// Destroyed VMs that still have jobs.
@@ -81,7 +77,6 @@ impl RgtData {
             validation <- RwSemaphore::new(c"RgtData::validation", static_lock_class!()),
             moves: MoveStats::new(),
             reaper: Reaper::new()?,
-            windows <- Windows::new(),
             queues,
         })
     }

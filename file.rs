@@ -25,6 +25,7 @@ use crate::{
         Usage, //
     },
     vm::{
+        self,
         Vm,
         VmHandle, //
     }, //
@@ -35,17 +36,27 @@ pub(crate) const MAX_CONTEXTS: usize = 1024;
 
 /// An open file of the device.
 ///
-/// The fields are dropped in this order: a VM waits for the jobs that run in it.
-#[pin_data]
+/// The contexts are dropped before the VMs, which wait for the jobs that run in them.
 pub(crate) struct RgtFile {
     /// The contexts; 0 is the default context.
-    #[pin]
-    contexts: IdTable<Arc<Context>>,
+    contexts: Pin<KBox<IdTable<Arc<Context>>>>,
     /// The engine time of its jobs.
     pub(crate) usage: Arc<Usage>,
     /// The VMs; there is none with the number 0.
-    #[pin]
-    vms: IdTable<VmHandle>,
+    vms: Pin<KBox<IdTable<VmHandle>>>,
+}
+
+impl Drop for RgtFile {
+    fn drop(&mut self) {
+        let contexts = self.contexts.take_all();
+        Context::flush_at_exit(contexts.iter().flatten().map(|context| &**context));
+        drop(contexts);
+        // They wait as long for their jobs as one would.
+        let mut left = vm::PATIENCE;
+        for vm in self.vms.take_all().into_iter().flatten() {
+            left = vm.destroy_within(left);
+        }
+    }
 }
 
 impl drm::file::DriverFile for RgtFile {
@@ -55,14 +66,12 @@ impl drm::file::DriverFile for RgtFile {
         let usage = Usage::new()?;
         let default = Context::new_default(&dev.queues, &usage)?;
 
-        KBox::try_pin_init(
-            try_pin_init!(Self {
-                contexts <- IdTable::new(Some(default), MAX_CONTEXTS),
-                usage,
-                vms <- IdTable::new(None, usize::MAX),
-            }? Error),
-            GFP_KERNEL,
-        )
+        let this = Self {
+            contexts: KBox::try_pin_init(IdTable::new(Some(default), MAX_CONTEXTS), GFP_KERNEL)?,
+            usage,
+            vms: KBox::try_pin_init(IdTable::new(None, usize::MAX), GFP_KERNEL)?,
+        };
+        Ok(KBox::pin(this, GFP_KERNEL)?)
     }
 }
 
@@ -167,6 +176,11 @@ impl<T> IdTable<T> {
             .get_mut(id as usize)
             .and_then(Option::take)
             .ok_or(ENOENT)
+    }
+
+    /// Takes all objects out.
+    fn take_all(&self) -> KVVec<Option<T>> {
+        core::mem::take(&mut *self.objects.lock())
     }
 
     /// Returns what `f` returns for an object. `ENOENT` when there is none of this number.

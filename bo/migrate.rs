@@ -22,11 +22,6 @@ use kernel::{
     time::Jiffies, //
 };
 
-use super::window::{
-    Window,
-    Windows,
-    WINDOW_PAGES, //
-};
 use crate::{
     fence::{
         Completion,
@@ -49,7 +44,11 @@ use crate::{
         dma_fence::Fence,
         gpu::buddy::Clearing, //
     },
-    sched::Queue, //
+    sched::{
+        Queue,
+        Window,
+        WINDOW_PAGES, //
+    }, //
 };
 
 /// The direction of a copy.
@@ -66,8 +65,8 @@ const ALL: Range<u64> = 0..u64::MAX;
 
 /// A migration that is being submitted.
 ///
-/// Dropping it before [`Self::finish`] waits for the jobs that were submitted: their memory is given
-/// to others.
+/// Dropping it before [`Self::finish`] waits for the jobs that were submitted: their memory is
+/// given to others.
 pub(super) struct Migration<'a> {
     gpu: &'a Gpu,
     queue: &'a Queue,
@@ -163,7 +162,6 @@ impl<'a> Migration<'a> {
     /// Copies all of a BO between device-local memory and its pages.
     pub(super) fn copy(
         &mut self,
-        windows: &Windows,
         local: &LocalResource,
         pages: &[DmaAddress],
         direction: Direction,
@@ -172,54 +170,57 @@ impl<'a> Migration<'a> {
 
         self.reads_local = direction == Direction::ToPages;
         for chunk in pages.chunks(WINDOW_PAGES) {
-            let mut window = windows.take()?;
             let end = start + (chunk.len() * PAGE_SIZE) as u64;
-            let base = window.show(self.gpu, chunk, &mut self.packets)?;
 
-            let done = self
-                .copy_chunk(local, start..end, base, direction)
-                .and_then(|()| self.submit());
-            self.note(&mut window);
-            done?;
+            self.copy_chunk(local, start..end, chunk, direction)?;
             start = end;
         }
         Ok(())
     }
 
-    /// Copies some bytes of a BO between device-local memory and the address of a window.
+    /// Copies some bytes of a BO between device-local memory and their pages, at most those of a
+    /// window.
     fn copy_chunk(
         &mut self,
         local: &LocalResource,
         bytes: Range<u64>,
-        window: u64,
+        pages: &[DmaAddress],
         direction: Direction,
     ) -> Result {
-        for segment in Cursor::local(local, bytes.clone()) {
-            let local = segment.va(self.gpu)?;
-            let pages = window + (segment.at - bytes.start);
-            self.push(|packets| match direction {
-                Direction::ToPages => packets.copy(local, pages, segment.size),
-                Direction::FromPages => packets.copy(pages, local, segment.size),
-            })?;
+        let mut segments = Cursor::local(local, bytes.clone()).peekable();
+        while segments.peek().is_some() {
+            // A window is one job's.
+            let window = self.queue.window(self.gpu, pages)?;
+            let base = window.begin(&mut self.packets)?;
+            while self.has_room() {
+                let Some(segment) = segments.next() else {
+                    break;
+                };
+                let local = segment.va(self.gpu)?;
+                let pages = base + (segment.at - bytes.start);
+                match direction {
+                    Direction::ToPages => self.packets.copy(local, pages, segment.size),
+                    Direction::FromPages => self.packets.copy(pages, local, segment.size),
+                }?;
+            }
+            self.submit(Some(window))?;
         }
         Ok(())
     }
 
-    /// Keeps a window from others until the jobs are done that were submitted so far.
-    fn note(&self, window: &mut Window<'_>) {
-        if let Some(last) = &self.last {
-            window.used_by(last);
-        }
+    /// Returns whether a packet fits the job that is being made.
+    fn has_room(&self) -> bool {
+        self.packets.dwords() + Self::LONGEST <= MAX_PACKET_DWORDS
     }
 
     fn push(&mut self, f: impl FnOnce(&mut PacketBuffer) -> Result) -> Result {
-        if self.packets.dwords() + Self::LONGEST > MAX_PACKET_DWORDS {
-            self.submit()?;
+        if !self.has_room() {
+            self.submit(None)?;
         }
         f(&mut self.packets)
     }
 
-    fn submit(&mut self) -> Result {
+    fn submit(&mut self, window: Option<Window>) -> Result {
         if self.packets.is_empty() {
             return Ok(());
         }
@@ -232,6 +233,7 @@ impl<'a> Migration<'a> {
         })?;
         self.last = Some(self.queue.submit_kernel(
             Commands::packets(packets)?,
+            window,
             &self.dependencies,
             completion,
         )?);
@@ -242,7 +244,7 @@ impl<'a> Migration<'a> {
 
     /// Submits the rest. Returns the fence of all of it, [`None`] if there was nothing to do.
     pub(super) fn finish(mut self) -> Result<Option<ARef<Fence>>> {
-        self.submit()?;
+        self.submit(None)?;
         Ok(self.last.take())
     }
 }

@@ -27,7 +27,6 @@ mod stats;
 pub(crate) mod trace;
 mod ttm;
 mod validate;
-mod window;
 
 pub(crate) use self::{
     advice::{
@@ -58,6 +57,5 @@ pub(crate) use self::{
         MoveReason,
         MoveStats, //
     },
-    validate::validate,
-    window::Windows, //
+    validate::validate, //
 };

@@ -173,14 +173,13 @@ fn mappings(mv: &Move<'_, BoData>) -> &'static dyn GpuMappings {
 fn copy(gpu: &Gpu, mv: &mut Move<'_, BoData>, queue: &Queue) -> Result<Option<ARef<Fence>>> {
     let mut migration = begin(gpu, mv, queue, Usage::Bookkeep)?;
 
-    let windows = &mv.bo().device().windows;
     let old = mv.bo().resource().and_then(LocalResource::of);
     let new = LocalResource::of(mv.new_resource());
     let pages = || mv.bo().tt().and_then(|tt| tt.dma_addresses()).ok_or(EINVAL);
     match (old, new) {
         (Some(old), Some(new)) => migration.copy_local(old, new),
-        (Some(local), None) => migration.copy(windows, local, pages()?, Direction::ToPages),
-        (None, Some(local)) => migration.copy(windows, local, pages()?, Direction::FromPages),
+        (Some(local), None) => migration.copy(local, pages()?, Direction::ToPages),
+        (None, Some(local)) => migration.copy(local, pages()?, Direction::FromPages),
         (None, None) => Err(EINVAL),
     }?;
     migration.finish()

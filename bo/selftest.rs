@@ -14,10 +14,7 @@ use kernel::{
     time::Jiffies, //
 };
 
-use super::{
-    object::BoData,
-    window::Windows, //
-};
+use super::object::BoData;
 use crate::{
     device::RgtDevice,
     fence::{
@@ -61,7 +58,6 @@ pub(crate) fn run(dev: &RgtDevice, bound: &Device<Bound>, gpu: &Gpu) -> Result {
     let vram = Place::new(MemType::VRAM, PlaceFlags::NONE).within(0, visible);
     let test = Test {
         gpu,
-        windows: &dev.windows,
         vram: KernelBo::new(dev, bound, SIZE, vram, BoData::of_kernel(MemType::VRAM))?,
         pages: KernelBo::new(
             dev,
@@ -110,7 +106,6 @@ impl Direction {
 
 struct Test<'a> {
     gpu: &'a Gpu,
-    windows: &'a Windows,
     vram: KernelBo<'a>,
     pages: KernelBo<'a>,
 }
@@ -143,15 +138,19 @@ impl<'a> Test<'a> {
             .ok_or(EINVAL)?;
 
         let mut packets = PacketBuffer::new();
-        let mut window = self.windows.take()?;
-        let pages = window.show(self.gpu, addresses, &mut packets)?;
+        let window = queue.window(self.gpu, addresses)?;
+        let pages = window.begin(&mut packets)?;
         match direction {
             Direction::ToPages => packets.copy(vram, pages, SIZE as u64)?,
             Direction::ToVram => packets.copy(pages, vram, SIZE as u64)?,
         }
         let commands = Commands::packets(packets)?;
-        let fence = queue.submit_kernel(commands, &Dependencies::new(), Completion::none())?;
-        window.used_by(&fence);
+        let fence = queue.submit_kernel(
+            commands,
+            Some(window),
+            &Dependencies::new(),
+            Completion::none(),
+        )?;
 
         // The scheduler's timeout ends a job that hangs.
         fence.wait(false, Jiffies::MAX)?;

@@ -42,7 +42,10 @@ use crate::{
             ttm::OperationCtx, //
         }, //
     },
-    sched::Context,
+    sched::{
+        Context,
+        JobPlace, //
+    },
     vm::{
         rebind,
         Binds,
@@ -85,12 +88,20 @@ impl Submission<'_> {
     ///
     /// `EINVAL` for a BO that is twice in the list or that jobs cannot use, `ENOENT` when the VM is
     /// closed, `ENOSPC` or `ENOMEM` when there is no room, `ECANCELED` when the context takes no
-    /// jobs any more, `ENODEV` when the GPU is dead. Nothing was submitted then.
+    /// jobs any more, `EAGAIN` when it has too many for the engine, `ENODEV` when the GPU is dead.
+    /// Nothing was submitted then.
     pub(crate) fn submit(self) -> Result<ARef<Fence>> {
         self.context.check()?;
         if self.engine.is_dead() {
             return Err(ENODEV);
         }
+        let place = self.context.place(self.engine).inspect_err(|_| {
+            drm_dbg!(
+                self.dev,
+                "CS: engine {}: too many jobs of the context wait for it\n",
+                self.engine.index()
+            );
+        })?;
         let exec = Exec::new(
             ExecFlags {
                 interruptible: true,
@@ -111,7 +122,7 @@ impl Submission<'_> {
                     }
                 },
             )?;
-        self.queue(locked.exec(), binds)
+        self.queue(locked.exec(), place, binds)
     }
 
     /// Locks the reservations of the job, validates its BOs and rebinds the VM.
@@ -143,7 +154,7 @@ impl Submission<'_> {
 
     /// Submits the job to its entity, behind the bind job that it needs, and adds its fence to the
     /// reservations.
-    fn queue(self, exec: &Exec, binds: Option<Binds>) -> Result<ARef<Fence>> {
+    fn queue(self, exec: &Exec, place: JobPlace<'_>, binds: Option<Binds>) -> Result<ARef<Fence>> {
         let engine = self.engine;
 
         let vm_resv = exec.locked_resv(self.vm.resv())?;
@@ -153,7 +164,7 @@ impl Submission<'_> {
             let resv = exec.resv_of(job_bo.bo.as_gem())?;
             slots.add_bo(resv, job_bo.bo_use)?;
             if !resv.test_signaled(Usage::Kernel) {
-                lost.push(job_bo.bo.lost.clone(), GFP_KERNEL)?;
+                lost.push(job_bo.bo.lost.clone(), GFP_KERNEL_ACCOUNT)?;
             }
         }
 
@@ -163,7 +174,9 @@ impl Submission<'_> {
         };
         // The VM's reservation is held: destroying the VM waits for this job.
         let commands = Commands::indirect(self.vm.space()?, self.ibs)?;
-        let mut job = self.context.job(engine, self.client, commands, lost)?;
+        let mut job = self
+            .context
+            .job(place, engine, self.client, commands, lost)?;
         job.add_resv_dependencies(vm_resv, Usage::Kernel)?;
         for job_bo in self.bos {
             let resv = exec.resv_of(job_bo.bo.as_gem())?;

@@ -2,7 +2,12 @@
 
 //! Completion of a job: its outcome, and the callback that comes before its fence.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+use crate::rust::dma_fence::Fence;
 
 /// The outcome of a job.
 pub(crate) struct Outcome {
@@ -91,11 +96,17 @@ pub(crate) enum Reset {
     },
 }
 
-/// A job's callback, called before the job's fence signals.
+/// A job's callback, called before the job is handed to its engine and before its fence signals.
 ///
 /// Its methods are called, and it is dropped, in the [signalling path](super): they must not
 /// allocate memory, lock a reservation or wait for a fence.
 pub(crate) trait CompletionCallback: Send {
+    /// Returns a fence that has to signal before the job is handed to its engine, or [`None`].
+    /// Called when the job's dependencies have signalled, and again after that fence.
+    fn prepare(&mut self) -> Option<ARef<Fence>> {
+        None
+    }
+
     /// Handles the completion of the job. The fence signals with the result that is returned.
     fn complete(&mut self, outcome: &Outcome) -> Result;
 
@@ -110,20 +121,25 @@ pub(crate) trait CompletionCallback: Send {
 
 /// The completion of a job: its [`CompletionCallback`], if it has one.
 ///
-/// The callback is called once the job was handed to its engine. One that is dropped before that
-/// does nothing.
+/// The callback is told of the end once the job was handed to its engine. One that is dropped
+/// before that does nothing.
 pub(crate) struct Completion(Option<KBox<dyn CompletionCallback>>);
 
 impl Completion {
     /// Allocates a completion that calls `callback`.
     pub(crate) fn new(callback: impl CompletionCallback + 'static) -> Result<Self> {
-        let callback: KBox<dyn CompletionCallback> = KBox::new(callback, GFP_KERNEL)?;
+        let callback: KBox<dyn CompletionCallback> = KBox::new(callback, GFP_KERNEL_ACCOUNT)?;
         Ok(Self(Some(callback)))
     }
 
     /// Returns a completion without a callback: no reset cancels the job, and it is not retried.
     pub(crate) const fn none() -> Self {
         Self(None)
+    }
+
+    /// Returns a fence that has to signal before the job is handed to its engine, if there is one.
+    pub(crate) fn prepare(&mut self) -> Option<ARef<Fence>> {
+        self.0.as_mut()?.prepare()
     }
 
     /// Calls the callback and returns the result that the fence is to signal with.

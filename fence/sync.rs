@@ -90,7 +90,9 @@ impl Dependencies {
         handle: u32,
         point: u64,
     ) -> Result {
-        Ok(self.0.push(find_fence(file, handle, point)?, GFP_KERNEL)?)
+        Ok(self
+            .0
+            .push(find_fence(file, handle, point)?, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// Has `job` wait for the fences.
@@ -121,7 +123,7 @@ impl OutSyncs {
     ) -> Result {
         Ok(self
             .0
-            .push(OutSync::find(file, handle, point)?, GFP_KERNEL)?)
+            .push(OutSync::find(file, handle, point)?, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// Puts `fence` into all of them.

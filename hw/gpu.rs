@@ -26,6 +26,7 @@ use super::{
     info::Info,
     irq::Interrupts,
     mmu::{
+        DeferredGart,
         DeferredUnmaps,
         Invalidation,
         Mmu,
@@ -175,21 +176,21 @@ impl Gpu {
         self.mmu.gart_va(offset)
     }
 
-    /// Maps pages of the GART, which no job uses, to `addresses`, one per page.
+    /// Prepares a mapping of pages of the GART to `addresses`, one per page, allocating all that it
+    /// takes.
     ///
-    /// The TLB may still have old translations: the job that uses the pages has to begin with
-    /// [`PacketBuffer::invalidate`](super::PacketBuffer::invalidate).
+    /// The TLB may still have old translations when it is written: the job that uses the pages has
+    /// to begin with [`PacketBuffer::invalidate`](super::PacketBuffer::invalidate).
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if there are too few addresses, or if the pages are not in the GART. Nothing is
-    /// mapped then.
-    pub(crate) fn gart_map(
+    /// [`EINVAL`] if there are not as many addresses as pages, or if the pages are not in the GART.
+    pub(crate) fn gart_mapping(
         &self,
         pages: Range<u64>,
-        addresses: impl Iterator<Item = DmaAddress>,
-    ) -> Result {
-        self.mmu.gart_map(pages, addresses)
+        addresses: &[DmaAddress],
+    ) -> Result<DeferredGart> {
+        self.mmu.gart_mapping(pages, addresses)
     }
 }
 

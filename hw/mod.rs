@@ -47,6 +47,7 @@ pub(crate) use self::{
     irq::Interrupts,
     mmu::{
         Backing,
+        DeferredGart,
         DeferredMaps,
         DeferredUnmaps,
         Space,

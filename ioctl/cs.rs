@@ -66,7 +66,7 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
 
 fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
     let raw_ibs = call.array::<drm_rgt_cs_ib>("ibs", &args.ibs, MAX_IBS)?;
-    let mut ibs = KVec::with_capacity(raw_ibs.len(), GFP_KERNEL)?;
+    let mut ibs = KVec::with_capacity(raw_ibs.len(), GFP_KERNEL_ACCOUNT)?;
     for (index, raw) in raw_ibs.iter().enumerate() {
         let call = call.entry("ibs", index);
         call.flags(raw.flags, 0)?;
@@ -83,7 +83,7 @@ fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
                 addr: raw.addr,
                 dwords: raw.dwords,
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
     }
     Ok(ibs)

@@ -300,7 +300,8 @@ impl Timeline {
         Ok(Self(Arc::new(context, GFP_KERNEL)?))
     }
 
-    /// Allocates a fence of this timeline, without a place in its order yet.
+    /// Allocates a fence of this timeline, without a place in its order yet. Its memory is charged
+    /// to the cgroup of the current task.
     ///
     /// [`ENODEV`] when the module is being unloaded.
     pub fn new_fence(&self) -> Result<UnpublishedFence> {
@@ -312,7 +313,7 @@ impl Timeline {
                     timeline_name: self.0.timeline_name,
                     deadline: Deadline::new(),
                 },
-                GFP_KERNEL,
+                GFP_KERNEL_ACCOUNT,
             )?,
             context: self.0.clone(),
             module: ModuleRef::try_get(self.0.module)?,

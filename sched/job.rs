@@ -21,7 +21,8 @@ use super::{
     status::{
         Cause,
         ContextState, //
-    }, //
+    },
+    window::Window, //
 };
 use crate::{
     fence::Completion,
@@ -52,7 +53,10 @@ pub(super) enum Owner {
     /// The kernel.
     Kernel { _load: LoadGuard },
     /// A context, which may be destroyed by now.
-    Context(Arc<ContextState>),
+    Context {
+        state: Arc<ContextState>,
+        _job: LoadGuard,
+    },
 }
 
 /// A job of an engine.
@@ -72,6 +76,8 @@ pub(crate) struct Payload {
     /// Flags of BOs that were moving when the job was queued. One is set, by the time that its
     /// dependencies have signalled, if the content of the BO was lost.
     pub(super) lost: KVVec<Arc<AtomicFlag>>,
+    /// The window that the commands use.
+    pub(super) window: Option<Window>,
 }
 
 impl EngineJob {
@@ -88,20 +94,30 @@ impl sched::Job for EngineJob {
     type Payload = Payload;
     type Data = Hardware;
 
-    fn prepare(&self, _hardware: &Hardware, payload: &mut Payload) -> Option<ARef<Fence>> {
-        payload.commands.prepare()
+    fn prepare(&self, _: &Hardware, payload: &mut Payload) -> Option<ARef<Fence>> {
+        // A job that waits for its turn must not keep others from a slot.
+        let turn = payload.completion.prepare();
+
+        turn.or_else(|| payload.commands.prepare())
+            .or_else(|| payload.window.as_ref()?.last_use())
     }
 
     fn run(&self, hardware: &Hardware, payload: Payload) -> Result<Option<ARef<Fence>>> {
-        if let Owner::Context(state) = &self.owner {
+        if let Owner::Context { state, .. } = &self.owner {
             state.check()?;
         }
         if payload.lost.iter().any(|lost| lost.load(Relaxed)) {
             return Err(EIO);
         }
+        if let Some(window) = &payload.window {
+            window.map()?;
+        }
         let fence = hardware
             .engine
             .submit(&payload.commands, payload.fence, payload.completion)?;
+        if let Some(window) = &payload.window {
+            window.used_by(&fence);
+        }
         self.fence.populate(fence.clone());
         Ok(Some(fence))
     }
@@ -117,7 +133,7 @@ impl sched::Job for EngineJob {
         let Some(fence) = self.fence.as_ref() else {
             return;
         };
-        if let Owner::Context(state) = &self.owner {
+        if let Owner::Context { state, .. } = &self.owner {
             state.ban(Cause::Hang);
         }
         hardware

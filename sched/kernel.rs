@@ -16,7 +16,8 @@ use super::{
         Owner,
         Payload, //
     },
-    load::Load, //
+    load::Load,
+    window::Window, //
 };
 use crate::{
     fence::{
@@ -64,6 +65,7 @@ impl KernelEntity {
         &self,
         engine: &Engine,
         commands: Commands,
+        window: Option<Window>,
         dependencies: &Dependencies,
         completion: Completion,
     ) -> Result<ARef<Fence>> {
@@ -80,6 +82,7 @@ impl KernelEntity {
             fence: engine.new_fence()?,
             completion,
             lost: KVVec::new(),
+            window,
         };
         let mut job = self.entity.job(credits, NO_CLIENT, job, payload)?;
         dependencies.add_to(&mut job)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Load of an engine by the kernel's jobs.
+//! Numbers of jobs that are queued or running.
 
 use kernel::{
     prelude::*,
@@ -13,7 +13,7 @@ use kernel::{
     }, //
 };
 
-/// The number of the kernel's jobs that are queued or running.
+/// The number of a queue's jobs that are queued or running.
 pub(super) struct Load(Arc<Atomic<usize>>);
 
 /// The share of one job, for as long as it exists.
@@ -33,6 +33,19 @@ impl Load {
     pub(super) fn add(&self) -> LoadGuard {
         self.0.fetch_add(1, Relaxed);
         LoadGuard(self.0.clone())
+    }
+
+    /// Adds a job, unless there are `max` already.
+    pub(super) fn try_add(&self, max: usize) -> Option<LoadGuard> {
+        let mut count = self.get();
+
+        while count < max {
+            match self.0.cmpxchg(count, count + 1, Relaxed) {
+                Ok(_) => return Some(LoadGuard(self.0.clone())),
+                Err(now) => count = now,
+            }
+        }
+        None
     }
 }
 

@@ -14,15 +14,20 @@ mod kernel;
 mod load;
 mod queue;
 mod status;
+pub(crate) mod turn;
 mod unmap;
 mod usage;
+mod window;
 
 pub(crate) use self::{
     bind::{
         BindEntity,
         BindJob, //
     },
-    context::Context,
+    context::{
+        Context,
+        JobPlace, //
+    },
     queue::{
         Queue,
         Queues, //
@@ -32,5 +37,9 @@ pub(crate) use self::{
         ContextStatus,
         ResetStats, //
     },
-    usage::Usage, //
+    usage::Usage,
+    window::{
+        Window,
+        WINDOW_PAGES, //
+    }, //
 };

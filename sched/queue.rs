@@ -4,6 +4,7 @@
 
 use kernel::{
     device::Device,
+    dma::DmaAddress,
     prelude::*,
     sync::{
         aref::ARef,
@@ -26,9 +27,14 @@ use super::{
         Hardware, //
     },
     kernel::KernelEntity,
+    turn::Arbiter,
     unmap::{
         UnmapEntity,
         UnmapScheduler, //
+    },
+    window::{
+        Window,
+        Windows, //
     }, //
 };
 use crate::{
@@ -57,9 +63,12 @@ use crate::{
 pub(crate) struct Queue {
     engine: Arc<Engine>,
     pub(super) scheduler: Arc<Scheduler<EngineJob>>,
+    /// Gives the clients' jobs their turns.
+    pub(super) arbiter: Arc<Arbiter>,
     kernel: KernelEntity,
     /// Unmaps for its moves, which wait for no other engine's.
     unmaps: UnmapEntity,
+    windows: Arc<Windows>,
 }
 
 impl Queue {
@@ -68,9 +77,15 @@ impl Queue {
         &self.engine
     }
 
+    /// Makes a window that shows `pages`, at most [`WINDOW_PAGES`](super::WINDOW_PAGES), to one job
+    /// of the kernel on this queue.
+    pub(crate) fn window(&self, gpu: &Gpu, pages: &[DmaAddress]) -> Result<Window> {
+        self.windows.window(gpu, pages)
+    }
+
     /// Submits a job of the kernel, which runs after `dependencies` and after the jobs that were
     /// submitted to this queue before. Returns its fence. `completion` is called before that
-    /// signals.
+    /// signals. `window` is the one of this queue that the commands use, if they do.
     ///
     /// # Errors
     ///
@@ -81,11 +96,12 @@ impl Queue {
     pub(crate) fn submit_kernel(
         &self,
         commands: Commands,
+        window: Option<Window>,
         dependencies: &Dependencies,
         completion: Completion,
     ) -> Result<ARef<Fence>> {
         self.kernel
-            .submit(&self.engine, commands, dependencies, completion)
+            .submit(&self.engine, commands, window, dependencies, completion)
     }
 
     /// Submits a job that removes page-table entries once all `users` of them have ended. `publish`
@@ -133,6 +149,8 @@ impl Queues {
                     engine: engine.clone(),
                     kernel: KernelEntity::new(&scheduler)?,
                     unmaps: unmaps.entity()?,
+                    arbiter: Arbiter::new()?,
+                    windows: Windows::new(engine)?,
                     scheduler,
                 },
                 GFP_KERNEL,

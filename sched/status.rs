@@ -6,6 +6,7 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        aref::ARef,
         atomic::{
             Atomic,
             Relaxed, //
@@ -15,7 +16,13 @@ use kernel::{
     }, //
 };
 
-use super::usage::Usage;
+use super::{
+    turn::{
+        Lengths,
+        Turn, //
+    },
+    usage::Usage, //
+};
 use crate::{
     fence::{
         Completion,
@@ -26,8 +33,13 @@ use crate::{
         Reset, //
     },
     hw::{
+        abi::limits::MAX_ENGINES,
         Resetter,
         VramGeneration, //
+    },
+    rust::{
+        dma_fence::Fence,
+        drm::sched::Priority, //
     }, //
 };
 
@@ -108,6 +120,9 @@ pub(super) struct ContextState {
     cause: Mutex<Option<Cause>>,
     /// Whether an error of one job bans the context. Jobs of the default context are independent.
     ban_on_error: bool,
+    priority: Priority,
+    /// The length of its jobs on each engine.
+    lengths: [Lengths; MAX_ENGINES as usize],
     /// The generation of VRAM that jobs have used, 0 if none has.
     used: Atomic<u64>,
     vram: VramGeneration,
@@ -119,6 +134,7 @@ pub(super) struct ContextState {
 impl ContextState {
     pub(super) fn new(
         ban_on_error: bool,
+        priority: Priority,
         vram: &VramGeneration,
         resetter: &Arc<Resetter>,
         usage: &Arc<Usage>,
@@ -127,6 +143,8 @@ impl ContextState {
             pin_init!(Self {
                 cause <- new_mutex!(None, "ContextState::cause"),
                 ban_on_error,
+                priority,
+                lengths: [const { Lengths::new() }; MAX_ENGINES as usize],
                 used: Atomic::new(0),
                 vram: vram.clone(),
                 resetter: resetter.clone(),
@@ -183,26 +201,44 @@ impl ContextState {
     }
 }
 
-/// The completion callback of a context's job: it accounts the job's device time, and bans the
-/// context for an error.
+/// The callback of a context's job: it has the job wait for its turn, accounts the job's device
+/// time, and bans the context for an error.
 pub(super) struct ContextCallback {
     state: Arc<ContextState>,
     engine: u32,
+    turn: Turn,
 }
 
 impl ContextCallback {
     /// Allocates the completion of a job on `engine`.
-    pub(super) fn completion(state: &Arc<ContextState>, engine: u32) -> Result<Completion> {
+    pub(super) fn completion(
+        state: &Arc<ContextState>,
+        engine: u32,
+        turn: Turn,
+    ) -> Result<Completion> {
         Completion::new(Self {
             state: state.clone(),
             engine,
+            turn,
         })
     }
 }
 
 impl CompletionCallback for ContextCallback {
+    fn prepare(&mut self) -> Option<ARef<Fence>> {
+        let state = &*self.state;
+        let turns = state.usage.turns(self.engine)?;
+        let lengths = state.lengths.get(self.engine as usize)?;
+
+        self.turn.take(state.priority, turns, lengths)
+    }
+
     fn complete(&mut self, outcome: &Outcome) -> Result {
         self.state.usage.add(self.engine, outcome.device_ns);
+        if let Some(lengths) = self.state.lengths.get(self.engine as usize) {
+            lengths.add(outcome.device_ns);
+        }
+        self.turn.end();
         match (outcome.result, outcome.fault) {
             (Err(EFAULT), Some(fault)) => self.state.ban(Cause::of_fault(fault)),
             (Err(ENODEV), _) => self.state.ban(Cause::DeviceLost),

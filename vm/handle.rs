@@ -4,7 +4,12 @@
 
 use kernel::{
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 use super::{
@@ -15,7 +20,8 @@ use super::{
     },
     reaper::{
         DyingVm,
-        Reaper, //
+        Reaper,
+        PATIENCE, //
     }, //
 };
 use crate::{
@@ -30,6 +36,8 @@ pub(crate) struct VmHandle {
     dev: ARef<RgtDevice>,
     // For a close that must not fail.
     unmap_alloc: Option<UnmapAlloc<VmData>>,
+    /// How long to wait for its jobs.
+    patience: Delta,
 }
 
 impl VmHandle {
@@ -43,6 +51,7 @@ impl VmHandle {
             vm,
             dev: dev.into(),
             unmap_alloc: Some(unmap_alloc),
+            patience: PATIENCE,
         };
 
         this.vm.open(gpu.new_space()?);
@@ -53,6 +62,16 @@ impl VmHandle {
     pub(crate) fn vm(&self) -> &ARef<Vm> {
         &self.vm
     }
+
+    /// Destroys the VM. Waits for its jobs, but no longer than `time`, and returns what is left of
+    /// that.
+    pub(crate) fn destroy_within(mut self, time: Delta) -> Delta {
+        let start = Instant::<Monotonic>::now();
+
+        self.patience = time;
+        drop(self);
+        Delta::from_millis((time - start.elapsed()).as_millis().max(0))
+    }
 }
 
 impl Drop for VmHandle {
@@ -61,10 +80,11 @@ impl Drop for VmHandle {
         self.vm.close();
         drop(self.vm.resv().lock());
 
-        Reaper::reap(DyingVm {
+        let vm = DyingVm {
             vm: self.vm.clone(),
             dev: self.dev.clone(),
             unmap_alloc: self.unmap_alloc.take(),
-        });
+        };
+        Reaper::reap(vm, self.patience);
     }
 }

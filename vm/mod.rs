@@ -33,7 +33,8 @@ pub(crate) use self::{
     },
     reaper::{
         Reaper,
-        ReaperGuard, //
+        ReaperGuard,
+        PATIENCE, //
     },
     rebind::{
         rebind,

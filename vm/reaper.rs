@@ -7,6 +7,7 @@ use kernel::{
     sync::aref::ARef,
     time::{
         msecs_to_jiffies,
+        Delta,
         Jiffies, //
     }, //
 };
@@ -28,15 +29,16 @@ use crate::{
     }, //
 };
 
-/// Milliseconds that VM_DESTROY waits for the last jobs: more than they usually take, so that the
-/// resources of a client, such as its page tables, are free when it is gone.
-const TIMEOUT_MS: u32 = 5000;
+/// How long VM_DESTROY waits for the last jobs, and closing a file for those of all of its VMs:
+/// longer than they usually take, so that the resources of a client, such as its page tables, are
+/// free when it is gone.
+pub(crate) const PATIENCE: Delta = Delta::from_millis(5000);
 
-/// Destroys VMs whose jobs take longer than [`TIMEOUT_MS`].
+/// Destroys VMs whose jobs take longer than that.
 pub(crate) struct Reaper(ReclaimQueue);
 
-/// Waits for all dying VMs when it is dropped: after the device is unregistered and the fences of the
-/// GPU have signalled.
+/// Waits for all dying VMs when it is dropped: after the device is unregistered and the fences of
+/// the GPU have signalled.
 pub(crate) struct ReaperGuard(ARef<RgtDevice>);
 
 impl Reaper {
@@ -50,9 +52,11 @@ impl Reaper {
         ReaperGuard(dev.into())
     }
 
-    /// Destroys a VM now, or once its last job has ended if that takes longer than [`TIMEOUT_MS`].
-    pub(super) fn reap(vm: DyingVm) {
-        if vm.is_idle_within(msecs_to_jiffies(TIMEOUT_MS)) {
+    /// Destroys a VM now, or once its last job has ended if that takes longer than `time`, or if a
+    /// signal comes.
+    pub(super) fn reap(vm: DyingVm, time: Delta) {
+        let millis = time.as_millis().try_into().unwrap_or(0);
+        if vm.is_idle_within(true, msecs_to_jiffies(millis)) {
             return;
         }
         let dev = vm.dev.clone();
@@ -80,15 +84,15 @@ pub(super) struct DyingVm {
 }
 
 impl DyingVm {
-    fn is_idle_within(&self, time: Jiffies) -> bool {
-        self.vm.resv().wait(Usage::Bookkeep, false, time).is_ok()
+    fn is_idle_within(&self, intr: bool, time: Jiffies) -> bool {
+        self.vm.resv().wait(Usage::Bookkeep, intr, time).is_ok()
     }
 }
 
 impl Drop for DyingVm {
     fn drop(&mut self) {
         // The schedulers make sure that all fences signal, and the arguments are valid.
-        let _ = self.is_idle_within(Jiffies::MAX);
+        let _ = self.is_idle_within(false, Jiffies::MAX);
 
         if let Some(alloc) = self.unmap_alloc.take() {
             // The range is valid, and without an end in the middle of a mapping nothing is cut.

@@ -9,7 +9,8 @@ use core::{
 
 use kernel::{
     dma::DmaAddress,
-    prelude::*, //
+    prelude::*,
+    sync::Arc, //
 };
 
 use super::{
@@ -28,6 +29,45 @@ use super::{
 };
 use crate::hw::abi::limits::PAGE_SIZE;
 
+/// The most that is mapped at once: less than a page of the level above, which takes its place.
+const PIECE: u64 = 1 << 20;
+
+/// Pages whose DMA addresses are contiguous.
+struct Contiguous {
+    address: DmaAddress,
+    size: u64,
+}
+
+/// A mapping in the GART to be written later, without allocating.
+pub(crate) struct DeferredGart {
+    mmu: Arc<Mmu>,
+    va: u64,
+    pages: KVVec<Contiguous>,
+}
+
+impl DeferredGart {
+    /// Writes the mapping. Called when no job uses what was there.
+    pub(crate) fn run(&self) -> Result {
+        self.mmu.with_kernel(|table| {
+            let mut va = self.va;
+            for part in &self.pages {
+                let end = va + part.size;
+                let mut address = part.address;
+                while va < end {
+                    // The job that uses the pages begins with an invalidation. No entry takes the
+                    // place of a table, which the next mapping needs.
+                    let range = va..end.min((va / PIECE + 1) * PIECE);
+                    let segment = iter::once((range.clone(), Backing::System(address)));
+                    table.map(&range, segment, true, &mut Pool::new(), &mut Chain::new())?;
+                    address += range.end - range.start;
+                    va = range.end;
+                }
+            }
+            Ok(())
+        })?
+    }
+}
+
 impl Mmu {
     /// Returns the address of an offset in the GART.
     pub(in crate::hw) fn gart_va(&self, offset: u64) -> u64 {
@@ -44,67 +84,46 @@ impl Mmu {
         SCRATCHPAD_BASE + offset
     }
 
-    /// See [`Gpu::gart_map`](crate::hw::Gpu::gart_map).
-    pub(in crate::hw) fn gart_map(
-        &self,
+    /// See [`Gpu::gart_mapping`](crate::hw::Gpu::gart_mapping).
+    pub(in crate::hw) fn gart_mapping(
+        self: &Arc<Self>,
         pages: Range<u64>,
-        addresses: impl Iterator<Item = DmaAddress>,
-    ) -> Result {
+        addresses: &[DmaAddress],
+    ) -> Result<DeferredGart> {
         let range = addresses_of(pages)?;
+        if range.end - range.start != addresses.len() as u64 * PAGE_SIZE {
+            return Err(EINVAL);
+        }
         self.populate_kernel(|table, pool| table.insert_pages(&range, pool))?;
-        let mut garbage = Chain::new();
-        let segments = Contiguous::new(range.clone(), addresses);
-        let result = self.with_kernel(|table| {
-            // The job that uses the pages begins with an invalidation.
-            table.map(&range, segments, true, &mut Pool::new(), &mut garbage)
-        })?;
-        if result.is_err() {
-            // Once the device has stopped nothing is mapped.
-            let _ = self.with_kernel(|table| table.unmap(&range));
-        }
-        if result.is_err() || !garbage.is_empty() {
-            self.flush_kernel(range);
-        }
-        drop(garbage);
-        result
+        Ok(DeferredGart {
+            mmu: self.clone(),
+            va: range.start,
+            pages: contiguous(addresses)?,
+        })
     }
 }
 
-/// An iterator over the segments of pages from their DMA addresses, one per page.
-struct Contiguous<I: Iterator<Item = DmaAddress>> {
-    va: Range<u64>,
-    addresses: iter::Peekable<I>,
-}
+/// Joins the addresses of pages that follow each other.
+fn contiguous(addresses: &[DmaAddress]) -> Result<KVVec<Contiguous>> {
+    let follow = |pair: &&[DmaAddress]| pair[0].checked_add(PAGE_SIZE) == Some(pair[1]);
+    let joints = addresses.windows(2).filter(follow).count();
+    let mut pages = KVVec::<Contiguous>::with_capacity(addresses.len() - joints, GFP_KERNEL)?;
 
-impl<I: Iterator<Item = DmaAddress>> Contiguous<I> {
-    fn new(va: Range<u64>, addresses: I) -> Self {
-        Self {
-            va,
-            addresses: addresses.peekable(),
+    for &address in addresses {
+        match pages.last_mut() {
+            Some(last) if last.address.checked_add(last.size) == Some(address) => {
+                last.size += PAGE_SIZE;
+            }
+            _ => pages.push(
+                Contiguous {
+                    address,
+                    size: PAGE_SIZE,
+                },
+                GFP_KERNEL,
+            )?,
         }
     }
-}
-
-impl<I: Iterator<Item = DmaAddress>> Iterator for Contiguous<I> {
-    type Item = (Range<u64>, Backing);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.va.is_empty() {
-            return None;
-        }
-        let address = self.addresses.next()?;
-        let start = self.va.start;
-        self.va.start += PAGE_SIZE;
-        while !self.va.is_empty()
-            && self
-                .addresses
-                .next_if_eq(&(address + (self.va.start - start)))
-                .is_some()
-        {
-            self.va.start += PAGE_SIZE;
-        }
-        Some((start..self.va.start, Backing::System(address)))
-    }
+    Ok(pages)
 }
 
 /// Returns the addresses of pages of the GART.

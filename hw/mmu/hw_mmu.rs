@@ -190,13 +190,6 @@ impl Mmu {
         self.tlb.wait(invalidation);
     }
 
-    /// Invalidates the TLB for `va` of the kernel's address space, and waits for that.
-    pub(super) fn flush_kernel(&self, va: Range<u64>) {
-        if let Some(invalidation) = self.tlb.invalidate(KERNEL_SLOT, va) {
-            self.wait(invalidation);
-        }
-    }
-
     /// Calls `f` with the page tables of the kernel's address space.
     pub(super) fn with_kernel<T>(&self, f: impl FnOnce(&mut PageTable) -> T) -> Result<T> {
         self.kernel.with(f)

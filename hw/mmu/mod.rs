@@ -33,6 +33,7 @@ pub(crate) use self::{
         DeferredMaps,
         DeferredUnmaps, //
     },
+    gart::DeferredGart,
     slot_table::{
         Choice,
         SlotTable,

@@ -164,7 +164,7 @@ impl OutSync {
     pub fn new(syncobj: ARef<Syncobj>, point: Option<NonZero<u64>>) -> Result<Self> {
         let link = match point {
             Some(point) => Some(Link {
-                node: KBox::new(Opaque::uninit(), GFP_KERNEL)?,
+                node: KBox::new(Opaque::uninit(), GFP_KERNEL_ACCOUNT)?,
                 point,
             }),
             None => None,

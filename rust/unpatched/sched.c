@@ -2,6 +2,7 @@
 
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "unpatched.h"
 
@@ -38,4 +39,13 @@ void rgt_drm_sched_job_requeue(struct drm_sched_job *job, work_func_t func)
 {
 	INIT_WORK(&job->work, func);
 	queue_work(job->sched->submit_wq, &job->work);
+}
+
+/*
+ * Charges the memory of a job's dependencies to the cgroup of who adds them.
+ * drm_sched_job_init() has no flag for that. The job has none yet.
+ */
+void rgt_drm_sched_job_account(struct drm_sched_job *job)
+{
+	xa_init_flags(&job->dependencies, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 }

@@ -59,6 +59,7 @@ void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,
 			 const void *src, size_t len);
 
 /* sched.c */
+void rgt_drm_sched_job_account(struct drm_sched_job *job);
 void rgt_drm_sched_entity_forget_dependency(struct drm_sched_entity *entity);
 void rgt_drm_sched_job_requeue(struct drm_sched_job *job, work_func_t func);
 

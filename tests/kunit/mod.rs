@@ -10,4 +10,5 @@ mod hw;
 mod placement;
 mod resource_mgr;
 mod rust;
+mod sched;
 mod wait;

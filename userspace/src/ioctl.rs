@@ -127,6 +127,22 @@ pub fn call<T: Contained>(fd: impl AsFd, request: &mut T) -> Result<(), Errno> {
     unsafe { call_unchecked(fd, request) }
 }
 
+/// Makes a call as [`call_unchecked()`] does, but once when there is no room: that is
+/// [`Errno::AGAIN`].
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn call_once<T: Request>(fd: impl AsFd, request: &mut T) -> Result<(), Errno> {
+    loop {
+        // SAFETY: `Request` pairs number and structure; the caller answers for the addresses.
+        match unsafe { rustix::ioctl::ioctl(fd.as_fd(), Call(&mut *request)) } {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
 /// Makes a call, again as long as a signal interrupts it.
 ///
 /// # Safety

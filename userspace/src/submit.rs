@@ -101,6 +101,9 @@ impl Job {
 
     /// Hands the job over. It runs after the jobs that its BOs make it wait for; a wait for any
     /// of them waits for it.
+    ///
+    /// The errno is `EAGAIN` when the context has as many jobs for the engine as it may: wait for
+    /// one.
     pub fn submit(&self) -> Result<()> {
         let mut request = uapi::drm_rgt_cs {
             vm_id: self.vm.id(),
@@ -113,7 +116,7 @@ impl Job {
             ..Default::default()
         };
         // SAFETY: The kernel reads the arrays. The syncs are syncobjs: it writes nothing.
-        unsafe { ioctl::call_unchecked(self.vm.device(), &mut request) }
+        unsafe { ioctl::call_once(self.vm.device(), &mut request) }
             .map_err(|errno| Error::Os { call: "CS", errno })
     }
 }

@@ -634,6 +634,10 @@ struct drm_rgt_cs_bo {
  * not named may fault. A job that faults is skipped to its end; its fence
  * carries EFAULT. That of a job that hangs carries ECANCELED. Either makes its
  * context guilty, except the default context.
+ *
+ * A context has at most 1000 jobs for an engine, queued or running: the call
+ * fails with EAGAIN then. Wait for one of them before the next attempt. Jobs
+ * are charged to the memory cgroup of the caller.
  */
 struct drm_rgt_cs {
 	/** @vm_id: VM that the indirect buffers run in */

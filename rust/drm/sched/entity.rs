@@ -19,6 +19,10 @@ use kernel::{
         Arc,
         Mutex, //
     },
+    time::{
+        msecs_to_jiffies,
+        Jiffies, //
+    },
     types::Opaque, //
 };
 
@@ -29,7 +33,10 @@ use super::{
     },
     scheduler::Scheduler, //
 };
-use crate::rust::bindings;
+use crate::rust::{
+    bindings,
+    dma_fence::clamp_timeout, //
+};
 
 /// The priority of an [`Entity`]: as long as one has a job that could run, no lower one's is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,13 +62,22 @@ impl Priority {
     }
 }
 
+/// Milliseconds that a task which exits waits until the hardware has the jobs of its entities.
+const EXIT_MS: u32 = 1000;
+
+/// Returns whether the current task exits.
+fn is_exiting() -> bool {
+    // SAFETY: It may be called in any context.
+    unsafe { bindings::rgt_current_is_exiting() }
+}
+
 /// A queue of jobs that are run in order.
 ///
 /// Dropping it waits until all jobs in it have been given to the hardware, however long what they
 /// depend on takes; if the task is killed, or takes longer than a second while it exits, they end
-/// with [`ESRCH`] instead, as they do at once with [`Entity::kill()`]. What the hardware already has
-/// goes on in both cases. Like the scheduler, it must be dropped in process context and not in a
-/// call by the scheduler itself.
+/// with [`ESRCH`] instead, as they do at once with [`Entity::kill()`]. What the hardware already
+/// has goes on in both cases. Like the scheduler, it must be dropped in process context and not in
+/// a call by the scheduler itself.
 ///
 /// # Invariants
 ///
@@ -71,6 +87,8 @@ pub struct Entity<J: Job> {
     raw: *mut Opaque<bindings::drm_sched_entity>,
     /// Keeps fences in the order of the queue.
     order: Pin<KBox<Mutex<()>>>,
+    /// How long dropping it waits in a task that exits.
+    patience: Atomic<Jiffies>,
     sched: ManuallyDrop<Arc<Scheduler<J>>>,
 }
 
@@ -103,6 +121,7 @@ impl<J: Job> Entity<J> {
         Ok(Self {
             raw: KBox::into_raw(raw),
             order,
+            patience: Atomic::new(msecs_to_jiffies(EXIT_MS)),
             sched: ManuallyDrop::new(sched.clone()),
         })
     }
@@ -140,6 +159,26 @@ impl<J: Job> Entity<J> {
             return Err(EINVAL);
         }
         UnarmedJob::new(self, credits, client_id, job, payload)
+    }
+
+    /// Has a task that exits wait for many queues no longer than for one: waits until the hardware
+    /// has all of their jobs, and dropping them does not wait any more. In another task this does
+    /// nothing.
+    pub fn flush_at_exit<'a>(entities: impl Iterator<Item = &'a Self> + Clone) {
+        if !is_exiting() {
+            return;
+        }
+        let mut left = clamp_timeout(msecs_to_jiffies(EXIT_MS));
+        for entity in entities.clone() {
+            if left == 0 {
+                break;
+            }
+            // SAFETY: By the type invariant the entity is valid.
+            left = unsafe { bindings::rgt_drm_sched_entity_wait(entity.as_raw(), left) };
+        }
+        for entity in entities {
+            entity.patience.store(0, Relaxed);
+        }
     }
 
     /// Ends what is queued with [`ESRCH`], instead of waiting for it.
@@ -180,7 +219,10 @@ impl<J: Job> Drop for Entity<J> {
         // SAFETY: By the type invariant the entity is valid, and it is destroyed only here. Its
         // jobs' makers borrow from it, so nothing more is queued.
         unsafe {
-            bindings::rgt_drm_sched_entity_flush(self.as_raw());
+            bindings::rgt_drm_sched_entity_flush(
+                self.as_raw(),
+                clamp_timeout(self.patience.load(Relaxed)),
+            );
             bindings::drm_sched_entity_kill(self.as_raw());
             bindings::rgt_drm_sched_entity_forget_dependency(self.as_raw());
             bindings::drm_sched_entity_fini(self.as_raw());

@@ -170,7 +170,7 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
                 job,
                 alive: entity.scheduler().alive(),
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
 
         // SAFETY: The memory is valid and stays where it is, and the entity is valid. On failure
@@ -184,6 +184,9 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
                 client_id,
             )
         })?;
+
+        // SAFETY: The job is initialised, and has no dependencies yet.
+        unsafe { bindings::rgt_drm_sched_job_account(job.as_raw()) };
 
         Ok(Self {
             entity,

@@ -145,6 +145,13 @@ impl Busy {
         Ok(())
     }
 
+    /// Submits it once more, as a job of another context.
+    pub(crate) fn again_of(&mut self, context: &GpuContext) -> Result<()> {
+        self.work.job.clone().context(context).submit()?;
+        self.work.pending = true;
+        Ok(())
+    }
+
     /// Does not wait for it when dropped.
     pub(crate) fn forget(&mut self) {
         self.work.pending = false;

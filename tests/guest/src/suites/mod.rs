@@ -7,6 +7,7 @@ mod clients;
 mod cs;
 mod dmabuf;
 mod evict;
+mod fair;
 mod faults;
 mod gem;
 mod gpus;
@@ -57,6 +58,7 @@ pub(crate) const ALL: &[Suite] = &[
     overcommit::SUITE,
     stale_data::SUITE,
     submit::SUITE,
+    fair::SUITE,
     gpus::SUITE,
     dmabuf::SUITE,
     dmabuf::P2P,
@@ -92,6 +94,8 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         submit::INTERRUPTED => submit::run_jobs(arguments),
         dmabuf::GIVER => dmabuf::give(arguments),
         dmabuf::IMPORTER => dmabuf::import(arguments),
+        fair::CALLER => fair::call(arguments),
+        fair::HOARDER => fair::hoard(arguments),
         faults::FAULTER => faults::fault(),
         room::HOG => room::hog(),
         room::SUBMITTER => room::submit(arguments),

@@ -100,12 +100,12 @@ pub(crate) fn work(arguments: &[&str]) -> Outcome {
     stream.finish()
 }
 
-/// More jobs than a ring has room for, while its engine does none of them: a full ring holds jobs
-/// up, not those who submit them.
+/// More jobs than a ring has room for, and fewer than a context may have, while the engine does
+/// none of them: a full ring holds jobs up, not those who submit them.
 fn full_ring() -> Outcome {
     /// Most jobs that the driver has in a ring at once.
     const ROOM: u64 = 64;
-    const JOBS: u64 = 4000;
+    const JOBS: u64 = 900;
     let rig = Rig::new()?;
     let tally = Tally::new(&rig, 1)?;
     let context = Context::create(&rig.device, Priority::Normal)?;

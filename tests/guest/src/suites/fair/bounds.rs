@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What queued jobs take: their number is bounded, and their memory is charged to who submits them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use anyhow::{Context as _, Result, ensure};
+use rgt::{Context, Ib, Job, Priority, Syncobj};
+use rustix::io::Errno;
+
+use crate::expect::fails;
+use crate::harness::{Outcome, Test, tests};
+use crate::peer::SwFence;
+use crate::rig::{PATIENCE, Rig};
+
+pub(super) const TESTS: &[Test] = tests![queue_is_bounded, jobs_are_charged, points_are_charged];
+
+/// The most jobs of a context that are queued or running on an engine.
+const MOST: usize = 1000;
+
+fn queue_is_bounded() -> Outcome {
+    let rig = Rig::new()?;
+    let fence = SwFence::new()?;
+    let begin = Syncobj::of_sync_file(&rig.device, fence.file())?;
+    let contexts = [Priority::Normal, Priority::Low].map(|it| Context::create(&rig.device, it));
+    let [full, other] = contexts;
+    let (full, other) = (full?, other?);
+    let mut work = rig.work(rig.copy)?;
+    work.commands.nop()?;
+    let ib = work.commands.take();
+    let job = Job::new(&rig.vm, rig.copy).ib(ib).context(&full);
+    let held = job.clone().wait_for(begin.sync());
+
+    for number in 0..MOST {
+        held.submit().with_context(|| format!("job {number}"))?;
+    }
+    fails("one job more", Errno::AGAIN, held.submit())?;
+    fails("one that need not wait", Errno::AGAIN, job.submit())?;
+    // Neither another engine, nor another context, nor another client is concerned.
+    let on_render = Job::new(&rig.vm, rig.render).ib(ib).context(&full);
+    on_render.submit().context("another engine")?;
+    job.clone()
+        .context(&other)
+        .submit()
+        .context("another context")?;
+    let stranger = Rig::new()?;
+    let mut work_of_stranger = stranger.work(stranger.copy)?;
+    work_of_stranger.commands.nop()?;
+    work_of_stranger.run().context("another client")?;
+
+    fence.signal()?;
+    work.commands.wait(PATIENCE)?;
+    // A job has its place until it is freed, soon after its end.
+    loop {
+        match job.submit() {
+            Err(error) if error.errno() == Some(Errno::AGAIN) => {}
+            result => {
+                result?;
+                break;
+            }
+        }
+    }
+    work.commands.wait(PATIENCE)?;
+    Ok(())
+}
+
+const ROOT: &str = "/sys/fs/cgroup";
+
+/// A memory cgroup, removed when dropped.
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    fn new() -> Result<Self> {
+        let root = Path::new(ROOT);
+        if !root.join("cgroup.controllers").exists() {
+            // SAFETY: All strings are terminated.
+            let done = unsafe {
+                libc::mount(
+                    c"none".as_ptr(),
+                    c"/sys/fs/cgroup".as_ptr(),
+                    c"cgroup2".as_ptr(),
+                    0,
+                    std::ptr::null(),
+                )
+            };
+            if done != 0 {
+                return Err(std::io::Error::last_os_error()).context("mounting cgroup2");
+            }
+        }
+        fs::write(root.join("cgroup.subtree_control"), "+memory").context("memory controller")?;
+        let path = root.join("rgt-fair");
+        fs::create_dir(&path).context("making a group")?;
+        let group = Self(path);
+        enter(&group.0)?;
+        Ok(group)
+    }
+
+    fn charged(&self) -> Result<u64> {
+        let text = fs::read_to_string(self.0.join("memory.current"))?;
+        Ok(text.trim().parse()?)
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        let _ = enter(Path::new(ROOT));
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+fn enter(group: &Path) -> Outcome {
+    let file = group.join("cgroup.procs");
+    fs::write(&file, process::id().to_string()).with_context(|| format!("{}", file.display()))
+}
+
+/// Queues jobs that `with` adds to, and checks that each is charged with so many bytes at least.
+fn is_charged(
+    jobs: u64,
+    least: u64,
+    mut with: impl FnMut(&Rig, Job, Ib) -> Result<Job>,
+) -> Outcome {
+    let rig = Rig::new()?;
+    let fence = SwFence::new()?;
+    let begin = Syncobj::of_sync_file(&rig.device, fence.file())?;
+    let mut work = rig.work(rig.copy)?;
+    work.commands.nop()?;
+    let ib = work.commands.take();
+    let group = MemoryGroup::new()?;
+    let mut queue = || -> Outcome {
+        let job = Job::new(&rig.vm, rig.copy).ib(ib).wait_for(begin.sync());
+        Ok(with(&rig, job, ib)?.submit()?)
+    };
+
+    // What is allocated once is there afterwards.
+    queue()?;
+    let before = group.charged()?;
+    for _ in 0..jobs {
+        queue()?;
+    }
+    let each = group.charged()?.saturating_sub(before) / jobs;
+    fence.signal()?;
+    work.commands.wait(PATIENCE)?;
+    ensure!(each >= least, "a job is charged with {each} bytes");
+    Ok(())
+}
+
+fn jobs_are_charged() -> Outcome {
+    const IBS: u64 = 63;
+    // An address and a length for each indirect buffer, the job and its fences.
+    is_charged(400, IBS * 16 + 600, |_, job, ib| {
+        Ok((0..IBS).fold(job, |job, _| job.ib(ib)))
+    })
+}
+
+/// Each job has a timeline of its own: the kernel walks all points of one that have not signalled
+/// for each that is added.
+fn points_are_charged() -> Outcome {
+    const POINTS: u64 = 128;
+    let mut lines = Vec::new();
+    is_charged(64, POINTS * 96, |rig, job, _| {
+        let line = Syncobj::new(&rig.device)?;
+        let job = (1..=POINTS).fold(job, |job, point| job.signal(line.at(point)));
+        lines.push(line);
+        Ok(job)
+    })
+}
