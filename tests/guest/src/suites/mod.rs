@@ -13,6 +13,7 @@ mod gem;
 mod gpus;
 mod inject;
 mod iommu;
+mod isolation;
 mod leak;
 mod lost;
 mod madvise;
@@ -57,6 +58,7 @@ pub(crate) const ALL: &[Suite] = &[
     room::SUITE,
     overcommit::SUITE,
     stale_data::SUITE,
+    isolation::SUITE,
     submit::SUITE,
     fair::SUITE,
     gpus::SUITE,
