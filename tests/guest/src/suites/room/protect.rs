@@ -8,11 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use super::super::cgroup::group::Group;
-use super::{SMALL, VRAM_OR_GTT, bos, bytes_in_vram, check, percent, writing};
+use super::{SMALL, VRAM_OR_GTT, bos, bytes_in_vram, check, in_vram, percent, writing};
 use crate::harness::{Helper, Outcome, Test, say, tests};
 use crate::rig::Rig;
 
-pub(super) const TESTS: &[Test] = tests![low_protects, min_protects];
+pub(super) const TESTS: &[Test] = tests![low_protects, min_protects, own_ones_stay_with_min];
 
 /// The helper that uses as much as there is of VRAM in each job.
 pub(in super::super) const HOG: &str = "room-hog";
@@ -54,6 +54,38 @@ fn protects(how: &str) -> Outcome {
     );
     check(&rig, &kept, ROUNDS - 1)?;
     drop(kept);
+    safe.wait_until_empty()?;
+    other.wait_until_empty()
+}
+
+/// A group that is entitled to more than it has, while all of the rest is protected as well: one more
+/// of its BOs is in GTT then, rather than another one.
+fn own_ones_stay_with_min() -> Outcome {
+    let rig = Rig::new()?;
+    // More than both use, else the parent's share is split between them.
+    let much = 2 * percent(&rig, 100)?;
+    let (safe, other) = (Group::new("safe")?, Group::new("other")?);
+    other.protect("min", much)?;
+    safe.protect("min", much)?;
+
+    let theirs = bos(&rig, percent(&rig, 60)?, VRAM_OR_GTT)?;
+    other.run(|| writing(&rig, &theirs, 1)?.run())?;
+    let own = bos(&rig, percent(&rig, 60)?, VRAM_OR_GTT)?;
+    let mut resident = Vec::new();
+    for bo in &own {
+        safe.run(|| writing(&rig, [bo], 1)?.run())?;
+        if in_vram(bo)? {
+            resident.push(bo);
+        }
+    }
+    ensure!(
+        resident.len() < own.len(),
+        "there is room for more than all"
+    );
+    for bo in resident {
+        ensure!(in_vram(bo)?, "a BO made room for one of its own group");
+    }
+    drop((own, theirs));
     safe.wait_until_empty()?;
     other.wait_until_empty()
 }
