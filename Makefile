@@ -14,7 +14,7 @@ ifeq ($(origin AS),default)
 undefine AS
 endif
 
-.PHONY: modules modules_install clean run test stress bench compare kunit shell lint layers generate record-versions intree help
+.PHONY: modules modules_install clean run test stress bench compare kunit shell lint layers generate headers_install record-versions intree help
 
 modules:
 	@tools/kdir.sh "$(KDIR)"
@@ -26,6 +26,16 @@ modules_install:
 clean:
 	@tools/kdir.sh --clean "$(KDIR)"
 	+$(kbuild) clean
+
+INSTALL_HDR_PATH ?= usr
+
+# The guards lose the prefix that marks headers for user space in the kernel's tree.
+headers_install:
+	@install -d "$(INSTALL_HDR_PATH)/include/drm"
+	@for header in include/uapi/drm/*.h; do \
+		sed 's/_UAPI_RUST_GPU_TTM/_RUST_GPU_TTM/' $$header \
+			>"$(INSTALL_HDR_PATH)/include/drm/$${header##*/}" || exit; \
+	done
 
 generate:
 	@tools/root.sh exec cargo run --quiet --locked -p generate
@@ -67,7 +77,8 @@ help:
 	@echo 'make lint               checks of the sources'
 	@echo 'make layers             which folder of the module imports from which; AS=imports each import, AS=dot for Graphviz'
 	@echo 'make record-versions    after a green lint and test: record the tools that they ran with'
-	@echo 'make generate           make what follows from others: C header, tables of numbers and layers, manual page'
+	@echo 'make headers_install    the uAPI headers for user space, under INSTALL_HDR_PATH (usr)'
+	@echo 'make generate           make what follows from others: C headers, tables of numbers and layers, manual page'
 	@echo 'make intree KSRC=       put the driver into a kernel source tree'
 	@echo 'KSRC=/path/to/linux     a kernel source of yours for guests, built with each change; KDIR= a finished build'
 	@echo 'KERNEL=plain|debug      the kernel, in place of a target'\''s own; APPEND= more words for its command line'

@@ -6,6 +6,7 @@
 
 use kernel::{
     drm,
+    module::this_module,
     prelude::*,
     sync::static_lock_class, //
 };
@@ -19,7 +20,8 @@ use crate::{
     resource_mgr::Managers,
     rust::{
         pci::ApertureMap,
-        sync::RwSemaphore, //
+        sync::RwSemaphore,
+        user_fence::UserFenceQueue, //
     },
     sched::Queues,
     vm::Reaper, //
@@ -51,8 +53,10 @@ pub(crate) struct RgtData {
     pub(crate) moves: MoveStats,
     /// Destroyed VMs that still have jobs.
     pub(crate) reaper: Reaper,
-    /// The engines' schedulers; last, as everything else may have jobs.
+    /// The engines' schedulers; after everything else that may have jobs.
     pub(crate) queues: Queues,
+    /// Writes the words of processes that signal the ends of jobs; last, when all have ended.
+    pub(crate) user_fences: UserFenceQueue,
 }
 
 impl RgtData {
@@ -78,6 +82,10 @@ impl RgtData {
             moves: MoveStats::new(),
             reaper: Reaper::new()?,
             queues,
+            user_fences: UserFenceQueue::new(
+                this_module::<crate::LocalModule>(),
+                c"rgt-user-fence",
+            )?,
         })
     }
 }

@@ -122,8 +122,8 @@ impl drm::Driver for RgtDriver {
     type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
 
     const INFO: drm::DriverInfo = drm::DriverInfo {
-        major: 0,
-        minor: 1,
+        major: 1,
+        minor: 0,
         patchlevel: 0,
         name: c"rust_gpu_ttm",
         desc: c"softgpu virtual GPU",

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     placement::{
+        self,
         admit,
         Accessor,
         Candidate,
@@ -47,14 +48,17 @@ use crate::{
 
 /// The priority of cold BOs on the LRU.
 const COLD: Priority = Priority::LOWEST;
-/// The priority of all others.
+/// The priority of hot ones.
 const HOT: Priority = Priority::new::<1>();
+/// The priority of those that user space has evicted after all others.
+const HIGH: Priority = Priority::new::<2>();
 
-/// Returns the LRU priority of a class.
-fn priority(class: Class) -> Priority {
-    match class {
-        Class::Cold => COLD,
-        Class::Hot => HOT,
+/// Returns the LRU priority of a BO of a class.
+fn priority(bo: &Bo, class: Class) -> Priority {
+    match (bo.request.priority(), class) {
+        (placement::Priority::Low, _) | (placement::Priority::Normal, Class::Cold) => COLD,
+        (placement::Priority::Normal, Class::Hot) => HOT,
+        (placement::Priority::High, _) => HIGH,
     }
 }
 
@@ -103,7 +107,7 @@ pub(crate) fn validate(
     };
     drop(moving);
     trace::validated(bo, accessor, done.map(drop));
-    bo.touch_as(priority(done?));
+    bo.touch_as(priority(bo.bo(), done?));
     Ok(())
 }
 
@@ -147,10 +151,10 @@ impl Candidate for VramCandidate<'_, '_> {
         if mem_type != MemType::VRAM {
             return None;
         }
-        Some(if self.bo.priority() == HOT {
-            Class::Hot
-        } else {
+        Some(if self.bo.priority() == COLD {
             Class::Cold
+        } else {
+            Class::Hot
         })
     }
 

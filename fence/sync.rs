@@ -27,6 +27,11 @@ use crate::rust::{
             find_fence,
             OutSync, //
         }, //
+    },
+    user_fence::{
+        ArmableFence,
+        UserFence,
+        UserFenceQueue, //
     }, //
 };
 
@@ -103,13 +108,20 @@ impl Dependencies {
     }
 }
 
-/// Syncobjs that take the fence of a job.
-pub(crate) struct OutSyncs(KVVec<OutSync>);
+/// Syncobjs that take the fence of a job, and words of the process's memory that are written when it
+/// has signalled.
+pub(crate) struct OutSyncs {
+    syncobjs: KVVec<OutSync>,
+    user_fences: KVVec<ArmableFence>,
+}
 
 impl OutSyncs {
     /// Makes an empty list.
     pub(crate) const fn new() -> Self {
-        Self(KVVec::new())
+        Self {
+            syncobjs: KVVec::new(),
+            user_fences: KVVec::new(),
+        }
     }
 
     /// Adds a syncobj, or a point of it if that is not 0.
@@ -122,14 +134,31 @@ impl OutSyncs {
         point: u64,
     ) -> Result {
         Ok(self
-            .0
+            .syncobjs
             .push(OutSync::find(file, handle, point)?, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// Adds a word of the current process's memory, which gets `value`.
+    ///
+    /// The errors are those of [`UserFence::new()`].
+    pub(crate) fn add_user_fence(
+        &mut self,
+        queue: &UserFenceQueue,
+        address: u64,
+        value: u64,
+    ) -> Result {
+        let fence = UserFence::new(queue, address, value)?;
+
+        Ok(self.user_fences.push(fence, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// Puts `fence` into all of them.
     fn set(self, fence: &Fence) {
-        for out in self.0 {
+        for out in self.syncobjs {
             out.set(fence);
+        }
+        for user_fence in self.user_fences {
+            user_fence.arm(fence);
         }
     }
 }

@@ -121,6 +121,27 @@ impl Gpu {
         self.regs.read(abi::regs::RESET_COUNT)
     }
 
+    /// Returns the GPU's clock, in ticks. `EOPNOTSUPP` if there is none, `ENODEV` if the GPU is gone.
+    pub(crate) fn timestamp(&self) -> Result<u64> {
+        let read = |register| u64::from(self.regs.read(register));
+        if self.info.timestamp_hz == 0 {
+            return Err(EOPNOTSUPP);
+        }
+        let mut high = read(abi::regs::TIMESTAMP_HI);
+        loop {
+            let low = read(abi::regs::TIMESTAMP_LO);
+            let carried = read(abi::regs::TIMESTAMP_HI);
+            if carried == high {
+                return if self.regs.is_present() {
+                    Ok(high << 32 | low)
+                } else {
+                    Err(ENODEV)
+                };
+            }
+            high = carried;
+        }
+    }
+
     /// Returns engine `n`.
     pub(crate) fn engine(&self, n: u32) -> Option<&Arc<Engine>> {
         self.engines.get(n as usize)

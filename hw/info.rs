@@ -42,6 +42,8 @@ pub(crate) struct Info {
     pub(crate) cpu_visible_size: u64,
     /// Size of the scratchpad in bytes, whole pages; 0 if there is none.
     pub(crate) scratchpad_size: u64,
+    /// Ticks a second of the GPU's clock; 0 if there is none.
+    pub(crate) timestamp_hz: u32,
     /// Number of engines.
     pub(crate) engines: u32,
 }
@@ -109,6 +111,7 @@ impl Info {
             reports_bad_pages: features & feature::POISON != 0,
             vram_size,
             cpu_visible_size: regs.read64(VISIBLE_SIZE_LO).min(vram_size),
+            timestamp_hz: regs.read(TIMESTAMP_HZ),
             scratchpad_size: scratchpad_size & !(limits::PAGE_SIZE - 1),
             engines,
         })

@@ -44,6 +44,11 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Returns the device.
+    pub(super) fn device(self) -> &'a Device {
+        self.dev
+    }
+
     /// Returns the entry at `index` of the array in `field`.
     pub(super) fn entry(self, field: &'static str, index: usize) -> Self {
         Self {

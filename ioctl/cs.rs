@@ -33,6 +33,7 @@ use crate::{
         },
         drm::file::client_id, //
     },
+    vm::VA_RANGE, //
 };
 
 /// The most BOs in one list.
@@ -72,6 +73,15 @@ fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
         call.flags(raw.flags, 0)?;
         if raw.addr % 4 != 0 {
             let why = fmt!("addr {:#x}: not a multiple of 4", raw.addr);
+            return Err(call.refuse(EINVAL, why));
+        }
+        let end = raw.addr.checked_add(4 * u64::from(raw.dwords));
+        if raw.addr < VA_RANGE.start || end.is_none_or(|end| end > VA_RANGE.end) {
+            let why = fmt!(
+                "addr {:#x}: with {} dwords not in {VA_RANGE:#x?}",
+                raw.addr,
+                raw.dwords
+            );
             return Err(call.refuse(EINVAL, why));
         }
         if raw.dwords == 0 || raw.dwords > IB_MAX_DWORDS {

@@ -14,7 +14,6 @@ use kernel::{
 
 use super::{
     call::Call,
-    unimplemented,
     Device,
     File, //
 };
@@ -29,6 +28,7 @@ use crate::{
     hw::Gpu,
     placement::{
         History,
+        Priority,
         Request, //
     },
     rust::{
@@ -43,6 +43,10 @@ use crate::{
             DRM_RGT_GEM_WAIT_READERS,
             DRM_RGT_MADVISE_DONTNEED,
             DRM_RGT_MADVISE_WILLNEED, //
+        },
+        capability::{
+            capable,
+            Capability, //
         },
         dma_resv::Usage,
         drm::{
@@ -64,6 +68,15 @@ pub(super) fn lookup(file: &File, handle: u32) -> Result<ARef<Bo>> {
     Ok(Bo::from_gem(Object::<BoData>::lookup_handle(file, handle)?))
 }
 
+/// Returns a BO's priority, which the caller must have the privilege for: `EACCES`.
+fn priority(call: Call<'_>, priority: u32) -> Result<Priority> {
+    match Priority::of_uapi(priority) {
+        Some(Priority::High) if !capable(Capability::SysNice) => Err(EACCES),
+        Some(priority) => Ok(priority),
+        None => Err(call.refuse(EINVAL, fmt!("priority {priority}: unknown"))),
+    }
+}
+
 /// Creates a BO.
 pub(crate) fn create(
     dev: &Device,
@@ -73,9 +86,10 @@ pub(crate) fn create(
 ) -> Result<u32> {
     let call = Call::new(dev, "GEM_CREATE");
     call.reserved(&[("extensions", args.extensions)])?;
-    unimplemented::gem_create(call, args)?;
     let request = Request::new(args.placement, args.flags)
-        .map_err(|wrong| call.refuse(EINVAL, fmt!("{wrong}")))?;
+        .and_then(|request| request.with_preferred(args.preferred))
+        .map_err(|wrong| call.refuse(EINVAL, fmt!("{wrong}")))?
+        .with_priority(priority(call, args.priority)?);
     let caching = match args.caching {
         DRM_RGT_CACHING_CACHED => Caching::Cached,
         DRM_RGT_CACHING_WC => Caching::WriteCombined,
@@ -134,12 +148,14 @@ pub(crate) fn info(dev: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &Fi
 
     args.size = bo.size() as u64;
     args.placement = bo.request.mask();
+    args.preferred = bo.request.preferred_mask();
     args.flags = bo.request.flags();
     args.caching = match bo.caching {
         Caching::Cached => DRM_RGT_CACHING_CACHED,
         _ => DRM_RGT_CACHING_WC,
     };
     args.alignment = bo.alignment;
+    args.priority = bo.request.priority().as_uapi();
     args.vm_id = bo.private.unwrap_or(0);
     args.current_placement = region;
     Ok(0)

@@ -5,6 +5,13 @@
 use kernel::{
     page::PAGE_SIZE,
     prelude::*,
+    time::{
+        BootTime,
+        ClockSource,
+        Monotonic,
+        RealTime,
+        Tai, //
+    },
     transmute::AsBytes, //
 };
 
@@ -37,6 +44,7 @@ use crate::{
             drm_rgt_query_ctx,
             drm_rgt_query_device,
             drm_rgt_query_list,
+            drm_rgt_query_timestamp,
             drm_rgt_region,
             DRM_RGT_CAUSE_BAD_MEMORY,
             DRM_RGT_CAUSE_DEVICE_LOST,
@@ -52,10 +60,12 @@ use crate::{
             DRM_RGT_FAULT_WRITE,
             DRM_RGT_FEATURE_ATOMICS,
             DRM_RGT_FEATURE_SYSTEM_ATOMICS,
+            DRM_RGT_FEATURE_USER_FENCE,
             DRM_RGT_QUERY_CTX,
             DRM_RGT_QUERY_DEVICE,
             DRM_RGT_QUERY_ENGINES,
             DRM_RGT_QUERY_REGIONS,
+            DRM_RGT_QUERY_TIMESTAMP,
             DRM_RGT_REASON_BAD_ADDRESS,
             DRM_RGT_REASON_BAD_ENTRY,
             DRM_RGT_REASON_BAD_PACKET,
@@ -73,24 +83,23 @@ use crate::{
         ContextStatus,
         ResetStats, //
     },
-    vm::{
-        VA_RANGE, //
-    }, //
+    vm::VA_RANGE, //
 };
 
 /// Answers a query.
 pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &File) -> Result<u32> {
     let call = Call::new(dev, "QUERY");
     call.reserved(&[("extensions", args.extensions)])?;
-    if args.query != DRM_RGT_QUERY_CTX {
+    if ![DRM_RGT_QUERY_CTX, DRM_RGT_QUERY_TIMESTAMP].contains(&args.query) {
         call.reserved(&[("arg", args.arg.into())])?;
     }
 
     let answer = match args.query {
-        DRM_RGT_QUERY_DEVICE => device(gpu)?,
+        DRM_RGT_QUERY_DEVICE => device(dev, gpu)?,
         DRM_RGT_QUERY_REGIONS => list(&regions(dev)?)?,
         DRM_RGT_QUERY_ENGINES => engines(gpu)?,
         DRM_RGT_QUERY_CTX => context(&file.inner().context(args.arg)?.reset_stats())?,
+        DRM_RGT_QUERY_TIMESTAMP => timestamp(call, gpu, args.arg)?,
         query => return Err(call.refuse(EINVAL, fmt!("query {query}: unknown"))),
     };
 
@@ -106,7 +115,8 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &Fi
     Ok(0)
 }
 
-fn device(gpu: &Gpu) -> Result<KVec<u8>> {
+fn device(dev: &Device, gpu: &Gpu) -> Result<KVec<u8>> {
+    let managers = &dev.managers;
     let answer = drm_rgt_query_device {
         revision: gpu.info().revision,
         pci_id: u32::from(abi::pci::VENDOR) | u32::from(abi::pci::DEVICE) << 16,
@@ -116,6 +126,11 @@ fn device(gpu: &Gpu) -> Result<KVec<u8>> {
         features: features(gpu.info()),
         reset_count: gpu.reset_count().into(),
         vram_generation: gpu.vram_generation().get(),
+        max_bo_bytes: managers
+            .gtt
+            .inner()
+            .limit()
+            .max(managers.vram.inner().size()),
         max_vm_bytes: VA_RANGE.end - VA_RANGE.start,
         // No limit.
         max_vms: 0,
@@ -135,7 +150,8 @@ fn device(gpu: &Gpu) -> Result<KVec<u8>> {
 fn features(info: &Info) -> u64 {
     let flag = |set, flag: u32| if set { u64::from(flag) } else { 0 };
 
-    flag(info.atomics, DRM_RGT_FEATURE_ATOMICS)
+    flag(true, DRM_RGT_FEATURE_USER_FENCE)
+        | flag(info.atomics, DRM_RGT_FEATURE_ATOMICS)
         | flag(info.system_atomics, DRM_RGT_FEATURE_SYSTEM_ATOMICS)
 }
 
@@ -169,6 +185,41 @@ fn context(stats: &ResetStats) -> Result<KVec<u8>> {
     }
 
     bytes_of(&answer)
+}
+
+fn timestamp(call: Call<'_>, gpu: &Gpu, clock: u32) -> Result<KVec<u8>> {
+    let now = match clock_of(clock) {
+        Some(now) => now,
+        None => return Err(call.refuse(EINVAL, fmt!("arg {clock}: unknown clock"))),
+    };
+    let before = now();
+    let timestamp = gpu.timestamp()?;
+    // CAST: Clocks are not negative. One that is set back gives 0.
+    let cpu_delta_ns = now().saturating_sub(before).max(0) as u64;
+
+    bytes_of(&drm_rgt_query_timestamp {
+        timestamp,
+        frequency: gpu.info().timestamp_hz.into(),
+        // CAST: As above.
+        cpu_ns: before as u64,
+        cpu_delta_ns,
+    })
+}
+
+/// Returns how to read one of the CPU's clocks, in nanoseconds.
+fn clock_of(id: u32) -> Option<fn() -> i64> {
+    const REALTIME: i32 = RealTime::ID;
+    const MONOTONIC: i32 = Monotonic::ID;
+    const BOOTTIME: i32 = BootTime::ID;
+    const TAI: i32 = Tai::ID;
+
+    Some(match i32::try_from(id).ok()? {
+        REALTIME => RealTime::ktime_get,
+        MONOTONIC => Monotonic::ktime_get,
+        BOOTTIME => BootTime::ktime_get,
+        TAI => Tai::ktime_get,
+        _ => return None,
+    })
 }
 
 /// Returns the reason of a fault as user space knows it; 0 for one that it does not know.

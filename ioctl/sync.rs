@@ -6,7 +6,6 @@ use kernel::prelude::*;
 
 use super::{
     call::Call,
-    unimplemented,
     File, //
 };
 use crate::{
@@ -35,7 +34,7 @@ enum Sync {
     /// A binary syncobj, or a timeline's point, which is not 0.
     Syncobj { handle: u32, point: u64 },
     /// A word of the process's memory, and what is written there.
-    UserFence,
+    UserFence { address: u64, value: u64 },
 }
 
 impl Sync {
@@ -67,7 +66,10 @@ impl Sync {
                     let why = fmt!("address {:#x}: not a multiple of 8", raw.address);
                     return Err(call.refuse(EINVAL, why));
                 }
-                Ok(Self::UserFence)
+                Ok(Self::UserFence {
+                    address: raw.address,
+                    value: raw.value,
+                })
             }
             unknown => Err(call.refuse(EINVAL, fmt!("type {unknown}: unknown"))),
         }
@@ -101,7 +103,10 @@ pub(super) fn out_syncs(call: Call<'_>, file: &File, array: &drm_rgt_array) -> R
         let call = call.entry(OUT_SYNCS, index);
         match Sync::new(call, raw)? {
             Sync::Syncobj { handle, point } => outs.add(file, handle, point)?,
-            Sync::UserFence => return Err(unimplemented::user_fence(call)),
+            Sync::UserFence { address, value } => {
+                let queue = &call.device().user_fences;
+                outs.add_user_fence(queue, address, value)?;
+            }
         }
     }
     Ok(outs)

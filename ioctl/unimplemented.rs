@@ -13,11 +13,7 @@ use super::{
 };
 use crate::{
     hw::Gpu,
-    rust::bindings::{
-        drm_rgt_gem_create,
-        drm_rgt_vm_bind,
-        DRM_RGT_GEM_PRIORITY_NORMAL, //
-    },
+    rust::bindings::drm_rgt_vm_bind,
     vm::BindOp, //
 };
 
@@ -27,11 +23,6 @@ pub(crate) fn unimplemented<A>(dev: &Device, _: &Gpu, _: &mut A, _: &File) -> Re
     let name = type_name::<A>().rsplit(':').next().unwrap_or_default();
 
     Err(Call::new(dev, name).refuse(EOPNOTSUPP, fmt!("not in this version")))
-}
-
-/// Returns the error for a user fence.
-pub(super) fn user_fence(call: Call<'_>) -> Error {
-    call.unsupported(fmt!("type: a user fence"))
 }
 
 /// Refuses syncs and bind queues of VM_BIND.
@@ -65,15 +56,4 @@ pub(super) fn bind_op(call: Call<'_>, op: &BindOp) -> Result {
             options,
         } => call.unsupported(fmt!("op: USERPTR {address:#x} at {va:#x?}, {options:?}")),
     })
-}
-
-/// Refuses properties of a BO.
-pub(super) fn gem_create(call: Call<'_>, args: &drm_rgt_gem_create) -> Result {
-    if args.preferred != 0 && args.preferred != args.placement {
-        return Err(call.unsupported(fmt!("preferred {:#x}", args.preferred)));
-    }
-    if args.priority != DRM_RGT_GEM_PRIORITY_NORMAL {
-        return Err(call.unsupported(fmt!("priority {}", args.priority)));
-    }
-    Ok(())
 }

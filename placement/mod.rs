@@ -26,6 +26,7 @@ pub(crate) use self::{
     purpose::Purpose,
     request::{
         pages,
+        Priority,
         Request, //
     },
     scan_resistant::{

@@ -91,16 +91,23 @@ impl Places {
     /// Marks for which places TTM evicts.
     ///
     /// TTM tries the desired places first, without eviction, and then the fallbacks, for which it
-    /// evicts. The first place is desired, as is all device-local memory before the last place: a BO
-    /// that may be elsewhere evicts no other from there. A single place is both.
+    /// evicts. The first place is desired, as is all device-local memory but the slowest place: a BO
+    /// that may be elsewhere evicts no other from there. A single place is both, as is the slowest
+    /// one if it is the first.
     pub(super) fn rank(&mut self) {
-        let Some(last) = self.len.checked_sub(1).filter(|&last| last > 0) else {
+        let places = &mut self.list[..self.len];
+        // The faster the memory the higher the number.
+        let Some(slowest) = places.iter().map(|place| place.mem_type().as_raw()).min() else {
             return;
         };
 
-        for (index, place) in self.list[..self.len].iter_mut().enumerate() {
+        for (index, place) in places.iter_mut().enumerate() {
             let local = matches!(place.mem_type(), MemType::VRAM | SCRATCHPAD);
-            let desired = index == 0 || (local && index < last);
+            let desired = match (index, place.mem_type().as_raw() == slowest) {
+                (0, true) => continue,
+                (0, false) => true,
+                (_, slowest) => local && !slowest,
+            };
 
             // Without force TTM only evicts for what the cgroup is entitled to.
             *place = if desired {

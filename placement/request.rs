@@ -22,6 +22,9 @@ use crate::{
             DRM_RGT_GEM_CONTIGUOUS,
             DRM_RGT_GEM_CPU_ACCESS,
             DRM_RGT_GEM_NO_CPU_ACCESS,
+            DRM_RGT_GEM_PRIORITY_HIGH,
+            DRM_RGT_GEM_PRIORITY_LOW,
+            DRM_RGT_GEM_PRIORITY_NORMAL,
             DRM_RGT_PLACEMENT_GTT,
             DRM_RGT_PLACEMENT_SCRATCHPAD,
             DRM_RGT_PLACEMENT_SYSTEM,
@@ -43,15 +46,51 @@ const PLACEMENTS: u32 = DRM_RGT_PLACEMENT_SYSTEM
 /// All flags that a BO can have.
 const FLAGS: u32 = DRM_RGT_GEM_CONTIGUOUS | DRM_RGT_GEM_CPU_ACCESS | DRM_RGT_GEM_NO_CPU_ACCESS;
 
-/// The placements and flags that user space asks for.
+/// When a BO is evicted, compared with others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Priority {
+    /// With those that are hardly used, however much it is used.
+    Low,
+    /// By its use.
+    Normal,
+    /// After all others.
+    High,
+}
+
+impl Priority {
+    /// Returns the priority of the number `DRM_RGT_GEM_PRIORITY_*`.
+    pub(crate) fn of_uapi(priority: u32) -> Option<Self> {
+        match priority {
+            DRM_RGT_GEM_PRIORITY_NORMAL => Some(Self::Normal),
+            DRM_RGT_GEM_PRIORITY_LOW => Some(Self::Low),
+            DRM_RGT_GEM_PRIORITY_HIGH => Some(Self::High),
+            _ => None,
+        }
+    }
+
+    /// Returns the number of user space.
+    pub(crate) fn as_uapi(self) -> u32 {
+        match self {
+            Self::Normal => DRM_RGT_GEM_PRIORITY_NORMAL,
+            Self::Low => DRM_RGT_GEM_PRIORITY_LOW,
+            Self::High => DRM_RGT_GEM_PRIORITY_HIGH,
+        }
+    }
+}
+
+/// The placements, flags and priority that user space asks for.
 ///
 /// # Invariants
 ///
-/// `mask` is not empty, and has, as `flags`, only defined bits that do not contradict each other.
+/// - `mask` is not empty, and has, as `flags`, only defined bits that do not contradict each other.
+/// - `preferred` has no bits that `mask` has not.
 #[derive(Clone, Copy)]
 pub(crate) struct Request {
     mask: u32,
+    /// 0 if none is preferred.
+    preferred: u32,
     flags: u32,
+    priority: Priority,
 }
 
 /// The reason why a request is invalid: the field at fault, with its value.
@@ -59,6 +98,8 @@ pub(crate) struct Request {
 pub(crate) enum Invalid {
     /// There is no placement, or an unknown one.
     Placement(u32),
+    /// A placement that is preferred is none of those that are allowed.
+    Preferred(u32),
     /// The flags are unknown or contradictory.
     Flags(u32, &'static str),
 }
@@ -67,6 +108,7 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Placement(mask) => write!(f, "placement {mask:#x}: none or unknown"),
+            Self::Preferred(mask) => write!(f, "preferred {mask:#x}: not in placement"),
             Self::Flags(flags, why) => write!(f, "flags {flags:#x}: {why}"),
         }
     }
@@ -96,12 +138,42 @@ impl Request {
         }
 
         // INVARIANT: Just checked.
-        Ok(Self { mask, flags })
+        Ok(Self {
+            mask,
+            preferred: 0,
+            flags,
+            priority: Priority::Normal,
+        })
+    }
+
+    /// Prefers some of the placements to the others.
+    pub(crate) fn with_preferred(self, preferred: u32) -> Result<Self, Invalid> {
+        if preferred & !self.mask != 0 {
+            return Err(Invalid::Preferred(preferred));
+        }
+
+        // INVARIANT: Just checked.
+        Ok(Self { preferred, ..self })
+    }
+
+    /// Sets the priority.
+    pub(crate) fn with_priority(self, priority: Priority) -> Self {
+        Self { priority, ..self }
     }
 
     /// Returns the placement mask of user space.
     pub(crate) fn mask(&self) -> u32 {
         self.mask
+    }
+
+    /// Returns the mask of user space of the placements that are preferred, 0 for none.
+    pub(crate) fn preferred_mask(&self) -> u32 {
+        self.preferred
+    }
+
+    /// Returns the priority.
+    pub(crate) fn priority(&self) -> Priority {
+        self.priority
     }
 
     /// Returns the flags of user space.
@@ -112,7 +184,15 @@ impl Request {
     /// Returns the preferred region, `DRM_RGT_REGION_*`.
     pub(crate) fn preferred(&self) -> u32 {
         // The faster the memory the higher the bit.
-        self.mask.ilog2()
+        self.first().ilog2()
+    }
+
+    /// Returns the mask of the placements that are tried first.
+    fn first(&self) -> u32 {
+        match self.preferred {
+            0 => self.mask,
+            preferred => preferred,
+        }
     }
 
     /// Returns whether the BO may be in GTT.
@@ -182,9 +262,12 @@ impl Request {
         ];
 
         let mut places = Places::new();
-        for (bit, usable, place) in all {
-            if self.mask & bit != 0 && usable && room.holds(&place, size, alignment) {
-                places.push(place);
+        let first = self.first();
+        for mask in [first, self.mask & !first] {
+            for &(bit, usable, ref place) in &all {
+                if mask & bit != 0 && usable && room.holds(place, size, alignment) {
+                    places.push(*place);
+                }
             }
         }
         places.rank();

@@ -24,4 +24,5 @@ pub(crate) mod sync;
 pub(crate) mod sync_file;
 pub(crate) mod trace;
 mod unpatched;
+pub(crate) mod user_fence;
 pub(crate) mod workqueue;

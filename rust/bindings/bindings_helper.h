@@ -27,6 +27,7 @@
 #include <linux/dma-fence-unwrap.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/kthread.h>
 #include <linux/pgtable.h>
 #include <linux/shrinker.h>
 #include <linux/sync_file.h>

@@ -40,6 +40,7 @@ plain!(
     drm_rgt_query_ctx,
     drm_rgt_query_device,
     drm_rgt_query_list,
+    drm_rgt_query_timestamp,
     drm_rgt_region,
     drm_rgt_sync,
     drm_rgt_vm_bind,

@@ -54,6 +54,19 @@ pub enum Caching {
     WriteCombined = uapi::DRM_RGT_CACHING_WC,
 }
 
+/// When a BO is evicted, compared with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u32)]
+pub enum BoPriority {
+    /// With those that are hardly used.
+    Low = uapi::DRM_RGT_GEM_PRIORITY_LOW,
+    /// By its use.
+    #[default]
+    Normal = uapi::DRM_RGT_GEM_PRIORITY_NORMAL,
+    /// After all others; takes CAP_SYS_NICE.
+    High = uapi::DRM_RGT_GEM_PRIORITY_HIGH,
+}
+
 /// Which jobs a wait is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitFor {
@@ -68,6 +81,8 @@ pub enum WaitFor {
 pub struct BoBuilder {
     pub(crate) size: u64,
     pub(crate) placement: Placement,
+    pub(crate) preferred: Placement,
+    pub(crate) priority: BoPriority,
     pub(crate) flags: BoFlags,
     pub(crate) caching: Caching,
     pub(crate) alignment: u32,
@@ -78,6 +93,18 @@ impl BoBuilder {
     /// Regions that the BO may be in. VRAM or else GTT unless told.
     pub fn placement(mut self, placement: Placement) -> Self {
         self.placement = placement;
+        self
+    }
+
+    /// Those of its regions that are tried first. All unless told.
+    pub fn preferred(mut self, preferred: Placement) -> Self {
+        self.preferred = preferred;
+        self
+    }
+
+    /// When it is evicted, compared with others.
+    pub fn priority(mut self, priority: BoPriority) -> Self {
+        self.priority = priority;
         self
     }
 
@@ -110,6 +137,8 @@ impl BoBuilder {
         let mut request = uapi::drm_rgt_gem_create {
             size: self.size,
             placement: self.placement.bits(),
+            preferred: self.preferred.bits(),
+            priority: self.priority as u32,
             flags: self.flags.bits(),
             caching: self.caching as u32,
             alignment: self.alignment,
@@ -141,6 +170,8 @@ impl Bo {
         BoBuilder {
             size,
             placement: Placement::VRAM | Placement::GTT,
+            preferred: Placement::empty(),
+            priority: BoPriority::default(),
             flags: BoFlags::empty(),
             caching: Caching::default(),
             alignment: 0,

@@ -11,7 +11,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::bo::{Bo, BoBuilder, BoFlags, Caching, Placement, WaitFor};
+use crate::bo::{Bo, BoBuilder, BoFlags, BoPriority, Caching, Placement, WaitFor};
 use crate::device::Device;
 use crate::error::Result;
 use crate::vm::Vm;
@@ -24,6 +24,8 @@ const SEARCH_LIMIT: usize = 16;
 struct Key {
     size: u64,
     placement: Placement,
+    preferred: Placement,
+    priority: BoPriority,
     flags: BoFlags,
     caching: Caching,
     alignment: u32,
@@ -35,6 +37,8 @@ impl Key {
         Self {
             size: builder.size,
             placement: builder.placement,
+            preferred: builder.preferred,
+            priority: builder.priority,
             flags: builder.flags,
             caching: builder.caching,
             alignment: builder.alignment,

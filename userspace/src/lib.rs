@@ -43,12 +43,15 @@ mod submit;
 mod sync_file;
 mod syncobj;
 pub mod uapi;
+mod user_fence;
 mod va;
 mod vm;
 
 pub use softgpu_abi as abi;
 
-pub use bo::{Bo, BoBuilder, BoFlags, BoInfo, Caching, Placement, WaitFor, deadline_after};
+pub use bo::{
+    Bo, BoBuilder, BoFlags, BoInfo, BoPriority, Caching, Placement, WaitFor, deadline_after,
+};
 pub use cache::{BoCache, CachedBo};
 pub use cmd::{CommandBuffer, Ib};
 pub use context::{Context, Priority};
@@ -57,11 +60,12 @@ pub use error::{Error, Result};
 pub use mapping::Mapping;
 pub use query::{
     Cause, ContextStatus, DeviceInfo, Engine, EngineClass, Fault, FaultAccess, FaultReason, Region,
-    RegionKind,
+    RegionKind, Timestamp,
 };
 pub use submit::Job;
 pub use sync_file::{FenceStatus, SyncFile};
 pub use syncobj::{Sync, Syncobj, WaitFrom};
+pub use user_fence::UserFence;
 pub use va::VaHeap;
 pub use vm::{BindOp, Binding, Vm};
 

@@ -90,8 +90,22 @@ pub struct DeviceInfo {
     pub va: Range<u64>,
     /// Granularity of sizes, offsets and GPU addresses.
     pub page_size: u32,
-    /// VMs that all clients together can have, 0 for no limit.
+    /// Size of a BO.
+    pub max_bo_bytes: u64,
+    /// Addresses that a VM can have mapped, in bytes; 0 for no limit.
+    pub max_vm_bytes: u64,
+    /// VMs that all clients together can have; 0 for no limit.
     pub max_vms: u32,
+    /// Contexts of a client.
+    pub max_contexts: u32,
+    /// Bind queues of a VM.
+    pub max_bind_queues: u32,
+    /// Operations in one bind.
+    pub max_bind_ops: u32,
+    /// BOs that a job may name.
+    pub max_bos: u32,
+    /// Syncs in a list.
+    pub max_syncs: u32,
     /// Largest indirect buffer.
     pub max_ib_dwords: u32,
     /// Most indirect buffers in one job.
@@ -124,7 +138,14 @@ impl DeviceInfo {
             va: u64_at(answer, offset_of!(Answer, va_start))
                 ..u64_at(answer, offset_of!(Answer, va_end)),
             page_size: u32_at(answer, offset_of!(Answer, page_size)),
+            max_bo_bytes: u64_at(answer, offset_of!(Answer, max_bo_bytes)),
+            max_vm_bytes: u64_at(answer, offset_of!(Answer, max_vm_bytes)),
             max_vms: u32_at(answer, offset_of!(Answer, max_vms)),
+            max_contexts: u32_at(answer, offset_of!(Answer, max_contexts)),
+            max_bind_queues: u32_at(answer, offset_of!(Answer, max_bind_queues)),
+            max_bind_ops: u32_at(answer, offset_of!(Answer, max_bind_ops)),
+            max_bos: u32_at(answer, offset_of!(Answer, max_bos)),
+            max_syncs: u32_at(answer, offset_of!(Answer, max_syncs)),
             max_ib_dwords: u32_at(answer, offset_of!(Answer, max_ib_dwords)),
             max_ibs: u32_at(answer, offset_of!(Answer, max_ibs)),
             reset_count: u64_at(answer, offset_of!(Answer, reset_count)),
@@ -388,6 +409,32 @@ impl ContextStatus {
     }
 }
 
+/// The GPU's clock and the CPU's, read together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timestamp {
+    /// The GPU's clock, in ticks since it was powered on.
+    pub ticks: u64,
+    /// Ticks a second.
+    pub frequency: u64,
+    /// The CPU's clock before the GPU's was read.
+    pub cpu: Duration,
+    /// How much later that was at most.
+    pub delta: Duration,
+}
+
+impl Timestamp {
+    fn parse(answer: &[u8]) -> Self {
+        use uapi::drm_rgt_query_timestamp as Answer;
+        let ns = |offset| Duration::from_nanos(u64_at(answer, offset));
+        Self {
+            ticks: u64_at(answer, offset_of!(Answer, timestamp)),
+            frequency: u64_at(answer, offset_of!(Answer, frequency)),
+            cpu: ns(offset_of!(Answer, cpu_ns)),
+            delta: ns(offset_of!(Answer, cpu_delta_ns)),
+        }
+    }
+}
+
 impl Device {
     /// The memory regions and their use at this moment.
     pub fn regions(&self) -> Result<Vec<Region>> {
@@ -429,6 +476,13 @@ impl Device {
     /// How often VRAM has lost its content, plus 1, at this moment.
     pub fn vram_generation(&self) -> Result<u64> {
         Ok(DeviceInfo::query(self)?.vram_generation)
+    }
+
+    /// The GPU's clock, with the CPU's CLOCK_MONOTONIC.
+    pub fn timestamp(&self) -> Result<Timestamp> {
+        let monotonic = libc::CLOCK_MONOTONIC as u32;
+        let answer = query_about(self, uapi::DRM_RGT_QUERY_TIMESTAMP, monotonic)?;
+        Ok(Timestamp::parse(&answer))
     }
 
     /// Asks a query into a buffer that may be too small; gives the size of the whole answer.

@@ -115,7 +115,8 @@ impl Job {
             out_syncs: uapi::drm_rgt_array::of(&self.signals),
             ..Default::default()
         };
-        // SAFETY: The kernel reads the arrays. The syncs are syncobjs: it writes nothing.
+        // SAFETY: The kernel reads the arrays. What it writes are the words of user fences, which are
+        // never freed.
         unsafe { ioctl::call_once(self.vm.device(), &mut request) }
             .map_err(|errno| Error::Os { call: "CS", errno })
     }

@@ -110,8 +110,8 @@ impl Vm {
             out_syncs: uapi::drm_rgt_array::of(&signals),
             ..Default::default()
         };
-        // SAFETY: The kernel reads the arrays. The syncs are syncobjs, and no operation maps the
-        // process's memory: it writes nothing.
+        // SAFETY: The kernel reads the arrays. No operation maps the process's memory. What it writes
+        // are the words of user fences, which are never freed.
         unsafe { ioctl::call_unchecked(self.device(), &mut request) }.map_err(|errno| Error::Os {
             call: "VM_BIND",
             errno,

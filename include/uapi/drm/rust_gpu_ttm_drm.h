@@ -81,6 +81,7 @@ struct drm_rgt_array {
 #define DRM_RGT_QUERY_REGIONS		1
 #define DRM_RGT_QUERY_ENGINES		2
 #define DRM_RGT_QUERY_CTX		3
+#define DRM_RGT_QUERY_TIMESTAMP		4
 
 /**
  * struct drm_rgt_query - query properties of the device
@@ -92,7 +93,10 @@ struct drm_rgt_array {
 struct drm_rgt_query {
 	/** @query: DRM_RGT_QUERY_* */
 	__u32 query;
-	/** @arg: a context's number for DRM_RGT_QUERY_CTX, otherwise 0 */
+	/**
+	 * @arg: a context's number for DRM_RGT_QUERY_CTX, a clock for
+	 * DRM_RGT_QUERY_TIMESTAMP, otherwise 0
+	 */
 	__u32 arg;
 	/** @size: in: bytes at @data; out: bytes of the whole answer */
 	__u64 size;
@@ -139,6 +143,8 @@ struct drm_rgt_query_device {
 	__u64 reset_count;
 	/** @vram_generation: how often VRAM has lost its content, plus 1 */
 	__u64 vram_generation;
+	/** @max_bo_bytes: size of a BO, wherever it is */
+	__u64 max_bo_bytes;
 	/** @max_vm_bytes: addresses that a VM can have mapped */
 	__u64 max_vm_bytes;
 	/** @page_size: granularity of sizes, offsets and GPU addresses */
@@ -260,6 +266,23 @@ struct drm_rgt_query_ctx {
 	__u32 fault_reason;
 	/** @pad: 0 */
 	__u32 pad;
+};
+
+/**
+ * struct drm_rgt_query_timestamp - answer of DRM_RGT_QUERY_TIMESTAMP
+ *
+ * The GPU's clock and one of the CPU's, read together. The query's @arg is
+ * CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME or CLOCK_TAI.
+ */
+struct drm_rgt_query_timestamp {
+	/** @timestamp: the GPU's clock, in ticks since it was powered on */
+	__u64 timestamp;
+	/** @frequency: ticks a second */
+	__u64 frequency;
+	/** @cpu_ns: the CPU's clock before @timestamp was read */
+	__u64 cpu_ns;
+	/** @cpu_delta_ns: how much later it was read at most */
+	__u64 cpu_delta_ns;
 };
 
 /* The BO's VRAM, or scratchpad, is contiguous. */

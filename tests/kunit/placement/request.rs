@@ -246,6 +246,73 @@ mod tests {
     }
 
     #[test]
+    fn preferred_comes_first() -> Result {
+        let managers = Managers::new(VISIBLE, true)?;
+        let (scratchpad, vram, gtt, system) =
+            (SCRATCHPAD_TYPE, MemType::VRAM, MemType::TT, MemType::SYSTEM);
+        let none = PlaceFlags::NONE;
+        let check =
+            |mask, preferred, accessor, expected: &[(MemType, PlaceFlags)]| -> Result<bool> {
+                let request = Request::new(mask, 0)?.with_preferred(preferred)?;
+                let places = managers.places(&request, accessor, 1, 1);
+
+                assert_eq!(request.mask(), mask);
+                assert_eq!(request.preferred_mask(), preferred);
+                Ok(places
+                    .as_slice()
+                    .iter()
+                    .map(|place| (place.mem_type(), place.flags()))
+                    .eq(expected.iter().copied()))
+            };
+
+        for preferred in [0, VRAM, VRAM | GTT] {
+            let expected = [(vram, D), (gtt, F)];
+            assert!(check(VRAM | GTT, preferred, Accessor::Gpu, &expected)?);
+        }
+        // One that may be in system pages evicts no BO from VRAM, wherever it is put first.
+        assert!(check(
+            VRAM | GTT,
+            GTT,
+            Accessor::Gpu,
+            &[(gtt, none), (vram, D)]
+        )?);
+        assert!(check(
+            ALL,
+            GTT,
+            Accessor::Gpu,
+            &[(gtt, none), (scratchpad, D), (vram, D)]
+        )?);
+        assert!(check(
+            ALL,
+            VRAM,
+            Accessor::Gpu,
+            &[(vram, D), (scratchpad, D), (gtt, F)]
+        )?);
+        assert!(check(
+            ALL,
+            GTT | SYSTEM,
+            Accessor::Cpu,
+            &[(gtt, D), (system, F), (vram, D)]
+        )?);
+        Ok(())
+    }
+
+    #[test]
+    fn preferred_is_allowed_as_well() -> Result {
+        for mask in 1..=ALL {
+            for preferred in 0..=ALL {
+                let request = Request::new(mask, 0)?.with_preferred(preferred);
+
+                assert_eq!(request.is_ok(), preferred & !mask == 0);
+            }
+        }
+        assert!(Request::new(ALL, 0)?.with_preferred(1 << 31).is_err());
+        assert_eq!(Request::new(ALL, 0)?.with_preferred(GTT)?.preferred(), 1);
+        assert_eq!(Request::new(ALL, 0)?.preferred(), 3);
+        Ok(())
+    }
+
+    #[test]
     fn cpu_does_not_see_the_scratchpad() -> Result {
         let none = PlaceFlags::NONE;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C header.
+//! The C headers: of all numbers, and of those that are in command buffers of the driver's users.
 //!
 //! The constant `regs::RING_HEAD` is the macro `SOFTGPU_REGS_RING_HEAD`, the function
 //! `packet::header()` is `softgpu_packet_header()`.
@@ -9,7 +9,7 @@ mod function;
 
 use std::fmt::Write;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::numbers::{Constant, Doc, Numbers, Topic};
 
@@ -47,6 +47,85 @@ pub(crate) fn text(numbers: &Numbers) -> Result<String> {
     out.push_str("\n#endif\n");
     Ok(out)
 }
+
+/// The text of the header of packets for the driver's users: those that indirect buffers may have.
+/// `DRM_RGT_` and `drm_rgt_` take the place of `SOFTGPU_` and `softgpu_`.
+///
+/// # Errors
+///
+/// As of [`text()`].
+pub(crate) fn packets(numbers: &Numbers) -> Result<String> {
+    let packets = numbers.topic(&["packet"]).context("there are packets")?;
+    let lengths = numbers.topic(&["packet", "len"]);
+    let limits = numbers.topic(&["limits"]).context("there are limits")?;
+    let surface = limits.constant("SURFACE_MAX").context("a limit")?;
+    let no_name = |path: &str| path.to_owned();
+    let ring: Vec<&str> = packets
+        .constants
+        .iter()
+        .filter(|packet| packet.doc.paragraphs(no_name)[0].starts_with("Ring only."))
+        .map(|packet| packet.name.as_str())
+        .collect();
+    let of_ring = |name: &str| {
+        let mut names = ring.iter();
+        names.any(|ring| name == *ring || name.starts_with(&format!("{ring}_")))
+    };
+
+    let mut out = String::new();
+    for topic in [Some(packets), lengths].into_iter().flatten() {
+        out.push('\n');
+        comment(&mut out, &words(&topic.doc, numbers, topic), Shape::Block);
+        out.push('\n');
+        for constant in &topic.constants {
+            if !of_ring(&constant.name) {
+                define(&mut out, constant, numbers, topic);
+            }
+        }
+    }
+    out.push('\n');
+    define(&mut out, surface, numbers, limits);
+    for function in &packets.functions {
+        out.push('\n');
+        let doc = Doc::of(&function.attrs)?;
+        comment(&mut out, &words(&doc, numbers, packets), Shape::Short);
+        out.push_str(&function::text(function, packets)?);
+    }
+    let body = out
+        .replace("SOFTGPU_", "DRM_RGT_")
+        .replace("softgpu_", "drm_rgt_")
+        // As uAPI headers have it, for any standard of C.
+        .replace("static inline ", "static __inline__ ");
+
+    let mut text =
+        String::from("/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */\n");
+    let about = [
+        "The packets of indirect buffers, see DRM_IOCTL_RGT_CS.".to_owned(),
+        "Generated from the crate softgpu-abi by \"make generate\".".to_owned(),
+    ];
+    comment(&mut text, &about, Shape::Block);
+    text.push_str(PACKETS_HEAD);
+    text.push_str(&body);
+    text.push_str(PACKETS_END);
+    Ok(text)
+}
+
+const PACKETS_HEAD: &str = "\
+#ifndef _UAPI_RUST_GPU_TTM_PACKET_H_
+#define _UAPI_RUST_GPU_TTM_PACKET_H_
+
+#include <linux/types.h>
+
+#if defined(__cplusplus)
+extern \"C\" {
+#endif
+";
+const PACKETS_END: &str = "
+#if defined(__cplusplus)
+}
+#endif
+
+#endif /* _UAPI_RUST_GPU_TTM_PACKET_H_ */
+";
 
 /// How a comment that fits into a line is written.
 #[derive(PartialEq, Eq)]

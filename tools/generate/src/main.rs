@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Makes the files that are committed although they follow from others: the C header and the
-//! tables of the device's numbers, the table of the driver's layers, and the manual page of the
-//! device process.
+//! Makes the files that are committed although they follow from others: the C headers and the
+//! tables of the device's numbers, the list of the uAPI's layouts, the table of the driver's layers,
+//! and the manual page of the device process.
 //!
 //! `make generate` writes them. A test sees to it that what is committed is what would be written.
 
 mod architecture;
 mod header;
+mod layout;
 mod man;
 mod manual;
 mod numbers;
@@ -24,6 +25,12 @@ use self::numbers::Numbers;
 const NUMBERS: &str = "hw/abi/src";
 /// The C header, in the package of the numbers.
 const HEADER: &str = "hw/abi/include/softgpu.h";
+/// The packets among them, for the driver's users.
+const PACKETS: &str = "include/uapi/drm/rust_gpu_ttm_packet.h";
+/// The driver's uAPI, which is not made here.
+const UAPI: &str = "include/uapi/drm/rust_gpu_ttm_drm.h";
+/// Its sizes, offsets and numbers.
+const LAYOUT: &str = "tests/uapi/layout.txt";
 /// The programmer's manual, of which a part is made here.
 const MANUAL: &str = "docs/hardware.md";
 /// The page on the driver's architecture, of which a part is made here.
@@ -41,10 +48,12 @@ fn read(root: &Path, name: &str) -> Result<String> {
 }
 
 /// The files by their names in the checkout, and what they are to hold.
-fn files(root: &Path) -> Result<[(&'static str, String); 4]> {
+fn files(root: &Path) -> Result<[(&'static str, String); 6]> {
     let numbers = Numbers::read(&root.join(NUMBERS))?;
     Ok([
         (HEADER, header::text(&numbers)?),
+        (PACKETS, header::packets(&numbers)?),
+        (LAYOUT, layout::list(root)?),
         (MANUAL, manual::with_tables(&read(root, MANUAL)?, &numbers)?),
         (
             ARCHITECTURE,

@@ -3,7 +3,7 @@
 //! Where a BO is put, as its creation asks for it.
 
 use anyhow::{Context, Result};
-use rgt::{Bo, BoFlags, Placement, Region, RegionKind};
+use rgt::{Bo, BoFlags, BoPriority, Placement, Region, RegionKind};
 use rustix::io::Errno;
 
 use crate::expect::{each, fails, same};
@@ -17,6 +17,9 @@ pub(super) const SUITE: Suite = Suite {
     tests: &[tests![
         first_that_the_gpu_sees,
         first_that_the_cpu_sees,
+        preferred_ones_first,
+        preferred_ones_give_way,
+        low_priority_is_evicted_first,
         cpu_access_is_in_the_window,
         no_cpu_access_leaves_the_window_alone,
         no_cpu_access_may_use_the_window,
@@ -82,6 +85,72 @@ fn first_that_the_cpu_sees() -> Outcome {
         same("where it is", bo.info()?.current_placement, expected)?;
     }
     Ok(())
+}
+
+fn preferred_ones_first() -> Outcome {
+    let rig = Rig::new()?;
+    let both = Placement::VRAM | Placement::GTT;
+    for (preferred, expected) in [
+        (Placement::empty(), Placement::VRAM),
+        (Placement::VRAM, Placement::VRAM),
+        (Placement::GTT, Placement::GTT),
+        (both, Placement::VRAM),
+    ] {
+        let bo = Bo::builder(MIB).placement(both).preferred(preferred);
+        let bo = bo.create(&rig.device)?;
+        rig.fill(&bo, 1)?;
+        same("where it is", bo.info()?.current_placement, expected)?;
+    }
+    Ok(())
+}
+
+/// Those that do not fit where they prefer to be are put elsewhere.
+fn preferred_ones_give_way() -> Outcome {
+    let rig = Rig::new()?;
+    let vram = vram(&rig)?;
+    let make: Make = |bo| {
+        bo.placement(Placement::VRAM | Placement::GTT)
+            .preferred(Placement::VRAM)
+            .flags(BoFlags::NO_CPU_ACCESS)
+    };
+    let _most = used(&rig, vram.size - vram.used - 8 * MIB, HIDDEN)?;
+    let bos = (0..4)
+        .map(|_| used(&rig, 4 * MIB, make))
+        .collect::<Result<Vec<_>>>()?;
+    let mut in_vram = 0;
+    for bo in &bos {
+        in_vram += u32::from(bo.info()?.current_placement == Placement::VRAM);
+    }
+    same("some are in VRAM", (1..4).contains(&in_vram), true)
+}
+
+/// When VRAM is short, BOs of low priority go before those that were used before them.
+fn low_priority_is_evicted_first() -> Outcome {
+    let rig = Rig::new()?;
+    let vram = vram(&rig)?;
+    let size = (vram.size - vram.used) / 4 / MIB * MIB;
+    let make = |priority| {
+        let bo = HIDDEN(Bo::builder(size)).priority(priority);
+        let bo = bo.create(&rig.device)?;
+        rig.fill(&bo, 7)?;
+        anyhow::Ok(bo)
+    };
+    let high = make(BoPriority::High)?;
+    let normal = make(BoPriority::Normal)?;
+    let low = make(BoPriority::Low)?;
+    for bo in [&high, &normal, &low, &low] {
+        rig.fill(bo, 8)?;
+    }
+    let _more = [make(BoPriority::Normal)?, make(BoPriority::Normal)?];
+    same(
+        "low",
+        low.info()?.current_placement != Placement::VRAM,
+        true,
+    )?;
+    same("high", high.info()?.current_placement, Placement::VRAM)?;
+    let _more = [make(BoPriority::Normal)?, make(BoPriority::Normal)?];
+    same("high", high.info()?.current_placement, Placement::VRAM)?;
+    same("normal", normal.size(), size)
 }
 
 fn cpu_access_is_in_the_window() -> Outcome {

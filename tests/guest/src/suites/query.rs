@@ -3,15 +3,17 @@
 //! QUERY.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rgt::ioctl;
 use rgt::uapi::{self, drm_rgt_query, drm_rgt_query_device};
 use rgt::{Device, EngineClass, Placement, RegionKind, abi};
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::arguments::{KERNEL, Row, refused_by};
-use crate::expect::{fails, same};
+use crate::expect::{call, fails, same};
 use crate::harness::{Outcome, Suite, tests};
 use crate::rig::{MIB, Rig};
 
@@ -30,6 +32,8 @@ pub(super) const SUITE: Suite = Suite {
         bad_arguments,
         bad_pointers,
         used_follows_the_backing,
+        timestamps,
+        clocks,
     ]],
 };
 
@@ -214,7 +218,7 @@ fn bad_arguments() -> Outcome {
         refuses(
             query,
             &[
-                ("query 4", &|it| it.query = 4, Errno::INVAL),
+                ("query 5", &|it| it.query = 5, Errno::INVAL),
                 ("query 0x100", &|it| it.query = 0x100, Errno::INVAL),
                 ("query -1", &|it| it.query = u32::MAX, Errno::INVAL),
                 ("arg", &|it| it.arg = 1, Errno::INVAL),
@@ -253,6 +257,62 @@ fn bad_pointers() -> Outcome {
             request.size = 0;
             call(&mut request)?;
         }
+    }
+    Ok(())
+}
+
+/// The GPU's clock and the CPU's run alike.
+fn timestamps() -> Outcome {
+    const PAUSE: Duration = Duration::from_millis(200);
+    let device = Device::open()?;
+    let first = device.timestamp()?;
+    ensure!(first.frequency >= 1_000_000, "{first:?}");
+    std::thread::sleep(PAUSE);
+    let second = device.timestamp()?;
+    same("frequency", second.frequency, first.frequency)?;
+    let cpu = second.cpu - first.cpu;
+    let gpu = Duration::from_nanos(
+        (u128::from(second.ticks - first.ticks) * 1_000_000_000 / u128::from(first.frequency))
+            .try_into()?,
+    );
+    ensure!(cpu >= PAUSE, "the CPU's clock: {cpu:?}");
+    // The guest's clock is not the host's, but near.
+    ensure!(
+        gpu >= PAUSE / 2 && gpu <= cpu * 3 + first.delta + second.delta,
+        "the GPU's clock: {gpu:?} of {cpu:?}"
+    );
+    Ok(())
+}
+
+fn clocks() -> Outcome {
+    let device = Device::open()?;
+    let ask = |arg| {
+        let mut answer = uapi::drm_rgt_query_timestamp::default();
+        let mut request = drm_rgt_query {
+            query: uapi::DRM_RGT_QUERY_TIMESTAMP,
+            arg,
+            size: size_of_val(&answer) as u64,
+            data: &raw mut answer as u64,
+            ..Default::default()
+        };
+        call(&device, &mut request).map(|()| answer)
+    };
+    for clock in [ClockId::Realtime, ClockId::Monotonic, ClockId::Boottime] {
+        let now = || {
+            let now = clock_gettime(clock);
+            (now.tv_sec * 1_000_000_000 + now.tv_nsec) as u64
+        };
+        let before = now();
+        let answer = ask(clock as u32)?;
+        let after = now();
+        ensure!(
+            (before..=after).contains(&answer.cpu_ns)
+                && answer.cpu_ns + answer.cpu_delta_ns <= after,
+            "{clock:?}: {answer:?}, from {before} to {after}"
+        );
+    }
+    for clock in [2, 3, 4, 12, 1 << 31, u32::MAX] {
+        same("a clock", ask(clock).err(), Some(Errno::INVAL))?;
     }
     Ok(())
 }

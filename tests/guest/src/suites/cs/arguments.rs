@@ -150,6 +150,7 @@ fn bad_arguments() -> Outcome {
 fn bad_buffers() -> Outcome {
     let scene = Scene::new()?;
     let max = scene.device.info().max_ib_dwords;
+    let va = scene.device.info().va.clone();
     let bos = [scene.bo];
     refused_entries(
         &scene.device,
@@ -162,6 +163,23 @@ fn bad_buffers() -> Outcome {
             ("flag 1 << 31", &|it| it.flags = 1 << 31, Errno::INVAL),
             ("odd address", &|it| it.addr += 1, Errno::INVAL),
             ("address of half a dword", &|it| it.addr += 2, Errno::INVAL),
+            ("address 0", &|it| it.addr = 0, Errno::INVAL),
+            (
+                "before the first address",
+                &|it| it.addr = va.start - 4,
+                Errno::INVAL,
+            ),
+            (
+                "past the last address",
+                &|it| it.addr = va.end,
+                Errno::INVAL,
+            ),
+            (
+                "to past the last address",
+                &|it| (it.addr, it.dwords) = (va.end - 4, 2),
+                Errno::INVAL,
+            ),
+            ("an overflow", &|it| it.addr = u64::MAX - 3, Errno::INVAL),
         ],
         |ibs| call(&scene.device, &mut scene.request(ibs, &bos)),
         || scene.unchanged(),

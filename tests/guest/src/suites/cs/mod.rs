@@ -5,6 +5,7 @@
 mod arguments;
 mod arrays;
 mod fault;
+mod in_c;
 mod packets;
 mod sync;
 
@@ -20,5 +21,6 @@ pub(super) const SUITE: Suite = Suite {
         arrays::TESTS,
         fault::TESTS,
         sync::TESTS,
+        in_c::TESTS,
     ],
 };

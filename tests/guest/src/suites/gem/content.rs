@@ -50,6 +50,8 @@ fn info_tells_what_was_asked() -> Outcome {
         flags: DRM_RGT_GEM_CONTIGUOUS | DRM_RGT_GEM_CPU_ACCESS,
         caching: DRM_RGT_CACHING_WC,
         alignment: 65536,
+        preferred: DRM_RGT_PLACEMENT_GTT,
+        priority: DRM_RGT_GEM_PRIORITY_HIGH,
         vm_id: rig.vm.id(),
         ..Default::default()
     };
@@ -68,6 +70,8 @@ fn info_tells_what_was_asked() -> Outcome {
         flags: created.flags,
         caching: created.caching,
         alignment: created.alignment,
+        preferred: created.preferred,
+        priority: created.priority,
         vm_id: created.vm_id,
         ..Default::default()
     };

@@ -4,13 +4,13 @@
 
 use anyhow::ensure;
 use rgt::uapi::*;
-use rgt::{Bo, BoFlags, Device, Placement, RegionKind};
+use rgt::{Bo, BoFlags, Device, Placement, RegionKind, ioctl};
 use rustix::io::Errno;
 
 use super::EVERY_KIND;
 use crate::arguments::{Row, refused, undefined_flags};
 use crate::expect::{each, fails, fails_any, raw, same};
-use crate::harness::{Outcome, Test, tests};
+use crate::harness::{End, Outcome, Test, in_child, tests};
 use crate::rig::{MIB, PAGE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![
@@ -20,6 +20,8 @@ pub(super) const TESTS: &[Test] = tests![
     bad_alignments,
     good_alignments,
     absurd_sizes,
+    sizes_up_to_the_largest,
+    high_priority_needs_a_capability,
     larger_than_vram,
     contiguous
 ];
@@ -78,6 +80,13 @@ fn bad_arguments() -> Outcome {
         &[
             ("size 0", &|it| it.size = 0, Errno::INVAL),
             ("placement 0", &|it| it.placement = 0, Errno::INVAL),
+            (
+                "a preferred placement that is not allowed",
+                &|it| it.preferred = DRM_RGT_PLACEMENT_VRAM | DRM_RGT_PLACEMENT_GTT,
+                Errno::INVAL,
+            ),
+            ("priority 3", &|it| it.priority = 3, Errno::INVAL),
+            ("priority -1", &|it| it.priority = u32::MAX, Errno::INVAL),
             ("caching 2", &|it| it.caching = 2, Errno::INVAL),
             ("caching -1", &|it| it.caching = u32::MAX, Errno::INVAL),
             ("extensions", &|it| it.extensions = 4096, Errno::INVAL),
@@ -106,6 +115,7 @@ fn bad_arguments() -> Outcome {
     ensure!(made.handle != 0, "handle 0");
     undefined_flags(&device, good(), 0b111, |it, flag| it.flags = flag)?;
     undefined_flags(&device, good(), 0b1111, |it, bit| it.placement = bit)?;
+    undefined_flags(&device, good(), 0b0010, |it, bit| it.preferred = bit)?;
     undefined_flags(&device, good(), 0b1111, |it, bit| it.placement |= bit)
 }
 
@@ -159,6 +169,42 @@ fn absurd_sizes() -> Outcome {
         }
     }
     Ok(())
+}
+
+fn sizes_up_to_the_largest() -> Outcome {
+    let device = Device::open()?;
+    let max = device.info().max_bo_bytes;
+    let anywhere = Placement::VRAM | Placement::GTT | Placement::SYSTEM;
+    let bo = Bo::builder(max).placement(anywhere).create(&device)?;
+    same("its size", bo.info()?.size, bo.size())?;
+    let more = Bo::builder(max + PAGE).placement(anywhere).create(&device);
+    fails("a page more", Errno::NOSPC, more)
+}
+
+fn high_priority_needs_a_capability() -> Outcome {
+    /// The user `nobody`, who has no capabilities.
+    const NOBODY: libc::uid_t = 65534;
+    let device = Device::open()?;
+    let create = |priority| {
+        let mut request = drm_rgt_gem_create { priority, ..good() };
+        ioctl::call(&device, &mut request).err()
+    };
+    same("by root", create(DRM_RGT_GEM_PRIORITY_HIGH), None)?;
+    let end = in_child(|| {
+        // SAFETY: A system call about this process, which ends right after.
+        if unsafe { libc::setuid(NOBODY) } != 0 {
+            return 1;
+        }
+        if create(DRM_RGT_GEM_PRIORITY_HIGH) != Some(Errno::ACCESS) {
+            return 2;
+        }
+        let others = [DRM_RGT_GEM_PRIORITY_NORMAL, DRM_RGT_GEM_PRIORITY_LOW];
+        if others.iter().any(|priority| create(*priority).is_some()) {
+            return 3;
+        }
+        0
+    })?;
+    same("the end of one without it", end, End::Exit(0))
 }
 
 fn larger_than_vram() -> Outcome {

@@ -56,23 +56,30 @@ fn past_the_end() -> Outcome {
 fn private_mappings() -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.gtt(PAGE)?;
-    let prot = ProtFlags::READ | ProtFlags::WRITE;
-    // SAFETY: The kernel chooses the address; nothing of ours is replaced.
-    let result = unsafe {
-        rustix::mm::mmap(
-            ptr::null_mut(),
-            STEP,
-            prot,
-            MapFlags::PRIVATE,
-            &rig.device,
-            bo.mmap_offset()?,
-        )
-    };
-    let result = result.map(|_| ()).map_err(|errno| rgt::Error::Os {
-        call: "mmap",
-        errno,
-    });
-    fails("a private writable mapping", Errno::INVAL, result)
+    // One that cannot be written now may be by mprotect().
+    for (what, prot) in [
+        ("a writable one", ProtFlags::READ | ProtFlags::WRITE),
+        ("one that is only read", ProtFlags::READ),
+        ("one without access", ProtFlags::empty()),
+    ] {
+        // SAFETY: The kernel chooses the address; nothing of ours is replaced.
+        let result = unsafe {
+            rustix::mm::mmap(
+                ptr::null_mut(),
+                STEP,
+                prot,
+                MapFlags::PRIVATE,
+                &rig.device,
+                bo.mmap_offset()?,
+            )
+        };
+        let result = result.map(|_| ()).map_err(|errno| rgt::Error::Os {
+            call: "mmap",
+            errno,
+        });
+        fails(what, Errno::INVAL, result)?;
+    }
+    Ok(())
 }
 
 fn another_clients_offset() -> Outcome {

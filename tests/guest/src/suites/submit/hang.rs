@@ -78,7 +78,7 @@ impl Neighbour {
 fn takes_no_jobs(rig: &Rig, context: &Context) -> Outcome {
     for engine in rig.device.engines() {
         let ib = Ib {
-            addr: PAGE,
+            addr: rig.device.info().va.start,
             dwords: 1,
         };
         let job = Job::new(&rig.vm, *engine).ib(ib).context(context);

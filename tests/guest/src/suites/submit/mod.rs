@@ -15,6 +15,7 @@ mod signals;
 mod syncs;
 mod tally;
 mod usage;
+mod user_fences;
 
 pub(super) use load::{SUBMITTER, work};
 pub(super) use shared::{PARTNER, take_part};
@@ -35,6 +36,7 @@ pub(super) const SUITE: Suite = Suite {
         signals::TESTS,
         load::TESTS,
         usage::TESTS,
+        user_fences::TESTS,
         fault::TESTS,
         hang::TESTS,
         dump::TESTS,
