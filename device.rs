@@ -21,10 +21,10 @@ use crate::{
     rust::{
         pci::ApertureMap,
         sync::RwSemaphore,
-        user_fence::UserFenceQueue, //
+        user_fence::UserFenceQueue,
+        workqueue::ReclaimQueue, //
     },
-    sched::Queues,
-    vm::Reaper, //
+    sched::Queues, //
 };
 
 /// The DRM driver.
@@ -51,8 +51,9 @@ pub(crate) struct RgtData {
     pub(crate) validation: RwSemaphore,
     /// Statistics of moves.
     pub(crate) moves: MoveStats,
-    /// Destroyed VMs that still have jobs.
-    pub(crate) reaper: Reaper,
+    /// What may take its time, or cannot be done where fences signal: destroying VMs that have jobs,
+    /// giving up BOs.
+    pub(crate) workers: ReclaimQueue,
     /// The engines' schedulers; after everything else that may have jobs.
     pub(crate) queues: Queues,
     /// Writes the words of processes that signal the ends of jobs; last, when all have ended.
@@ -80,7 +81,7 @@ impl RgtData {
             vram_map,
             validation <- RwSemaphore::new(c"RgtData::validation", static_lock_class!()),
             moves: MoveStats::new(),
-            reaper: Reaper::new()?,
+            workers: ReclaimQueue::new(c"rust_gpu_ttm")?,
             queues,
             user_fences: UserFenceQueue::new(
                 this_module::<crate::LocalModule>(),

@@ -44,7 +44,11 @@ use crate::{
         gem,
         query,
         unimplemented::unimplemented,
-        vm as vm_ioctl, //
+        vm::{
+            self as vm_ioctl,
+            create_queue,
+            destroy_queue, //
+        }, //
     },
     module_parameters,
     params,
@@ -108,7 +112,6 @@ use crate::{
     sched::Queues,
     vm::{
         self,
-        Reaper,
         ReaperGuard, //
     }, //
 };
@@ -142,8 +145,8 @@ impl drm::Driver for RgtDriver {
         (DRM_RGT_CTX_SET_PROPERTY, drm_rgt_ctx_set_property, IOW, RENDER_ALLOW, unimplemented),
         (DRM_RGT_VM_CREATE, drm_rgt_vm_create, IOWR, RENDER_ALLOW, vm_ioctl::create),
         (DRM_RGT_VM_DESTROY, drm_rgt_vm_destroy, IOW, RENDER_ALLOW, vm_ioctl::destroy),
-        (DRM_RGT_BIND_QUEUE_CREATE, drm_rgt_bind_queue_create, IOWR, RENDER_ALLOW, unimplemented),
-        (DRM_RGT_BIND_QUEUE_DESTROY, drm_rgt_bind_queue_destroy, IOW, RENDER_ALLOW, unimplemented),
+        (DRM_RGT_BIND_QUEUE_CREATE, drm_rgt_bind_queue_create, IOWR, RENDER_ALLOW, create_queue),
+        (DRM_RGT_BIND_QUEUE_DESTROY, drm_rgt_bind_queue_destroy, IOW, RENDER_ALLOW, destroy_queue),
         (DRM_RGT_VM_BIND, drm_rgt_vm_bind, IOW, RENDER_ALLOW, vm_ioctl::bind),
         (DRM_RGT_CS, drm_rgt_cs, IOW, RENDER_ALLOW, cs::cs),
     }
@@ -239,7 +242,7 @@ impl pci::Driver for RgtPciDriver {
         debugfs::add_files(&drm);
         ttm::Device::init(&drm, alloc_flags, managers.attach())?;
         let mappings = DmaMappings::new(&drm);
-        let reaper = Reaper::guard(&drm);
+        let reaper = ReaperGuard::new(&drm);
         bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
         let shrinker = Shrinker::register(&drm, guarantee)?;
         let bad_pages = gpu.bad_pages().watch(Retirement::new(&drm))?;

@@ -4,12 +4,10 @@
 
 use kernel::{
     drm,
-    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
-        Arc,
-        Mutex, //
+        Arc, //
     }, //
 };
 
@@ -19,13 +17,17 @@ use crate::{
         RgtDriver, //
     },
     hw::Gpu,
-    rust::drm::sched::Priority,
+    rust::{
+        drm::sched::Priority,
+        id_table::IdTable, //
+    },
     sched::{
         Context,
         Usage, //
     },
     vm::{
         self,
+        BindQueue,
         Vm,
         VmHandle, //
     }, //
@@ -116,87 +118,33 @@ impl RgtFile {
     pub(crate) fn vm(&self, id: u32) -> Result<ARef<Vm>> {
         self.vms.get(id, |handle| handle.vm().clone())
     }
-}
 
-/// A client's objects of a type, by their numbers.
-///
-/// Number 0 is not given out: it names a default object, or none.
-#[pin_data]
-struct IdTable<T> {
-    /// The object of a number is at that index.
-    #[pin]
-    objects: Mutex<KVVec<Option<T>>>,
-    /// The most objects, index 0 included.
-    max: usize,
-}
+    /// Creates a bind queue of a VM and returns its number. `ENOSPC` when the VM has too many.
+    pub(crate) fn create_bind_queue(&self, dev: &RgtDevice, vm_id: u32) -> Result<u32> {
+        let queue = BindQueue::new(dev)?;
 
-impl<T> IdTable<T> {
-    /// Returns the initializer of a table with an object of number 0, or none.
-    fn new(default: Option<T>, max: usize) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            objects <- new_mutex!(
-                {
-                    let mut objects = KVVec::new();
-                    objects.push(default, GFP_KERNEL)?;
-                    objects
-                },
-                "IdTable::objects"
-            ),
-            max,
-        })
+        self.vms
+            .get(vm_id, |handle| handle.queues().clone())?
+            .insert(queue)
     }
 
-    /// Adds an object and returns its number, the lowest that is free. `ENOSPC` when the table is
-    /// full.
-    fn insert(&self, object: T) -> Result<u32> {
-        let mut objects = self.objects.lock();
-        let free = (1..objects.len()).find(|&index| objects[index].is_none());
-
-        let index = match free {
-            Some(index) => {
-                objects[index] = Some(object);
-                index
-            }
-            None if objects.len() == self.max => return Err(ENOSPC),
-            None => {
-                objects.push(Some(object), GFP_KERNEL)?;
-                objects.len() - 1
-            }
-        };
-        Ok(u32::try_from(index)?)
-    }
-
-    /// Takes an object out. `ENOENT` for 0 and when there is none of this number.
-    fn remove(&self, id: u32) -> Result<T> {
+    /// Takes a bind queue off its VM. `ENOENT` when there is none of these numbers.
+    pub(crate) fn remove_bind_queue(&self, vm_id: u32, id: u32) -> Result<Arc<BindQueue>> {
         if id == 0 {
             return Err(ENOENT);
         }
-        self.objects
-            .lock()
-            .get_mut(id as usize)
-            .and_then(Option::take)
-            .ok_or(ENOENT)
+        let (vm, queues) = self.vms.get(vm_id, |handle| {
+            (handle.vm().clone(), handle.queues().clone())
+        })?;
+
+        queues.get(id, Arc::clone)?.retire(&vm)?;
+        queues.remove(id)
     }
 
-    /// Takes all objects out.
-    fn take_all(&self) -> KVVec<Option<T>> {
-        core::mem::take(&mut *self.objects.lock())
-    }
-
-    /// Returns what `f` returns for an object. `ENOENT` when there is none of this number.
-    fn get<R>(&self, id: u32, f: impl FnOnce(&T) -> R) -> Result<R> {
-        let objects = self.objects.lock();
-        let object = objects.get(id as usize).and_then(Option::as_ref);
-
-        Ok(f(object.ok_or(ENOENT)?))
-    }
-
-    /// Calls `f` with the number of each object and the object.
-    fn for_each(&self, mut f: impl FnMut(usize, &T)) {
-        for (id, object) in self.objects.lock().iter().enumerate() {
-            if let Some(object) = object {
-                f(id, object);
-            }
-        }
+    /// Looks a bind queue of a VM up; 0 is the default queue. `ENOENT` when there is none of these
+    /// numbers.
+    pub(crate) fn bind_queue(&self, vm_id: u32, id: u32) -> Result<Arc<BindQueue>> {
+        self.vms
+            .get(vm_id, |handle| handle.queues().get(id, Arc::clone))?
     }
 }

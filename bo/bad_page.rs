@@ -14,9 +14,12 @@ use kernel::{
     }, //
 };
 
-use super::object::{
-    Bo,
-    Reserved, //
+use super::{
+    mappings::invalidate_mappings,
+    object::{
+        Bo,
+        Reserved, //
+    }, //
 };
 use crate::{
     device::RgtDevice,
@@ -104,6 +107,6 @@ fn give_back(bo: &mut Reserved<'_>) -> Result {
     let mut ctx = OperationCtx::new(false);
 
     bo.wait_idle(&mut ctx)?;
-    bo.device().gpu_mappings.invalidate(bo);
+    invalidate_mappings(bo);
     bo.purge(&mut ctx)
 }

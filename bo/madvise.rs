@@ -6,6 +6,7 @@ use kernel::prelude::*;
 
 use super::{
     advice::Advice,
+    mappings::invalidate_mappings,
     object::Reserved, //
 };
 use crate::rust::{
@@ -31,7 +32,6 @@ pub(crate) fn will_need(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result
     }
 
     bo.advice.set(Advice::WillNeed);
-    bo.device().gpu_mappings.mark_for_rebind(bo);
     Ok(advice == Advice::DontNeed)
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn dont_need(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> bool {
 /// Frees the memory of a BO whose content is not needed, after waiting for its fences.
 pub(super) fn purge(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
     bo.wait_idle(ctx)?;
-    bo.device().gpu_mappings.invalidate(bo);
+    invalidate_mappings(bo);
     bo.set_purgeable(false);
     bo.purge(ctx)
         .inspect(|()| bo.advice.set(Advice::Purged))

@@ -2,40 +2,33 @@
 
 //! The GPU's mappings of BOs, as code sees them that moves BOs.
 
-use kernel::prelude::*;
-
 use super::object::{
     Bo,
     Reserved, //
-};
-use crate::hw::{
-    DeferredUnmaps,
-    Gpu, //
 };
 
 /// The VMs' mappings of a device's BOs.
 ///
 /// VMs are made of BOs, so that their layer is above this one and hands this down with the device.
 pub(crate) trait GpuMappings: Send + Sync {
-    /// Invalidates all mappings of a BO that no job uses, because it is about to move.
-    ///
-    /// When this returns, no access of the GPU reaches the BO through a VM any more. The next job
-    /// that has the BO in its list, or whose VM the BO is private to, maps it where it is then.
-    ///
-    /// Called in reclaim: this takes the locks of the BO's mappings, of the VMs' address spaces and
-    /// of the MMU, and allocates nothing with one of them held.
-    fn invalidate(&self, bo: &Bo);
+    /// Marks a BO that moves, or loses its memory, as evicted: the next job of each VM that it is
+    /// bound in has it validated, and mapped where it is then.
+    fn evict(&self, bo: &Reserved<'_>);
 
-    /// Collects the page-table entries that have to go before the memory that backs a BO now is
-    /// given to others.
+    /// Takes a BO that no job uses out of the page tables of all VMs.
     ///
-    /// For a BO that jobs still use, and whose fences later users wait for.
-    /// [`Self::mark_invalidated()`] has to follow once they are sure to go.
-    fn defer_invalidation(&self, bo: &Reserved<'_>, gpu: &Gpu) -> Result<DeferredUnmaps>;
+    /// When this returns, no access of the GPU reaches the BO through a VM any more.
+    ///
+    /// Called in reclaim, and where fences signal: this takes the locks of the BO's mappings, of the
+    /// VMs' address spaces and of the MMU, and allocates nothing.
+    fn unmap(&self, bo: &Bo);
+}
 
-    /// Marks a BO's mappings as invalidated: the next job that uses it writes their entries anew.
-    fn mark_invalidated(&self, bo: &Reserved<'_>);
+/// Takes a BO that no job uses, and which is about to move or to lose its memory, out of the page
+/// tables of all VMs.
+pub(crate) fn invalidate_mappings(bo: &Reserved<'_>) {
+    let mappings = bo.bo().device().gpu_mappings;
 
-    /// Marks the VMs of a BO for rebind, which becomes usable again.
-    fn mark_for_rebind(&self, bo: &Bo);
+    mappings.evict(bo);
+    mappings.unmap(bo.bo());
 }

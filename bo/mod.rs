@@ -13,6 +13,7 @@ mod create;
 mod cursor;
 mod evict;
 mod fault;
+mod gpu_unmap;
 mod madvise;
 mod mappings;
 mod migrate;
@@ -26,6 +27,7 @@ mod shrink;
 mod stats;
 pub(crate) mod trace;
 mod ttm;
+mod turns;
 mod validate;
 
 pub(crate) use self::{
@@ -40,7 +42,10 @@ pub(crate) use self::{
         dont_need,
         will_need, //
     },
-    mappings::GpuMappings,
+    mappings::{
+        invalidate_mappings,
+        GpuMappings, //
+    },
     object::{
         Bo,
         BoData,
@@ -57,5 +62,9 @@ pub(crate) use self::{
         MoveReason,
         MoveStats, //
     },
-    validate::validate, //
+    turns::lock_with_room,
+    validate::{
+        prefetch,
+        validate, //
+    }, //
 };

@@ -19,7 +19,11 @@ use kernel::{
 use super::{
     advice::Advice,
     clear::clear_by_cpu,
-    mappings::GpuMappings,
+    gpu_unmap::GpuUnmap,
+    mappings::{
+        invalidate_mappings,
+        GpuMappings, //
+    },
     migrate::{
         Direction,
         Migration, //
@@ -71,7 +75,7 @@ pub(super) fn execute<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
         // The pages stay; the GPU must not see them any more.
         (Some(MemType::TT), MemType::SYSTEM) => {
             mv.wait_idle()?;
-            mappings(&mv).invalidate(mv.bo().bo());
+            invalidate_mappings(mv.bo());
             Ok(MoveOutcome::Done(mv.null()))
         }
         _ => Ok(MoveOutcome::Done(mv.null())),
@@ -90,7 +94,7 @@ fn move_discarded<'a>(mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
 /// Moves a BO whose content is lost, and whose memory may not be readable, to zeroed memory.
 fn move_lost<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     mv.wait_idle()?;
-    mappings(&mv).invalidate(mv.bo().bo());
+    invalidate_mappings(mv.bo());
     if !mv.new_resource().uses_tt() {
         return move_cleared(mv);
     }
@@ -124,7 +128,7 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
 
     let fence = device.registration_data_with(|gpu| {
         let queue = mv.bo().bo().device().queues.copy();
-        invalidate_mappings(&mut mv, gpu, queue)?;
+        leave_page_tables(&mut mv, queue)?;
         copy(gpu, &mut mv, queue)
     });
     Ok(MoveOutcome::Done(match fence {
@@ -132,25 +136,22 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
         Ok(None) => mv.copied()?,
         // No engine runs any more, and none reads page tables.
         Err(ENODEV) => {
-            mappings(&mv).invalidate(mv.bo().bo());
+            invalidate_mappings(mv.bo());
             mv.memcpy()?
         }
         Err(err) => return Err(err),
     }))
 }
 
-/// Invalidates the mappings of a BO: now if no job uses it, or else in a job behind those that do,
-/// whose fence is on the reservation then.
-fn invalidate_mappings(mv: &mut Move<'_, BoData>, gpu: &Gpu, queue: &Queue) -> Result {
+/// Takes a BO out of page tables: now if no job uses it, or else in a job behind those that do, whose
+/// fence is on the reservation then.
+fn leave_page_tables(mv: &mut Move<'_, BoData>, queue: &Queue) -> Result {
     if mv.bo().resv().test_signaled(Usage::Bookkeep) {
-        mappings(mv).invalidate(mv.bo().bo());
+        invalidate_mappings(mv.bo());
         return Ok(());
     }
 
-    let unmaps = mappings(mv).defer_invalidation(mv.bo(), gpu)?;
-    if unmaps.is_empty() {
-        return Ok(());
-    }
+    let unmap = GpuUnmap::new(mv.bo().bo())?;
     {
         let resv = mv.locked_resv();
         let mut users = Dependencies::new();
@@ -158,9 +159,9 @@ fn invalidate_mappings(mv: &mut Move<'_, BoData>, gpu: &Gpu, queue: &Queue) -> R
         // TTM counts on room for the fence of the move.
         let [slot, _of_move] = resv.reserve_fences()?;
         // Those who map the BO anew wait for it, also if the move fails.
-        queue.submit_unmaps(unmaps, &users, |fence| slot.add(fence, Usage::Kernel))?;
+        queue.submit_unmap(unmap, &users, |fence| slot.add(fence, Usage::Kernel))?;
     }
-    mappings(mv).mark_invalidated(mv.bo());
+    mappings(mv).evict(mv.bo());
     Ok(())
 }
 

@@ -46,7 +46,7 @@ const TYPES: [MemType; 2] = [MemType::SYSTEM, MemType::TT];
 
 /// The shrinker of a device.
 ///
-/// It takes the locks that [`GpuMappings::invalidate()`](super::GpuMappings::invalidate) takes, so
+/// It takes the locks that [`GpuMappings::unmap()`](super::GpuMappings::unmap) takes, so
 /// that nothing may allocate with one of them held. It only tries to lock reservations.
 pub(crate) struct Shrinker(ARef<RgtDevice>);
 

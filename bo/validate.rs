@@ -111,6 +111,36 @@ pub(crate) fn validate(
     Ok(())
 }
 
+/// Brings a BO to a region, where the GPU reaches it.
+///
+/// `EINVAL` when that is none of its places, and the errors of [`validate()`].
+pub(crate) fn prefetch(bo: &mut Reserved<'_>, region: MemType, ctx: &mut OperationCtx) -> Result {
+    check_content(bo)?;
+    let places = places(bo.device(), bo.bo(), bo.size(), Accessor::Gpu);
+    let place = places
+        .as_slice()
+        .iter()
+        .find(|place| place.mem_type() == region)
+        .ok_or_else(|| {
+            drm_dbg!(
+                bo.device(),
+                "BO {}: placement {:#x}: not in {region:?}\n",
+                bo.record.id(),
+                bo.request.mask()
+            );
+            EINVAL
+        })?
+        .without(PlaceFlags::DESIRED | PlaceFlags::FALLBACK);
+
+    let moving = bo.bo().record.moving(MoveReason::Validate);
+    let done = bo.validate(&Placement::new(&[place]), ctx);
+    drop(moving);
+    trace::validated(bo, Accessor::Gpu, done);
+    done?;
+    bo.touch_as(HOT);
+    Ok(())
+}
+
 /// Checks that a BO has its content: `EFAULT` if it is not needed, `EIO` if it was lost.
 pub(crate) fn check_content(bo: &Bo) -> Result {
     if !bo.advice.is_usable() {

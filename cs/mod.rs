@@ -6,7 +6,6 @@
 //! tables are brought up to date, and the job goes into its entity with its fence on all of the
 //! reservations. Nothing here waits for the GPU.
 
-mod room;
 mod submission;
 
 pub(crate) use self::submission::{

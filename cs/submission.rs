@@ -10,10 +10,9 @@ use kernel::{
     }, //
 };
 
-use super::room::lock_with_room;
 use crate::{
     bo::{
-        validate_all,
+        lock_with_room,
         Bo,
         Effort, //
     },
@@ -47,13 +46,14 @@ use crate::{
         JobPlace, //
     },
     vm::{
-        rebind,
-        Binds,
+        lost_flags,
+        validate_bound,
+        Rebind,
         Vm, //
     }, //
 };
 
-/// A BO that a job uses.
+/// A BO that a job names, for implicit synchronisation.
 pub(crate) struct JobBo {
     /// The BO; none that is private to a VM.
     pub(crate) bo: ARef<Bo>,
@@ -75,7 +75,7 @@ pub(crate) struct Submission<'a> {
     pub(crate) vm: &'a Vm,
     /// Its indirect buffers.
     pub(crate) ibs: KVec<Ib>,
-    /// The BOs that it uses.
+    /// The BOs that it names.
     pub(crate) bos: &'a [JobBo],
     /// The fences of syncobjs that it waits for.
     pub(crate) in_syncs: Dependencies,
@@ -84,12 +84,13 @@ pub(crate) struct Submission<'a> {
 }
 
 impl Submission<'_> {
-    /// Submits the job. Its fence is on the reservations of its BOs then.
+    /// Submits the job. Its fence is on the reservations of its VM, of the BOs that are bound there,
+    /// and of those of its list then.
     ///
-    /// `EINVAL` for a BO that is twice in the list or that jobs cannot use, `ENOENT` when the VM is
-    /// closed, `ENOSPC` or `ENOMEM` when there is no room, `ECANCELED` when the context takes no
-    /// jobs any more, `EAGAIN` when it has too many for the engine, `ENODEV` when the GPU is dead.
-    /// Nothing was submitted then.
+    /// `EINVAL` for a BO that jobs cannot use, `ENOENT` when the VM is destroyed, `ENOSPC` or
+    /// `ENOMEM` when there is no room for what is bound, `EIO` when the content of a BO is lost,
+    /// `ECANCELED` when the context takes no jobs any more, `EAGAIN` when it has too many for the
+    /// engine, `ENODEV` when the GPU is dead. Nothing was submitted then.
     pub(crate) fn submit(self) -> Result<ARef<Fence>> {
         self.context.check()?;
         if self.engine.is_dead() {
@@ -105,93 +106,66 @@ impl Submission<'_> {
         let exec = Exec::new(
             ExecFlags {
                 interruptible: true,
-                ignore_duplicates: false,
+                ignore_duplicates: true,
             },
             self.bos.len() as u32 + 1,
         )?;
 
-        let (locked, binds) =
+        let (locked, rebind) =
             lock_with_room(self.dev, exec, |locks, effort| self.lock(locks, effort)).inspect_err(
                 |&err| {
                     if err == ENOSPC {
-                        drm_dbg!(
-                            self.dev,
-                            "CS: bos: no room for the {} of the list and those of the VM\n",
-                            self.bos.len()
-                        );
+                        drm_dbg!(self.dev, "CS: no room for what is bound in the VM\n");
                     }
                 },
             )?;
-        self.queue(locked.exec(), place, binds)
+        self.queue(locked.exec(), place, rebind)
     }
 
-    /// Locks the reservations of the job, validates its BOs and rebinds the VM.
-    fn lock(&self, locks: &mut ExecLocks<'_>, effort: Effort) -> Result<Option<Binds>> {
+    /// Locks the reservations of the job, validates what it names and what was evicted.
+    fn lock(&self, locks: &mut ExecLocks<'_>, effort: Effort) -> Result<Option<Rebind>> {
         let mut ctx = OperationCtx::new(true);
 
         self.vm.lock_resv(locks)?;
-        for (index, job_bo) in self.bos.iter().enumerate() {
-            locks
-                .lock(job_bo.bo.as_gem())
-                .map_err(|err| self.not_locked(index, err))?;
+        for job_bo in self.bos {
+            locks.lock(job_bo.bo.as_gem())?;
         }
-        let bos = self.bos.iter().map(|job_bo| &*job_bo.bo);
-        validate_all(locks, bos, effort, &mut ctx)?;
-        rebind(self.vm, locks, effort, &mut ctx)
+        let named = self.bos.iter().map(|job_bo| &*job_bo.bo);
+        validate_bound(self.vm, locks, named, effort, &mut ctx)
     }
 
-    /// Returns the error of the call when the BO at `index` of the list could not be locked.
-    fn not_locked(&self, index: usize, err: Error) -> Error {
-        if err != EALREADY {
-            return err;
-        }
-        drm_dbg!(
-            self.dev,
-            "CS: bos[{index}].handle: the BO is in the list twice\n"
-        );
-        EINVAL
-    }
-
-    /// Submits the job to its entity, behind the bind job that it needs, and adds its fence to the
+    /// Submits the job to its entity, behind the rebind that it needs, and adds its fence to the
     /// reservations.
-    fn queue(self, exec: &Exec, place: JobPlace<'_>, binds: Option<Binds>) -> Result<ARef<Fence>> {
-        let engine = self.engine;
-
-        let vm_resv = exec.locked_resv(self.vm.resv())?;
-        let mut slots = JobSlots::new(vm_resv, self.bos.len())?;
-        let mut lost = KVVec::new();
-        for job_bo in self.bos {
-            let resv = exec.resv_of(job_bo.bo.as_gem())?;
-            slots.add_bo(resv, job_bo.bo_use)?;
-            if !resv.test_signaled(Usage::Kernel) {
-                lost.push(job_bo.bo.lost.clone(), GFP_KERNEL_ACCOUNT)?;
-            }
-        }
-
-        let binds = match binds {
-            Some(binds) => Some(binds.into_job(self.vm)?),
-            None => None,
-        };
-        // The VM's reservation is held: destroying the VM waits for this job.
-        let commands = Commands::indirect(self.vm.space()?, self.ibs)?;
-        let mut job = self
-            .context
-            .job(place, engine, self.client, commands, lost)?;
-        job.add_resv_dependencies(vm_resv, Usage::Kernel)?;
-        for job_bo in self.bos {
-            let resv = exec.resv_of(job_bo.bo.as_gem())?;
-            job.add_resv_dependencies(resv, job_bo.bo_use.waits_for())?;
-        }
-        self.in_syncs.add_to(&mut job)?;
-
-        if let Some(binds) = binds {
-            let bound = binds.submit(self.vm, exec, |fence| slots.attach_bind(fence));
-            job.add_dependency(bound)?;
+    fn queue(
+        self,
+        exec: &Exec,
+        place: JobPlace<'_>,
+        rebind: Option<Rebind>,
+    ) -> Result<ARef<Fence>> {
+        // With the VM's reservation held: destroying the VM waits for this job.
+        let commands = Commands::indirect(self.vm.space()?.clone(), self.ibs)?;
+        if let Some(rebind) = rebind {
+            rebind.submit(self.vm, exec)?;
         }
         if self.vm.uses_vram() {
             self.context.uses_vram();
         }
+
+        let lost = lost_flags(self.vm)?;
+        let mut job = self
+            .context
+            .job(place, self.engine, self.client, commands, lost)?;
+        // The rebind is among these.
+        job.add_resv_dependencies(exec.locked_resv(self.vm.resv())?, Usage::Kernel)?;
+        let mut slots = JobSlots::new(exec)?;
+        for job_bo in self.bos {
+            let resv = exec.resv_of(job_bo.bo.as_gem())?;
+            job.add_resv_dependencies(resv, job_bo.bo_use.waits_for())?;
+            slots.set_use(resv, job_bo.bo_use);
+        }
+        self.in_syncs.add_to(&mut job)?;
+
         let out_syncs = self.out_syncs;
-        Ok(job.submit(|fence| slots.attach_job(fence, out_syncs)))
+        Ok(job.submit(|fence| slots.attach(fence, out_syncs)))
     }
 }

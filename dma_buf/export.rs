@@ -6,6 +6,7 @@ use kernel::prelude::*;
 
 use crate::{
     bo::{
+        invalidate_mappings,
         is_reachable,
         validate,
         Bo,
@@ -55,6 +56,6 @@ impl ttm::Sharing for RgtDriver {
     }
 
     fn invalidate_import(bo: &mut Reserved<'_>) {
-        bo.bo().device().gpu_mappings.invalidate(bo.bo());
+        invalidate_mappings(bo);
     }
 }

@@ -2,6 +2,8 @@
 
 //! Synchronisation of jobs: the fences that a job waits for, and where it attaches its own.
 
+use core::ptr;
+
 use kernel::{
     drm::{
         self,
@@ -16,9 +18,11 @@ use crate::rust::{
     dma_resv::{
         FenceSlot,
         LockedResv,
+        Resv,
         Usage, //
     },
     drm::{
+        exec::Exec,
         sched::{
             Job,
             UnarmedJob, //
@@ -153,7 +157,7 @@ impl OutSyncs {
     }
 
     /// Puts `fence` into all of them.
-    fn set(self, fence: &Fence) {
+    pub(crate) fn set(self, fence: &Fence) {
         for out in self.syncobjs {
             out.set(fence);
         }
@@ -163,62 +167,43 @@ impl OutSyncs {
     }
 }
 
-/// Room for the fences of a job, and of the bind before it, on the reservations of its VM and BOs.
+/// Room for the fence of a job on all reservations that were locked for it.
 ///
 /// All that may fail is done when this is made: attaching neither allocates nor fails.
-pub(crate) struct JobSlots<'a> {
-    vm_bind: Option<FenceSlot<'a>>,
-    vm: FenceSlot<'a>,
-    bos: KVVec<BoSlots<'a>>,
-}
-
-/// Room for the same fences on the reservation of a BO.
-struct BoSlots<'a> {
-    bind: Option<FenceSlot<'a>>,
-    job: FenceSlot<'a>,
-    bo_use: BoUse,
-}
+pub(crate) struct JobSlots<'a>(KVVec<(FenceSlot<'a>, Usage)>);
 
 impl<'a> JobSlots<'a> {
-    /// Reserves slots of the VM's reservation, and makes room for `bos` BOs.
-    pub(crate) fn new(vm: &'a LockedResv<'a>, bos: usize) -> Result<Self> {
-        let [bind, job] = vm.reserve_fences()?;
+    /// Reserves a slot of each reservation that `exec` holds: those of the job's VM and of the BOs
+    /// that are bound in it or that the job names.
+    pub(crate) fn new(exec: &'a Exec) -> Result<Self> {
+        let mut slots = KVVec::with_capacity(exec.len(), GFP_KERNEL)?;
 
-        Ok(Self {
-            vm_bind: Some(bind),
-            vm: job,
-            bos: KVVec::with_capacity(bos, GFP_KERNEL)?,
-        })
-    }
-
-    /// Reserves slots of the reservation of a BO that is not private to the VM.
-    pub(crate) fn add_bo(&mut self, resv: &'a LockedResv<'a>, bo_use: BoUse) -> Result {
-        let [bind, job] = resv.reserve_fences()?;
-        let slots = BoSlots {
-            bind: Some(bind),
-            job,
-            bo_use,
-        };
-
-        Ok(self.bos.push(slots, GFP_KERNEL)?)
-    }
-
-    /// Attaches the fence of the bind that comes before the job, once. All later jobs of the VM
-    /// wait for it. On the BOs it only keeps their memory from being moved or freed.
-    pub(crate) fn attach_bind(&mut self, fence: &Fence) {
-        if let Some(slot) = self.vm_bind.take() {
-            slot.add(fence, Usage::Kernel);
+        for resv in exec.iter() {
+            let [slot] = resv.reserve_fences()?;
+            slots
+                .push_within_capacity((slot, Usage::Bookkeep))
+                .map_err(|_| ENOMEM)?;
         }
-        for slot in self.bos.iter_mut().filter_map(|slots| slots.bind.take()) {
-            slot.add(fence, Usage::Bookkeep);
+        Ok(Self(slots))
+    }
+
+    /// Sets how the job uses the BO of a reservation. Of several uses the strictest counts.
+    pub(crate) fn set_use(&mut self, resv: &Resv, bo_use: BoUse) {
+        // They are in the order of their addresses.
+        let found = self
+            .0
+            .binary_search_by_key(&ptr::from_ref(resv), |(slot, _)| ptr::from_ref(slot.resv()));
+
+        if let Ok(index) = found {
+            let usage = &mut self.0[index].1;
+            *usage = (*usage).min(bo_use.attaches());
         }
     }
 
     /// Attaches the fence of the job, also to syncobjs.
-    pub(crate) fn attach_job(self, fence: &Fence, syncobjs: OutSyncs) {
-        self.vm.add(fence, Usage::Bookkeep);
-        for slots in self.bos {
-            slots.job.add(fence, slots.bo_use.attaches());
+    pub(crate) fn attach(self, fence: &Fence, syncobjs: OutSyncs) {
+        for (slot, usage) in self.0 {
+            slot.add(fence, usage);
         }
         syncobjs.set(fence);
     }

@@ -27,7 +27,6 @@ use super::{
     irq::Interrupts,
     mmu::{
         DeferredGart,
-        DeferredUnmaps,
         Invalidation,
         Mmu,
         Space, //
@@ -177,9 +176,12 @@ impl Gpu {
         self.mmu.wait(invalidation);
     }
 
-    /// Makes an empty list of mappings to remove later.
-    pub(crate) fn deferred_unmaps(&self) -> DeferredUnmaps {
-        DeferredUnmaps::new(&self.mmu)
+    /// Waits for the updates of address spaces that are under way.
+    ///
+    /// Memory that was taken out of page tables is not in use any more when this returns, also what
+    /// an update had removed before.
+    pub(crate) fn wait_updates(&self) {
+        self.mmu.wait_updates();
     }
 
     /// Returns the address of an offset in VRAM, in the kernel's address space.

@@ -48,9 +48,8 @@ pub(crate) use self::{
     mmu::{
         Backing,
         DeferredGart,
-        DeferredMaps,
-        DeferredUnmaps,
         Space,
+        SpaceUpdate,
         Tables, //
     },
     reset::Resetter, //

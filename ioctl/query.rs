@@ -59,7 +59,11 @@ use crate::{
             DRM_RGT_FAULT_READ,
             DRM_RGT_FAULT_WRITE,
             DRM_RGT_FEATURE_ATOMICS,
+            DRM_RGT_FEATURE_BIND_QUEUES,
+            DRM_RGT_FEATURE_NULL,
+            DRM_RGT_FEATURE_PREFETCH,
             DRM_RGT_FEATURE_SYSTEM_ATOMICS,
+            DRM_RGT_FEATURE_UNMAP_ALL,
             DRM_RGT_FEATURE_USER_FENCE,
             DRM_RGT_QUERY_CTX,
             DRM_RGT_QUERY_DEVICE,
@@ -83,7 +87,10 @@ use crate::{
         ContextStatus,
         ResetStats, //
     },
-    vm::VA_RANGE, //
+    vm::{
+        MAX_BIND_QUEUES,
+        VA_RANGE, //
+    }, //
 };
 
 /// Answers a query.
@@ -135,7 +142,7 @@ fn device(dev: &Device, gpu: &Gpu) -> Result<KVec<u8>> {
         // No limit.
         max_vms: 0,
         max_contexts: MAX_CONTEXTS as u32,
-        max_bind_queues: 1,
+        max_bind_queues: MAX_BIND_QUEUES as u32,
         max_bind_ops: MAX_OPS as u32,
         max_ibs: MAX_IBS as u32,
         max_ib_dwords: abi::limits::IB_MAX_DWORDS,
@@ -153,6 +160,12 @@ fn features(info: &Info) -> u64 {
     flag(true, DRM_RGT_FEATURE_USER_FENCE)
         | flag(info.atomics, DRM_RGT_FEATURE_ATOMICS)
         | flag(info.system_atomics, DRM_RGT_FEATURE_SYSTEM_ATOMICS)
+        | u64::from(
+            DRM_RGT_FEATURE_BIND_QUEUES
+                | DRM_RGT_FEATURE_UNMAP_ALL
+                | DRM_RGT_FEATURE_NULL
+                | DRM_RGT_FEATURE_PREFETCH,
+        )
 }
 
 fn context(stats: &ResetStats) -> Result<KVec<u8>> {

@@ -16,6 +16,7 @@ use kernel::{
 use super::{
     call::Call,
     gem::lookup,
+    sync,
     unimplemented,
     Device,
     File, //
@@ -26,6 +27,8 @@ use crate::{
     resource_mgr::REGIONS,
     rust::{
         bindings::{
+            drm_rgt_bind_queue_create,
+            drm_rgt_bind_queue_destroy,
             drm_rgt_vm_bind,
             drm_rgt_vm_bind_op,
             drm_rgt_vm_create,
@@ -36,16 +39,16 @@ use crate::{
             DRM_RGT_VM_BIND_OP_UNMAP,
             DRM_RGT_VM_BIND_OP_UNMAP_ALL,
             DRM_RGT_VM_BIND_OP_USERPTR,
-            DRM_RGT_VM_BIND_READONLY,
-            DRM_RGT_VM_BIND_REPLACE, //
+            DRM_RGT_VM_BIND_READONLY, //
         },
         drm::file::client_id, //
     },
     vm::{
         self,
+        Access,
         BindOp,
-        Options,
         Vm,
+        MAX_BIND_QUEUES,
         VA_RANGE, //
     }, //
 };
@@ -81,20 +84,51 @@ pub(crate) fn destroy(
     Ok(0)
 }
 
+/// Creates a bind queue.
+pub(crate) fn create_queue(
+    dev: &Device,
+    _: &Gpu,
+    args: &mut drm_rgt_bind_queue_create,
+    file: &File,
+) -> Result<u32> {
+    let call = Call::new(dev, "BIND_QUEUE_CREATE");
+    call.reserved(&[("extensions", args.extensions), ("pad", args.pad.into())])?;
+    call.flags(args.flags, 0)?;
+
+    let id = file.inner().create_bind_queue(dev, args.vm_id);
+    let why = fmt!("vm_id {}: it has {MAX_BIND_QUEUES} bind queues", args.vm_id);
+    args.queue_id = call.explain(id, ENOSPC, why)?;
+    Ok(0)
+}
+
+/// Destroys a bind queue.
+pub(crate) fn destroy_queue(
+    dev: &Device,
+    _: &Gpu,
+    args: &mut drm_rgt_bind_queue_destroy,
+    file: &File,
+) -> Result<u32> {
+    let queue = file.inner().remove_bind_queue(args.vm_id, args.queue_id)?;
+
+    // This waits until the last bind's turn has come. Without memory for the work it is done here.
+    let _ = dev.workers.try_spawn(GFP_KERNEL, move || drop(queue));
+    Ok(0)
+}
+
 /// Checks an operation.
 fn bind_op(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Result<BindOp> {
     match raw.op {
         DRM_RGT_VM_BIND_OP_MAP => {
             call.reserved(&[("region", raw.region.into())])?;
             let va = va_range(call, raw)?;
-            let options = options(call, raw)?;
+            let access = access(call, raw)?;
             let bo = bindable(call, vm, raw, file)?;
             check_part(call, raw, bo.size() as u64)?;
             Ok(BindOp::Map {
                 bo,
                 offset: raw.offset,
                 va,
-                options,
+                access,
             })
         }
         DRM_RGT_VM_BIND_OP_UNMAP => {
@@ -121,7 +155,7 @@ fn bind_op(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Re
             })
         }
         DRM_RGT_VM_BIND_OP_NULL => {
-            call.flags(raw.flags, DRM_RGT_VM_BIND_REPLACE)?;
+            call.flags(raw.flags, 0)?;
             call.reserved(&[
                 ("handle", raw.handle.into()),
                 ("region", raw.region.into()),
@@ -129,7 +163,6 @@ fn bind_op(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Re
             ])?;
             Ok(BindOp::Null {
                 va: va_range(call, raw)?,
-                replace: raw.flags & DRM_RGT_VM_BIND_REPLACE != 0,
             })
         }
         DRM_RGT_VM_BIND_OP_PREFETCH => {
@@ -148,27 +181,25 @@ fn bind_op(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Re
         DRM_RGT_VM_BIND_OP_USERPTR => {
             call.reserved(&[("handle", raw.handle.into()), ("region", raw.region.into())])?;
             let va = va_range(call, raw)?;
-            let options = options(call, raw)?;
+            let access = access(call, raw)?;
             check_part(call, raw, u64::MAX)?;
             Ok(BindOp::Userptr {
                 address: raw.offset,
                 va,
-                options,
+                access,
             })
         }
         op => Err(call.refuse(EINVAL, fmt!("op {op}: unknown"))),
     }
 }
 
-/// Returns the flags of a mapping.
-fn options(call: Call<'_>, raw: &drm_rgt_vm_bind_op) -> Result<Options> {
-    call.flags(
-        raw.flags,
-        DRM_RGT_VM_BIND_READONLY | DRM_RGT_VM_BIND_REPLACE,
-    )?;
-    Ok(Options {
-        writable: raw.flags & DRM_RGT_VM_BIND_READONLY == 0,
-        replace: raw.flags & DRM_RGT_VM_BIND_REPLACE != 0,
+/// Returns how a mapping may be accessed.
+fn access(call: Call<'_>, raw: &drm_rgt_vm_bind_op) -> Result<Access> {
+    call.flags(raw.flags, DRM_RGT_VM_BIND_READONLY)?;
+    Ok(if raw.flags & DRM_RGT_VM_BIND_READONLY == 0 {
+        Access::Write
+    } else {
+        Access::Read
     })
 }
 
@@ -222,18 +253,13 @@ fn va_range(call: Call<'_>, raw: &drm_rgt_vm_bind_op) -> Result<Range<u64>> {
 }
 
 /// Binds and unbinds addresses of a VM.
-pub(crate) fn bind(
-    dev: &Device,
-    _gpu: &Gpu,
-    args: &mut drm_rgt_vm_bind,
-    file: &File,
-) -> Result<u32> {
+pub(crate) fn bind(dev: &Device, _: &Gpu, args: &mut drm_rgt_vm_bind, file: &File) -> Result<u32> {
     let call = Call::new(dev, "VM_BIND");
     call.reserved(&[("extensions", args.extensions)])?;
     call.flags(args.flags, 0)?;
     call.reserved(&[("pad", args.pad.into())])?;
-    unimplemented::bind(call, args)?;
     let vm = file.inner().vm(args.vm_id)?;
+    let queue = file.inner().bind_queue(args.vm_id, args.queue_id)?;
     let raw_ops = call.array::<drm_rgt_vm_bind_op>("ops", &args.ops, MAX_OPS)?;
     if raw_ops.is_empty() {
         return Err(call.refuse(EINVAL, fmt!("ops.count 0: there is nothing to do")));
@@ -247,11 +273,14 @@ pub(crate) fn bind(
         ops.push(op, GFP_KERNEL)?;
     }
 
+    let in_syncs = sync::in_syncs(call, file, &args.in_syncs)?;
+    let out_syncs = sync::out_syncs(call, file, &args.out_syncs)?;
+
+    let done = vm::bind(dev, &vm, &queue, &ops, in_syncs, out_syncs);
     for (op, raw) in ops.iter().zip(&raw_ops) {
-        let done = op.run(&vm);
         let bo_id = op.bo().map_or(0, |bo| bo.record.id());
         vm::trace::bound(dev, client_id(file), args.vm_id, raw, bo_id, done);
-        done?;
     }
+    done?;
     Ok(0)
 }

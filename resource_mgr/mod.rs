@@ -13,7 +13,10 @@ mod usage;
 mod vram;
 
 pub(crate) use self::{
-    cursor::Cursor,
+    cursor::{
+        Cursor,
+        Segment, //
+    },
     gtt::Gtt,
     heap::Fragmentation,
     local::LocalResource,

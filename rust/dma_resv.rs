@@ -294,7 +294,12 @@ pub struct FenceSlot<'a> {
     locked: &'a LockedResv<'a>,
 }
 
-impl FenceSlot<'_> {
+impl<'a> FenceSlot<'a> {
+    /// Returns the reservation.
+    pub fn resv(&self) -> &'a Resv {
+        self.locked.resv
+    }
+
     /// Adds a fence.
     ///
     /// This neither allocates nor sleeps nor fails.

@@ -15,6 +15,7 @@ pub(crate) mod dma_fence;
 pub(crate) mod dma_resv;
 pub(crate) mod drm;
 pub(crate) mod gpu;
+pub(crate) mod id_table;
 pub(crate) mod io;
 pub(crate) mod mm;
 pub(crate) mod module;

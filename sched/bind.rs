@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Binds: jobs that write the page-table entries of BOs that are moving.
+//! Binds: jobs that change page tables on the CPU.
 //!
-//! The entries are written on the CPU when the moves are done. CS does not wait for that: it queues
-//! a bind, which the job that needs the entries depends on.
+//! No call waits for what a bind waits for: moves of BOs, and fences of user space.
 
 use kernel::{
     device::Device,
@@ -14,40 +13,44 @@ use kernel::{
     }, //
 };
 
-use crate::{
-    fence::Dependencies,
-    hw::DeferredMaps,
-    rust::{
-        dma_fence::Fence,
-        drm::sched::{
-            self,
-            Entity,
-            Priority,
-            Scheduler,
-            UnarmedJob, //
-        },
-        module::DropGuarantee, //
-    }, //
+use crate::rust::{
+    dma_fence::Fence,
+    drm::sched::{
+        self,
+        Entity,
+        Priority,
+        Scheduler,
+        UnarmedJob, //
+    },
+    module::DropGuarantee, //
 };
 
 /// A bind takes one credit, until it has run.
 const CREDITS: u32 = 16;
 
+/// What a bind does.
+pub(crate) trait PageTableUpdate: Send {
+    /// Changes page tables.
+    ///
+    /// Called in the signalling path: it neither allocates nor waits for a reservation.
+    fn run(self: KBox<Self>) -> Result;
+}
+
 /// The scheduler of the binds of all VMs.
 pub(super) struct BindScheduler(Arc<Scheduler<BindJob>>);
 
-/// The entity of a VM's binds.
+/// The entity of a bind queue.
 pub(crate) struct BindEntity(Entity<BindJob>);
 
 /// A bind.
-pub(crate) struct BindJob;
+pub(crate) struct BindJob(());
 
 impl sched::Job for BindJob {
-    type Payload = DeferredMaps;
+    type Payload = KBox<dyn PageTableUpdate>;
     type Data = ();
 
-    fn run(&self, (): &(), mut maps: DeferredMaps) -> Result<Option<ARef<Fence>>> {
-        maps.run()?;
+    fn run(&self, (): &(), update: Self::Payload) -> Result<Option<ARef<Fence>>> {
+        update.run()?;
         Ok(None)
     }
 
@@ -70,14 +73,8 @@ impl BindScheduler {
 }
 
 impl BindEntity {
-    /// Makes a bind that writes `maps` after `moves`.
-    pub(crate) fn job(
-        &self,
-        maps: DeferredMaps,
-        moves: &Dependencies,
-    ) -> Result<UnarmedJob<'_, BindJob>> {
-        let mut job = self.0.job(1, 0, BindJob, maps)?;
-        moves.add_to(&mut job)?;
-        Ok(job)
+    /// Makes a bind.
+    pub(crate) fn job(&self, update: KBox<dyn PageTableUpdate>) -> Result<UnarmedJob<'_, BindJob>> {
+        self.0.job(1, 0, BindJob(()), update)
     }
 }

@@ -22,7 +22,7 @@ mod window;
 pub(crate) use self::{
     bind::{
         BindEntity,
-        BindJob, //
+        PageTableUpdate, //
     },
     context::{
         Context,

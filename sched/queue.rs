@@ -16,7 +16,8 @@ use kernel::{
 use super::{
     bind::{
         BindEntity,
-        BindScheduler, //
+        BindScheduler,
+        PageTableUpdate, //
     },
     coredump::{
         Coredump,
@@ -45,7 +46,6 @@ use crate::{
     hw::{
         abi::class,
         Commands,
-        DeferredUnmaps,
         Engine,
         Gpu,
         Resetter,
@@ -104,15 +104,15 @@ impl Queue {
             .submit(&self.engine, commands, window, dependencies, completion)
     }
 
-    /// Submits a job that removes page-table entries once all `users` of them have ended. `publish`
+    /// Submits a job that takes a BO out of page tables once all `users` of it have ended. `publish`
     /// gets its fence, for the moves of this queue that are to follow.
-    pub(crate) fn submit_unmaps(
+    pub(crate) fn submit_unmap(
         &self,
-        unmaps: DeferredUnmaps,
+        unmap: KBox<dyn PageTableUpdate>,
         users: &Dependencies,
         publish: impl FnOnce(&Fence),
     ) -> Result {
-        self.unmaps.submit(unmaps, users, publish)
+        self.unmaps.submit(unmap, users, publish)
     }
 }
 

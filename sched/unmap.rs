@@ -15,9 +15,9 @@ use kernel::{
     }, //
 };
 
+use super::bind::PageTableUpdate;
 use crate::{
     fence::Dependencies,
-    hw::DeferredUnmaps,
     rust::{
         dma_fence::Fence,
         drm::sched::{
@@ -43,14 +43,14 @@ pub(super) struct UnmapScheduler(Arc<Scheduler<UnmapJob>>);
 pub(super) struct UnmapEntity(Entity<UnmapJob>);
 
 /// An unmap.
-struct UnmapJob;
+struct UnmapJob(());
 
 impl sched::Job for UnmapJob {
-    type Payload = DeferredUnmaps;
+    type Payload = KBox<dyn PageTableUpdate>;
     type Data = ();
 
-    fn run(&self, (): &(), mut unmaps: DeferredUnmaps) -> Result<Option<ARef<Fence>>> {
-        unmaps.run();
+    fn run(&self, (): &(), unmap: Self::Payload) -> Result<Option<ARef<Fence>>> {
+        unmap.run()?;
         Ok(None)
     }
 
@@ -73,14 +73,14 @@ impl UnmapScheduler {
 }
 
 impl UnmapEntity {
-    /// See [`Queue::submit_unmaps`](super::Queue::submit_unmaps).
+    /// See [`Queue::submit_unmap`](super::Queue::submit_unmap).
     pub(super) fn submit(
         &self,
-        unmaps: DeferredUnmaps,
+        unmap: KBox<dyn PageTableUpdate>,
         users: &Dependencies,
         publish: impl FnOnce(&Fence),
     ) -> Result {
-        let mut job = self.0.job(1, NO_CLIENT, UnmapJob, unmaps)?;
+        let mut job = self.0.job(1, NO_CLIENT, UnmapJob(()), unmap)?;
 
         users.add_to(&mut job)?;
         job.submit(publish);

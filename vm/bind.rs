@@ -1,146 +1,244 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Binding and unbinding addresses of a VM.
+//! VM_BIND: from operations to a job of a bind queue.
+//!
+//! All that an operation takes is allocated, and the BOs that it maps are validated, before the job
+//! is queued: then nothing can fail any more. The job changes the mappings and the page tables when
+//! what it waits for has signalled. Until then the BOs stay where they are, as its fence is on their
+//! reservations.
 
-use core::ops::Range;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
-use kernel::prelude::*;
-
-use super::data::{
-    Vm,
-    VmData, //
+use super::{
+    cleanup::Cleanup,
+    data::{
+        Vm,
+        VmData, //
+    },
+    op::BindOp,
+    prepared_op::PreparedOp,
+    queue::BindQueue,
+    rebind::keep_one_each,
+    update::Update, //
 };
 use crate::{
-    bo::Bo,
+    bo::{
+        lock_with_room,
+        validate_all,
+        Effort,
+        Reserved, //
+    },
     device::RgtDevice,
-    hw::{
-        Space,
-        Tables, //
+    fence::{
+        Dependencies,
+        OutSyncs, //
     },
     rust::{
-        dma_resv::ResvGuard,
+        dma_resv::{
+            FenceSlot,
+            Usage, //
+        },
         drm::{
-            gpuvm::{
-                GpuVmGuard,
-                MapAlloc,
-                UnmapAlloc, //
+            exec::{
+                Exec,
+                ExecFlags,
+                ExecLocks, //
             },
-            print::drm_dbg, //
+            gpuvm::evict,
+            ttm::OperationCtx, //
         }, //
-    },
+    }, //
 };
 
-/// Maps the bytes of a BO from `offset` on at the addresses `va`.
+/// Queues a bind to `queue`. It waits for `in_syncs`, and `out_syncs`
+/// take its fence.
 ///
-/// Unless it may `replace` what is there, a range that is not vacant gives `EINVAL`. `ENOENT` when
-/// the VM is closed.
-pub(crate) fn map(
-    vm: &Vm,
-    bo: &Bo,
-    offset: u64,
-    va: Range<u64>,
-    writable: bool,
-    replace: bool,
-) -> Result {
-    let unmap_alloc = UnmapAlloc::new()?;
-    let mut tables = vm.space()?.tables_for(&va)?;
-    // Last: the clean-up below frees it.
-    let alloc = MapAlloc::new(vm, bo)?;
-
-    let done = settled(vm).and_then(|_settled| {
-        let mut mappings = vm.lock();
-        check_vacant(bo.device(), &mappings, &va, replace)?;
-        map_locked(
-            vm,
-            &mut mappings,
-            alloc,
-            replace.then_some(unmap_alloc),
-            &mut tables,
-            offset,
-            va,
-            writable,
-        )
-    });
-    vm.cleanup();
-    done
-}
-
-/// Waits until the bind jobs for the present mappings have run, and keeps new ones from being
-/// submitted.
-fn settled(vm: &Vm) -> Result<ResvGuard<'_>> {
-    let guard = vm.resv().lock_interruptible()?;
-
-    vm.wait_bound()?;
-    Ok(guard)
-}
-
-/// Checks that nothing is mapped at the addresses `va`, unless it may be replaced.
-fn check_vacant(
+/// `ENOENT` when the VM is destroyed, `ENOSPC` or `ENOMEM` when there is no room for what is mapped,
+/// `EIO` when the content of a BO is lost. Nothing is changed then.
+pub(crate) fn bind(
     dev: &RgtDevice,
-    mappings: &GpuVmGuard<'_, VmData>,
-    va: &Range<u64>,
-    replace: bool,
-) -> Result {
-    if replace || mappings.is_vacant(va) {
-        return Ok(());
-    }
-    drm_dbg!(
-        dev,
-        "VM_BIND: addr {:#x}: with size {:#x} not vacant\n",
-        va.start,
-        va.end - va.start
-    );
-    Err(EINVAL)
-}
-
-#[expect(clippy::too_many_arguments)]
-fn map_locked(
     vm: &Vm,
-    mappings: &mut GpuVmGuard<'_, VmData>,
-    alloc: MapAlloc<VmData>,
-    replace: Option<UnmapAlloc<VmData>>,
-    tables: &mut Tables,
-    offset: u64,
-    va: Range<u64>,
-    writable: bool,
+    queue: &BindQueue,
+    ops: &[BindOp],
+    in_syncs: Dependencies,
+    out_syncs: OutSyncs,
 ) -> Result {
-    let space = vm.space()?;
-    // This cuts what is there at both ends of the range.
-    space.insert(&va, tables)?;
-    let done = match replace {
-        Some(unmap_alloc) => unmap_locked(&space, mappings, unmap_alloc, va.clone()),
-        None => Ok(()),
+    let open = vm.open()?;
+
+    let mut prepared = KVVec::with_capacity(ops.len(), GFP_KERNEL_ACCOUNT)?;
+    for op in ops {
+        prepared.push(PreparedOp::new(vm, op)?, GFP_KERNEL_ACCOUNT)?;
     }
-    .and_then(|()| mappings.map(alloc, offset, va.clone(), writable));
-    match done {
-        Ok(()) => vm.set_stale(),
-        Err(_) => space.release(va),
+
+    let flags = ExecFlags {
+        interruptible: true,
+        ignore_duplicates: true,
+    };
+    let exec = Exec::new(flags, prepared.len() as u32 + 1)?;
+    let (locked, moves) = lock_with_room(dev, exec, |locks, effort| {
+        lock(vm, locks, &mut prepared, effort)
+    })?;
+
+    BindJob {
+        vm,
+        queue,
+        cleanup: &open.cleanup,
+        prepared,
+        moves,
+        in_syncs,
+        out_syncs,
     }
-    done
+    .submit(locked.exec())
 }
 
-/// Unmaps the addresses `va`: mappings in it, the overlap of others, holes.
-pub(crate) fn unmap(vm: &Vm, va: Range<u64>) -> Result {
-    let mut tables = vm.space()?.tables_for_cut(&va)?;
-    let alloc = UnmapAlloc::new()?;
-    let done = settled(vm).and_then(|_settled| {
-        let space = vm.space()?;
-        space.cut(&va, &mut tables)?;
-        unmap_locked(&space, &mut vm.lock(), alloc, va)
-    });
+/// Locks the reservations of the VM and of the BOs of the operations, brings these to where they are
+/// mapped, and notes where that is. Returns the fences of their moves.
+fn lock(
+    vm: &Vm,
+    locks: &mut ExecLocks<'_>,
+    prepared: &mut [PreparedOp<'_>],
+    effort: Effort,
+) -> Result<Dependencies> {
+    let mut ctx = OperationCtx::new(true);
+    let mut moves = Dependencies::new();
 
-    vm.cleanup();
-    done
+    vm.lock_resv(locks)?;
+    prepared
+        .iter()
+        .try_for_each(|op| op.for_each_vm_bo(|vm_bo| locks.lock(vm_bo.bo().as_gem())))?;
+    validate_mapped(locks, prepared, effort, &mut ctx)?;
+    prepared
+        .iter()
+        .try_for_each(|op| op.prefetch(locks, &mut ctx))?;
+    // Not before all are where they stay.
+    prepared
+        .iter_mut()
+        .try_for_each(|op| op.set_backing(vm, locks, &mut moves))?;
+    Ok(moves)
 }
 
-/// Unmaps the addresses `va`, which are cut out in the page tables.
-fn unmap_locked(
-    space: &Space,
-    mappings: &mut GpuVmGuard<'_, VmData>,
-    alloc: UnmapAlloc<VmData>,
-    va: Range<u64>,
+/// Validates the BOs that are mapped.
+fn validate_mapped(
+    locks: &mut ExecLocks<'_>,
+    prepared: &[PreparedOp<'_>],
+    effort: Effort,
+    ctx: &mut OperationCtx,
 ) -> Result {
-    let mut removal = space.removal();
+    let mut bos = KVVec::new();
 
-    mappings.unmap(alloc, va, &mut |removed| removal.add(&removed))
+    for bo in prepared.iter().filter_map(PreparedOp::mapped) {
+        let reserved = Reserved::of_exec(locks, bo)?;
+        if reserved.advice.is_usable() {
+            bos.push(bo, GFP_KERNEL)?;
+        } else {
+            // So that it is mapped as soon as it can be used.
+            evict::<VmData>(&reserved);
+        }
+    }
+    keep_one_each(&mut bos);
+    validate_all(locks, bos.iter().copied(), effort, ctx)
+}
+
+/// A bind whose BOs are validated.
+struct BindJob<'a> {
+    vm: &'a Vm,
+    queue: &'a BindQueue,
+    cleanup: &'a Arc<Cleanup>,
+    prepared: KVVec<PreparedOp<'a>>,
+    moves: Dependencies,
+    in_syncs: Dependencies,
+    out_syncs: OutSyncs,
+}
+
+impl BindJob<'_> {
+    /// Submits the job. `exec` has held all locks since [`lock()`].
+    fn submit(self, exec: &Exec) -> Result {
+        let Self { vm, queue, .. } = self;
+
+        // Destroying the VM takes its reservation: from here on it waits for the job.
+        vm.open()?;
+        queue.check()?;
+        let slots = self.slots(exec)?;
+        let mut arriving = KVVec::new();
+        for op in &self.prepared {
+            op.for_each_backing(|backing| {
+                if backing.is_moving {
+                    arriving.push(backing.lost.clone(), GFP_KERNEL_ACCOUNT)?;
+                }
+                Ok(())
+            })?;
+        }
+        let mut arrivals = vm.arrivals.lock();
+        arrivals.reserve(arriving.len())?;
+
+        // One that waits for nothing of user space comes before all later jobs of the VM.
+        let is_explicit = !self.in_syncs.is_empty() || queue.is_held();
+        let usage = if is_explicit {
+            Usage::Bookkeep
+        } else {
+            Usage::Kernel
+        };
+        // Others of user space's do not keep private BOs busy that they have nothing to do with.
+        let vm_slot = if !is_explicit || self.prepared.iter().any(PreparedOp::maps_private) {
+            let [slot] = exec.locked_resv(vm.resv())?.reserve_fences()?;
+            Some(slot)
+        } else {
+            None
+        };
+
+        let mut changes = KVVec::with_capacity(self.prepared.len(), GFP_KERNEL_ACCOUNT)?;
+        let mut validated = KVVec::new();
+        for op in self.prepared {
+            op.into_changes(&mut changes, &mut validated)?;
+        }
+        let update = KBox::new(
+            Update {
+                changes,
+                cleanup: self.cleanup.clone(),
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        let mut job = queue.entity.job(update)?;
+        self.moves.add_to(&mut job)?;
+        self.in_syncs.add_to(&mut job)?;
+        for vm_bo in &validated {
+            vm_bo.set_validated(exec)?;
+        }
+
+        let out_syncs = self.out_syncs;
+        let fence = job.submit(|fence| {
+            if let Some(slot) = vm_slot {
+                slot.add(fence, usage);
+            }
+            for slot in slots {
+                slot.add(fence, Usage::Bookkeep);
+            }
+            out_syncs.set(fence);
+        });
+        queue.set_last(&fence, is_explicit);
+        for lost in &arriving {
+            arrivals.add(&fence, lost);
+        }
+        Ok(())
+    }
+
+    /// Adds the BOs to the VM's external objects, and reserves room on them for the job's fence.
+    fn slots<'a>(&self, exec: &'a Exec) -> Result<KVVec<FenceSlot<'a>>> {
+        let mut slots = KVVec::new();
+
+        for op in &self.prepared {
+            op.for_each_vm_bo(|vm_bo| {
+                vm_bo.add_extobj(exec)?;
+                if vm_bo.bo().private.is_none() {
+                    let [slot] = exec.resv_of(vm_bo.bo().as_gem())?.reserve_fences()?;
+                    slots.push(slot, GFP_KERNEL_ACCOUNT)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(slots)
+    }
 }

@@ -8,101 +8,114 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
-        aref::ARef,
         atomic::{
-            Acquire,
             Atomic,
             AtomicFlag,
-            Relaxed,
-            Release, //
+            Relaxed, //
         },
         Arc,
         Mutex, //
-    },
-    time::Jiffies, //
+    }, //
 };
 
+use super::{
+    arrivals::Arrivals,
+    cleanup::Cleanup,
+    leaves::Leaves,
+    queue::BindQueue, //
+};
 use crate::{
     bo::BoData,
     hw::Space,
-    rust::{
-        dma_fence::Fence,
-        drm::gpuvm::{
-            DriverGpuVm,
-            GpuVm, //
-        }, //
-    },
-    sched::BindEntity, //
+    rust::drm::gpuvm::{
+        DriverGpuVm,
+        GpuVm, //
+    }, //
 };
 
 /// The GPU virtual addresses that can be bound: all but the first 64 KiB, so that a null pointer
 /// faults.
 pub(crate) const VA_RANGE: Range<u64> = 0x1_0000..1 << 47;
 
+/// How the GPU may access what a mapping is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It may only read.
+    Read,
+    /// It may read and write.
+    Write,
+}
+
+/// What a VM has until it is destroyed.
+#[derive(Clone)]
+pub(super) struct Open {
+    /// The queue of jobs that map evicted BOs again.
+    pub(super) rebind_queue: Arc<BindQueue>,
+    /// Frees the BOs that have lost their last mapping.
+    pub(super) cleanup: Arc<Cleanup>,
+}
+
 /// The driver's data of a VM.
 #[pin_data]
 pub(crate) struct VmData {
-    /// The address space of the GPU; [`None`] before the VM is open and once its last job has ended.
+    /// The address space of the GPU. Jobs use it until their fences have signalled, also those of a
+    /// VM that is destroyed, so that moves reach it until then.
+    pub(super) space: Arc<Space>,
+    /// [`None`] before the VM is open and once it is destroyed: it takes no jobs then.
     #[pin]
-    space: Mutex<Option<Arc<Space>>>,
-    /// Set once the VM takes no jobs and no binds any more. Read with its reservation held.
-    closed: AtomicFlag,
-    /// Set if some mapping may be stale.
-    stale: Atomic<bool>,
+    open: Mutex<Option<Open>>,
+    /// BOs that are on their way to where they are mapped.
+    #[pin]
+    pub(super) arrivals: Mutex<Arrivals>,
+    /// Page tables for mappings that are still to be made.
+    pub(super) leaves: Leaves,
     /// Set once it has mapped device-local memory.
-    pub(super) uses_vram: Atomic<bool>,
-    /// The queue of jobs that write its page tables.
-    pub(super) binds: BindEntity,
-    /// The fence of the last of those. Changes with the VM's reservation held.
-    #[pin]
-    pub(super) last_bind: Mutex<Option<ARef<Fence>>>,
+    uses_vram: Atomic<bool>,
+    /// Set if a BO that is mapped may have lost its content on its way, so that it is not in the
+    /// page tables.
+    pub(super) lost: AtomicFlag,
 }
 
 impl DriverGpuVm for VmData {
     type Bo = BoData;
+    type MappingData = Access;
 }
 
 /// A VM of this driver.
 pub(crate) type Vm = GpuVm<VmData>;
 
 impl VmData {
-    pub(super) fn new(binds: BindEntity) -> impl PinInit<Self, Error> {
+    pub(super) fn new(space: Arc<Space>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            space <- new_mutex!(None, "VmData::space"),
-            closed: AtomicFlag::new(false),
-            stale: Atomic::new(false),
+            space,
+            open <- new_mutex!(None, "VmData::open"),
+            arrivals <- new_mutex!(Arrivals::new(), "VmData::arrivals"),
+            leaves: Leaves::new()?,
             uses_vram: Atomic::new(false),
-            binds,
-            last_bind <- new_mutex!(None, "VmData::last_bind"),
+            lost: AtomicFlag::new(false),
         })
     }
 
-    pub(super) fn open(&self, space: Arc<Space>) {
-        *self.space.lock() = Some(space);
+    pub(super) fn set_open(&self, open: Open) {
+        *self.open.lock() = Some(open);
     }
 
-    /// Returns the address space for a new job or bind. `ENOENT` once the VM is closed.
-    pub(crate) fn space(&self) -> Result<Arc<Space>> {
-        if self.closed.load(Relaxed) {
-            return Err(ENOENT);
-        }
-        self.live_space().ok_or(ENOENT)
+    /// Returns what the VM has until it is destroyed; `ENOENT` then.
+    pub(super) fn open(&self) -> Result<Open> {
+        self.open.lock().clone().ok_or(ENOENT)
     }
 
-    /// Returns the address space, also of a closed VM, whose last jobs still use it.
-    pub(super) fn live_space(&self) -> Option<Arc<Space>> {
-        self.space.lock().clone()
+    pub(super) fn close(&self) -> Option<Open> {
+        self.open.lock().take()
     }
 
-    /// Closes the VM. A job that is being submitted then has its fence on the reservation when that
-    /// is free again.
-    pub(super) fn close(&self) {
-        self.closed.store(true, Relaxed);
-    }
-
-    /// Takes the address space, which no job uses any more.
-    pub(super) fn take_space(&self) -> Option<Arc<Space>> {
-        self.space.lock().take()
+    /// Returns the address space for a job. `ENOENT` once the VM is destroyed.
+    ///
+    /// To be called with the VM's reservation held, on which the job's fence is put: destroying the
+    /// VM waits for it.
+    pub(crate) fn space(&self) -> Result<&Arc<Space>> {
+        self.open()?;
+        Ok(&self.space)
     }
 
     /// Returns whether jobs of the VM may use device-local memory.
@@ -110,28 +123,8 @@ impl VmData {
         self.uses_vram.load(Relaxed)
     }
 
-    /// Waits until the last bind job has written its page-table entries. The caller holds the VM's
-    /// reservation.
-    pub(super) fn wait_bound(&self) -> Result {
-        let last = self.last_bind.lock().take();
-        let Some(last) = last else {
-            return Ok(());
-        };
-        last.wait(true, Jiffies::MAX).inspect_err(|_| {
-            *self.last_bind.lock() = Some(last.clone());
-        })
-    }
-
-    pub(super) fn is_stale(&self) -> bool {
-        self.stale.load(Acquire)
-    }
-
-    pub(super) fn set_stale(&self) {
-        self.stale.store(true, Release);
-    }
-
-    /// Returns whether a mapping may be stale, and forgets it.
-    pub(super) fn take_stale(&self) -> bool {
-        self.stale.xchg(false, Acquire)
+    /// Notes that jobs of the VM may use memory that does not survive a reset of the device.
+    pub(super) fn note_vram(&self) {
+        self.uses_vram.store(true, Relaxed);
     }
 }

@@ -4,7 +4,10 @@
 
 use kernel::{
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
     time::{
         Delta,
         Instant,
@@ -13,29 +16,40 @@ use kernel::{
 };
 
 use super::{
+    cleanup::Cleanup,
     data::{
+        Open,
         Vm,
         VmData,
         VA_RANGE, //
     },
+    queue::BindQueue,
     reaper::{
+        reap,
         DyingVm,
-        Reaper,
         PATIENCE, //
     }, //
 };
 use crate::{
     device::RgtDevice,
     hw::Gpu,
-    rust::drm::gpuvm::UnmapAlloc, //
+    rust::{
+        drm::gpuvm::MappingAllocs,
+        id_table::IdTable, //
+    }, //
 };
+
+/// The most bind queues of a VM, the default one included.
+pub(crate) const MAX_BIND_QUEUES: usize = 64;
 
 /// A client's handle of a VM. Dropping it destroys the VM once its jobs have ended.
 pub(crate) struct VmHandle {
     vm: ARef<Vm>,
     dev: ARef<RgtDevice>,
+    /// Bind queues; 0 is the default queue.
+    queues: Arc<IdTable<Arc<BindQueue>>>,
     // For a close that must not fail.
-    unmap_alloc: Option<UnmapAlloc<VmData>>,
+    unmap_allocs: Option<MappingAllocs<VmData>>,
     /// How long to wait for its jobs.
     patience: Delta,
 }
@@ -43,24 +57,38 @@ pub(crate) struct VmHandle {
 impl VmHandle {
     /// Creates an empty VM.
     pub(crate) fn new(dev: &RgtDevice, gpu: &Gpu) -> Result<Self> {
-        let unmap_alloc = UnmapAlloc::new()?;
-        let binds = dev.queues.bind_entity()?;
-        let vm = Vm::new(c"rust_gpu_ttm", dev, VA_RANGE, VmData::new(binds))?;
-        // Dropping the handle frees the space if anything fails from here on.
-        let this = Self {
+        let unmap_allocs = MappingAllocs::for_unmap()?;
+        let vm = Vm::new(
+            c"rust_gpu_ttm",
+            dev,
+            VA_RANGE,
+            VmData::new(gpu.new_space()?),
+        )?;
+
+        vm.set_open(Open {
+            rebind_queue: BindQueue::new(dev)?,
+            cleanup: Cleanup::new(&vm, dev)?,
+        });
+        Ok(Self {
             vm,
             dev: dev.into(),
-            unmap_alloc: Some(unmap_alloc),
+            queues: Arc::pin_init(
+                IdTable::new(Some(BindQueue::new(dev)?), MAX_BIND_QUEUES),
+                GFP_KERNEL_ACCOUNT,
+            )?,
+            unmap_allocs: Some(unmap_allocs),
             patience: PATIENCE,
-        };
-
-        this.vm.open(gpu.new_space()?);
-        Ok(this)
+        })
     }
 
     /// Returns the VM.
     pub(crate) fn vm(&self) -> &ARef<Vm> {
         &self.vm
+    }
+
+    /// Returns the table of its bind queues; 0 is the default queue.
+    pub(crate) fn queues(&self) -> &Arc<IdTable<Arc<BindQueue>>> {
+        &self.queues
     }
 
     /// Destroys the VM. Waits for its jobs, but no longer than `time`, and returns what is left of
@@ -77,14 +105,16 @@ impl VmHandle {
 impl Drop for VmHandle {
     fn drop(&mut self) {
         // No job can be submitted from here on, but for one that holds the reservation.
-        self.vm.close();
+        let open = self.vm.close();
         drop(self.vm.resv().lock());
 
         let vm = DyingVm {
             vm: self.vm.clone(),
             dev: self.dev.clone(),
-            unmap_alloc: self.unmap_alloc.take(),
+            queues: self.queues.clone(),
+            _open: open,
+            unmap_allocs: self.unmap_allocs.take(),
         };
-        Reaper::reap(vm, self.patience);
+        reap(vm, self.patience);
     }
 }

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Invalidation of mappings: page-table entries of BOs that move.
-
-use kernel::prelude::*;
+//! Invalidation: taking BOs that move out of page tables.
 
 use super::{
     data::VmData,
-    mapping::segments,
     trace, //
 };
 use crate::{
@@ -15,13 +12,12 @@ use crate::{
         GpuMappings,
         Reserved, //
     },
-    hw::{
-        DeferredUnmaps,
-        Gpu, //
-    },
     rust::drm::{
         device,
-        gpuvm::for_each_mapping, //
+        gpuvm::{
+            evict,
+            for_each_mapping, //
+        }, //
     }, //
 };
 
@@ -29,75 +25,26 @@ use crate::{
 pub(crate) struct Mappings;
 
 impl GpuMappings for Mappings {
-    fn invalidate(&self, bo: &Bo) {
-        let device = device::enter(bo.device());
+    fn evict(&self, bo: &Reserved<'_>) {
+        evict::<VmData>(bo);
+    }
+
+    fn unmap(&self, bo: &Bo) {
         let mut last = None;
 
         for_each_mapping::<VmData>(bo, |vm, mapping| {
-            if mapping.is_stale() {
-                return;
-            }
-            mapping.set_stale(true);
-            vm.set_stale();
-            trace::invalidated(bo, mapping.range(), false);
-
-            // A closed VM has page tables until its last job has ended.
-            if let Some(space) = vm.live_space() {
-                space.unmap(&mapping.range());
-                last = space.invalidate(mapping.range()).or(last);
-            }
+            trace::invalidated(bo, mapping.range());
+            vm.space.unmap(&mapping.range());
+            last = vm.space.invalidate(mapping.range()).or(last);
         });
-        if let (Some(device), Some(last)) = (&device, last) {
-            device.registration_data_with(|gpu| gpu.wait_invalidated(last));
-        }
-    }
-
-    fn defer_invalidation(&self, bo: &Reserved<'_>, gpu: &Gpu) -> Result<DeferredUnmaps> {
-        let mut unmaps = gpu.deferred_unmaps();
-        let mut room = 0;
-
-        // The lock of the mappings is taken in reclaim: nothing is allocated under it.
-        loop {
-            unmaps.reserve(room)?;
-            let (mut pushed, mut missing) = (0, 0);
-            for_each_mapping::<VmData>(bo.bo(), |vm, mapping| {
-                let Some(space) = vm.live_space() else {
-                    return;
-                };
-                if mapping.is_stale() {
-                    return;
+        // Without the device there are no page tables.
+        if let Some(device) = device::enter(bo.device()) {
+            device.registration_data_with(|gpu| {
+                if let Some(last) = last {
+                    gpu.wait_invalidated(last);
                 }
-                // A mapping is never larger than its BO, which is not moving.
-                for (va, backing) in segments(bo, mapping).into_iter().flatten() {
-                    match unmaps.push(&space, va, backing) {
-                        Ok(()) => pushed += 1,
-                        Err(_) => missing += 1,
-                    }
-                }
+                gpu.wait_updates();
             });
-            if missing == 0 {
-                return Ok(unmaps);
-            }
-            unmaps = gpu.deferred_unmaps();
-            room = pushed + missing;
         }
-    }
-
-    fn mark_invalidated(&self, bo: &Reserved<'_>) {
-        for_each_mapping::<VmData>(bo.bo(), |vm, mapping| {
-            if !mapping.is_stale() {
-                trace::invalidated(bo, mapping.range(), true);
-            }
-            mapping.set_stale(true);
-            vm.set_stale();
-        });
-    }
-
-    fn mark_for_rebind(&self, bo: &Bo) {
-        for_each_mapping::<VmData>(bo, |vm, mapping| {
-            if mapping.is_stale() {
-                vm.set_stale();
-            }
-        });
     }
 }

@@ -2,42 +2,55 @@
 
 //! GPU address spaces.
 //!
-//! GPUVM keeps the mappings, `hw` the page tables. The tables follow the mappings: binding only
-//! reserves room in them, and the next job that uses the VM has the entries written of the BOs that
-//! it reserves: at once, or behind their moves. A move invalidates the entries again, see
-//! [`Mappings`].
+//! GPUVM keeps the mappings, `hw` the page tables. Both change in the jobs of bind queues, together
+//! and in the order of the queue. What is bound is resident when a job of the VM runs: BOs that were
+//! moved away are evicted for GPUVM, and CS has them validated and mapped again, by one more job,
+//! before its own.
 //!
-//! Locks, outer ones first: reservations, the VM's mappings, a BO's GPUVA lock. The page tables'
-//! own lock is inside of all these, as the completion of a move takes it.
+//! A move takes a BO out of the page tables of all VMs behind the jobs that use it, and before its
+//! old place is given to others; see [`Mappings`].
+//!
+//! Locks, outer ones first: reservations, an update of page tables, the VM's mappings, a BO's GPUVA
+//! lock, the lock of an address space's tables. All but the reservations are taken where fences
+//! signal: nothing is allocated while one of them is held.
 
+mod arrivals;
+mod backing;
 mod bind;
+mod cleanup;
 mod data;
 mod handle;
 mod invalidate;
-mod mapping;
+mod leaves;
 mod op;
+mod prepared_op;
+mod queue;
 mod reaper;
 mod rebind;
 pub(crate) mod trace;
+mod update;
 
 pub(crate) use self::{
+    bind::bind,
     data::{
+        Access,
         Vm,
         VA_RANGE, //
     },
-    handle::VmHandle,
-    invalidate::Mappings,
-    op::{
-        BindOp,
-        Options, //
+    handle::{
+        VmHandle,
+        MAX_BIND_QUEUES, //
     },
+    invalidate::Mappings,
+    op::BindOp,
+    queue::BindQueue,
     reaper::{
-        Reaper,
         ReaperGuard,
         PATIENCE, //
     },
     rebind::{
-        rebind,
-        Binds, //
+        lost_flags,
+        validate_bound,
+        Rebind, //
     }, //
 };

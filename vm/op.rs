@@ -4,47 +4,33 @@
 
 use core::ops::Range;
 
-use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
-};
+use kernel::sync::aref::ARef;
 
-use super::{
-    bind,
-    data::Vm, //
-};
+use super::data::Access;
 use crate::{
     bo::Bo,
     rust::drm::ttm::MemType, //
 };
 
-/// How a range is mapped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Options {
-    /// The GPU may write through the mapping.
-    pub(crate) writable: bool,
-    /// Mappings in the range are replaced. Without it, they are an error.
-    pub(crate) replace: bool,
-}
-
 /// An operation of VM_BIND whose arguments are checked.
 ///
 /// Addresses `va` are not empty, of whole pages, and in [`VA_RANGE`](super::VA_RANGE).
 pub(crate) enum BindOp {
-    /// Maps a part of a BO, which is large enough, and external or private to this VM.
+    /// Maps a part of a BO, which is large enough, and external or private to this VM, in place of
+    /// what is mapped at the addresses.
     Map {
         bo: ARef<Bo>,
         /// Byte in the BO, a multiple of the page size.
         offset: u64,
         va: Range<u64>,
-        options: Options,
+        access: Access,
     },
     /// Unmaps mappings in a range, the overlap of others, and holes.
     Unmap { va: Range<u64> },
     /// Unmaps a BO wherever it is mapped.
     UnmapAll { bo: ARef<Bo> },
     /// Maps a range that reads as zeros and discards writes.
-    Null { va: Range<u64>, replace: bool },
+    Null { va: Range<u64> },
     /// Moves the BOs that are mapped in a range to a region.
     Prefetch { va: Range<u64>, region: MemType },
     /// Maps memory of the calling process.
@@ -53,7 +39,7 @@ pub(crate) enum BindOp {
         /// overflow.
         address: u64,
         va: Range<u64>,
-        options: Options,
+        access: Access,
     },
 }
 
@@ -63,32 +49,6 @@ impl BindOp {
         match self {
             Self::Map { bo, .. } | Self::UnmapAll { bo } => Some(bo),
             _ => None,
-        }
-    }
-
-    /// Does the operation.
-    ///
-    /// The errors are those of [`bind::map()`] and [`bind::unmap()`].
-    pub(crate) fn run(&self, vm: &Vm) -> Result {
-        match self {
-            Self::Map {
-                bo,
-                offset,
-                va,
-                options,
-            } => bind::map(
-                vm,
-                bo,
-                *offset,
-                va.clone(),
-                options.writable,
-                options.replace,
-            ),
-            Self::Unmap { va } => bind::unmap(vm, va.clone()),
-            Self::UnmapAll { .. }
-            | Self::Null { .. }
-            | Self::Prefetch { .. }
-            | Self::Userptr { .. } => Err(EOPNOTSUPP),
         }
     }
 }

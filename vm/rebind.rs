@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rebinding: bringing page tables up to date with the places of BOs.
+//! Rebinding: bringing what was evicted back, and into the page tables, before a job runs.
 
 use core::ptr;
 
@@ -8,17 +8,25 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::Relaxed, //
-    },
-    types::ScopeGuard, //
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
 };
 
 use super::{
+    backing::BoBacking,
     data::{
         Vm,
-        VmData, //
+        VmData,
+        VA_RANGE, //
     },
-    mapping::segments, //
+    update::{
+        Change,
+        Update, //
+    }, //
 };
 use crate::{
     bo::{
@@ -28,10 +36,7 @@ use crate::{
         Reserved, //
     },
     fence::Dependencies,
-    hw::{
-        Backing,
-        DeferredMaps, //
-    },
+    hw::Tables,
     rust::{
         dma_fence::Fence,
         dma_resv::Usage,
@@ -40,172 +45,186 @@ use crate::{
                 Exec,
                 ExecLocks, //
             },
-            gpuvm::Mapping,
-            sched::UnarmedJob,
+            gpuvm::VmBo,
             ttm::OperationCtx, //
         }, //
-    },
-    sched::BindJob, //
+    }, //
 };
 
-/// Page-table entries to be written when the moves of their BOs are done.
-pub(crate) struct Binds {
-    maps: DeferredMaps,
+/// The BOs of a VM that were evicted, and are validated again.
+pub(crate) struct Rebind {
+    bos: KVVec<(VmBo<VmData>, BoBacking, Tables)>,
     moves: Dependencies,
 }
 
-/// The job that writes them.
-pub(crate) struct BindsJob<'a>(UnarmedJob<'a, BindJob>);
-
-/// Brings the page-table entries of all stale mappings of BOs up to date that `locks` has locked.
+/// Locks all that is bound in a VM, and validates what was evicted, along with the BOs that a job
+/// names and `locks` have already. Returns what has to be mapped again; [`None`] if nothing has.
 ///
-/// The BOs of the job's list must have been validated; those that are private to the VM are
-/// validated here. If any of them is still moving, nothing is written: the binds that are returned
-/// have to be submitted before any job that is to follow.
-pub(crate) fn rebind(
+/// `locks` ignore duplicates. The errors are those of [`validate_all()`], and `EIO` when the content
+/// of a BO that is bound is lost.
+pub(crate) fn validate_bound<'a>(
     vm: &Vm,
     locks: &mut ExecLocks<'_>,
+    named: impl Iterator<Item = &'a Bo>,
     effort: Effort,
     ctx: &mut OperationCtx,
-) -> Result<Option<Binds>> {
-    if !vm.is_stale() {
+) -> Result<Option<Rebind>> {
+    check_lost(vm)?;
+    vm.prepare_extobjs(locks, 1)?;
+    let mut evicted = vm.evicted(locks)?;
+
+    let candidates = match effort {
+        Effort::Shared => None,
+        // All that is bound may make room for the rest.
+        Effort::Alone => Some(vm.mapped_in(&VA_RANGE)?),
+    };
+    let mut bos = KVVec::<&Bo>::new();
+    for bo in named {
+        bos.push(bo, GFP_KERNEL)?;
+    }
+    for bo in candidates.as_ref().unwrap_or(&evicted).iter().map(VmBo::bo) {
+        if bo.advice.is_usable() {
+            bos.push(bo, GFP_KERNEL)?;
+        }
+    }
+    keep_one_each(&mut bos);
+    validate_all(locks, bos.iter().copied(), effort, ctx)?;
+    drop(bos);
+    if ctx.bytes_moved() != 0 {
+        // Those that were moved are evicted now.
+        vm.prepare_extobjs(locks, 1)?;
+        evicted = vm.evicted(locks)?;
+    }
+    if evicted.is_empty() {
         return Ok(None);
     }
-    let bos = stale_bos(vm)?;
-    let private = bos.iter().filter(|bo| bo.private.is_some());
-    validate_all(locks, private.map(|bo| &**bo), effort, ctx)?;
 
-    // Not before all moves are under way.
+    let mut bos = KVVec::with_capacity(evicted.len(), GFP_KERNEL_ACCOUNT)?;
     let mut moves = Dependencies::new();
-    for bo in &bos {
-        if let Ok(mut bo) = Reserved::of_exec(locks, bo) {
-            moves.add_resv(&bo.locked_resv(), Usage::Kernel)?;
+    for vm_bo in evicted {
+        // One that cannot be used stays evicted.
+        if !vm_bo.bo().advice.is_usable() {
+            continue;
         }
+        let size = vm_bo.bo().size() as u64;
+        let backing = BoBacking::new(
+            vm,
+            &mut Reserved::of_exec(locks, vm_bo.bo())?,
+            0..size,
+            &mut moves,
+        )?;
+        let tables = rebind_tables(vm, &vm_bo, &backing)?;
+        bos.push_within_capacity((vm_bo, backing, tables))
+            .map_err(|_| ENOMEM)?;
     }
-    if moves.is_empty() {
-        write_all(vm, locks)?;
-        return Ok(None);
+    Ok((!bos.is_empty()).then_some(Rebind { bos, moves }))
+}
+
+/// Returns the page tables that mapping a BO anew takes at most: for the mappings that it has, and for
+/// those that queued binds give it until then.
+pub(super) fn rebind_tables(vm: &Vm, vm_bo: &VmBo<VmData>, backing: &BoBacking) -> Result<Tables> {
+    let mut tables = vm.space.tables()?;
+
+    // First, as a bind that is done meanwhile may be missed after.
+    if let Some(queued) = vm.leaves.range() {
+        tables.add_for_pages(&queued)?;
     }
-
-    let space = vm.space()?;
-    let mut maps = DeferredMaps::new(&space)?;
-    for_each_stale(vm, |mapping| {
-        let Ok(bo) = Reserved::of_exec(locks, mapping.bo()) else {
-            return Ok(());
-        };
-        for (va, backing) in segments(&bo, mapping)? {
-            note_use(vm, backing);
-            maps.push(va, backing, mapping.writable(), &bo.lost)?;
-        }
-        Ok(())
-    })?;
-    maps.allocate()?;
-    Ok(Some(Binds { maps, moves }))
-}
-
-impl Binds {
-    /// Returns the job. Submitting it does not fail.
-    pub(crate) fn into_job(self, vm: &Vm) -> Result<BindsJob<'_>> {
-        Ok(BindsJob(vm.binds.job(self.maps, &self.moves)?))
+    for (va, offset) in vm.mappings_of(vm_bo)? {
+        tables.add_for_segments(backing.segments(va, offset))?;
     }
+    Ok(tables)
 }
 
-impl BindsJob<'_> {
-    /// Submits the job, for a caller whose `exec` has held all locks since [`rebind()`]. `publish`
-    /// puts its fence on the reservations of the VM and the BOs.
-    pub(crate) fn submit(self, vm: &Vm, exec: &Exec, publish: impl FnOnce(&Fence)) -> ARef<Fence> {
-        let stale = vm.take_stale();
-        let mut all = true;
-        // The closure does not fail.
-        let _ = for_each_stale(vm, |mapping| {
-            match exec.resv_of(mapping.bo().as_gem()) {
-                Ok(_) => mapping.set_stale(false),
-                Err(_) => all = false,
-            }
-            Ok(())
-        });
-        if stale && !all {
-            vm.set_stale();
-        }
+/// Removes what is there twice.
+pub(super) fn keep_one_each(bos: &mut KVVec<&Bo>) {
+    let mut last = ptr::null();
 
-        let fence = self.0.submit(publish);
-        *vm.last_bind.lock() = Some(fence.clone());
-        fence
-    }
-}
-
-/// Writes the entries of all stale mappings of BOs that `locks` has locked, and that have arrived.
-fn write_all(vm: &Vm, locks: &mut ExecLocks<'_>) -> Result {
-    vm.take_stale();
-    let stale = ScopeGuard::new(|| vm.set_stale());
-
-    let mut all = true;
-    for_each_stale(vm, |mapping| {
-        let Ok(bo) = Reserved::of_exec(locks, mapping.bo()) else {
-            all = false;
-            return Ok(());
-        };
-        write_entries(vm, mapping, &bo)?;
-        mapping.set_stale(false);
-        Ok(())
-    })?;
-
-    if all {
-        stale.dismiss();
-    }
-    Ok(())
-}
-
-/// Calls `f` with the stale mappings of BOs that can be used. Others have no place;
-/// [`GpuMappings::mark_for_rebind()`](crate::bo::GpuMappings::mark_for_rebind) follows when they
-/// can.
-fn for_each_stale(vm: &Vm, mut f: impl FnMut(&Mapping<VmData>) -> Result) -> Result {
-    vm.lock().for_each(|mapping| {
-        if mapping.is_stale() && mapping.bo().advice.is_usable() {
-            f(mapping)
-        } else {
-            Ok(())
-        }
-    })
-}
-
-/// Returns the BOs of a VM that have stale mappings and can be used.
-///
-/// Validating them takes reservations, which come before the lock of the mappings. A BO may come
-/// up more than once, but not for mappings in a row.
-fn stale_bos(vm: &Vm) -> Result<KVVec<ARef<Bo>>> {
-    let mut bos = KVVec::<ARef<Bo>>::new();
-
-    for_each_stale(vm, |mapping| {
-        let bo = mapping.bo();
-        if !bos.last().is_some_and(|last| ptr::eq(&**last, bo)) {
-            bos.push(bo.into(), GFP_KERNEL)?;
-        }
-        Ok(())
-    })?;
-    Ok(bos)
-}
-
-/// Notes that jobs of a VM use memory that does not survive a reset of the device.
-fn note_use(vm: &Vm, backing: Backing) {
-    if !matches!(backing, Backing::System(_)) {
-        vm.uses_vram.store(true, Relaxed);
-    }
-}
-
-fn write_entries(vm: &Vm, mapping: &Mapping<VmData>, bo: &Reserved<'_>) -> Result {
-    let space = vm.space()?;
-    let va = mapping.range();
-    let mut tables = space.tables()?;
-    tables.add_for_segments(segments(bo, mapping)?)?;
-
-    let undo = ScopeGuard::new(|| {
-        // A stale mapping has no entries.
-        space.unmap(&mapping.range());
-        space.flush(mapping.range());
+    bos.sort_unstable_by_key(|&bo| ptr::from_ref(bo));
+    bos.retain(|&mut bo| {
+        let before = last;
+        last = ptr::from_ref(bo);
+        last != before
     });
-    let segments = segments(bo, mapping)?.inspect(|(_, backing)| note_use(vm, *backing));
-    space.map(&va, segments, mapping.writable(), &mut tables)?;
-    undo.dismiss();
-    Ok(())
+}
+
+/// Checks that no BO that is mapped has lost its content: `EIO`.
+fn check_lost(vm: &Vm) -> Result {
+    if !vm.lost.load(Relaxed) {
+        return Ok(());
+    }
+    // It may have been unmapped.
+    vm.lost.store(false, Relaxed);
+    vm.lock()
+        .for_each(|mapping| match mapping.bo() {
+            Some(bo) if bo.lost.load(Relaxed) => Err(EIO),
+            _ => Ok(()),
+        })
+        .inspect_err(|_| vm.lost.store(true, Relaxed))
+}
+
+/// Returns the flags that tell, when a job of the VM runs, whether a BO that is bound has lost its
+/// content on its way.
+pub(crate) fn lost_flags(vm: &Vm) -> Result<KVVec<Arc<AtomicFlag>>> {
+    vm.arrivals.lock().flags()
+}
+
+impl Rebind {
+    /// Submits the job that writes the page-table entries behind the moves, and returns its fence,
+    /// which is on the reservations of the VM and of the BOs.
+    ///
+    /// `exec` must have held all locks since [`validate_bound()`].
+    pub(crate) fn submit(self, vm: &Vm, exec: &Exec) -> Result<ARef<Fence>> {
+        let open = vm.open()?;
+        let [vm_slot] = exec.locked_resv(vm.resv())?.reserve_fences()?;
+        let mut bo_slots = KVVec::with_capacity(self.bos.len(), GFP_KERNEL_ACCOUNT)?;
+        let mut vm_bos = KVVec::with_capacity(self.bos.len(), GFP_KERNEL_ACCOUNT)?;
+        let mut changes = KVVec::with_capacity(self.bos.len(), GFP_KERNEL_ACCOUNT)?;
+        let mut lost = KVVec::new();
+
+        for (vm_bo, backing, tables) in self.bos {
+            if vm_bo.bo().private.is_none() {
+                let [slot] = exec.resv_of(vm_bo.bo().as_gem())?.reserve_fences()?;
+                bo_slots.push(slot, GFP_KERNEL_ACCOUNT)?;
+            }
+            if backing.is_moving {
+                lost.push(backing.lost.clone(), GFP_KERNEL_ACCOUNT)?;
+            }
+            vm_bos.push(vm_bo.clone(), GFP_KERNEL_ACCOUNT)?;
+            changes.push(
+                Change::Rebind {
+                    tables,
+                    vm_bo,
+                    backing,
+                },
+                GFP_KERNEL_ACCOUNT,
+            )?;
+        }
+        let mut arrivals = vm.arrivals.lock();
+        arrivals.reserve(lost.len())?;
+
+        let update = KBox::new(
+            Update {
+                changes,
+                cleanup: open.cleanup.clone(),
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        let mut job = open.rebind_queue.entity.job(update)?;
+        self.moves.add_to(&mut job)?;
+        for vm_bo in &vm_bos {
+            vm_bo.set_validated(exec)?;
+        }
+
+        let fence = job.submit(|fence| {
+            // All later jobs of the VM wait for it.
+            vm_slot.add(fence, Usage::Kernel);
+            for slot in bo_slots {
+                slot.add(fence, Usage::Bookkeep);
+            }
+        });
+        for lost in &lost {
+            arrivals.add(&fence, lost);
+        }
+        Ok(fence)
+    }
 }

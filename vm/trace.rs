@@ -27,10 +27,10 @@ declare_trace! {
         dev: &'a RgtDevice, client: u64, vm: u32, op: &'a CStr, va: u64, size: u64, bo: u64,
         offset: u64, flags: u32, ret: i32,
     );
-    fn rgt_vm_zap(dev: &'a RgtDevice, bo: u64, va: u64, size: u64, deferred: bool);
+    fn rgt_vm_zap(dev: &'a RgtDevice, bo: u64, va: u64, size: u64);
 }
 
-/// An operation of a client on one of its VMs was done, or was not. `bo` is 0 for none.
+/// An operation of a client on one of its VMs was queued, or was not. `bo` is 0 for none.
 pub(crate) fn bound(
     dev: &RgtDevice,
     client: u64,
@@ -62,15 +62,7 @@ pub(crate) fn bound(
     });
 }
 
-/// A mapping of a BO that moves is invalidated: now, or `deferred` until the move begins.
-pub(super) fn invalidated(bo: &Bo, va: Range<u64>, deferred: bool) {
-    rgt_vm_zap(|| {
-        (
-            bo.device(),
-            bo.record.id(),
-            va.start,
-            va.end - va.start,
-            deferred,
-        )
-    });
+/// A mapping of a BO that moves is invalidated.
+pub(super) fn invalidated(bo: &Bo, va: Range<u64>) {
+    rgt_vm_zap(|| (bo.device(), bo.record.id(), va.start, va.end - va.start));
 }

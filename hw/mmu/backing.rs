@@ -21,6 +21,15 @@ pub(crate) enum Backing {
 }
 
 impl Backing {
+    /// Returns the memory `bytes` further on.
+    pub(crate) fn plus(self, bytes: u64) -> Self {
+        match self {
+            Self::Vram(offset) => Self::Vram(offset + bytes),
+            Self::Scratchpad(offset) => Self::Scratchpad(offset + bytes),
+            Self::System(address) => Self::System(address + bytes),
+        }
+    }
+
     /// Returns the address and the aperture bits of a page-table entry.
     pub(super) fn entry(self) -> (u64, u64) {
         match self {

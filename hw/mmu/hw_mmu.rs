@@ -11,8 +11,12 @@ use kernel::{
         Result as FmtResult,
         Write, //
     },
+    new_mutex,
     prelude::*,
-    sync::Arc,
+    sync::{
+        Arc,
+        Mutex, //
+    },
     workqueue::{
         impl_has_delayed_work,
         new_delayed_work,
@@ -79,6 +83,9 @@ pub(in crate::hw) struct Mmu {
     pub(super) slots: Slots,
     #[pin]
     pub(super) registry: Registry,
+    /// Held for an update of an address space: until what it removed is not in use any more.
+    #[pin]
+    pub(super) updates: Mutex<()>,
     queue: ReclaimQueue,
     /// Frees the page tables of address spaces that are gone.
     #[pin]
@@ -105,6 +112,7 @@ impl Mmu {
                 kernel <- SharedTable::new(table),
                 slots <- Slots::new(&regs),
                 registry <- Registry::new(),
+                updates <- new_mutex!((), "Mmu::updates"),
                 queue: ReclaimQueue::new(c"rust_gpu_ttm-mmu")?,
                 free <- new_delayed_work!("Mmu::free"),
                 regs,
@@ -188,6 +196,11 @@ impl Mmu {
     /// See [`Gpu::wait_invalidated`](crate::hw::Gpu::wait_invalidated).
     pub(in crate::hw) fn wait(&self, invalidation: Invalidation) {
         self.tlb.wait(invalidation);
+    }
+
+    /// See [`Gpu::wait_updates`](crate::hw::Gpu::wait_updates).
+    pub(in crate::hw) fn wait_updates(&self) {
+        drop(self.updates.lock());
     }
 
     /// Calls `f` with the page tables of the kernel's address space.

@@ -3,7 +3,6 @@
 //! The MMU: address spaces, their page tables and the TLB.
 
 mod backing;
-mod deferred;
 mod gart;
 mod hw_mmu;
 mod layout;
@@ -21,6 +20,7 @@ mod tables;
 mod tlb;
 #[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
 mod under_test;
+mod update;
 
 #[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
 pub(crate) use self::under_test::{
@@ -29,10 +29,6 @@ pub(crate) use self::under_test::{
 };
 pub(crate) use self::{
     backing::Backing,
-    deferred::{
-        DeferredMaps,
-        DeferredUnmaps, //
-    },
     gart::DeferredGart,
     slot_table::{
         Choice,
@@ -41,7 +37,8 @@ pub(crate) use self::{
     },
     space::Space,
     tables::Tables,
-    tlb::Invalidation, //
+    tlb::Invalidation,
+    update::SpaceUpdate, //
 };
 pub(super) use self::{
     hw_mmu::Mmu,

@@ -28,9 +28,6 @@ use crate::{
     rust::devres::BoundDevice, //
 };
 
-/// The bits of an entry that select its aperture.
-const APERTURE: u64 = SYSTEM | SCRATCHPAD;
-
 const BLOCK_ENTRIES: usize = (BLOCK_64K_SIZE / PAGE_SIZE) as usize;
 
 /// Returns the first bit of an address that is part of the index in a table of `level`.
@@ -220,38 +217,6 @@ impl Node {
     /// Returns whether the entry at `index`, above level 0, links the child.
     pub(super) fn is_linked(&self, index: usize) -> bool {
         self.get(index) & (VALID | LEAF) == VALID
-    }
-
-    /// Returns whether the entry at `index`, a leaf, maps to `target`: address and aperture.
-    pub(super) fn maps(&self, index: usize, target: u64) -> bool {
-        let entry = self.get(index);
-        entry & VALID != 0 && entry & SPARSE == 0 && entry & (ADDRESS | APERTURE) == target
-    }
-
-    /// Unmaps those pages of `range`, all of this table, of level 0, that are mapped to `target`
-    /// and the addresses that follow it. Returns whether there were any.
-    pub(super) fn unmap_pages_backing(&mut self, range: &Range<u64>, target: u64) -> bool {
-        let mut changed = false;
-        for part in cut(range, BLOCK_64K_SIZE) {
-            let target = target + (part.start - range.start);
-            let of = |page: &Range<u64>| target + (page.start - part.start);
-            let count = parts(0, &part)
-                .filter(|(index, page)| self.maps(*index, of(page)))
-                .count();
-            if count == 0 {
-                continue;
-            }
-            if count != BLOCK_ENTRIES {
-                self.break_block(part.start);
-            }
-            for (index, page) in parts(0, &part) {
-                if self.maps(index, of(&page)) {
-                    self.set(index, 0);
-                }
-            }
-            changed = true;
-        }
-        changed
     }
 
     /// Turns the 64 KiB block around `address`, if it is one, into separate pages.

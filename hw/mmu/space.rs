@@ -10,10 +10,8 @@ use kernel::{
 };
 
 use super::{
-    backing::Backing,
     hw_mmu::Mmu,
     pool::{
-        Chain,
         Count,
         Pool, //
     },
@@ -83,14 +81,6 @@ impl Space {
         Ok(tables)
     }
 
-    /// Makes a stock of the tables that mapping `va` takes, wherever the memory is.
-    #[allow(dead_code)]
-    pub(crate) fn tables_for_pages(&self, va: &Range<u64>) -> Result<Tables> {
-        let mut tables = self.tables()?;
-        tables.add_for_pages(va)?;
-        Ok(tables)
-    }
-
     /// Inserts a range, with tables of [`Tables::add_for_insert`]. They stay until [`Self::release`]
     /// was called for all of the range, and for each other range that was inserted.
     ///
@@ -105,7 +95,6 @@ impl Space {
     }
 
     /// Inserts a null range, with tables of [`Tables::add_for_cut`], otherwise as [`Self::insert`].
-    #[allow(dead_code)]
     pub(crate) fn insert_null(&self, va: &Range<u64>, tables: &mut Tables) -> Result {
         self.change(va, tables, |table, pool| table.insert_null(va, pool))
     }
@@ -130,85 +119,6 @@ impl Space {
             .map_err(|_| EINVAL)
     }
 
-    /// Begins to unmap and release ranges, with one invalidation for all of them.
-    pub(crate) fn removal(&self) -> Removal<'_> {
-        Removal {
-            space: self,
-            hull: None,
-            garbage: Chain::new(),
-        }
-    }
-
-    /// Undoes [`Self::insert`] for a range, or a part of one that was cut out, that is unmapped.
-    ///
-    /// When this returns, the device no longer uses translations of the range; [`Self::flush`] need
-    /// not come before.
-    pub(crate) fn release(&self, va: Range<u64>) {
-        if check(&va).is_err() {
-            return;
-        }
-        let mut garbage = Chain::new();
-        // Without tables there is nothing to release.
-        let _ = self.table.with(|table| table.remove(&va, &mut garbage));
-        // The memory of these tables, and of the mappings, may be reused after this.
-        self.flush(va);
-        self.mmu.free_later(garbage);
-    }
-
-    /// Maps `va`, an inserted range, to the memory of `segments`, in ascending order, with tables of
-    /// [`Tables::add_for_segments`] or [`Tables::add_for_pages`].
-    ///
-    /// Where something is mapped already, [`Self::flush`] has to follow.
-    ///
-    /// # Errors
-    ///
-    /// A part of the range may be mapped then.
-    ///
-    /// - [`EINVAL`]: anything is not a multiple of the page size or too large, no segment has a part
-    ///   of the range, or it is not inserted.
-    /// - [`ENOMEM`]: the tables are too few.
-    pub(crate) fn map(
-        &self,
-        va: &Range<u64>,
-        segments: impl Iterator<Item = (Range<u64>, Backing)>,
-        writable: bool,
-        tables: &mut Tables,
-    ) -> Result {
-        check(va)?;
-        let mut garbage = Chain::new();
-        let done = tables.with(|pool| {
-            self.table
-                .with(|table| table.map(va, segments, writable, pool, &mut garbage))
-        });
-        self.flush_garbage(va, garbage);
-        done?
-    }
-
-    /// Maps `va`, which was inserted as a null range, or inserted and mapped: reads give zeros,
-    /// writes are dropped or, if it is not `writable`, fault.
-    ///
-    /// Where something is mapped already, [`Self::flush`] has to follow.
-    ///
-    /// Errors as of [`Self::map`].
-    #[allow(dead_code)]
-    pub(crate) fn map_null(&self, va: &Range<u64>, writable: bool) -> Result {
-        check(va)?;
-        let mut garbage = Chain::new();
-        let done = self
-            .table
-            .with(|table| table.map_null(va, writable, &mut garbage));
-        self.flush_garbage(va, garbage);
-        done?
-    }
-
-    /// Frees tables that pages have replaced, which the TLB may still point to.
-    fn flush_garbage(&self, va: &Range<u64>, garbage: Chain) {
-        if !garbage.is_empty() {
-            self.flush(va.clone());
-            self.mmu.free_later(garbage);
-        }
-    }
-
     /// Unmaps all of `va`: an inserted range, or a part of one that was cut out. [`Self::flush`], or
     /// [`Self::release`], has to follow.
     pub(crate) fn unmap(&self, va: &Range<u64>) {
@@ -222,14 +132,6 @@ impl Space {
     pub(crate) fn table_bytes(&self) -> u64 {
         let tables = self.table.with(|table| table.tables());
         tables.map_or(0, |tables| tables * PAGE_SIZE)
-    }
-
-    /// Unmaps those pages of a range that are mapped to `backing` and the addresses that follow it.
-    /// Returns whether there were any; then [`Self::flush`] has to follow.
-    pub(super) fn unmap_backing(&self, va: &Range<u64>, backing: Backing) -> bool {
-        check(va)
-            .and_then(|()| self.table.with(|table| table.unmap_backing(va, backing)))
-            .unwrap_or(false)
     }
 
     /// Invalidates the device's TLB for `va`. When this returns, no access is under way that uses
@@ -248,6 +150,10 @@ impl Space {
             .with_slot(self.id, |slot| self.mmu.tlb.invalidate(slot, va))?
     }
 
+    pub(super) fn table(&self) -> &SharedTable {
+        &self.table
+    }
+
     pub(super) fn mmu(&self) -> &Arc<Mmu> {
         &self.mmu
     }
@@ -262,44 +168,6 @@ impl Space {
     }
 }
 
-/// Ranges that are unmapped and released together.
-///
-/// When this is dropped the device no longer uses translations of them.
-pub(crate) struct Removal<'a> {
-    space: &'a Space,
-    /// The smallest range that has all of them: one invalidation, even of a larger range, is cheaper
-    /// than many.
-    hull: Option<Range<u64>>,
-    garbage: Chain,
-}
-
-impl Removal<'_> {
-    /// Unmaps and releases an inserted range, or a part of one that was cut out.
-    pub(crate) fn add(&mut self, va: &Range<u64>) {
-        if check(va).is_err() {
-            return;
-        }
-        // Without tables there is nothing to remove.
-        let _ = self.space.table.with(|table| {
-            // In this order, tables without users go as they are.
-            table.remove(va, &mut self.garbage);
-            table.unmap(va);
-        });
-        let hull = self.hull.get_or_insert_with(|| va.clone());
-        *hull = hull.start.min(va.start)..hull.end.max(va.end);
-    }
-}
-
-impl Drop for Removal<'_> {
-    fn drop(&mut self) {
-        if let Some(hull) = self.hull.take() {
-            self.space.flush(hull);
-        }
-        let garbage = core::mem::replace(&mut self.garbage, Chain::new());
-        self.space.mmu.free_later(garbage);
-    }
-}
-
 impl Drop for Space {
     fn drop(&mut self) {
         // Before the memory of the tables is reused.
@@ -311,7 +179,7 @@ impl Drop for Space {
 }
 
 /// Checks that `va` is a valid range of pages.
-fn check(va: &Range<u64>) -> Result {
+pub(super) fn check(va: &Range<u64>) -> Result {
     if va.is_empty() || (va.start | va.end) % PAGE_SIZE != 0 || va.end > 1 << VA_BITS {
         return Err(EINVAL);
     }

@@ -181,13 +181,6 @@ impl PageTable {
         done
     }
 
-    /// Unmaps the pages of `range` that are mapped to `backing` and the addresses that follow it.
-    /// Returns whether there were any.
-    pub(super) fn unmap_backing(&mut self, range: &Range<u64>, backing: Backing) -> bool {
-        let (address, aperture) = backing.entry();
-        self.root.unmap_backing(TOP, range, address | aperture)
-    }
-
     /// Unmaps `range`, which is not partly in any entry.
     pub(super) fn unmap(&mut self, range: &Range<u64>) {
         self.root.unmap(TOP, range);
@@ -522,32 +515,5 @@ impl Node {
                 }
             }
         }
-    }
-
-    /// Unmaps the pages that an entry maps to `target`, an address with its aperture, for the
-    /// first of them and so on.
-    fn unmap_backing(&mut self, level: u32, range: &Range<u64>, target: u64) -> bool {
-        let mut changed = false;
-        for (index, part) in parts(level, range) {
-            let target = target + (part.start - range.start);
-            if level > 1 {
-                if let Some(child) = self.child(index) {
-                    changed |= child.unmap_backing(level - 1, &part, target);
-                }
-            } else if self.is_leaf(index) {
-                // Also for a part of it, which cannot be: a leaf is of one mapping, and memory that
-                // may be reused must not stay mapped.
-                let of_leaf = target.wrapping_sub(part.start % span(1));
-                if self.maps(index, of_leaf) {
-                    self.set(index, 0);
-                    changed = true;
-                }
-            } else if self.is_linked(index) {
-                if let Some(child) = self.child(index) {
-                    changed |= child.unmap_pages_backing(&part, target);
-                }
-            }
-        }
-        changed
     }
 }

@@ -98,10 +98,6 @@ impl TablesUnderTest {
         self.table.unmap(va);
     }
 
-    pub(crate) fn unmap_address(&mut self, va: &Range<u64>, address: u64) -> bool {
-        self.table.unmap_backing(va, Backing::System(address))
-    }
-
     pub(crate) fn remove(&mut self, va: &Range<u64>) {
         self.table.remove(va, &mut Chain::new());
     }

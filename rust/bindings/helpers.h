@@ -8,6 +8,7 @@
 #include <drm/drm_debugfs.h>
 #include <drm/drm_device.h>
 #include <drm/drm_exec.h>
+#include <drm/drm_gpuvm.h>
 #include <drm/drm_file.h>
 #include <drm/drm_syncobj.h>
 #include <drm/gpu_scheduler.h>
@@ -75,6 +76,9 @@ bool rgt_drm_dev_put_unless_last(struct drm_device *dev);
 /* drm/gem and its list of objects */
 bool rgt_drm_gem_object_get_unless_zero(struct drm_gem_object *obj);
 void rgt_list_del(struct list_head *entry);
+void rgt_list_del_init(struct list_head *entry);
+void rgt_drm_gpuvm_bo_get(struct drm_gpuvm_bo *vm_bo);
+bool rgt_drm_gpuvm_bo_get_unless_zero(struct drm_gpuvm_bo *vm_bo);
 
 /* drm/ttm */
 int rgt_ttm_bo_reserve(struct ttm_buffer_object *bo, bool interruptible,

@@ -47,3 +47,18 @@ void rgt_list_del(struct list_head *entry)
 {
 	list_del(entry);
 }
+
+void rgt_list_del_init(struct list_head *entry)
+{
+	list_del_init(entry);
+}
+
+void rgt_drm_gpuvm_bo_get(struct drm_gpuvm_bo *vm_bo)
+{
+	drm_gpuvm_bo_get(vm_bo);
+}
+
+bool rgt_drm_gpuvm_bo_get_unless_zero(struct drm_gpuvm_bo *vm_bo)
+{
+	return kref_get_unless_zero(&vm_bo->kref);
+}

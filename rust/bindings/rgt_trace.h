@@ -144,22 +144,18 @@ TRACE_EVENT(rgt_vm_bind,
 );
 
 TRACE_EVENT(rgt_vm_zap,
-	    TP_PROTO(const struct drm_device *drm, u64 bo, u64 va, u64 size,
-		     bool deferred),
-	    TP_ARGS(drm, bo, va, size, deferred),
+	    TP_PROTO(const struct drm_device *drm, u64 bo, u64 va, u64 size),
+	    TP_ARGS(drm, bo, va, size),
 	    TP_STRUCT__entry(__string(dev, dev_name(drm->dev))
 			     __field(u64, bo)
 			     __field(u64, va)
-			     __field(u64, size)
-			     __field(bool, deferred)),
+			     __field(u64, size)),
 	    TP_fast_assign(__assign_str(dev);
 			   __entry->bo = bo;
 			   __entry->va = va;
-			   __entry->size = size;
-			   __entry->deferred = deferred;),
-	    TP_printk("dev=%s bo=%llu va=0x%llx size=%llu deferred=%d",
-		      __get_str(dev), __entry->bo, __entry->va, __entry->size,
-		      __entry->deferred)
+			   __entry->size = size;),
+	    TP_printk("dev=%s bo=%llu va=0x%llx size=%llu",
+		      __get_str(dev), __entry->bo, __entry->va, __entry->size)
 );
 
 #endif /* _RGT_TRACE_H_ */

@@ -250,6 +250,20 @@ impl Exec {
         self.locked(resv.as_raw())
     }
 
+    /// Returns the number of reservations whose locks are held.
+    pub fn len(&self) -> usize {
+        self.locked.len()
+    }
+
+    /// Iterates over the proofs of all locks that are held, one for each reservation, in the order
+    /// of the reservations' addresses.
+    pub fn iter(&self) -> impl Iterator<Item = &LockedResv<'_>> {
+        // A proof for a shorter time does as well.
+        self.locked
+            .iter()
+            .map(|locked| -> &LockedResv<'_> { locked })
+    }
+
     fn locked(&self, resv: *mut bindings::dma_resv) -> Result<&LockedResv<'_>> {
         let index = self
             .locked
@@ -329,6 +343,24 @@ impl ExecLocks<'_> {
         //   reservation.
         // - As `self` is borrowed there is no other proof from it.
         Ok(unsafe { LockedResv::new(Resv::from_raw(resv)) })
+    }
+
+    /// Returns the raw context, to take more locks in this attempt.
+    pub(super) fn as_raw(&mut self) -> Result<*mut bindings::drm_exec> {
+        self.check_contended()?;
+        Ok(self.exec)
+    }
+
+    /// Checks that this context holds the lock of `resv`: `EINVAL` if not.
+    pub(super) fn check_locked(&self, resv: &Resv) -> Result {
+        // SAFETY: By the type invariant the context is valid.
+        let ticket = unsafe { &raw mut (*self.exec).ticket };
+
+        // SAFETY: The reservation is valid.
+        if unsafe { bindings::rgt_dma_resv_locking_ctx(resv.as_raw()) } != ticket {
+            return Err(EINVAL);
+        }
+        Ok(())
     }
 
     /// Once there is contention nothing more can be locked in this attempt.

@@ -67,7 +67,7 @@ pub use sync_file::{FenceStatus, SyncFile};
 pub use syncobj::{Sync, Syncobj, WaitFrom};
 pub use user_fence::UserFence;
 pub use va::VaHeap;
-pub use vm::{BindOp, Binding, Vm};
+pub use vm::{BindOp, BindQueue, Binding, Vm};
 
 /// The example in the uAPI manual, kept true by being compiled.
 #[cfg(doctest)]

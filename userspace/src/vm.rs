@@ -17,12 +17,42 @@ use crate::va::{VaHeap, alignment_for};
 pub struct BindOp(pub(crate) uapi::drm_rgt_vm_bind_op);
 
 impl BindOp {
-    /// Maps `size` bytes of a BO from `offset` on at `addr`, where nothing is mapped.
+    /// Maps `size` bytes of a BO from `offset` on at `addr`, in place of what is mapped there.
     pub fn map(bo: &Bo, offset: u64, addr: u64, size: u64) -> Self {
         Self(uapi::drm_rgt_vm_bind_op {
             op: uapi::DRM_RGT_VM_BIND_OP_MAP,
             handle: bo.handle(),
             offset,
+            addr,
+            size,
+            ..Default::default()
+        })
+    }
+
+    /// Unmaps a BO wherever the VM maps it.
+    pub fn unmap_all(bo: &Bo) -> Self {
+        Self(uapi::drm_rgt_vm_bind_op {
+            op: uapi::DRM_RGT_VM_BIND_OP_UNMAP_ALL,
+            handle: bo.handle(),
+            ..Default::default()
+        })
+    }
+
+    /// Maps a range that reads as zeros and discards writes, in place of what is mapped there.
+    pub fn null(addr: u64, size: u64) -> Self {
+        Self(uapi::drm_rgt_vm_bind_op {
+            op: uapi::DRM_RGT_VM_BIND_OP_NULL,
+            addr,
+            size,
+            ..Default::default()
+        })
+    }
+
+    /// Moves what is mapped in a range to a region, a `DRM_RGT_REGION_*`.
+    pub fn prefetch(addr: u64, size: u64, region: u32) -> Self {
+        Self(uapi::drm_rgt_vm_bind_op {
+            op: uapi::DRM_RGT_VM_BIND_OP_PREFETCH,
+            region,
             addr,
             size,
             ..Default::default()
@@ -42,12 +72,6 @@ impl BindOp {
     /// A mapping through which the GPU may not write.
     pub fn read_only(mut self) -> Self {
         self.0.flags |= uapi::DRM_RGT_VM_BIND_READONLY;
-        self
-    }
-
-    /// A mapping that takes the place of what is there.
-    pub fn replace(mut self) -> Self {
-        self.0.flags |= uapi::DRM_RGT_VM_BIND_REPLACE;
         self
     }
 }
@@ -100,11 +124,22 @@ impl Vm {
     /// As [`bind`](Self::bind), after the fences of `waits`; puts one that tells when it is done
     /// into each of `signals`.
     pub fn bind_in_order(&self, ops: &[BindOp], waits: &[Sync], signals: &[Sync]) -> Result<()> {
+        self.queue_binds(0, ops, waits, signals)
+    }
+
+    fn queue_binds(
+        &self,
+        queue_id: u32,
+        ops: &[BindOp],
+        waits: &[Sync],
+        signals: &[Sync],
+    ) -> Result<()> {
         let [waits, signals] =
             [waits, signals].map(|syncs| -> Vec<_> { syncs.iter().map(|sync| sync.0).collect() });
         let ops: Vec<_> = ops.iter().map(|op| op.0).collect();
         let mut request = uapi::drm_rgt_vm_bind {
             vm_id: self.id(),
+            queue_id,
             ops: uapi::drm_rgt_array::of(&ops),
             in_syncs: uapi::drm_rgt_array::of(&waits),
             out_syncs: uapi::drm_rgt_array::of(&signals),
@@ -165,6 +200,50 @@ impl Drop for Inner {
         };
         // The number is ours, so this fails only with a device that is gone.
         let _ = self.device.call(&mut request);
+    }
+}
+
+/// A queue of changes of a VM's mappings: they are done in their order, and those of other queues
+/// beside them.
+#[derive(Debug)]
+pub struct BindQueue {
+    vm: Vm,
+    id: u32,
+}
+
+impl BindQueue {
+    /// Creates an empty queue.
+    pub fn create(vm: &Vm) -> Result<Self> {
+        let mut request = uapi::drm_rgt_bind_queue_create {
+            vm_id: vm.id(),
+            ..Default::default()
+        };
+        vm.device().call(&mut request)?;
+        Ok(Self {
+            vm: vm.clone(),
+            id: request.queue_id,
+        })
+    }
+
+    /// Its number in the VM.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Changes the VM's mappings, as [`Vm::bind_in_order`].
+    pub fn bind(&self, ops: &[BindOp], waits: &[Sync], signals: &[Sync]) -> Result<()> {
+        self.vm.queue_binds(self.id, ops, waits, signals)
+    }
+}
+
+impl Drop for BindQueue {
+    fn drop(&mut self) {
+        let mut request = uapi::drm_rgt_bind_queue_destroy {
+            vm_id: self.vm.id(),
+            queue_id: self.id,
+        };
+        // The number is ours, so this fails only with a device that is gone.
+        let _ = self.vm.device().call(&mut request);
     }
 }
 

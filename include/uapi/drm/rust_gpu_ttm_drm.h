@@ -555,13 +555,13 @@ struct drm_rgt_bind_queue_destroy {
 	__u32 queue_id;
 };
 
-/* Map a part of a BO. */
+/* Map a part of a BO in place of what is mapped at the addresses. */
 #define DRM_RGT_VM_BIND_OP_MAP		0
 /* Unmap addresses: mappings, parts of them, and holes. */
 #define DRM_RGT_VM_BIND_OP_UNMAP	1
 /* Unmap a BO wherever the VM maps it. */
 #define DRM_RGT_VM_BIND_OP_UNMAP_ALL	2
-/* Map nothing: reads give 0, and writes are discarded. */
+/* As MAP, but of nothing: reads give 0, and writes are discarded. */
 #define DRM_RGT_VM_BIND_OP_NULL		3
 /* Move what is mapped at the addresses to a region. */
 #define DRM_RGT_VM_BIND_OP_PREFETCH	4
@@ -570,8 +570,6 @@ struct drm_rgt_bind_queue_destroy {
 
 /* MAP, USERPTR: the GPU may not write through the mapping. */
 #define DRM_RGT_VM_BIND_READONLY	(1 << 0)
-/* MAP, USERPTR, NULL: replace mappings; without it, they give EINVAL. */
-#define DRM_RGT_VM_BIND_REPLACE		(1 << 1)
 
 /**
  * struct drm_rgt_vm_bind_op - one change of a VM's mappings
@@ -601,7 +599,10 @@ struct drm_rgt_vm_bind_op {
 /**
  * struct drm_rgt_vm_bind - change a VM's mappings
  *
- * The operations are done in their order, all or none.
+ * The operations are queued in their order, all or none, and done when the
+ * fences of @in_syncs have signalled and the calls before on the same queue are
+ * done. Jobs that are submitted later wait for calls without @in_syncs, unless
+ * the queue still had one with them. For all others, use @out_syncs.
  */
 struct drm_rgt_vm_bind {
 	/** @vm_id: the VM's number */
@@ -640,10 +641,10 @@ struct drm_rgt_cs_ib {
 #define DRM_RGT_CS_BO_NO_IMPLICIT	(1 << 1)
 
 /**
- * struct drm_rgt_cs_bo - a BO that a job uses
+ * struct drm_rgt_cs_bo - a BO of a job's list, for implicit synchronisation
  */
 struct drm_rgt_cs_bo {
-	/** @handle: the BO's handle; each BO at most once in a list */
+	/** @handle: the BO's handle */
 	__u32 handle;
 	/** @flags: mask of DRM_RGT_CS_BO_* */
 	__u32 flags;
@@ -652,10 +653,9 @@ struct drm_rgt_cs_bo {
 /**
  * struct drm_rgt_cs - submit a job
  *
- * The list must name every BO that the job uses except those that are
- * private to the VM, which are always part of it. An access to one that is
- * not named may fault. A job that faults is skipped to its end; its fence
- * carries EFAULT. That of a job that hangs carries ECANCELED. Either makes its
+ * All that is bound in the VM is resident when the job runs, whether the list
+ * names it or not. A job that faults is skipped to its end; its fence carries
+ * EFAULT. That of a job that hangs carries ECANCELED. Either makes its
  * context guilty, except the default context.
  *
  * A context has at most 1000 jobs for an engine, queued or running: the call

@@ -16,6 +16,10 @@ use crate::{
         dma_resv::{
             Resv,
             Usage, //
+        },
+        drm::exec::{
+            Exec,
+            ExecFlags, //
         }, //
     },
     tests::rust::{
@@ -23,17 +27,24 @@ use crate::{
         dma_resv::{
             self as resv,
             OwnResv, //
+        },
+        drm::ttm::fake::{
+            Bo,
+            Fixture, //
         }, //
     }, //
 };
 
-/// Attaches the fence of a job of `vm` that uses `bo`.
-fn attach(vm: &Resv, bo: &Resv, bo_use: BoUse, fence: &Fence) -> Result {
-    let (vm, bo) = (vm.lock()?, bo.try_lock().ok_or(EBUSY)?);
-    let mut slots = JobSlots::new(&vm, 1)?;
+/// Attaches the fence of a job that has all of `bos` locked, and uses the first so.
+fn attach(bos: &[&Bo], bo_uses: &[BoUse], fence: &Fence) -> Result {
+    let mut exec = Exec::new(ExecFlags::default(), 0)?;
+    exec.until_all_locked(|locks| bos.iter().try_for_each(|bo| locks.lock(bo.as_gem())))?;
+    let mut slots = JobSlots::new(&exec)?;
 
-    slots.add_bo(&bo, bo_use)?;
-    slots.attach_job(fence, OutSyncs::new());
+    for bo_use in bo_uses {
+        slots.set_use(bos[0].resv(), *bo_use);
+    }
+    slots.attach(fence, OutSyncs::new());
     Ok(())
 }
 
@@ -57,6 +68,7 @@ mod tests {
             Write, //
         };
 
+        let fixture = Fixture::new()?;
         for (first, second, expected) in [
             (Read, Read, false),
             (Read, Write, true),
@@ -68,15 +80,15 @@ mod tests {
             (Write, Explicit, false),
             (Explicit, Explicit, false),
         ] {
-            let (vm, bo) = (OwnResv::new()?, OwnResv::new()?);
+            let bo = fixture.bo(1)?;
             let (fence, pending) = fence()?;
 
-            attach(&vm, &bo, first, &fence)?;
-            assert_eq!(waits(&bo, second.waits_for())?, expected);
+            attach(&[&bo], &[first], &fence)?;
+            assert_eq!(waits(bo.resv(), second.waits_for())?, expected);
             // Moves and evictions wait for every job.
-            assert!(waits(&bo, Usage::Bookkeep)?);
+            assert!(waits(bo.resv(), Usage::Bookkeep)?);
             pending.signal(Ok(()));
-            assert!(!waits(&bo, Usage::Bookkeep)?);
+            assert!(!waits(bo.resv(), Usage::Bookkeep)?);
         }
         Ok(())
     }
@@ -95,27 +107,34 @@ mod tests {
     }
 
     #[test]
-    fn jobs_of_a_vm_wait_for_its_binds_only() -> Result {
-        let (vm, bo) = (OwnResv::new()?, OwnResv::new()?);
-        let (bind, bind_pending) = fence()?;
-        let (job, job_pending) = fence()?;
+    fn job_keeps_what_it_does_not_name() -> Result {
+        let fixture = Fixture::new()?;
+        let bos = [fixture.bo(1)?, fixture.bo(1)?, fixture.bo(1)?];
+        let (fence, pending) = fence()?;
 
-        {
-            let (vm, bo) = (vm.lock()?, bo.try_lock().ok_or(EBUSY)?);
-            let mut slots = JobSlots::new(&vm, 1)?;
-            slots.add_bo(&bo, BoUse::Write)?;
-            slots.attach_bind(&bind);
-            slots.attach_job(&job, OutSyncs::new());
+        attach(&[&bos[1], &bos[0], &bos[2]], &[BoUse::Write], &fence)?;
+        assert!(waits(bos[1].resv(), Usage::Write)?);
+        for bo in [&bos[0], &bos[2]] {
+            assert!(!waits(bo.resv(), Usage::Read)?);
+            assert!(waits(bo.resv(), Usage::Bookkeep)?);
         }
+        pending.signal(Ok(()));
+        Ok(())
+    }
 
-        assert!(waits(&vm, Usage::Kernel)?);
-        assert!(!waits(&bo, Usage::Kernel)?);
-        bind_pending.signal(Ok(()));
-        assert!(!waits(&vm, Usage::Read)?);
-        assert!(waits(&vm, Usage::Bookkeep)?);
-        assert!(waits(&bo, Usage::Write)?);
-        job_pending.signal(Ok(()));
-        assert!(!waits(&vm, Usage::Bookkeep)?);
+    #[test]
+    fn strictest_use_counts() -> Result {
+        let fixture = Fixture::new()?;
+        let bo = fixture.bo(1)?;
+        let (fence, pending) = fence()?;
+
+        attach(
+            &[&bo],
+            &[BoUse::Read, BoUse::Write, BoUse::Explicit],
+            &fence,
+        )?;
+        assert!(waits(bo.resv(), Usage::Write)?);
+        pending.signal(Ok(()));
         Ok(())
     }
 }

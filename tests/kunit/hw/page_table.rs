@@ -206,27 +206,6 @@ mod tests {
     }
 
     #[test]
-    fn only_what_maps_the_memory_is_unmapped() -> Result {
-        let parent = device()?;
-        let mut tables = tables(&parent)?;
-        let va = BASE..BASE + 4 * MIB;
-        map(&mut tables, va.clone(), 64 * MIB)?;
-
-        assert!(!tables.unmap_address(&va, 32 * MIB));
-        assert_eq!(tables.page(BASE), to(1, 64 * MIB));
-        assert!(tables.unmap_address(&(BASE..BASE + 2 * MIB), 64 * MIB));
-        assert_eq!(tables.page(BASE), None);
-        assert_eq!(tables.page(BASE + 2 * MIB), to(1, 66 * MIB));
-
-        let pages = BASE + 8 * MIB..BASE + 9 * MIB;
-        map(&mut tables, pages.clone(), MIB)?;
-        assert!(tables.unmap_address(&(pages.start + PAGE..pages.end), MIB + PAGE));
-        assert_eq!(tables.page(pages.start), to(0, MIB));
-        assert_eq!(tables.page(pages.start + PAGE), None);
-        Ok(())
-    }
-
-    #[test]
     fn ranges_may_overlap_while_one_replaces_the_other() -> Result {
         let parent = device()?;
         let mut tables = tables(&parent)?;

@@ -119,8 +119,7 @@ fn addresses_given_to_others_meanwhile() -> Outcome {
     rig.fill(&other, 2)?;
     let evicted = Evicted::new(&rig, &bo, |_, _| Ok(()))?;
 
-    rig.vm
-        .bind(&[BindOp::map(&other, 0, at, CHUNK).replace()])?;
+    rig.vm.bind(&[BindOp::map(&other, 0, at, CHUNK)])?;
     let mut work = rig.work(rig.copy)?;
     work.job = work.job.clone().write(&other);
     work.commands.fill(at, CHUNK, PATTERN)?;

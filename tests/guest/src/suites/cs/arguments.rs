@@ -2,6 +2,7 @@
 
 //! Bad arguments of CS.
 
+use anyhow::Context;
 use anyhow::Result;
 use rgt::uapi::*;
 use rgt::{Bo, CommandBuffer, Device, EngineClass, Vm};
@@ -211,8 +212,7 @@ fn bad_bos() -> Outcome {
         flags: 0,
     };
     let twice = [drm_rgt_cs_bo { flags: 0, ..good }, other, good];
-    let request = raw(&scene.device, scene.request(&[scene.ib], &twice));
-    fails("a BO twice, not side by side", Errno::INVAL, request)?;
+    raw(&scene.device, scene.request(&[scene.ib], &twice)).context("a BO twice")?;
     refused_entries(
         &scene.device,
         good,
@@ -242,10 +242,14 @@ fn destroyed_vm() -> Outcome {
 
 fn refused_jobs_do_nothing() -> Outcome {
     let scene = Scene::new()?;
-    let twice = [scene.bo, scene.bo];
+    let unknown = drm_rgt_cs_bo {
+        handle: 4711,
+        ..scene.bo
+    };
+    let bos = [scene.bo, unknown];
     for _ in 0..200 {
-        let request = scene.request(&[scene.ib], &twice);
-        fails("a BO twice", Errno::INVAL, raw(&scene.device, request))?;
+        let request = scene.request(&[scene.ib], &bos);
+        fails("an unknown BO", Errno::NOENT, raw(&scene.device, request))?;
     }
     // A lock or a fence that was left behind would show here.
     scene.target.wait(PATIENCE, rgt::WaitFor::All)?;

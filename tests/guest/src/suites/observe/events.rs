@@ -36,17 +36,32 @@ fn life_of_a_bo() -> Outcome {
     same(
         "events",
         names.as_slice(),
-        &["bo_create", "vm_bind", "bo_move", "bo_validate", "bo_free"],
+        &[
+            "bo_create",
+            "bo_move",
+            "bo_validate",
+            "vm_bind",
+            "bo_validate",
+            "bo_free",
+        ],
     )?;
     let size = size.to_string();
     let va = format!("{va:#x}");
-    let expected: [&[(&str, &str)]; 5] = [
+    let validated: &[(&str, &str)] = &[("user", "gpu"), ("place", "vram"), ("ret", "0")];
+    let expected: [&[(&str, &str)]; 6] = [
         &[
             ("size", &size),
             ("client", client),
             ("vm", "0"),
             ("placement", "0x4"),
         ],
+        &[
+            ("from", "none"),
+            ("to", "vram"),
+            ("reason", "first"),
+            ("bytes", &size),
+        ],
+        validated,
         &[
             ("client", client),
             ("op", "map"),
@@ -55,13 +70,7 @@ fn life_of_a_bo() -> Outcome {
             ("offset", "0"),
             ("ret", "0"),
         ],
-        &[
-            ("from", "none"),
-            ("to", "vram"),
-            ("reason", "first"),
-            ("bytes", &size),
-        ],
-        &[("user", "gpu"), ("place", "vram"), ("ret", "0")],
+        validated,
         &[("size", &size)],
     ];
     for (event, pairs) in of_bo.iter().zip(expected) {
@@ -84,12 +93,13 @@ fn life_of_a_bo() -> Outcome {
 /// An operation that fails is in the trace with its errno.
 fn failures_are_told() -> Outcome {
     let rig = Rig::new()?;
+    // The BO has no place in the region.
     let bo = rig.gtt(PAGE)?;
     let binding = rig.vm.map(&bo)?;
     let recording = Recording::start("observe-failure")?;
     let op = rgt::uapi::drm_rgt_vm_bind_op {
-        op: rgt::uapi::DRM_RGT_VM_BIND_OP_MAP,
-        handle: bo.handle(),
+        op: rgt::uapi::DRM_RGT_VM_BIND_OP_PREFETCH,
+        region: rgt::uapi::DRM_RGT_REGION_VRAM,
         addr: binding.addr(),
         size: PAGE,
         ..Default::default()

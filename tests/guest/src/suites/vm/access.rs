@@ -49,7 +49,7 @@ fn read_only_and_writable() -> Outcome {
     };
     same("through the writable mapping", write(open.addr(), 1)?, 1)?;
     same("through the read-only mapping", write(locked.addr(), 2)?, 1)?;
-    let op = BindOp::map(&bo, 0, locked.addr(), PAGE).replace();
+    let op = BindOp::map(&bo, 0, locked.addr(), PAGE);
     rig.vm.bind(&[op])?;
     same("after it was made writable", write(locked.addr(), 3)?, 3)?;
     rig.vm.bind(&[op.read_only()])?;

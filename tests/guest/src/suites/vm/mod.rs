@@ -5,20 +5,25 @@
 mod access;
 mod bind;
 mod create;
+mod model;
+mod queues;
+mod seen;
 mod slots;
 mod split;
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 
 pub(super) const SUITE: Suite = Suite {
     name: "vm",
     needs: &[],
-    tags: &[],
+    tags: &[Tag::Long],
     tests: &[
         create::TESTS,
         slots::TESTS,
         bind::TESTS,
         split::TESTS,
+        queues::TESTS,
+        model::TESTS,
         access::TESTS,
     ],
 };

@@ -3,8 +3,9 @@
 //! Mappings of which parts are unmapped or replaced, seen by the GPU.
 
 use anyhow::Result;
-use rgt::{BindOp, Binding, Bo, BoFlags, Placement};
+use rgt::{BindOp, BoFlags, Placement};
 
+use super::seen::{numbered, pages, seen, seen_at};
 use crate::expect::same;
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{MIB, PAGE, Rig};
@@ -20,52 +21,6 @@ pub(super) const TESTS: &[Test] = tests![
     large_pages_at_odd_places,
     tables_come_and_go,
 ];
-
-/// A BO whose page n is full of the value `tag + n`.
-fn numbered(rig: &Rig, pages: u64, tag: u32) -> Result<Bo> {
-    let bo = rig.gtt(pages * PAGE)?;
-    let map = bo.map()?;
-    for page in 0..pages as usize {
-        let start = page * PAGE as usize;
-        map.fill(start..start + PAGE as usize, tag + page as u32);
-    }
-    Ok(bo)
-}
-
-/// Returns the first dword of each page of a range as the GPU reads it; none where that faults.
-fn seen(rig: &Rig, bos: &[&Bo], range: &Binding) -> Result<Vec<Option<u32>>> {
-    seen_at(rig, bos, range.addr(), range.size() / PAGE)
-}
-
-/// The same of so many pages from an address.
-fn seen_at(rig: &Rig, bos: &[&Bo], addr: u64, pages: u64) -> Result<Vec<Option<u32>>> {
-    const UNWRITTEN: u32 = 0xffff_ffff;
-    let result = rig.gtt(PAGE)?;
-    let map = result.map()?;
-    map.fill(0..pages as usize * 4, UNWRITTEN);
-    for page in 0..pages {
-        let mut work = rig.work(rig.copy)?;
-        for bo in bos {
-            work.job = work.job.clone().read(bo);
-        }
-        let to = work.writes(&result)?;
-        work.commands.copy(addr + page * PAGE, to + page * 4, 4)?;
-        work.run()?;
-    }
-    let read = |page: usize| Some(map.read(page * 4)).filter(|value| *value != UNWRITTEN);
-    Ok((0..pages as usize).map(read).collect())
-}
-
-/// Returns `seen`'s answer for pages that have these values, from ranges and holes.
-fn pages(parts: &[(u64, Option<u32>)]) -> Vec<Option<u32>> {
-    let part = |(count, first): &(u64, Option<u32>)| {
-        let first = *first;
-        (0..*count as u32)
-            .map(move |page| first.map(|value| value + page))
-            .collect::<Vec<_>>()
-    };
-    parts.iter().flat_map(part).collect()
-}
 
 fn offset_in_the_bo() -> Outcome {
     let rig = Rig::new()?;
@@ -139,7 +94,7 @@ fn replace_the_middle() -> Outcome {
     let range = rig.vm.reserve(16 * PAGE)?;
     rig.vm.bind(&[
         BindOp::map(&one, 0, range.addr(), 16 * PAGE),
-        BindOp::map(&other, 3 * PAGE, range.addr() + 4 * PAGE, 5 * PAGE).replace(),
+        BindOp::map(&other, 3 * PAGE, range.addr() + 4 * PAGE, 5 * PAGE),
     ])?;
     let expected = pages(&[(4, Some(100)), (5, Some(203)), (7, Some(109))]);
     same("pages", seen(&rig, &[&one, &other], &range)?, expected)
@@ -149,7 +104,7 @@ fn replace_all() -> Outcome {
     let rig = Rig::new()?;
     let (one, other) = (numbered(&rig, 8, 100)?, numbered(&rig, 8, 200)?);
     let range = rig.vm.reserve(8 * PAGE)?;
-    let map = |bo| BindOp::map(bo, 0, range.addr(), 8 * PAGE).replace();
+    let map = |bo| BindOp::map(bo, 0, range.addr(), 8 * PAGE);
     for (bo, tag) in [(&one, 100), (&other, 200), (&one, 100)] {
         rig.vm.bind(&[map(bo)])?;
         // The GPU read the range before: a stale translation would show the other BO.

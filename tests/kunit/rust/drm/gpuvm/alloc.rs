@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     rust::drm::gpuvm::{
-        MapAlloc,
-        UnmapAlloc, //
+        MappingAllocs,
+        VmBo, //
     },
     tests::rust::drm::ttm::fake::{
         make_busy,
@@ -35,8 +35,8 @@ mod tests {
         let vm = vm(&fixture)?;
         let bo = fixture.bo(1)?;
 
-        drop(UnmapAlloc::<TestVm>::new()?);
-        drop(MapAlloc::new(&vm, &bo)?);
+        drop(MappingAllocs::<TestVm>::for_map()?);
+        drop(VmBo::new(&vm, &bo)?.clone());
         vm.cleanup();
         drop(bo);
         assert_eq!(fixture.fate.gone(), 1);
@@ -102,17 +102,44 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_for_one_vm() -> Result {
+    fn bo_is_of_one_vm() -> Result {
         let fixture = Fixture::new()?;
         let (one, other) = (vm(&fixture)?, vm(&fixture)?);
         let bo = fixture.bo(1)?;
-        let alloc = MapAlloc::new(&one, &bo)?;
+        let vm_bo = VmBo::new(&one, &bo)?;
 
         assert!(one != other);
-        assert_eq!(other.lock().map(alloc, 0, bytes(20..21), true), Err(EINVAL));
+        assert_eq!(
+            other.lock().map(
+                MappingAllocs::for_map()?,
+                Some(&vm_bo),
+                0,
+                bytes(20..21),
+                true,
+                &mut |_| {}
+            ),
+            Err(EINVAL)
+        );
+        assert_eq!(other.lock().unmap_all(&vm_bo, &mut |_| {}), Err(EINVAL));
+        drop(vm_bo);
         assert!(is_vacant(&one, PAGES));
         assert!(is_vacant(&other, PAGES));
         one.cleanup();
+        Ok(())
+    }
+
+    #[test]
+    fn memory_of_an_unmap_is_too_little_for_a_mapping() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let allocs = MappingAllocs::for_unmap()?;
+
+        assert_eq!(
+            vm.lock()
+                .map(allocs, None, 0, bytes(20..21), true, &mut |_| {}),
+            Err(ENOMEM)
+        );
+        assert!(is_vacant(&vm, PAGES));
         Ok(())
     }
 

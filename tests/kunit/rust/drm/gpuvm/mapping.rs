@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Mappings as the page tables' owner sees them: by buffer object, and stale or not.
+//! Mappings as the page tables' owner sees them: by buffer object.
 
 use core::ptr;
 
@@ -24,8 +24,8 @@ use crate::{
         for_each_mapping,
         DriverGpuVm,
         GpuVm,
-        MapAlloc,
-        UnmapAlloc, //
+        MappingAllocs,
+        VmBo, //
     },
     tests::rust::drm::ttm::fake::{
         Bo,
@@ -39,6 +39,7 @@ struct OtherVm;
 
 impl DriverGpuVm for OtherVm {
     type Bo = TtmBo;
+    type MappingData = ();
 }
 
 /// First page and VM of each mapping of a buffer object.
@@ -49,7 +50,7 @@ fn mappings_of(bo: &Bo) -> Result<KVec<(u64, *const Vm)>> {
     for_each_mapping(bo, |vm: &Vm, mapping| {
         let entry = (pages(mapping.range()).start, ptr::from_ref(vm));
 
-        if !ptr::eq(mapping.bo(), bo) {
+        if !mapping.bo().is_some_and(|other| ptr::eq(other, bo)) {
             result = Err(EINVAL);
         } else if list.push(entry, GFP_KERNEL).is_err() {
             result = Err(ENOMEM);
@@ -64,26 +65,6 @@ fn is_mapped_at(bo: &Bo, expected: &[(u64, *const Vm)]) -> Result<bool> {
     let list = mappings_of(bo)?;
 
     Ok(list.len() == expected.len() && expected.iter().all(|entry| list.contains(entry)))
-}
-
-/// First pages of the stale mappings of a VM.
-fn stale(vm: &Vm) -> Result<KVec<u64>> {
-    let mut list = KVec::new();
-
-    vm.lock().for_each(|mapping| {
-        if mapping.is_stale() {
-            list.push(pages(mapping.range()).start, GFP_KERNEL)?;
-        }
-        Ok(())
-    })?;
-    Ok(list)
-}
-
-fn set_all_stale(vm: &Vm, stale: bool) -> Result {
-    vm.lock().for_each(|mapping| {
-        mapping.set_stale(stale);
-        Ok(())
-    })
 }
 
 #[kunit_tests(rgt_gpuvm_mapping)]
@@ -142,8 +123,16 @@ mod tests {
         let bo = fixture.bo(1)?;
 
         map(&vm, &bo, 0, 20..21, true)?;
-        let alloc = MapAlloc::new(&other, &bo)?;
-        other.lock().map(alloc, 0, bytes(30..31), true)?;
+        let vm_bo = VmBo::new(&other, &bo)?;
+        other.lock().map(
+            MappingAllocs::for_map()?,
+            Some(&vm_bo),
+            0,
+            bytes(30..31),
+            (),
+            &mut |_| {},
+        )?;
+        drop(vm_bo);
 
         assert!(is_mapped_at(&bo, &[(20, &raw const *vm)])?);
         let mut seen = 0;
@@ -156,7 +145,7 @@ mod tests {
         clear(&vm)?;
         other
             .lock()
-            .unmap(UnmapAlloc::new()?, bytes(PAGES), &mut |_| {})?;
+            .unmap(MappingAllocs::for_unmap()?, bytes(PAGES), &mut |_| {})?;
         other.cleanup();
         Ok(())
     }
@@ -179,57 +168,9 @@ mod tests {
                 &two
             };
 
-            assert!(ptr::eq(mapping.bo(), &**bo));
+            assert!(mapping.bo().is_some_and(|other| ptr::eq(other, &**bo)));
             Ok(())
         })?;
         clear(&vm)
-    }
-
-    #[test]
-    fn new_mapping_is_stale() -> Result {
-        let fixture = Fixture::new()?;
-        let vm = vm(&fixture)?;
-        let bo = fixture.bo(4)?;
-
-        map(&vm, &bo, 0, 20..24, true)?;
-        assert_eq!(&*stale(&vm)?, &[20]);
-        set_all_stale(&vm, false)?;
-        map(&vm, &bo, 0, 30..34, true)?;
-        assert_eq!(&*stale(&vm)?, &[30]);
-        clear(&vm)
-    }
-
-    #[test]
-    fn pieces_are_as_stale_as_the_whole() -> Result {
-        let fixture = Fixture::new()?;
-        let vm = vm(&fixture)?;
-        let bo = fixture.bo(4)?;
-
-        map(&vm, &bo, 0, 20..24, true)?;
-        set_all_stale(&vm, false)?;
-        map(&vm, &bo, 0, 30..34, true)?;
-        unmap(&vm, 21..22)?;
-        unmap(&vm, 31..32)?;
-        assert_eq!(&*stale(&vm)?, &[30, 32]);
-        clear(&vm)
-    }
-
-    #[test]
-    fn move_makes_all_stale() -> Result {
-        let fixture = Fixture::new()?;
-        let (one, two) = (vm(&fixture)?, vm(&fixture)?);
-        let (bo, other) = (fixture.bo(4)?, fixture.bo(4)?);
-
-        for vm in [&one, &two] {
-            map(vm, &bo, 0, 20..24, true)?;
-            map(vm, &other, 0, 30..34, true)?;
-            set_all_stale(vm, false)?;
-        }
-        for_each_mapping(&bo, |_: &Vm, mapping| mapping.set_stale(true));
-        for vm in [&one, &two] {
-            assert_eq!(&*stale(vm)?, &[20]);
-            clear(vm)?;
-        }
-        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! GPU address spaces, of a device that has no page tables.
 
 mod alloc;
+mod evict;
 mod mapping;
 mod split;
 
@@ -22,20 +23,21 @@ use super::ttm::fake::{
 use crate::rust::drm::gpuvm::{
     DriverGpuVm,
     GpuVm,
-    MapAlloc,
-    UnmapAlloc, //
+    MappingAllocs,
+    VmBo, //
 };
 
 /// Pages of addresses that a VM has.
 const PAGES: Range<u64> = 16..1024;
 
-pub(super) struct TestVm;
+pub(in crate::tests) struct TestVm;
 
 impl DriverGpuVm for TestVm {
     type Bo = TtmBo;
+    type MappingData = bool;
 }
 
-pub(super) type Vm = GpuVm<TestVm>;
+pub(in crate::tests) type Vm = GpuVm<TestVm>;
 
 /// A VM. Its mappings must go before it.
 pub(super) fn vm(fixture: &Fixture) -> Result<ARef<Vm>> {
@@ -51,23 +53,57 @@ fn pages(bytes: Range<u64>) -> Range<u64> {
 }
 
 fn map(vm: &Vm, bo: &Bo, offset: u64, at: Range<u64>, writable: bool) -> Result {
-    let alloc = MapAlloc::new(vm, bo)?;
+    replace(vm, Some(bo), offset, at, writable).map(drop)
+}
 
-    vm.lock().map(alloc, offset * PAGE, bytes(at), writable)
+/// Maps pages, sparse without a BO, and returns first and end of those that were mapped before.
+fn replace(
+    vm: &Vm,
+    bo: Option<&Bo>,
+    offset: u64,
+    at: Range<u64>,
+    writable: bool,
+) -> Result<KVec<(u64, u64)>> {
+    let allocs = MappingAllocs::for_map()?;
+    let vm_bo = bo.map(|bo| VmBo::new(vm, bo)).transpose()?;
+    let mut removed = Removed::new()?;
+
+    vm.lock().map(
+        allocs,
+        vm_bo.as_ref(),
+        offset * PAGE,
+        bytes(at),
+        writable,
+        &mut |range| removed.push(range),
+    )?;
+    Ok(removed.0)
 }
 
 /// Unmaps pages and returns first and end of those that were mapped.
 fn unmap(vm: &Vm, at: Range<u64>) -> Result<KVec<(u64, u64)>> {
-    let alloc = UnmapAlloc::new()?;
-    let mut removed = KVec::with_capacity(8, GFP_KERNEL)?;
+    let allocs = MappingAllocs::for_unmap()?;
+    let mut removed = Removed::new()?;
 
-    vm.lock().unmap(alloc, bytes(at), &mut |range| {
+    vm.lock()
+        .unmap(allocs, bytes(at), &mut |range| removed.push(range))?;
+    Ok(removed.0)
+}
+
+/// First and end of pages that were unmapped.
+struct Removed(KVec<(u64, u64)>);
+
+impl Removed {
+    fn new() -> Result<Self> {
+        Ok(Self(KVec::with_capacity(64, GFP_KERNEL)?))
+    }
+
+    fn push(&mut self, range: Range<u64>) {
         let range = pages(range);
 
-        // Out of memory a test would fail anyway.
-        let _ = removed.push((range.start, range.end), GFP_KERNEL);
-    })?;
-    Ok(removed)
+        // There is room: nothing is allocated with the VM locked.
+        let pushed = self.0.push_within_capacity((range.start, range.end));
+        assert!(pushed.is_ok());
+    }
 }
 
 /// Unmaps all there is and lets go of the buffer objects.
@@ -86,7 +122,7 @@ fn mappings(vm: &Vm) -> Result<KVec<(Range<u64>, u64, bool)>> {
             (
                 pages(mapping.range()),
                 mapping.offset() / PAGE,
-                mapping.writable(),
+                mapping.data(),
             ),
             GFP_KERNEL,
         )?;

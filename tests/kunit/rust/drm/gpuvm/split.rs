@@ -9,11 +9,17 @@ use super::{
     is_vacant,
     map,
     mappings,
+    pages,
+    replace,
     unmap,
     vm,
+    Removed,
     PAGES, //
 };
-use crate::tests::rust::drm::ttm::fake::Fixture;
+use crate::{
+    rust::drm::gpuvm::VmBo,
+    tests::rust::drm::ttm::fake::Fixture, //
+};
 
 #[kunit_tests(rgt_gpuvm)]
 mod tests {
@@ -85,16 +91,81 @@ mod tests {
     }
 
     #[test]
-    fn mapped_addresses_are_taken() -> Result {
+    fn mapping_takes_the_place_of_others() -> Result {
+        let fixture = Fixture::new()?;
+        let vm = vm(&fixture)?;
+        let (bo, other) = (fixture.bo(16)?, fixture.bo(8)?);
+
+        map(&vm, &bo, 0, 20..24, true)?;
+        map(&vm, &bo, 4, 24..28, true)?;
+        map(&vm, &bo, 8, 28..32, true)?;
+        assert_eq!(
+            &*replace(&vm, Some(&other), 1, 22..30, false)?,
+            &[(22, 24), (24, 28), (28, 30)]
+        );
+        assert_eq!(
+            &*mappings(&vm)?,
+            &[(20..22, 0, true), (22..30, 1, false), (30..32, 10, true)]
+        );
+
+        // All of one, and the middle of one.
+        assert_eq!(&*replace(&vm, Some(&bo), 0, 22..30, true)?, &[(22, 30)]);
+        assert_eq!(&*replace(&vm, Some(&other), 0, 24..26, true)?, &[(24, 26)]);
+        assert_eq!(
+            &*mappings(&vm)?,
+            &[
+                (20..22, 0, true),
+                (22..24, 0, true),
+                (24..26, 0, true),
+                (26..30, 4, true),
+                (30..32, 10, true)
+            ]
+        );
+        clear(&vm)
+    }
+
+    #[test]
+    fn sparse_mapping_is_cut_as_others() -> Result {
         let fixture = Fixture::new()?;
         let vm = vm(&fixture)?;
         let bo = fixture.bo(8)?;
 
-        map(&vm, &bo, 0, 20..24, true)?;
-        for at in [20..24, 18..21, 23..26, 21..22, 18..26] {
-            assert_eq!(map(&vm, &bo, 0, at, true), Err(EEXIST));
+        assert!(replace(&vm, None, 0, 20..40, true)?.is_empty());
+        assert_eq!(&*replace(&vm, Some(&bo), 0, 28..32, true)?, &[(28, 32)]);
+        let mut sparse = KVec::with_capacity(4, GFP_KERNEL)?;
+        vm.lock().for_each(|mapping| {
+            let is_sparse = mapping.bo().is_none();
+            sparse
+                .push_within_capacity((pages(mapping.range()), is_sparse))
+                .map_err(|_| ENOMEM)
+        })?;
+        assert_eq!(&*sparse, &[(20..28, true), (28..32, false), (32..40, true)]);
+        assert_eq!(&*unmap(&vm, 24..36)?, &[(24, 28), (28, 32), (32, 36)]);
+        assert!(is_vacant(&vm, 24..36));
+        clear(&vm)
+    }
+
+    #[test]
+    fn bo_is_unmapped_everywhere() -> Result {
+        let fixture = Fixture::new()?;
+        let (vm, other_vm) = (vm(&fixture)?, vm(&fixture)?);
+        let (bo, other) = (fixture.bo(8)?, fixture.bo(8)?);
+        let mut removed = Removed::new()?;
+
+        for at in [20, 30, 50] {
+            map(&vm, &bo, 0, at..at + 4, true)?;
         }
-        assert_eq!(&*mappings(&vm)?, &[(20..24, 0, true)]);
+        map(&vm, &other, 0, 40..44, true)?;
+        map(&other_vm, &bo, 0, 20..24, true)?;
+        let vm_bo = VmBo::new(&vm, &bo)?;
+        vm.lock()
+            .unmap_all(&vm_bo, &mut |range| removed.push(range))?;
+        drop(vm_bo);
+        removed.0.sort_unstable();
+        assert_eq!(&*removed.0, &[(20, 24), (30, 34), (50, 54)]);
+        assert_eq!(&*mappings(&vm)?, &[(40..44, 0, true)]);
+        assert_eq!(&*mappings(&other_vm)?, &[(20..24, 0, true)]);
+        clear(&other_vm)?;
         clear(&vm)
     }
 

@@ -15,5 +15,5 @@ mod leave;
 mod moves;
 mod purge;
 mod share;
-mod shared;
+pub(in crate::tests) mod shared;
 mod shrink;

@@ -47,7 +47,7 @@ use crate::{
 };
 
 /// A buffer object that shares the reservation of a VM.
-pub(super) fn bo_with(fixture: &Fixture, vm: &Vm, pages: usize) -> Result<ARef<Bo>> {
+pub(in crate::tests) fn bo_with(fixture: &Fixture, vm: &Vm, pages: usize) -> Result<ARef<Bo>> {
     let guard = vm.resv().lock()?;
     let resv: &LockedResv<'_> = &guard;
 

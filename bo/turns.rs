@@ -16,8 +16,8 @@ use kernel::{
     }, //
 };
 
+use super::room::Effort;
 use crate::{
-    bo::Effort,
     device::RgtDevice,
     rust::{
         drm::exec::{
@@ -41,7 +41,7 @@ enum Turn<'a> {
 }
 
 /// The reservations of a job whose BOs have been validated.
-pub(super) struct Locked<'a> {
+pub(crate) struct Locked<'a> {
     // Released first: who is alone meets no reservation of another job.
     exec: Exec,
     _turn: Turn<'a>,
@@ -49,7 +49,7 @@ pub(super) struct Locked<'a> {
 
 impl Locked<'_> {
     /// Returns the reservations.
-    pub(super) fn exec(&self) -> &Exec {
+    pub(crate) fn exec(&self) -> &Exec {
         &self.exec
     }
 }
@@ -62,7 +62,7 @@ impl Locked<'_> {
 ///
 /// Fails as `lock` does; `ENOSPC` and `ENOMEM` when waiting does not help. `ERESTARTSYS` when a
 /// signal came.
-pub(super) fn lock_with_room<'a, R>(
+pub(crate) fn lock_with_room<'a, R>(
     dev: &'a RgtDevice,
     mut exec: Exec,
     mut lock: impl FnMut(&mut ExecLocks<'_>, Effort) -> Result<R>,

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The work that frees BOs which have lost their last mapping.
+//!
+//! Binds remove mappings in the signalling path, where neither a BO may be freed nor the VM's
+//! reservation be taken.
+
+use kernel::{
+    impl_has_work,
+    new_work,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    workqueue::{
+        Work,
+        WorkItem, //
+    }, //
+};
+
+use super::data::Vm;
+use crate::device::RgtDevice;
+
+/// The clean-up of a VM.
+#[pin_data]
+pub(super) struct Cleanup {
+    pub(super) vm: ARef<Vm>,
+    pub(super) dev: ARef<RgtDevice>,
+    #[pin]
+    work: Work<Self>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Cleanup { self.work }
+}
+
+impl Cleanup {
+    pub(super) fn new(vm: &Vm, dev: &RgtDevice) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                vm: vm.into(),
+                dev: dev.into(),
+                work <- new_work!("Cleanup::work"),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// Queues the work, unless it is queued already. Neither allocates nor waits.
+    pub(super) fn enqueue(self: &Arc<Self>) {
+        // If it is queued, it will see what this was called for.
+        let _ = self.dev.workers.enqueue(self.clone());
+    }
+}
+
+impl WorkItem for Cleanup {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        this.vm.cleanup();
+    }
+}

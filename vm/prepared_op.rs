@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Operations of VM_BIND with all that they take: memory, page tables, and the BOs' backing.
+
+use core::ops::Range;
+
+use kernel::prelude::*;
+
+use super::{
+    backing::BoBacking,
+    data::{
+        Access,
+        Vm,
+        VmData, //
+    },
+    leaves::QueuedLeaves,
+    op::BindOp,
+    rebind::rebind_tables,
+    update::Change, //
+};
+use crate::{
+    bo::{
+        prefetch,
+        Bo,
+        Reserved, //
+    },
+    fence::Dependencies,
+    hw::Tables,
+    rust::drm::{
+        exec::ExecLocks,
+        gpuvm::{
+            MappingAllocs,
+            VmBo, //
+        },
+        ttm::{
+            MemType,
+            OperationCtx, //
+        }, //
+    }, //
+};
+
+/// An operation with all that it takes.
+pub(super) enum PreparedOp<'a> {
+    Map {
+        vm_bo: VmBo<VmData>,
+        offset: u64,
+        va: &'a Range<u64>,
+        access: Access,
+        allocs: MappingAllocs<VmData>,
+        tables: Tables,
+        leaves: QueuedLeaves,
+        /// [`None`] for a BO that cannot be used now: the first job that finds it usable maps it.
+        backing: Option<BoBacking>,
+    },
+    Null {
+        va: &'a Range<u64>,
+        allocs: MappingAllocs<VmData>,
+        tables: Tables,
+    },
+    Unmap {
+        va: &'a Range<u64>,
+        allocs: MappingAllocs<VmData>,
+        tables: Tables,
+    },
+    UnmapAll {
+        vm_bo: VmBo<VmData>,
+    },
+    Prefetch {
+        region: MemType,
+        vm_bos: KVVec<VmBo<VmData>>,
+        backings: KVVec<(BoBacking, Tables)>,
+    },
+}
+
+impl<'a> PreparedOp<'a> {
+    /// Allocates for an operation. `EOPNOTSUPP` for one that is not implemented.
+    pub(super) fn new(vm: &Vm, op: &'a BindOp) -> Result<Self> {
+        Ok(match op {
+            BindOp::Map {
+                bo,
+                offset,
+                va,
+                access,
+            } => Self::Map {
+                vm_bo: VmBo::new(vm, bo)?,
+                offset: *offset,
+                va,
+                access: *access,
+                allocs: MappingAllocs::for_map()?,
+                tables: vm.space.tables_for(va)?,
+                leaves: vm.leaves.add(va),
+                backing: None,
+            },
+            BindOp::Null { va } => Self::Null {
+                va,
+                allocs: MappingAllocs::for_map()?,
+                tables: vm.space.tables_for_cut(va)?,
+            },
+            BindOp::Unmap { va } => Self::Unmap {
+                va,
+                allocs: MappingAllocs::for_unmap()?,
+                tables: vm.space.tables_for_cut(va)?,
+            },
+            BindOp::UnmapAll { bo } => Self::UnmapAll {
+                vm_bo: VmBo::new(vm, bo)?,
+            },
+            BindOp::Prefetch { va, region } => Self::Prefetch {
+                region: *region,
+                vm_bos: vm.mapped_in(va)?,
+                backings: KVVec::new(),
+            },
+            BindOp::Userptr { .. } => return Err(EOPNOTSUPP),
+        })
+    }
+
+    /// Calls `f` for each BO that the operation maps or moves, until it fails.
+    pub(super) fn for_each_vm_bo(&self, mut f: impl FnMut(&VmBo<VmData>) -> Result) -> Result {
+        match self {
+            Self::Map { vm_bo, .. } => f(vm_bo),
+            Self::Prefetch { vm_bos, .. } => vm_bos.iter().try_for_each(f),
+            Self::Null { .. } | Self::Unmap { .. } | Self::UnmapAll { .. } => Ok(()),
+        }
+    }
+
+    /// Returns the BO that the operation maps.
+    pub(super) fn mapped(&self) -> Option<&Bo> {
+        match self {
+            Self::Map { vm_bo, .. } => Some(vm_bo.bo()),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the operation maps or moves a BO that is private to the VM.
+    pub(super) fn maps_private(&self) -> bool {
+        match self {
+            Self::Map { vm_bo, .. } => vm_bo.bo().private.is_some(),
+            Self::Prefetch { vm_bos, .. } => vm_bos.iter().any(|it| it.bo().private.is_some()),
+            Self::Null { .. } | Self::Unmap { .. } | Self::UnmapAll { .. } => false,
+        }
+    }
+
+    /// Moves the BOs, which `locks` hold, to where they are to be prefetched.
+    pub(super) fn prefetch(&self, locks: &mut ExecLocks<'_>, ctx: &mut OperationCtx) -> Result {
+        let Self::Prefetch { region, vm_bos, .. } = self else {
+            return Ok(());
+        };
+        vm_bos
+            .iter()
+            .map(VmBo::bo)
+            .filter(|bo| bo.advice.is_usable())
+            .try_for_each(|bo| prefetch(&mut Reserved::of_exec(locks, bo)?, *region, ctx))
+    }
+
+    /// Notes where the BOs are, and which of their moves the operation has to wait for.
+    pub(super) fn set_backing(
+        &mut self,
+        vm: &Vm,
+        locks: &mut ExecLocks<'_>,
+        moves: &mut Dependencies,
+    ) -> Result {
+        match self {
+            Self::Map {
+                vm_bo,
+                offset,
+                va,
+                backing,
+                tables,
+                ..
+            } => {
+                let mut bo = Reserved::of_exec(locks, vm_bo.bo())?;
+                let bytes = *offset..*offset + (va.end - va.start);
+
+                *backing = None;
+                if bo.advice.is_usable() {
+                    let now = BoBacking::new(vm, &mut bo, bytes, moves)?;
+                    tables.add_for_segments(now.segments((*va).clone(), *offset))?;
+                    *backing = Some(now);
+                }
+            }
+            Self::Prefetch {
+                vm_bos, backings, ..
+            } => {
+                // Those that cannot be used stay evicted.
+                vm_bos.retain(|vm_bo| vm_bo.bo().advice.is_usable());
+                backings.clear();
+                for vm_bo in vm_bos.iter() {
+                    let size = vm_bo.bo().size() as u64;
+                    let mut bo = Reserved::of_exec(locks, vm_bo.bo())?;
+                    let backing = BoBacking::new(vm, &mut bo, 0..size, moves)?;
+                    let tables = rebind_tables(vm, vm_bo, &backing)?;
+                    backings.push((backing, tables), GFP_KERNEL_ACCOUNT)?;
+                }
+            }
+            Self::Null { .. } | Self::Unmap { .. } | Self::UnmapAll { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Calls `f` with where each BO is, until it fails.
+    pub(super) fn for_each_backing(&self, mut f: impl FnMut(&BoBacking) -> Result) -> Result {
+        match self {
+            Self::Map { backing, .. } => backing.iter().try_for_each(f),
+            Self::Prefetch { backings, .. } => {
+                backings.iter().try_for_each(|(backing, _)| f(backing))
+            }
+            Self::Null { .. } | Self::Unmap { .. } | Self::UnmapAll { .. } => Ok(()),
+        }
+    }
+
+    /// Pushes what the job has to do to `changes`, and the BOs that are where they should be then to
+    /// `validated`.
+    pub(super) fn into_changes(
+        self,
+        changes: &mut KVVec<Change>,
+        validated: &mut KVVec<VmBo<VmData>>,
+    ) -> Result {
+        let change = match self {
+            Self::Map {
+                vm_bo,
+                offset,
+                va,
+                access,
+                allocs,
+                tables,
+                leaves,
+                backing,
+            } => Change::Map {
+                allocs,
+                tables,
+                vm_bo,
+                offset,
+                va: va.clone(),
+                backing,
+                access,
+                _leaves: leaves,
+            },
+            Self::Null { va, allocs, tables } => Change::Null {
+                allocs,
+                tables,
+                va: va.clone(),
+            },
+            Self::Unmap { va, allocs, tables } => Change::Unmap {
+                allocs,
+                tables,
+                va: va.clone(),
+            },
+            Self::UnmapAll { vm_bo } => Change::UnmapAll { vm_bo },
+            Self::Prefetch {
+                vm_bos, backings, ..
+            } => {
+                for (vm_bo, (backing, tables)) in vm_bos.into_iter().zip(backings) {
+                    validated.push(vm_bo.clone(), GFP_KERNEL_ACCOUNT)?;
+                    changes.push(
+                        Change::Rebind {
+                            tables,
+                            vm_bo,
+                            backing,
+                        },
+                        GFP_KERNEL_ACCOUNT,
+                    )?;
+                }
+                return Ok(());
+            }
+        };
+        Ok(changes.push(change, GFP_KERNEL_ACCOUNT)?)
+    }
+}
