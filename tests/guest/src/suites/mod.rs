@@ -101,6 +101,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         faults::FAULTER => faults::fault(),
         room::HOG => room::hog(),
         room::SUBMITTER => room::submit(arguments),
+        isolation::VICTIM => isolation::die(arguments),
         stale_data::CHURNER => stale_data::churn(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),
     };

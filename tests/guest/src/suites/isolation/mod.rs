@@ -10,6 +10,8 @@ mod numbers;
 mod others;
 mod reader;
 
+pub(super) use dead::{VICTIM, die};
+
 use std::time::Duration;
 
 use crate::harness::{Suite, Tag};
