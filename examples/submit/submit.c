@@ -3,10 +3,11 @@
  * A job in C, with raw calls: fills a BO in VRAM, copies it to system pages,
  * which the CPU reads.
  *
- * Built with the headers that "make headers_install" installs, and drm.h:
+ * Built with the headers that "make headers_install" installs, and drm.h. In
+ * this folder:
  *
- *	make headers_install INSTALL_HDR_PATH=usr
- *	cc -Iusr/include -I/usr/include/drm -o submit examples/submit/submit.c
+ *	make -C ../.. headers_install
+ *	cc -I../../usr/include -I/usr/include/drm -o submit *.c
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -17,11 +18,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/types.h>
 #include <drm/rust_gpu_ttm_drm.h>
 #include <drm/rust_gpu_ttm_packet.h>
 
-#define SIZE (1 << 20)
+/* In bytes. */
+#define SIZE 0x100000
 #define PATTERN 0x600df00d
+
+#define ARRAY_SIZE(entries) (sizeof(entries) / sizeof((entries)[0]))
 
 #define ARRAY(entries) {					\
 	.stride = sizeof((entries)[0]),				\
@@ -39,7 +44,7 @@ static void call(unsigned long request, void *arg, const char *name)
 	}
 }
 
-static uint32_t create(uint32_t placement)
+static __u32 create(__u32 placement)
 {
 	struct drm_rgt_gem_create create = {
 		.size = SIZE,
@@ -50,10 +55,10 @@ static uint32_t create(uint32_t placement)
 	return create.handle;
 }
 
-static uint32_t *map(uint32_t handle)
+static __u32 *map(__u32 handle)
 {
 	struct drm_rgt_gem_mmap_offset offset = { .handle = handle };
-	uint32_t *map;
+	__u32 *map;
 
 	call(DRM_IOCTL_RGT_GEM_MMAP_OFFSET, &offset, "GEM_MMAP_OFFSET");
 	map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset.offset);
@@ -65,7 +70,7 @@ static uint32_t *map(uint32_t handle)
 }
 
 /* Returns the number of the first copy engine. */
-static uint32_t copy_engine(void)
+static __u32 copy_engine(void)
 {
 	char data[4096];
 	struct drm_rgt_query query = {
@@ -76,7 +81,7 @@ static uint32_t copy_engine(void)
 	const struct drm_rgt_query_list *list = (const void *)data;
 
 	call(DRM_IOCTL_RGT_QUERY, &query, "QUERY_ENGINES");
-	for (uint32_t i = 0; i < list->count; i++) {
+	for (__u32 i = 0; i < list->count; i++) {
 		const struct drm_rgt_engine *engine =
 			(const void *)(data + sizeof(*list) + i * list->stride);
 
@@ -96,8 +101,8 @@ int main(int argc, char **argv)
 		.data = (uintptr_t)&info,
 	};
 	struct drm_rgt_vm_create vm = { 0 };
-	uint32_t source, target, commands;
-	uint64_t from, to, ib;
+	__u32 source, target, commands;
+	__u64 from, to, ib;
 	struct timespec now;
 
 	fd = open(argc > 1 ? argv[1] : "/dev/dri/renderD128", O_RDWR | O_CLOEXEC);
@@ -128,19 +133,19 @@ int main(int argc, char **argv)
 	call(DRM_IOCTL_RGT_VM_BIND, &bind, "VM_BIND");
 
 	/* Headers, then 64-bit operands, low dword first. */
-	uint32_t packets[] = {
+	__u32 packets[] = {
 		drm_rgt_packet_header(DRM_RGT_PACKET_FILL, 0, DRM_RGT_PACKET_LEN_FILL),
 		from, from >> 32, SIZE, 0, PATTERN,
 		drm_rgt_packet_header(DRM_RGT_PACKET_COPY, 0, DRM_RGT_PACKET_LEN_COPY),
 		from, from >> 32, to, to >> 32, SIZE, 0,
 	};
-	uint32_t *words = map(commands);
+	__u32 *words = map(commands);
 
-	for (unsigned int i = 0; i < sizeof(packets) / sizeof(packets[0]); i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(packets); i++)
 		words[i] = packets[i];
 
 	struct drm_rgt_cs_ib ibs[] = {
-		{ .addr = ib, .dwords = sizeof(packets) / sizeof(packets[0]) },
+		{ .addr = ib, .dwords = ARRAY_SIZE(packets) },
 	};
 	struct drm_rgt_cs_bo bos[] = {
 		{ .handle = source, .flags = DRM_RGT_CS_BO_WRITE },
