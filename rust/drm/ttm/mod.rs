@@ -16,6 +16,7 @@ pub mod backup;
 mod bo;
 mod bos;
 mod bulk;
+mod bulk_bos;
 mod create;
 mod deletions;
 mod device;
