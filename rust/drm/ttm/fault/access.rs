@@ -59,7 +59,7 @@ pub(super) unsafe extern "C" fn access<T: DriverBo>(
     let Some(bo) = bo else {
         return EIO.to_errno();
     };
-    if write != 0 && flags & bindings::VM_WRITE as usize == 0 {
+    if write != 0 && flags & bindings::VM_WRITE == 0 {
         return EACCES.to_errno();
     }
 
