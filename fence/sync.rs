@@ -144,14 +144,14 @@ impl OutSyncs {
 
     /// Adds a word of the current process's memory, which gets `value`.
     ///
-    /// The errors are those of [`UserFence::new()`].
+    /// The errors are those of [`UserFence::prepare()`].
     pub(crate) fn add_user_fence(
         &mut self,
         queue: &UserFenceQueue,
         address: u64,
         value: u64,
     ) -> Result {
-        let fence = UserFence::new(queue, address, value)?;
+        let fence = UserFence::prepare(queue, address, value)?;
 
         Ok(self.user_fences.push(fence, GFP_KERNEL_ACCOUNT)?)
     }

@@ -128,11 +128,11 @@ impl_has_work! {
 }
 
 impl UserFence {
-    /// Makes the word at `address` of the current process one that gets `value`.
+    /// Prepares a write of `value` to the word at `address` of the current process.
     ///
     /// [`EINVAL`] for an address that is not a multiple of 8, [`EFAULT`] for one where the process
     /// has no memory. [`ESRCH`] for a kernel thread.
-    pub fn new(queue: &UserFenceQueue, address: u64, value: u64) -> Result<ArmableFence> {
+    pub fn prepare(queue: &UserFenceQueue, address: u64, value: u64) -> Result<ArmableFence> {
         let address = usize::try_from(address).map_err(|_| EFAULT)?;
         if address % size_of::<u64>() != 0 {
             return Err(EINVAL);
