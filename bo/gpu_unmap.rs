@@ -35,7 +35,8 @@ impl_has_work! {
 }
 
 impl GpuUnmap {
-    pub(super) fn new(bo: &Bo) -> Result<KBox<dyn PageTableUpdate>> {
+    /// Returns what a job has to run.
+    pub(super) fn of(bo: &Bo) -> Result<KBox<dyn PageTableUpdate>> {
         let this = Arc::pin_init(
             pin_init!(Self {
                 bo: bo.into(),

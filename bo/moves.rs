@@ -151,7 +151,7 @@ fn leave_page_tables(mv: &mut Move<'_, BoData>, queue: &Queue) -> Result {
         return Ok(());
     }
 
-    let unmap = GpuUnmap::new(mv.bo().bo())?;
+    let unmap = GpuUnmap::of(mv.bo().bo())?;
     {
         let resv = mv.locked_resv();
         let mut users = Dependencies::new();

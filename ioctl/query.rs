@@ -124,6 +124,12 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &Fi
 
 fn device(dev: &Device, gpu: &Gpu) -> Result<KVec<u8>> {
     let managers = &dev.managers;
+    // That of GTT need not be whole pages.
+    let largest = managers
+        .gtt
+        .inner()
+        .limit()
+        .max(managers.vram.inner().size());
     let answer = drm_rgt_query_device {
         revision: gpu.info().revision,
         pci_id: u32::from(abi::pci::VENDOR) | u32::from(abi::pci::DEVICE) << 16,
@@ -133,11 +139,7 @@ fn device(dev: &Device, gpu: &Gpu) -> Result<KVec<u8>> {
         features: features(gpu.info()),
         reset_count: gpu.reset_count().into(),
         vram_generation: gpu.vram_generation().get(),
-        max_bo_bytes: managers
-            .gtt
-            .inner()
-            .limit()
-            .max(managers.vram.inner().size()),
+        max_bo_bytes: largest & !(PAGE_SIZE as u64 - 1),
         max_vm_bytes: VA_RANGE.end - VA_RANGE.start,
         // No limit.
         max_vms: 0,

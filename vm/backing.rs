@@ -60,7 +60,6 @@ impl BoBacking {
         if is_moving {
             moves.add_resv(&resv, Usage::Kernel)?;
         }
-        drop(resv);
         Ok(Self {
             segments,
             lost: bo.bo().lost.clone(),

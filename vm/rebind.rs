@@ -89,8 +89,9 @@ pub(crate) fn validate_bound<'a>(
     }
     keep_one_each(&mut bos);
     validate_all(locks, bos.iter().copied(), effort, ctx)?;
+    let validated = bos.len();
     drop(bos);
-    if ctx.bytes_moved() != 0 {
+    if validated != 0 {
         // Those that were moved are evicted now.
         vm.prepare_extobjs(locks, 1)?;
         evicted = vm.evicted(locks)?;

@@ -22,19 +22,9 @@ mod tlb;
 mod under_test;
 mod update;
 
-#[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
-pub(crate) use self::under_test::{
-    PageUnderTest,
-    TablesUnderTest, //
-};
 pub(crate) use self::{
     backing::Backing,
     gart::DeferredGart,
-    slot_table::{
-        Choice,
-        SlotTable,
-        SLOTS, //
-    },
     space::Space,
     tables::Tables,
     tlb::Invalidation,
@@ -45,4 +35,16 @@ pub(super) use self::{
     layout::KERNEL_BASE,
     slot_guard::SlotGuard,
     tlb::HangHandler, //
+};
+#[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
+pub(crate) use self::{
+    slot_table::{
+        Choice,
+        SlotTable,
+        SLOTS, //
+    },
+    under_test::{
+        PageUnderTest,
+        TablesUnderTest, //
+    }, //
 };

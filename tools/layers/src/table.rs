@@ -51,7 +51,7 @@ pub const LAYERS: &[Layer] = &[
         name: "device.rs",
         holds: "driver, device and its data, as types",
         imports: &["rust"],
-        types_of: &["sched", "resource_mgr", "placement", "bo", "vm"],
+        types_of: &["sched", "resource_mgr", "placement", "bo"],
     },
     Layer {
         name: "sched",
@@ -88,7 +88,15 @@ pub const LAYERS: &[Layer] = &[
     Layer {
         name: "vm",
         holds: "GPU address spaces: binds, page-table updates",
-        imports: &["rust", "fence", "hw", "device.rs", "sched", "bo"],
+        imports: &[
+            "rust",
+            "fence",
+            "hw",
+            "device.rs",
+            "sched",
+            "resource_mgr",
+            "bo",
+        ],
         types_of: &[],
     },
     Layer {

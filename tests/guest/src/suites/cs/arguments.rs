@@ -2,7 +2,6 @@
 
 //! Bad arguments of CS.
 
-use anyhow::Context;
 use anyhow::Result;
 use rgt::uapi::*;
 use rgt::{Bo, CommandBuffer, Device, EngineClass, Vm};
@@ -18,6 +17,7 @@ pub(super) const TESTS: &[Test] = tests![
     bad_buffers,
     too_many_buffers,
     bad_bos,
+    bo_twice,
     destroyed_vm,
     refused_jobs_do_nothing,
 ];
@@ -206,13 +206,6 @@ fn bad_bos() -> Outcome {
     let mut endless = scene.request(&[scene.ib], &[good]);
     endless.bos.count = u32::MAX;
     fails("4 G BOs", Errno::INVAL, raw(&scene.device, endless))?;
-    let other = Bo::builder(PAGE).create(&scene.device)?;
-    let other = drm_rgt_cs_bo {
-        handle: other.handle(),
-        flags: 0,
-    };
-    let twice = [drm_rgt_cs_bo { flags: 0, ..good }, other, good];
-    raw(&scene.device, scene.request(&[scene.ib], &twice)).context("a BO twice")?;
     refused_entries(
         &scene.device,
         good,
@@ -225,6 +218,22 @@ fn bad_bos() -> Outcome {
         |bos| call(&scene.device, &mut scene.request(&[scene.ib], bos)),
         || scene.unchanged(),
     )?;
+    scene.runs()
+}
+
+fn bo_twice() -> Outcome {
+    let scene = Scene::new()?;
+    let other = Bo::builder(PAGE).create(&scene.device)?;
+    let other = drm_rgt_cs_bo {
+        handle: other.handle(),
+        flags: 0,
+    };
+    let reads = drm_rgt_cs_bo {
+        flags: 0,
+        ..scene.bo
+    };
+    let bos = [reads, other, scene.bo];
+    raw(&scene.device, scene.request(&[scene.ib], &bos))?;
     scene.runs()
 }
 

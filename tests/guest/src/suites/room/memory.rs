@@ -28,8 +28,8 @@ fn more_to_evict_than_memory() -> Outcome {
 
     let hog = Hog::leave_little()?;
     for _ in 0..3 {
-        let mut work = writing(&other, &more, 1000)?;
-        let result = match work.submit() {
+        // Binding the BOs takes the memory, too.
+        let result = match writing(&other, &more, 1000).and_then(|mut work| work.submit()) {
             Ok(()) => Ok(()),
             Err(error) => Err(error.downcast::<rgt::Error>()?),
         };

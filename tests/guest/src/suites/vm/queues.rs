@@ -13,7 +13,7 @@ use super::seen::{numbered, pages, seen_at};
 use crate::arguments::{Row, refused};
 use crate::expect::{fails, same};
 use crate::harness::{Outcome, Test, tests};
-use crate::rig::{MIB, PAGE, PATIENCE, Pressure, Rig};
+use crate::rig::{MIB, PAGE, PATIENCE, Pressure, Rig, Work};
 
 pub(super) const TESTS: &[Test] = tests![
     bind_waits_for_its_syncs,
@@ -32,6 +32,8 @@ pub(super) const TESTS: &[Test] = tests![
 /// A range with nothing mapped, and a BO to map there.
 struct Scene {
     rig: Rig,
+    /// Another VM, for jobs that do not begin: waiting for a job of the VM waits for all of its jobs.
+    other: Rig,
     bo: Bo,
     range: Binding,
 }
@@ -39,9 +41,15 @@ struct Scene {
 impl Scene {
     fn new() -> anyhow::Result<Self> {
         let rig = Rig::new()?;
+        let other = rig.sibling()?;
         let bo = numbered(&rig, 4, 100)?;
         let range = rig.vm.reserve(4 * PAGE)?;
-        Ok(Self { rig, bo, range })
+        Ok(Self {
+            rig,
+            other,
+            bo,
+            range,
+        })
     }
 
     fn map(&self) -> BindOp {
@@ -63,6 +71,12 @@ impl Scene {
     }
 }
 
+/// Has a job signal a syncobj.
+fn signals(work: &mut Work, syncobj: &Syncobj) -> anyhow::Result<()> {
+    work.signal(syncobj.sync());
+    Ok(())
+}
+
 /// Waits for a bind.
 fn done(syncobj: &Syncobj) -> Outcome {
     Ok(syncobj.wait(PATIENCE, WaitFrom::Submission)?)
@@ -80,8 +94,8 @@ fn bind_waits_for_its_syncs() -> Outcome {
     let scene = Scene::new()?;
     let (gate, bound) = (scene.syncobj()?, scene.syncobj()?);
     let mut held = scene
-        .rig
-        .held(scene.rig.render, |work| Ok(work.signal(gate.sync())))?;
+        .other
+        .held(scene.other.render, |work| signals(work, &gate))?;
 
     // The default queue maps what the jobs below use.
     let queue = BindQueue::create(&scene.rig.vm)?;
@@ -110,8 +124,8 @@ fn unmap_waits_for_its_syncs() -> Outcome {
     let (gate, bound) = (scene.syncobj()?, scene.syncobj()?);
     scene.rig.vm.bind(&[scene.map()])?;
     let held = scene
-        .rig
-        .held(scene.rig.render, |work| Ok(work.signal(gate.sync())))?;
+        .other
+        .held(scene.other.render, |work| signals(work, &gate))?;
 
     let queue = BindQueue::create(&scene.rig.vm)?;
     queue.bind(&[scene.unmap()], &[gate.sync()], &[bound.sync()])?;
@@ -127,8 +141,8 @@ fn queue_is_in_order() -> Outcome {
     let queue = BindQueue::create(&scene.rig.vm)?;
     let (gate, bound) = (scene.syncobj()?, scene.syncobj()?);
     let held = scene
-        .rig
-        .held(scene.rig.render, |work| Ok(work.signal(gate.sync())))?;
+        .other
+        .held(scene.other.render, |work| signals(work, &gate))?;
     let at_page_2 = BindOp::map(&scene.bo, 2 * PAGE, scene.range.addr(), PAGE);
 
     queue.bind(&[scene.map()], &[gate.sync()], &[])?;
@@ -151,8 +165,8 @@ fn queues_are_independent() -> Outcome {
     anyhow::ensure!(one.id() != 0 && other.id() != 0 && one.id() != other.id());
     let (gate, late, early) = (scene.syncobj()?, scene.syncobj()?, scene.syncobj()?);
     let held = scene
-        .rig
-        .held(scene.rig.render, |work| Ok(work.signal(gate.sync())))?;
+        .other
+        .held(scene.other.render, |work| signals(work, &gate))?;
 
     one.bind(&[scene.unmap()], &[gate.sync()], &[late.sync()])?;
     other.bind(&[scene.map()], &[], &[early.sync()])?;
@@ -168,8 +182,8 @@ fn held_queue_does_not_hold_jobs() -> Outcome {
     let scene = Scene::new()?;
     let (gate, late) = (scene.syncobj()?, scene.syncobj()?);
     let held = scene
-        .rig
-        .held(scene.rig.render, |work| Ok(work.signal(gate.sync())))?;
+        .other
+        .held(scene.other.render, |work| signals(work, &gate))?;
     let queue = BindQueue::create(&scene.rig.vm)?;
 
     queue.bind(&[scene.map()], &[gate.sync()], &[])?;
@@ -186,8 +200,8 @@ fn destroyed_queue_is_done_to_its_end() -> Outcome {
     let scene = Scene::new()?;
     let (gate, bound) = (scene.syncobj()?, scene.syncobj()?);
     let held = scene
-        .rig
-        .held(scene.rig.render, |work| Ok(work.signal(gate.sync())))?;
+        .other
+        .held(scene.other.render, |work| signals(work, &gate))?;
     let queue = BindQueue::create(&scene.rig.vm)?;
 
     queue.bind(&[scene.map()], &[gate.sync()], &[bound.sync()])?;
