@@ -14,7 +14,11 @@ fn reset_values() {
     assert_eq!(gpu.read(regs::ID), regs::ID_MAGIC);
     let revision = regs::REVISION_MAJOR << 16 | regs::REVISION_MINOR;
     assert_eq!(gpu.read(regs::REVISION), revision);
-    let features = feature::SCRATCHPAD | feature::ATOMICS | feature::TLB_SEQNO | feature::POISON;
+    let features = feature::SCRATCHPAD
+        | feature::ATOMICS
+        | feature::TLB_SEQNO
+        | feature::POISON
+        | feature::LARGE_SPARSE;
     assert_eq!(gpu.read(regs::FEATURES), features);
     assert_eq!(gpu.read_pair(regs::VRAM_SIZE_LO), VRAM_SIZE);
     assert_eq!(gpu.read_pair(regs::VISIBLE_SIZE_LO), VISIBLE_SIZE);
@@ -103,7 +107,7 @@ fn read_only_and_absent() {
         assert_eq!(gpu.read(register), before);
     }
     for register in [
-        0x034,
+        0x0e0,
         0x0f0,
         0x500,
         0x2100,
