@@ -144,7 +144,9 @@ impl RgtFile {
     /// Looks a bind queue of a VM up; 0 is the default queue. `ENOENT` when there is none of these
     /// numbers.
     pub(crate) fn bind_queue(&self, vm_id: u32, id: u32) -> Result<Arc<BindQueue>> {
+        // One table's lock is not taken with another's held.
         self.vms
-            .get(vm_id, |handle| handle.queues().get(id, Arc::clone))?
+            .get(vm_id, |handle| handle.queues().clone())?
+            .get(id, Arc::clone)
     }
 }
