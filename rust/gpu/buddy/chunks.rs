@@ -7,7 +7,10 @@ use core::{
     ops::Range, //
 };
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    ptr::Alignment, //
+};
 
 const BITS: u64 = u64::BITS as u64;
 
@@ -20,20 +23,22 @@ pub(super) struct Chunks {
     total: u64,
     /// The number of chunks in the set.
     len: u64,
-    /// Size of a chunk in bytes.
-    chunk: u64,
+    /// Binary logarithm of the size of a chunk in bytes. A division would have a panic for zero,
+    /// which objtool takes for a call that returns.
+    shift: u32,
 }
 
 impl Chunks {
     /// Creates a set of all chunks of a memory of `size` bytes, or of none.
-    pub(super) fn new(chunk: u64, size: u64, all: bool) -> Result<Self> {
-        let total = size / chunk;
+    pub(super) fn new(chunk: Alignment, size: u64, all: bool) -> Result<Self> {
+        let shift = chunk.log2();
+        let total = size >> shift;
         let words = total.div_ceil(BITS);
         let mut this = Self {
             words: KVVec::from_elem(0, words as usize, GFP_KERNEL)?,
             total,
             len: 0,
-            chunk,
+            shift,
         };
 
         if all {
@@ -44,7 +49,7 @@ impl Chunks {
 
     /// Returns the bytes of the chunks in the set.
     pub(super) fn bytes(&self) -> u64 {
-        self.len * self.chunk
+        self.len << self.shift
     }
 
     /// Adds the chunks of a range.
@@ -80,7 +85,7 @@ impl Chunks {
         }
         let counts = masks(self.chunks(range)).map(|(word, mask)| self.words[word] & mask);
 
-        counts.map(|word| u64::from(word.count_ones())).sum::<u64>() * self.chunk
+        counts.map(|word| u64::from(word.count_ones())).sum::<u64>() << self.shift
     }
 
     /// Returns the part of a range, from its start on, that is in the set, or that is not: whether
@@ -91,7 +96,7 @@ impl Chunks {
         let is_in = find(word, chunks.clone(), true) == chunks.start;
         let end = find(word, chunks.clone(), !is_in);
 
-        (is_in, (end - chunks.start) * self.chunk)
+        (is_in, (end - chunks.start) << self.shift)
     }
 
     /// Returns the extents in a range that are in the set, in their order.
@@ -114,7 +119,7 @@ impl Chunks {
         range: Range<u64>,
         word: impl Fn(usize) -> u64 + 'a,
     ) -> impl Iterator<Item = Range<u64>> + 'a {
-        let chunk = self.chunk;
+        let shift = self.shift;
         let mut left = self.chunks(range);
 
         iter::from_fn(move || {
@@ -122,13 +127,16 @@ impl Chunks {
             let end = find(&word, start..left.end, false);
 
             left.start = end;
-            (start < end).then_some(start * chunk..end * chunk)
+            (start < end).then_some(start << shift..end << shift)
         })
     }
 
     /// Returns the numbers of the chunks of a range.
     fn chunks(&self, range: Range<u64>) -> Range<u64> {
-        range.start.div_ceil(self.chunk)..(range.end / self.chunk).min(self.total)
+        let part = range.start & ((1 << self.shift) - 1);
+        let start = (range.start >> self.shift) + u64::from(part != 0);
+
+        start..(range.end >> self.shift).min(self.total)
     }
 }
 

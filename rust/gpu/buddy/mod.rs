@@ -139,8 +139,8 @@ impl Inner {
             })?,
             known <- new_mutex!(
                 Known {
-                    free: Chunks::new(bytes, size, true)?,
-                    zero: Chunks::new(bytes, size, false)?,
+                    free: Chunks::new(chunk, size, true)?,
+                    zero: Chunks::new(chunk, size, false)?,
                     spares: Spares::new(),
                     retired: Retired::new(),
                 },
@@ -288,12 +288,12 @@ impl Buddy {
     /// Returns the number of free blocks of each order: element `n` is about blocks of
     /// `chunk_size() << n` bytes.
     pub fn free_blocks(&self) -> Result<KVec<u64>> {
-        let chunk = self.chunk_size();
-        let orders = (self.size() / chunk).ilog2() + 1;
+        let shift = self.0.buddy.chunk_size().log2();
+        let orders = (self.size() >> shift).ilog2() + 1;
         let mut counts = KVec::from_elem(0, orders as usize, GFP_KERNEL)?;
 
         for extent in self.0.known.lock().free.extents(0..self.size()) {
-            let (mut at, end) = (extent.start / chunk, extent.end / chunk);
+            let (mut at, end) = (extent.start >> shift, extent.end >> shift);
 
             // Free buddies are always joined: each block is as large as its place allows.
             while at < end {
