@@ -47,6 +47,9 @@ pub(crate) struct BoData {
     pub(crate) lost: Arc<AtomicFlag>,
     /// The advice of GEM_MADVISE.
     pub(crate) advice: AdviceCell,
+    /// Set when a bind has validated the BO, for the job that follows: both are one use. Changes with
+    /// the reservation held.
+    pub(crate) placed_by_bind: AtomicFlag,
 }
 
 impl BoData {
@@ -61,6 +64,7 @@ impl BoData {
             record: BoRecord::of_import(),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
+            placed_by_bind: AtomicFlag::new(false),
         })
     }
 
@@ -75,6 +79,7 @@ impl BoData {
             record: BoRecord::of_kernel(),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
+            placed_by_bind: AtomicFlag::new(false),
         })
     }
 }

@@ -113,6 +113,7 @@ pub(crate) fn create(
             record: BoRecord::of_client(client_id(file)),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
+            placed_by_bind: AtomicFlag::new(false),
         },
     )?;
     args.handle = bo.as_gem().create_handle(file)?;

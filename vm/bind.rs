@@ -9,7 +9,10 @@
 
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    }, //
 };
 
 use super::{
@@ -139,7 +142,11 @@ fn validate_mapped(
         }
     }
     keep_one_each(&mut bos);
-    validate_all(locks, bos.iter().copied(), effort, ctx)
+    validate_all(locks, bos.iter().copied(), effort, ctx)?;
+    for bo in bos {
+        bo.placed_by_bind.store(true, Relaxed);
+    }
+    Ok(())
 }
 
 /// A bind whose BOs are validated.

@@ -80,7 +80,12 @@ pub(crate) fn validate_bound<'a>(
     };
     let mut bos = KVVec::<&Bo>::new();
     for bo in named {
-        bos.push(bo, GFP_KERNEL)?;
+        // Not once more for the use that the bind was for.
+        let was_placed = bo.placed_by_bind.load(Relaxed);
+        bo.placed_by_bind.store(false, Relaxed);
+        if !was_placed {
+            bos.push(bo, GFP_KERNEL)?;
+        }
     }
     for bo in candidates.as_ref().unwrap_or(&evicted).iter().map(VmBo::bo) {
         if bo.advice.is_usable() {

@@ -45,6 +45,11 @@ pub(crate) fn fails_any<T: Debug>(what: &str, errnos: &[Errno], result: rgt::Res
     }
 }
 
+/// The result of a call of the library, of one that gives any error.
+pub(crate) fn of_library<T>(result: Result<T>) -> rgt::Result<T> {
+    result.map_err(|error| error.downcast().expect("an error of the library"))
+}
+
 /// Makes a raw call.
 pub(crate) fn call<T: Request>(device: &Device, request: &mut T) -> rustix::io::Result<()> {
     // SAFETY: What a test has the kernel write is memory that the test keeps for it, or nothing.

@@ -203,7 +203,8 @@ fn too_many_buffers() -> Outcome {
 fn bad_bos() -> Outcome {
     let scene = Scene::new()?;
     let good = scene.bo;
-    let mut endless = scene.request(&[scene.ib], &[good]);
+    let (ibs, bos) = ([scene.ib], [good]);
+    let mut endless = scene.request(&ibs, &bos);
     endless.bos.count = u32::MAX;
     fails("4 G BOs", Errno::INVAL, raw(&scene.device, endless))?;
     refused_entries(
@@ -241,9 +242,10 @@ fn destroyed_vm() -> Outcome {
     let scene = Scene::new()?;
     let vm_id = raw(&scene.device, drm_rgt_vm_create::default())?.vm_id;
     raw(&scene.device, drm_rgt_vm_destroy { vm_id, pad: 0 })?;
+    let (ibs, bos) = ([scene.ib], [scene.bo]);
     let request = drm_rgt_cs {
         vm_id,
-        ..scene.request(&[scene.ib], &[scene.bo])
+        ..scene.request(&ibs, &bos)
     };
     fails("a destroyed VM", Errno::NOENT, raw(&scene.device, request))?;
     scene.still_works()
@@ -255,9 +257,9 @@ fn refused_jobs_do_nothing() -> Outcome {
         handle: 4711,
         ..scene.bo
     };
-    let bos = [scene.bo, unknown];
+    let (ibs, bos) = ([scene.ib], [scene.bo, unknown]);
     for _ in 0..200 {
-        let request = scene.request(&[scene.ib], &bos);
+        let request = scene.request(&ibs, &bos);
         fails("an unknown BO", Errno::NOENT, raw(&scene.device, request))?;
     }
     // A lock or a fence that was left behind would show here.

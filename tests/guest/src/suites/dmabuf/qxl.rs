@@ -10,7 +10,7 @@ use rgt::{Bo, Placement};
 use rustix::fs::fstat;
 use rustix::io::Errno;
 
-use crate::expect::{each, fails, same};
+use crate::expect::{each, fails, of_library, same};
 use crate::harness::{Need, Outcome, Suite, Tag, Used, tests};
 use crate::peer::{Card, DmaBuf};
 use crate::rig::{HIDDEN, MIB, Rig, SHARED, noise};
@@ -77,13 +77,10 @@ fn our_jobs_do_not_use_its() -> Outcome {
     let map = theirs.map()?;
     map.fill(0..map.len(), 0x0666);
     let bo = Bo::import(&rig.device, theirs.export()?)?;
-    // The exporter is asked for its pages when a job needs them.
+    // The exporter is asked for its pages when the BO is bound.
     for _ in 0..2 {
-        let mut work = rig.work(rig.copy)?;
-        let to = work.writes(&bo)?;
-        work.commands.fill(to, MIB, 0x0667)?;
-        work.cut();
-        fails("CS", Errno::NOSYS, work.job.submit())?;
+        let bind = rig.work(rig.copy)?.writes(&bo);
+        fails("VM_BIND", Errno::NOSYS, of_library(bind))?;
     }
     let sum = rgt::checksum::of_fill(0x0666, MIB / 4);
     same("sum", map.checksum(0..map.len()), sum)?;

@@ -9,7 +9,7 @@ use rgt::{Bo, Placement};
 use rustix::io::Errno;
 
 use crate::arguments::refused_by;
-use crate::expect::{each, fails, raw, refused_with, same};
+use crate::expect::{each, fails, of_library, raw, refused_with, same};
 use crate::harness::{End, Outcome, Test, in_child, tests};
 use crate::rig::{HIDDEN, MIB, PAGE, Rig, SHARED, noise, shrink_all};
 
@@ -103,7 +103,7 @@ fn jobs_are_refused() -> Outcome {
         let mut work = rig.work(rig.copy)?;
         let to = work.writes(&bo)?;
         work.commands.fill(to, PAGE, 2)?;
-        fails("a job", Errno::FAULT, downcast(work.submit()))?;
+        fails("a job", Errno::FAULT, of_library(work.submit()))?;
         // Neither the job's VM nor other jobs are affected.
         let other = rig.gtt(PAGE)?;
         rig.fill(&other, 3)?;
@@ -112,10 +112,6 @@ fn jobs_are_refused() -> Outcome {
         rig.fill(&bo, 4)?;
         same("content after the next job", bo.map()?.read(0), 4)
     })
-}
-
-fn downcast(result: Result<()>) -> rgt::Result<()> {
-    result.map_err(|error| error.downcast().expect("an error of the library"))
 }
 
 fn the_cpu_gets_a_signal() -> Outcome {

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::rounds::{VRAM_ONLY, VRAM_OR_GTT};
 use super::watch::{CHUNK, Watched, capacity, in_vram, vram};
-use crate::expect::fails;
+use crate::expect::{fails, of_library};
 use crate::harness::{Outcome, Test, skip, tests};
 use crate::rig::{HIDDEN, Make, Rig};
 
@@ -77,12 +77,5 @@ fn no_space_is_not_no_memory() -> Outcome {
         let at = work.writes(bo)?;
         work.commands.write(at, &[1])?;
     }
-    match work.submit() {
-        Ok(()) => fails("the job", Errno::NOSPC, Ok::<_, rgt::Error>(())),
-        Err(error) => fails(
-            "the job",
-            Errno::NOSPC,
-            Err::<(), _>(error.downcast::<rgt::Error>()?),
-        ),
-    }
+    fails("the job", Errno::NOSPC, of_library(work.submit()))
 }

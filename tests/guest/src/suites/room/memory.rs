@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::super::pressure::{Hog, LITTLE};
 use super::{VRAM_ONLY, VRAM_OR_GTT, bos, check, percent, vram, writing};
-use crate::expect::fails;
+use crate::expect::{fails, of_library};
 use crate::harness::{Outcome, Test, skip, tests};
 use crate::rig::{Rig, meminfo};
 
@@ -29,11 +29,8 @@ fn more_to_evict_than_memory() -> Outcome {
     let hog = Hog::leave_little()?;
     for _ in 0..3 {
         // Binding the BOs takes the memory, too.
-        let result = match writing(&other, &more, 1000).and_then(|mut work| work.submit()) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.downcast::<rgt::Error>()?),
-        };
-        fails("the job", Errno::NOMEM, result)?;
+        let result = writing(&other, &more, 1000).and_then(|mut work| work.submit());
+        fails("the job", Errno::NOMEM, of_library(result))?;
     }
     // Others live, and so does what they have.
     writing(&rig, &first[..1], 100)?.run()?;

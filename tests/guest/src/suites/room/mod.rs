@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use rgt::{Bo, Placement, Region, RegionKind};
 use rustix::io::Errno;
 
-use crate::expect::{fails, same};
+use crate::expect::{fails, of_library, same};
 use crate::harness::{Outcome, Suite, Tag};
 use crate::rig::{MIB, Make, Rig, Work};
 
@@ -90,9 +90,5 @@ fn bytes_in_vram(bos: &[Bo]) -> Result<u64> {
 
 /// A job must be refused for want of room.
 fn refused(mut work: Work) -> Outcome {
-    let result = match work.submit() {
-        Ok(()) => Ok(()),
-        Err(error) => Err(error.downcast::<rgt::Error>()?),
-    };
-    fails("the job", Errno::NOSPC, result)
+    fails("the job", Errno::NOSPC, of_library(work.submit()))
 }
