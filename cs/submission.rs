@@ -155,8 +155,9 @@ impl Submission<'_> {
         let mut job = self
             .context
             .job(place, self.engine, self.client, commands, lost)?;
-        // The rebind is among these.
         job.add_resv_dependencies(exec.locked_resv(self.vm.resv())?, Usage::Kernel)?;
+        // The rebind is among these.
+        self.vm.add_bind_dependencies(&mut job)?;
         let mut slots = JobSlots::new(exec)?;
         for job_bo in self.bos {
             let resv = exec.resv_of(job_bo.bo.as_gem())?;

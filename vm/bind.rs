@@ -180,14 +180,11 @@ impl BindJob<'_> {
         }
         let mut arrivals = vm.arrivals.lock();
         arrivals.reserve(arriving.len())?;
+        let mut pending = vm.pending_binds.lock();
+        pending.reserve()?;
 
         // One that waits for nothing of user space comes before all later jobs of the VM.
         let is_explicit = !self.in_syncs.is_empty() || queue.is_held();
-        let usage = if is_explicit {
-            Usage::Bookkeep
-        } else {
-            Usage::Kernel
-        };
         // Others of user space's do not keep private BOs busy that they have nothing to do with.
         let vm_slot = if !is_explicit || self.prepared.iter().any(PreparedOp::maps_private) {
             let [slot] = exec.locked_resv(vm.resv())?.reserve_fences()?;
@@ -218,7 +215,7 @@ impl BindJob<'_> {
         let out_syncs = self.out_syncs;
         let fence = job.submit(|fence| {
             if let Some(slot) = vm_slot {
-                slot.add(fence, usage);
+                slot.add(fence, Usage::Bookkeep);
             }
             for slot in slots {
                 slot.add(fence, Usage::Bookkeep);
@@ -226,6 +223,9 @@ impl BindJob<'_> {
             out_syncs.set(fence);
         });
         queue.set_last(&fence, is_explicit);
+        if !is_explicit {
+            pending.add(&fence);
+        }
         for lost in &arriving {
             arrivals.add(&fence, lost);
         }

@@ -22,14 +22,21 @@ use super::{
     arrivals::Arrivals,
     cleanup::Cleanup,
     leaves::Leaves,
+    pending_binds::PendingBinds,
     queue::BindQueue, //
 };
 use crate::{
     bo::BoData,
     hw::Space,
-    rust::drm::gpuvm::{
-        DriverGpuVm,
-        GpuVm, //
+    rust::drm::{
+        gpuvm::{
+            DriverGpuVm,
+            GpuVm, //
+        },
+        sched::{
+            Job,
+            UnarmedJob, //
+        }, //
     }, //
 };
 
@@ -67,6 +74,9 @@ pub(crate) struct VmData {
     /// BOs that are on their way to where they are mapped.
     #[pin]
     pub(super) arrivals: Mutex<Arrivals>,
+    /// The binds that later jobs wait for. Changes with the reservation held.
+    #[pin]
+    pub(super) pending_binds: Mutex<PendingBinds>,
     /// Page tables for mappings that are still to be made.
     pub(super) leaves: Leaves,
     /// Set once it has mapped device-local memory.
@@ -90,6 +100,7 @@ impl VmData {
             space,
             open <- new_mutex!(None, "VmData::open"),
             arrivals <- new_mutex!(Arrivals::new(), "VmData::arrivals"),
+            pending_binds <- new_mutex!(PendingBinds::new(), "VmData::pending_binds"),
             leaves: Leaves::new()?,
             uses_vram: Atomic::new(false),
             lost: AtomicFlag::new(false),
@@ -116,6 +127,13 @@ impl VmData {
     pub(crate) fn space(&self) -> Result<&Arc<Space>> {
         self.open()?;
         Ok(&self.space)
+    }
+
+    /// Has a job of the VM wait for the binds that were queued before it.
+    ///
+    /// To be called with the VM's reservation held.
+    pub(crate) fn add_bind_dependencies<J: Job>(&self, job: &mut UnarmedJob<'_, J>) -> Result {
+        self.pending_binds.lock().add_to(job)
     }
 
     /// Returns whether jobs of the VM may use device-local memory.

@@ -23,6 +23,7 @@ mod handle;
 mod invalidate;
 mod leaves;
 mod op;
+mod pending_binds;
 mod prepared_op;
 mod queue;
 mod reaper;

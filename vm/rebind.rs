@@ -207,6 +207,8 @@ impl Rebind {
         }
         let mut arrivals = vm.arrivals.lock();
         arrivals.reserve(lost.len())?;
+        let mut pending = vm.pending_binds.lock();
+        pending.reserve()?;
 
         let update = KBox::new(
             Update {
@@ -222,12 +224,13 @@ impl Rebind {
         }
 
         let fence = job.submit(|fence| {
-            // All later jobs of the VM wait for it.
-            vm_slot.add(fence, Usage::Kernel);
+            vm_slot.add(fence, Usage::Bookkeep);
             for slot in bo_slots {
                 slot.add(fence, Usage::Bookkeep);
             }
         });
+        // All later jobs of the VM wait for it.
+        pending.add(&fence);
         for lost in &lost {
             arrivals.add(&fence, lost);
         }

@@ -156,13 +156,14 @@ fn a_job_behind_a_move_that_fails() -> Outcome {
     evict(&other, &moving)?;
 
     let mut work = rig.work(rig.copy)?;
-    let (from, to) = (work.reads(&moving)?, work.writes(&result)?);
-    work.commands.copy(from, to, CHUNK)?;
+    let to = work.writes(&result)?;
     let done = Syncobj::new(&rig.device)?;
     work.signal(done.sync());
-    // Once for the move, and once for the time that it is tried again.
+    // Once for the move, which the bind begins, and once for the time that it is tried again.
     let hang = format!("hang 0 {}", rig.copy.id);
     control.send(&hang)?;
+    let from = work.reads(&moving)?;
+    work.commands.copy(from, to, CHUNK)?;
     work.submit()?;
     let file = done.sync_file()?;
     thread::sleep(Duration::from_secs(3));

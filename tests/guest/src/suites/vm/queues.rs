@@ -349,8 +349,11 @@ fn prefetch() -> Outcome {
     }
     same("its checksum", rig.checksum(&bo)?, sum)?;
 
-    rig.vm
-        .bind(&[BindOp::map(&vram_only, 0, range.addr() + 2 * MIB, MIB)])?;
+    // Binds that are still queued are not seen.
+    let bound = Syncobj::new(&rig.device)?;
+    let map = BindOp::map(&vram_only, 0, range.addr() + 2 * MIB, MIB);
+    rig.vm.bind_in_order(&[map], &[], &[bound.sync()])?;
+    done(&bound)?;
     let to_gtt = BindOp::prefetch(range.addr() + 3 * MIB - PAGE, PAGE, DRM_RGT_REGION_GTT);
     fails("of VRAM only", Errno::INVAL, rig.vm.bind(&[to_gtt]))?;
     // What others need goes, and comes back.
