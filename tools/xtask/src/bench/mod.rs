@@ -12,6 +12,7 @@ mod memory;
 mod share;
 mod submit;
 mod table;
+mod vm;
 
 use std::fs;
 use std::process::ExitCode;
@@ -98,6 +99,7 @@ fn few_instructions(figure: &Figure) -> f64 {
 const ALL: &[Benchmark] = &[
     memory::BENCHMARK,
     submit::BENCHMARK,
+    vm::BENCHMARK,
     share::BENCHMARK,
     device::BENCHMARK,
 ];

@@ -10,6 +10,7 @@
 mod calls;
 mod clock;
 mod driver;
+mod filler;
 mod footprint;
 mod lifecycle;
 mod places;
@@ -17,6 +18,7 @@ mod row;
 mod share;
 mod submit;
 mod trace;
+mod vm;
 mod wake;
 
 use std::path::PathBuf;
@@ -48,6 +50,8 @@ enum Measure {
     Calls,
     /// Jobs that do nothing, on a machine of one CPU
     Submit,
+    /// Binds and unbinds, on a machine of one CPU
+    Vm,
     /// From a job's interrupt to the thread that waits, by the kernel's trace events
     Wake,
     /// Export, import and mapping, of this driver and of others
@@ -82,6 +86,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Measure::Lifecycle => lifecycle::run(&device)?,
             Measure::Calls => calls::run(&device)?,
             Measure::Submit => submit::run(&device)?,
+            Measure::Vm => vm::run(&device)?,
             Measure::Wake => wake::run(&device)?,
             Measure::Share => share::run()?,
             Measure::Copies => share::copies()?,

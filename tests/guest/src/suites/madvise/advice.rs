@@ -2,7 +2,6 @@
 
 //! The call's answers, and the use of a BO that is not needed.
 
-use anyhow::Result;
 use rgt::ioctl::{self, Contained, Request};
 use rgt::uapi::*;
 use rgt::{Bo, Placement};

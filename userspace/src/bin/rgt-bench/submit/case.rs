@@ -8,8 +8,8 @@ use anyhow::Result;
 use rgt::{Binding, Bo, BoBuilder, CommandBuffer, EngineClass, Job, Vm};
 
 use super::blocker::Blocker;
-use super::filler::Filler;
 use crate::clock::Samples;
+use crate::filler::Filler;
 
 /// How often the call is measured.
 const TIMES: usize = 101;
@@ -71,6 +71,28 @@ impl Case {
             self.bindings.push(vm.map(&bo)?);
             self.bos.push(bo);
         }
+        Ok(self)
+    }
+
+    /// Binds external BOs that it does not name.
+    pub(super) fn bound(mut self, count: usize) -> Result<Self> {
+        let vm = self.commands.vm().clone();
+        for _ in 0..count {
+            let bo = super::bo().create(vm.device())?;
+            self.bindings.push(vm.map(&bo)?);
+            self.bos.push(bo);
+        }
+        Ok(self)
+    }
+
+    /// Maps one private BO many times.
+    pub(super) fn mapped(mut self, count: usize) -> Result<Self> {
+        let vm = self.commands.vm().clone();
+        let bo = super::bo().private(&vm).create(vm.device())?;
+        for _ in 0..count {
+            self.bindings.push(vm.map(&bo)?);
+        }
+        self.bos.push(bo);
         Ok(self)
     }
 

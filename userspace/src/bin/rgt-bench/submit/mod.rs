@@ -5,18 +5,21 @@
 
 mod blocker;
 mod case;
-mod filler;
 mod rate;
 
 use anyhow::Result;
 use rgt::{Bo, Context, Device, Job, Placement, Priority, Syncobj, Vm};
 
+use crate::filler::Filler;
 use crate::row::cost;
 use blocker::Blocker;
 use case::Case;
-use filler::Filler;
 
 const COUNTS: [usize; 4] = [1, 10, 100, 1000];
+/// Private BOs of a VM that has many.
+const MANY_PRIVATE: usize = 4096;
+/// Mappings of a VM that has many.
+const MANY_MAPPINGS: usize = 10_000;
 const BO_SIZE: u64 = 64 << 10;
 
 /// Measures them.
@@ -62,6 +65,17 @@ pub(crate) fn run(device: &Device) -> Result<()> {
         let vm = Vm::create(device)?;
         let private = of_context(&vm)?.bos(count, |bo| bo.private(&vm))?;
         measure(&format!("private.{count}"), private)?;
+        let vm = Vm::create(device)?;
+        let bound = of_context(&vm)?.bound(count)?;
+        measure(&format!("bound.{count}"), bound)?;
+    }
+    let vm = Vm::create(device)?;
+    let private =
+        of_context(&vm)?.bos(MANY_PRIVATE, |bo| bo.private(&vm).placement(Placement::GTT))?;
+    measure(&format!("private.{MANY_PRIVATE}"), private)?;
+    for count in [1, MANY_MAPPINGS] {
+        let mapped = of_context(&Vm::create(device)?)?.mapped(count)?;
+        measure(&format!("mappings.{count}"), mapped)?;
     }
     rate::run(device, &filler, &blocker)
 }

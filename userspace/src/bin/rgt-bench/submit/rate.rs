@@ -9,8 +9,8 @@ use rgt::{Device, Vm};
 
 use super::blocker::Blocker;
 use super::case::Case;
-use super::filler::Filler;
 use crate::clock::Samples;
+use crate::filler::Filler;
 use crate::row::row;
 
 const CLIENTS: u64 = 8;

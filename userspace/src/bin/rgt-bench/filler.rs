@@ -20,7 +20,7 @@ use crate::clock::counter;
 const CALIBRATION: Duration = Duration::from_millis(200);
 
 /// The thread, until this is dropped. It is made for a machine of one CPU.
-pub(super) struct Filler {
+pub(crate) struct Filler {
     rounds: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<io::Result<()>>>,
@@ -45,7 +45,7 @@ impl Moment {
 
 impl Filler {
     /// Starts the thread, and sees how fast it is on its own.
-    pub(super) fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let cpus = thread::available_parallelism()?.get();
         ensure!(cpus == 1, "the machine has {cpus} CPUs, not one");
         let (rounds, stop) = (
@@ -81,7 +81,7 @@ impl Filler {
     }
 
     /// Returns the time that the machine needs for a job, of so many that `work` runs.
-    pub(super) fn per_job(&self, jobs: u64, work: impl FnOnce() -> Result<()>) -> Result<u64> {
+    pub(crate) fn per_job(&self, jobs: u64, work: impl FnOnce() -> Result<()>) -> Result<u64> {
         let before = self.now();
         work()?;
         let after = self.now();
