@@ -31,10 +31,16 @@ use super::local::{
 use crate::{
     hw::VramGeneration,
     rust::{
-        drm::ttm::{
-            AllocRequest,
-            Place,
-            PlaceFlags, //
+        drm::{
+            print::{
+                drm_printf,
+                Printer, //
+            },
+            ttm::{
+                AllocRequest,
+                Place,
+                PlaceFlags, //
+            }, //
         },
         gpu::buddy::{
             Buddy,
@@ -126,6 +132,13 @@ impl Heap {
             cleared: self.buddy.cleared(),
             free_blocks: self.buddy.free_blocks()?,
         })
+    }
+
+    /// Prints the free part. Without memory for that, the error.
+    pub(super) fn print(&self, out: &Printer<'_>) {
+        if let Err(err) = self.buddy.print(out) {
+            drm_printf!(out, "free blocks: {err:?}\n");
+        }
     }
 
     /// Takes the page at an offset out of use for good, now or when it is freed. Returns whether

@@ -16,11 +16,14 @@ use super::{
 };
 use crate::{
     hw::VramGeneration,
-    rust::drm::ttm::{
-        AllocRequest,
-        MemType,
-        Place,
-        ResourceManager, //
+    rust::drm::{
+        print::Printer,
+        ttm::{
+            AllocRequest,
+            MemType,
+            Place,
+            ResourceManager, //
+        }, //
     }, //
 };
 
@@ -76,5 +79,9 @@ impl ResourceManager for Scratchpad {
 
     fn compatible(&self, res: &LocalResource, place: &Place, _size: usize) -> bool {
         self.0.suits(res, place)
+    }
+
+    fn debug(&self, out: &Printer<'_>) {
+        self.0.print(out);
     }
 }

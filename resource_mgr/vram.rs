@@ -27,12 +27,18 @@ use super::{
 };
 use crate::{
     hw::VramGeneration,
-    rust::drm::ttm::{
-        AllocRequest,
-        IoRegion,
-        IoRun,
-        Place,
-        ResourceManager, //
+    rust::drm::{
+        print::{
+            drm_printf,
+            Printer, //
+        },
+        ttm::{
+            AllocRequest,
+            IoRegion,
+            IoRun,
+            Place,
+            ResourceManager, //
+        }, //
     }, //
 };
 
@@ -129,5 +135,15 @@ impl ResourceManager for Vram {
 
     fn compatible(&self, res: &LocalResource, place: &Place, _size: usize) -> bool {
         self.heap.suits(res, place)
+    }
+
+    fn debug(&self, out: &Printer<'_>) {
+        drm_printf!(
+            out,
+            "visible_size: {}MiB\nvisible_used: {}MiB\n",
+            self.cpu_visible_size() >> 20,
+            self.cpu_visible_used() >> 20
+        );
+        self.heap.print(out);
     }
 }

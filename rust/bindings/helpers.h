@@ -96,6 +96,8 @@ void rgt_ttm_lru_unlock(struct ttm_device *bdev);
 void rgt_ttm_device_drain(struct ttm_device *bdev);
 void rgt_ttm_device_flush(struct ttm_device *bdev);
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
+void rgt_ttm_resource_manager_show(struct ttm_resource_manager *man,
+				   struct seq_file *m);
 void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region);
 
 /* linux/iosys-map.h */

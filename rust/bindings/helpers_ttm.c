@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
+#include <drm/drm_print.h>
+
 #include "helpers.h"
 
 int rgt_ttm_bo_reserve(struct ttm_buffer_object *bo, bool interruptible,
@@ -43,6 +45,15 @@ void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region)
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man)
 {
 	ttm_resource_manager_cleanup(man);
+}
+
+/* The printer, of which the kernel's bindings have no more than the name. */
+void rgt_ttm_resource_manager_show(struct ttm_resource_manager *man,
+				   struct seq_file *m)
+{
+	struct drm_printer p = drm_seq_file_printer(m);
+
+	ttm_resource_manager_debug(man, &p);
 }
 
 void rgt_ttm_bo_move_to_lru_tail(struct ttm_buffer_object *bo)

@@ -4,8 +4,6 @@
 //!
 //! C header: [`include/drm/drm_file.h`](srctree/include/drm/drm_file.h)
 
-use core::marker::PhantomData;
-
 use kernel::{
     drm::gem::IntoGEMObject,
     fmt,
@@ -13,28 +11,22 @@ use kernel::{
     str::CStr, //
 };
 
+use super::print::{
+    drm_printf,
+    Printer, //
+};
 use crate::rust::bindings;
 
 /// The fdinfo file that is being printed.
-///
-/// # Invariants
-///
-/// `printer` is valid for `'a`.
-pub struct FdInfo<'a> {
-    printer: *mut bindings::drm_printer,
-    _printer: PhantomData<&'a mut bindings::drm_printer>,
-}
+pub struct FdInfo<'a>(Printer<'a>);
 
 impl FdInfo<'_> {
     /// # Safety
     ///
     /// `printer` must be valid, and have no other user, for as long as the result is used.
     pub(in crate::rust) unsafe fn from_raw(printer: *mut bindings::drm_printer) -> Self {
-        // INVARIANT: By the safety requirements.
-        Self {
-            printer,
-            _printer: PhantomData,
-        }
+        // SAFETY: By the safety requirements.
+        Self(unsafe { Printer::from_raw(printer) })
     }
 
     /// Prints the keys of a memory region: all of them, also for what is 0.
@@ -46,10 +38,10 @@ impl FdInfo<'_> {
                 | bindings::drm_gem_object_status_DRM_GEM_OBJECT_PURGEABLE
                 | bindings::drm_gem_object_status_DRM_GEM_OBJECT_ACTIVE;
 
-        // SAFETY: The printer is valid by the type invariants, C copies the rest.
+        // SAFETY: The printer is valid, C copies the rest.
         unsafe {
             bindings::drm_print_memory_stats(
-                self.printer,
+                self.0.as_raw(),
                 &stats.0,
                 SUPPORTED,
                 region.as_char_ptr(),
@@ -68,17 +60,7 @@ impl FdInfo<'_> {
 
     /// Prints a key and its value, for keys that have no helper.
     pub fn value(&self, key: fmt::Arguments<'_>, value: fmt::Arguments<'_>) {
-        let line = fmt!("{key}:\t{value}\n");
-
-        // SAFETY: The printer is valid by the type invariants; a pointer to `Arguments` is what
-        // `%pA` takes.
-        unsafe {
-            bindings::drm_printf(
-                self.printer,
-                c"%pA".as_char_ptr(),
-                core::ptr::from_ref(&line).cast::<c_void>(),
-            )
-        };
+        drm_printf!(self.0, "{key}:\t{value}\n");
     }
 }
 

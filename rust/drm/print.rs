@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Debug messages of DRM devices, by category.
+//! Debug messages of DRM devices, by category, and printers.
 //!
 //! A message is formatted only if its category is switched on, by a bit of the parameter
-//! `drm.debug`.
+//! `drm.debug`. What is printed to a [`Printer`] goes to a file or into the kernel's log, as C that
+//! asks for it decides.
 //!
 //! C header: [`include/drm/drm_print.h`](srctree/include/drm/drm_print.h)
+
+use core::marker::PhantomData;
 
 use kernel::{
     drm,
@@ -102,3 +105,57 @@ macro_rules! drm_dbg_prime {
     };
 }
 pub(crate) use drm_dbg_prime;
+
+/// A destination of text.
+///
+/// Equivalent of `struct drm_printer`.
+///
+/// # Invariants
+///
+/// `raw` is valid for `'a`, and has no other user meanwhile.
+pub struct Printer<'a> {
+    raw: *mut bindings::drm_printer,
+    _printer: PhantomData<&'a mut bindings::drm_printer>,
+}
+
+impl Printer<'_> {
+    /// # Safety
+    ///
+    /// `raw` must be valid, and have no other user, for as long as the result is used.
+    pub(in crate::rust) unsafe fn from_raw(raw: *mut bindings::drm_printer) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self {
+            raw,
+            _printer: PhantomData,
+        }
+    }
+
+    pub(in crate::rust) fn as_raw(&self) -> *mut bindings::drm_printer {
+        self.raw
+    }
+
+    /// Prints. [`drm_printf!`] is shorter.
+    ///
+    /// C: `drm_printf()`.
+    pub fn print(&self, text: fmt::Arguments<'_>) {
+        // SAFETY: The printer is valid by the type invariants; a pointer to `Arguments` is what
+        // `%pA` takes.
+        unsafe {
+            bindings::drm_printf(
+                self.raw,
+                c"%pA".as_char_ptr(),
+                core::ptr::from_ref(&text).cast::<c_void>(),
+            )
+        };
+    }
+}
+
+/// Prints to a [`Printer`] what is formatted as by [`pr_info!`](kernel::pr_info).
+///
+/// C: `drm_printf()`.
+macro_rules! drm_printf {
+    ($printer:expr, $($text:tt)+) => {
+        $printer.print(::kernel::prelude::fmt!($($text)+))
+    };
+}
+pub(crate) use drm_printf;

@@ -272,6 +272,27 @@ impl<T: Driver> Device<T> {
         to_result(unsafe { bindings::rgt_ttm_device_show_pool(bdev, out) })
     }
 
+    /// Prints the state of the manager of a memory type: what TTM knows of it, then what
+    /// [`ResourceManager::debug()`](super::ResourceManager::debug) does. `EINVAL` for a type without
+    /// a manager.
+    ///
+    /// C: `ttm_resource_manager_debug()`.
+    pub fn show_manager(&self, mem_type: MemType, out: &SeqFile) -> Result {
+        let bdev = self.ready()?;
+        // SAFETY: The device is initialised, and its managers do not change any more.
+        let man = unsafe { (*bdev).man_drv[mem_type.as_raw() as usize] };
+        if man.is_null() {
+            return Err(EINVAL);
+        }
+
+        // CAST: `SeqFile` is transparent over `seq_file`.
+        let out = ptr::from_ref(out).cast_mut().cast();
+        // SAFETY: A manager of the device is valid as long as that is. The borrow is the only access
+        // to the file, which is not sent to other threads.
+        unsafe { bindings::rgt_ttm_resource_manager_show(man, out) };
+        Ok(())
+    }
+
     /// Returns the bytes of all resources of [`MemType::SYSTEM`].
     pub fn system_usage(&self) -> u64 {
         match self.ready() {

@@ -25,7 +25,10 @@ use super::{
     MemType,
     Place, //
 };
-use crate::rust::bindings;
+use crate::rust::{
+    bindings,
+    drm::print::Printer, //
+};
 
 /// A request for memory.
 pub struct AllocRequest<'a> {
@@ -131,6 +134,11 @@ pub trait ResourceManager: Send + Sync + Sized + 'static {
     fn compatible(&self, _res: &Self::Resource, _place: &Place, _size: usize) -> bool {
         true
     }
+
+    /// Prints the state of the allocator, in lines, after the size and the usage that TTM prints: for
+    /// [`Device::show_manager()`](super::Device::show_manager), and for the kernel's log when a BO
+    /// that is to be evicted has no place to go to.
+    fn debug(&self, _out: &Printer<'_>) {}
 }
 
 /// A `ttm_resource` with the manager's part behind it.
@@ -182,7 +190,7 @@ impl<M: ResourceManager> Manager<M> {
         free: Some(Self::free_callback),
         intersects: Some(Self::intersects_callback),
         compatible: Some(Self::compatible_callback),
-        debug: None,
+        debug: Some(Self::debug_callback),
     };
 
     /// Creates a manager that is not registered yet.
@@ -368,6 +376,21 @@ impl<M: ResourceManager> Manager<M> {
         let (inner, data, place) = unsafe { Self::arguments(man, res, place) };
 
         inner.compatible(data, place, size)
+    }
+
+    /// Calls [`ResourceManager::debug()`].
+    ///
+    /// # Safety
+    ///
+    /// Only for TTM, as `ttm_resource_manager_func::debug` of a `Manager<M>`.
+    unsafe extern "C" fn debug_callback(
+        man: *mut bindings::ttm_resource_manager,
+        out: *mut bindings::drm_printer,
+    ) {
+        // SAFETY: TTM's arguments are valid for the call and the manager is a `Manager<M>`.
+        let (this, out) = unsafe { (Self::from_raw(man), Printer::from_raw(out)) };
+
+        this.inner.debug(&out);
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod blocks;
 mod chunks;
+mod print;
 mod retired;
 mod spare;
 

@@ -83,11 +83,15 @@ impl Debugfs {
         self.0.join(file)
     }
 
+    /// The text of a file.
+    pub(super) fn text(&self, file: &str) -> Result<String> {
+        let path = self.path(file);
+        fs::read_to_string(&path).with_context(|| format!("{}", path.display()))
+    }
+
     /// All lines of a file.
     pub(crate) fn lines(&self, file: &str) -> Result<Vec<Line>> {
-        let path = self.path(file);
-        let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-        text.lines().map(Line::parse).collect()
+        self.text(file)?.lines().map(Line::parse).collect()
     }
 
     /// The line of a file that has this pair.

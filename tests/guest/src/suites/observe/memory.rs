@@ -12,6 +12,7 @@ use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM};
 
 pub(super) const TESTS: &[Test] = tests![
     regions_are_those_of_query,
+    managers_show_their_blocks,
     bos_add_up_to_what_is_used,
     a_bo_is_where_gem_info_says,
     fdinfo_of_each_region,
@@ -100,6 +101,60 @@ fn free_blocks_add_up(line: &Line) -> Outcome {
         (free, line.number("largest_free")?),
     )?;
     ensure!(line.number("cleared")? <= free, "more is zero than is free");
+    Ok(())
+}
+
+/// The number in a text behind a key and a colon, without its unit.
+fn value(text: &str, key: &str) -> Result<u64> {
+    let (_, rest) = text
+        .split_once(&format!("{key}: "))
+        .with_context(|| format!("no {key} in {text:?}"))?;
+    let rest = rest.trim_start();
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    Ok(rest[..end].parse()?)
+}
+
+fn managers_show_their_blocks() -> Outcome {
+    let rig = Rig::new()?;
+    let debugfs = Debugfs::of(&rig.device)?;
+    let bos = [rig.vram(3 * MIB)?, rig.gtt(5 * PAGE)?];
+    for bo in &bos {
+        rig.fill(bo, 1)?;
+    }
+
+    for region in rig.device.regions()? {
+        if region.kind == RegionKind::System {
+            continue;
+        }
+        let text = debugfs.text(&format!("{}_mm", name(region.kind)))?;
+        same("size", value(&text, "size")?, region.size)?;
+        ensure!(value(&text, "usage")? <= region.size, "{text}");
+        let mut free = 0;
+        for line in text.lines().filter(|line| line.starts_with("order-")) {
+            let order: u32 = line["order-".len()..][..2].trim().parse()?;
+            let count = value(line, "free_blocks")?;
+            let shift = if line.contains("MiB") { 20 } else { 10 };
+            let bytes = count * (PAGE << order);
+            same(line, value(line, "free")?, bytes >> shift)?;
+            free += bytes;
+        }
+        let counts = region.kind != RegionKind::Gtt;
+        same("has blocks", free != 0, counts)?;
+        if counts {
+            same("free", value(&text, "total")?, region.size / MIB)?;
+            ensure!(free <= region.size, "{text}");
+        }
+        if region.kind == RegionKind::Vram {
+            ensure!(free <= region.size - bos[0].size(), "{text}");
+            same(
+                "visible",
+                value(&text, "visible_size")?,
+                region.cpu_visible_size / MIB,
+            )?;
+        }
+    }
     Ok(())
 }
 
