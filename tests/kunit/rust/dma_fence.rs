@@ -54,7 +54,7 @@ pub(in crate::tests) fn fence() -> Result<(ARef<Fence>, PendingFence)> {
     publish(&timeline()?)
 }
 
-// SAFETY: As in `helpers.h`. Functions marked `safe` take no pointers.
+// Declared as in `helpers.h`. Functions marked `safe` take no pointers.
 unsafe extern "C" {
     safe fn rgt_test_module_refcount() -> c_int;
 }

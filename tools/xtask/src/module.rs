@@ -29,6 +29,8 @@ pub(crate) enum Variant {
     Kunit,
     /// For its warnings, with clippy.
     Lint,
+    /// The same, with the KUnit suites in it.
+    KunitLint,
     /// Not the driver, but the example in C.
     Example,
     /// The example, for its warnings.
@@ -49,6 +51,7 @@ impl Variant {
             Self::Driver => "",
             Self::Kunit => "-kunit",
             Self::Lint => "-lint",
+            Self::KunitLint => "-kunit-lint",
             Self::Example => "-example",
             Self::ExampleLint => "-example-lint",
         }
@@ -60,6 +63,7 @@ impl Variant {
             Self::ExampleLint => &["W=1"],
             Self::Kunit => &["CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y"],
             Self::Lint => &["CLIPPY=1", "W=1"],
+            Self::KunitLint => &["CLIPPY=1", "W=1", "CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y"],
         }
     }
 
@@ -67,14 +71,14 @@ impl Variant {
     fn sources(self, src: &Path) -> PathBuf {
         match self {
             Self::Example | Self::ExampleLint => src.join("examples/c-driver"),
-            Self::Driver | Self::Kunit | Self::Lint => src.to_owned(),
+            Self::Driver | Self::Kunit | Self::Lint | Self::KunitLint => src.to_owned(),
         }
     }
 
     fn file(self) -> &'static str {
         match self {
             Self::Example | Self::ExampleLint => EXAMPLE,
-            Self::Driver | Self::Kunit | Self::Lint => FILE,
+            Self::Driver | Self::Kunit | Self::Lint | Self::KunitLint => FILE,
         }
     }
 }

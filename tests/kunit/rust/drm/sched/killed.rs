@@ -28,7 +28,7 @@ use crate::rust::{
     }, //
 };
 
-// SAFETY: As in `helpers.h`.
+// Declared as in `helpers.h`.
 unsafe extern "C" {
     fn rgt_test_expect_warning(test: *mut bindings::kunit) -> *mut c_void;
     fn rgt_test_end_warning(test: *mut bindings::kunit, handle: *mut c_void) -> c_int;

@@ -28,7 +28,7 @@ use crate::rust::{
     drm::sched::Priority, //
 };
 
-// SAFETY: As in `probe.h`. Functions marked `safe` take no pointers.
+// Declared as in `probe.h`. Functions marked `safe` take no pointers.
 unsafe extern "C" {
     fn rgt_test_race_begin(
         symbol: *const c_char,

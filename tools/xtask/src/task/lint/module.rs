@@ -30,6 +30,7 @@ pub(super) fn check(lint: &Lint<'_>) -> Result<()> {
     let kernel = kernel::ensure(lint.paths, Flavour::Debug)?;
     let variant = |name, variant, tools| one(lint, &kernel, name, variant, tools);
     variant("clippy and W=1, module", Variant::Lint, TOOLS)?;
+    variant("clippy and W=1, KUnit", Variant::KunitLint, TOOLS)?;
     variant("W=1, C driver", Variant::ExampleLint, EXAMPLE_TOOLS)
 }
 
