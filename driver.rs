@@ -43,7 +43,6 @@ use crate::{
         cs,
         gem,
         query,
-        unimplemented::unimplemented,
         vm::{
             self as vm_ioctl,
             create_queue,
@@ -142,7 +141,7 @@ impl drm::Driver for RgtDriver {
         (DRM_RGT_GEM_MADVISE, drm_rgt_gem_madvise, IOWR, RENDER_ALLOW, gem::madvise),
         (DRM_RGT_CTX_CREATE, drm_rgt_ctx_create, IOWR, RENDER_ALLOW, context::create),
         (DRM_RGT_CTX_DESTROY, drm_rgt_ctx_destroy, IOW, RENDER_ALLOW, context::destroy),
-        (DRM_RGT_CTX_SET_PROPERTY, drm_rgt_ctx_set_property, IOW, RENDER_ALLOW, unimplemented),
+        (DRM_RGT_CTX_SET_PROPERTY, drm_rgt_ctx_set_property, IOW, RENDER_ALLOW, context::set_property),
         (DRM_RGT_VM_CREATE, drm_rgt_vm_create, IOWR, RENDER_ALLOW, vm_ioctl::create),
         (DRM_RGT_VM_DESTROY, drm_rgt_vm_destroy, IOW, RENDER_ALLOW, vm_ioctl::destroy),
         (DRM_RGT_BIND_QUEUE_CREATE, drm_rgt_bind_queue_create, IOWR, RENDER_ALLOW, create_queue),

@@ -10,7 +10,7 @@ pub(crate) mod cs;
 pub(crate) mod gem;
 pub(crate) mod query;
 mod sync;
-pub(crate) mod unimplemented;
+mod unimplemented;
 pub(crate) mod vm;
 
 use kernel::{

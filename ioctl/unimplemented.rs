@@ -2,27 +2,10 @@
 
 //! What the uAPI defines and this version of the driver does not implement.
 
-use core::any::type_name;
-
 use kernel::prelude::*;
 
-use super::{
-    call::Call,
-    Device,
-    File, //
-};
-use crate::{
-    hw::Gpu,
-    vm::BindOp, //
-};
-
-/// Fails with `EOPNOTSUPP`.
-pub(crate) fn unimplemented<A>(dev: &Device, _: &Gpu, _: &mut A, _: &File) -> Result<u32> {
-    // The path of the argument's type ends with its name in the uAPI.
-    let name = type_name::<A>().rsplit(':').next().unwrap_or_default();
-
-    Err(Call::new(dev, name).refuse(EOPNOTSUPP, fmt!("not in this version")))
-}
+use super::call::Call;
+use crate::vm::BindOp;
 
 /// Refuses operations of VM_BIND that are checked and not implemented.
 pub(super) fn bind_op(call: Call<'_>, op: &BindOp) -> Result {

@@ -5,7 +5,11 @@
 use kernel::{
     prelude::*,
     sync::{
-        atomic::AtomicFlag,
+        atomic::{
+            Atomic,
+            AtomicFlag,
+            Relaxed, //
+        },
         Arc, //
     }, //
 };
@@ -55,6 +59,8 @@ const MAX_JOBS: usize = 1000;
 pub(crate) struct Context {
     /// One queue per engine.
     queues: KVec<ContextQueue>,
+    /// The priority of further jobs.
+    priority: Atomic<Priority>,
     state: Arc<ContextState>,
 }
 
@@ -91,16 +97,15 @@ impl Context {
         priority: Priority,
         usage: &Arc<Usage>,
     ) -> Result<Arc<Self>> {
-        let state = ContextState::new(true, priority, &queues.vram, &queues.resetter, usage)?;
+        let state = ContextState::new(true, &queues.vram, &queues.resetter, usage)?;
         Self::with_state(queues, priority, state)
     }
 
     /// Creates a client's default context, number 0. Its jobs are independent: none is cancelled
     /// for an error of another.
     pub(crate) fn new_default(queues: &Queues, usage: &Arc<Usage>) -> Result<Arc<Self>> {
-        let priority = Priority::Normal;
-        let state = ContextState::new(false, priority, &queues.vram, &queues.resetter, usage)?;
-        Self::with_state(queues, priority, state)
+        let state = ContextState::new(false, &queues.vram, &queues.resetter, usage)?;
+        Self::with_state(queues, Priority::Normal, state)
     }
 
     fn with_state(
@@ -112,7 +117,20 @@ impl Context {
         for queue in engines.iter() {
             queues.push(ContextQueue::new(queue, priority)?, GFP_KERNEL)?;
         }
-        Ok(Arc::new(Self { queues, state }, GFP_KERNEL)?)
+        Ok(Arc::new(
+            Self {
+                queues,
+                priority: Atomic::new(priority),
+                state,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Sets the priority of the jobs that are submitted from now on.
+    pub(crate) fn set_priority(&self, priority: Priority) {
+        // The queues of drm_sched keep theirs: it is the turns of jobs that have an order.
+        self.priority.store(priority, Relaxed);
     }
 
     /// Has a process that exits wait for the jobs of a client's contexts no longer than for those
@@ -163,7 +181,7 @@ impl Context {
     ) -> Result<UnarmedJob<'a, EngineJob>> {
         let JobPlace { queue, guard } = place;
         let credits = commands.credits();
-        let turn = Turn::new(&queue.arbiter, &queue.turns)?;
+        let turn = Turn::new(&queue.arbiter, self.priority.load(Relaxed), &queue.turns)?;
         let owner = Owner::Context {
             state: self.state.clone(),
             _job: guard,

@@ -37,10 +37,7 @@ use crate::{
         Resetter,
         VramGeneration, //
     },
-    rust::{
-        dma_fence::Fence,
-        drm::sched::Priority, //
-    }, //
+    rust::dma_fence::Fence, //
 };
 
 /// The cause of a ban: the context takes no more jobs.
@@ -120,7 +117,6 @@ pub(super) struct ContextState {
     cause: Mutex<Option<Cause>>,
     /// Whether an error of one job bans the context. Jobs of the default context are independent.
     ban_on_error: bool,
-    priority: Priority,
     /// The length of its jobs on each engine.
     lengths: [Lengths; MAX_ENGINES as usize],
     /// The generation of VRAM that jobs have used, 0 if none has.
@@ -134,7 +130,6 @@ pub(super) struct ContextState {
 impl ContextState {
     pub(super) fn new(
         ban_on_error: bool,
-        priority: Priority,
         vram: &VramGeneration,
         resetter: &Arc<Resetter>,
         usage: &Arc<Usage>,
@@ -143,7 +138,6 @@ impl ContextState {
             pin_init!(Self {
                 cause <- new_mutex!(None, "ContextState::cause"),
                 ban_on_error,
-                priority,
                 lengths: [const { Lengths::new() }; MAX_ENGINES as usize],
                 used: Atomic::new(0),
                 vram: vram.clone(),
@@ -230,7 +224,7 @@ impl CompletionCallback for ContextCallback {
         let turns = state.usage.turns(self.engine)?;
         let lengths = state.lengths.get(self.engine as usize)?;
 
-        self.turn.take(state.priority, turns, lengths)
+        self.turn.take(turns, lengths)
     }
 
     fn complete(&mut self, outcome: &Outcome) -> Result {

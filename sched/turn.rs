@@ -222,6 +222,7 @@ impl Arbiter {
 /// The turn of a job. Dropping it ends the turn, or the wait for it.
 pub(crate) struct Turn {
     arbiter: Arc<Arbiter>,
+    priority: Priority,
     stage: Stage,
 }
 
@@ -241,9 +242,14 @@ enum Stage {
 
 impl Turn {
     /// Allocates a turn. `timeline` is the entity's, whose jobs have their turns in order.
-    pub(crate) fn new(arbiter: &Arc<Arbiter>, timeline: &Timeline) -> Result<Self> {
+    pub(crate) fn new(
+        arbiter: &Arc<Arbiter>,
+        priority: Priority,
+        timeline: &Timeline,
+    ) -> Result<Self> {
         Ok(Self {
             arbiter: arbiter.clone(),
+            priority,
             stage: Stage::New {
                 node: RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT)?,
                 begin: timeline.new_fence()?,
@@ -252,17 +258,12 @@ impl Turn {
     }
 
     /// Takes the turn if it is that of the job, or returns the fence that signals when it begins.
-    pub(crate) fn take(
-        &mut self,
-        priority: Priority,
-        turns: &NextTurns,
-        lengths: &Lengths,
-    ) -> Option<ARef<Fence>> {
+    pub(crate) fn take(&mut self, turns: &NextTurns, lengths: &Lengths) -> Option<ARef<Fence>> {
         match core::mem::replace(&mut self.stage, Stage::Begun) {
             Stage::New { node, begin } => {
                 let depth = lengths.depth();
                 let mut state = self.arbiter.state.lock();
-                let key = state.next(priority, turns);
+                let key = state.next(self.priority, turns);
                 let is_first = state
                     .waiting
                     .cursor_front()

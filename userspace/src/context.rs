@@ -59,6 +59,16 @@ impl Context {
         self.inner.id
     }
 
+    /// Sets the priority of the jobs that are submitted from now on.
+    pub fn set_priority(&self, priority: Priority) -> Result<()> {
+        self.inner.device.call(&mut uapi::drm_rgt_ctx_set_property {
+            ctx_id: self.inner.id,
+            property: uapi::DRM_RGT_CTX_PROPERTY_PRIORITY,
+            value: priority as u64,
+            extensions: 0,
+        })
+    }
+
     /// Returns its status.
     pub fn status(&self) -> Result<ContextStatus> {
         self.inner.device.context_status(self.inner.id)

@@ -14,6 +14,7 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
+            AtomicType,
             Relaxed, //
         },
         Arc,
@@ -40,6 +41,7 @@ use crate::rust::{
 
 /// The priority of an [`Entity`]: as long as one has a job that could run, no lower one's is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i32)]
 pub enum Priority {
     /// Below the default.
     Low,
@@ -49,6 +51,11 @@ pub enum Priority {
     High,
     /// For jobs of the kernel that others depend on, such as moves of memory.
     Kernel,
+}
+
+// SAFETY: It has the size and alignment of its representation, and each of its values one there.
+unsafe impl AtomicType for Priority {
+    type Repr = i32;
 }
 
 impl Priority {

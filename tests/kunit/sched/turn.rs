@@ -49,8 +49,8 @@ impl<'a> Context<'a> {
 
     /// Asks for a turn, and returns the fence that tells when it begins unless it has.
     fn ask(&self) -> Result<(Turn, Option<ARef<Fence>>)> {
-        let mut turn = Turn::new(self.arbiter, &self.timeline)?;
-        let fence = turn.take(self.priority, self.client, &self.lengths);
+        let mut turn = Turn::new(self.arbiter, self.priority, &self.timeline)?;
+        let fence = turn.take(self.client, &self.lengths);
 
         Ok((turn, fence))
     }
@@ -228,7 +228,11 @@ mod tests {
         drop(waits);
         drop(contexts[0].begin()?);
         // One that was never asked about.
-        drop(Turn::new(&arbiter, &contexts[0].timeline)?);
+        drop(Turn::new(
+            &arbiter,
+            Priority::Normal,
+            &contexts[0].timeline,
+        )?);
         drop(contexts[0].begin()?);
         Ok(())
     }
@@ -242,15 +246,11 @@ mod tests {
         let runs = context.begin()?;
         let (mut waits, fence) = other.wait()?;
 
-        let again = waits.take(other.priority, other.client, &other.lengths);
+        let again = waits.take(other.client, &other.lengths);
         assert!(again.is_some_and(|again| core::ptr::eq(&*again, &*fence)));
         drop(runs);
-        assert!(waits
-            .take(other.priority, other.client, &other.lengths)
-            .is_none());
-        assert!(waits
-            .take(other.priority, other.client, &other.lengths)
-            .is_none());
+        assert!(waits.take(other.client, &other.lengths).is_none());
+        assert!(waits.take(other.client, &other.lengths).is_none());
         drop(waits);
         drop(context.begin()?);
         Ok(())

@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rgt::uapi::{
-    drm_rgt_array, drm_rgt_cs, drm_rgt_cs_ib, drm_rgt_ctx_create, drm_rgt_ctx_destroy,
+    DRM_RGT_CTX_PROPERTY_PRIORITY, drm_rgt_array, drm_rgt_cs, drm_rgt_cs_ib, drm_rgt_ctx_create,
+    drm_rgt_ctx_destroy, drm_rgt_ctx_set_property,
 };
 use rgt::{Context, Device, Priority};
 use rustix::io::Errno;
 
 use super::tally::Tally;
 use crate::arguments::{refused, undefined_flags};
-use crate::expect::{fails, raw, same};
+use crate::expect::{call, fails, raw, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::Rig;
 
 pub(super) const TESTS: &[Test] = tests![
     arguments,
+    arguments_of_properties,
     many,
     of_another_client,
     good_when_new,
@@ -54,6 +56,32 @@ fn arguments() -> Outcome {
         ],
     )?;
     fails("twice", Errno::NOENT, raw(&device, destroy))
+}
+
+fn arguments_of_properties() -> Outcome {
+    let device = Device::open()?;
+    let context = Context::create(&device, Priority::Normal)?;
+    let set = drm_rgt_ctx_set_property {
+        ctx_id: context.id(),
+        property: DRM_RGT_CTX_PROPERTY_PRIORITY,
+        value: Priority::Low as u64,
+        extensions: 0,
+    };
+    refused(
+        &device,
+        set,
+        &[
+            ("an unknown one", &|it| it.ctx_id += 1, Errno::NOENT),
+            ("property 1", &|it| it.property = 1, Errno::INVAL),
+            ("priority 3", &|it| it.value = 3, Errno::INVAL),
+            ("priority 1 << 32", &|it| it.value = 1 << 32, Errno::INVAL),
+            ("extensions", &|it| it.extensions = 1, Errno::INVAL),
+        ],
+    )?;
+    // The default context has a priority, too.
+    let mut default = set;
+    default.ctx_id = 0;
+    Ok(call(&device, &mut default)?)
 }
 
 /// Makes and destroys contexts; numbers are used again only once they are free.

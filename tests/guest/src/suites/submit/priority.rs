@@ -2,6 +2,8 @@
 
 //! Priorities: who may have them, and what they do.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use rgt::uapi::drm_rgt_ctx_create;
 use rgt::{Context, Device, Priority, Syncobj, ioctl};
@@ -13,14 +15,19 @@ use crate::harness::{End, Outcome, Test, in_child, tests};
 use crate::peer::SwFence;
 use crate::rig::{PAGE, Rig};
 
-pub(super) const TESTS: &[Test] = tests![high_needs_a_capability, high_overtakes_low];
+pub(super) const TESTS: &[Test] = tests![
+    high_needs_a_capability,
+    high_overtakes_low,
+    changed_for_later_jobs,
+];
 
 /// The user `nobody`, who has no capabilities.
 const NOBODY: libc::uid_t = 65534;
 
 fn high_needs_a_capability() -> Outcome {
     let device = Device::open()?;
-    Context::create(&device, Priority::High)?;
+    let context = Context::create(&device, Priority::High)?;
+    context.set_priority(Priority::High)?;
     let create = |priority: Priority| {
         let mut request = drm_rgt_ctx_create {
             priority: priority as u32,
@@ -36,6 +43,14 @@ fn high_needs_a_capability() -> Outcome {
         if create(Priority::High) != Some(Errno::ACCESS) {
             return 2;
         }
+        // Nor do they get it later.
+        if context
+            .set_priority(Priority::High)
+            .map_err(|err| err.errno())
+            != Err(Some(Errno::ACCESS))
+        {
+            return 4;
+        }
         if create(Priority::Normal).is_some() || create(Priority::Low).is_some() {
             return 3;
         }
@@ -44,46 +59,80 @@ fn high_needs_a_capability() -> Outcome {
     same("the end of one without it", end, End::Exit(0))
 }
 
-/// A job of high priority goes before those of low priority that are in the queue.
-fn high_overtakes_low() -> Outcome {
+/// When the context of the one job gets another priority: before or after that is submitted.
+enum Change {
+    No,
+    Before(Priority),
+    After(Priority),
+}
+
+/// Submits many jobs of several contexts of a priority, and one of a context of another, while the
+/// engine is busy. Returns the number of the one job in the order in which they ran, and the highest
+/// of the others.
+fn order(others: Priority, one: Priority, change: Change) -> Result<(u64, u64)> {
     /// More than a ring has room for.
-    const LOW: u64 = 200;
+    const JOBS: u64 = 200;
+    /// So many that some of their jobs always wait.
+    const CONTEXTS: u64 = 8;
     let rig = Rig::new()?;
-    let tally = Tally::new(&rig, LOW + 1)?;
-    let [low, high] = [Priority::Low, Priority::High].map(|it| Context::create(&rig.device, it));
-    let (low, high) = (low?, high?);
-    let job = |context: &Context, number| -> Result<_> {
+    let tally = Tally::new(&rig, JOBS + 1)?;
+    let others = (0..CONTEXTS)
+        .map(|_| Context::create(&rig.device, others))
+        .collect::<rgt::Result<Vec<_>>>()?;
+    let one = Context::create(&rig.device, one)?;
+    if let Change::Before(priority) = change {
+        one.set_priority(priority)?;
+    }
+    let mut busy = rig.busy(rig.render, Duration::from_millis(200), |_| Ok(()))?;
+    busy.settle()?;
+    // All wait for the same.
+    let begin = SwFence::new()?;
+    let held = Syncobj::of_sync_file(&rig.device, begin.file())?;
+    let submit = |context: &Context, number| -> Result<_> {
         let mut work = rig.work(rig.render)?;
         work.context(context);
         tally.count(&mut work, number)?;
+        work.wait_for(held.sync());
+        work.submit()?;
         Ok(work)
     };
-    // Both queues wait for the same.
-    let begin = SwFence::new()?;
-    let held = Syncobj::of_sync_file(&rig.device, begin.file())?;
-    let mut works: Vec<_> = (0..LOW)
-        .map(|number| {
-            let mut work = job(&low, number)?;
-            work.wait_for(held.sync());
-            work.submit()?;
-            Ok(work)
-        })
-        .collect::<Result<_>>()?;
-    let mut urgent = job(&high, LOW)?;
-    urgent.wait_for(held.sync());
-    urgent.submit()?;
+    let mut works = (0..JOBS)
+        .map(|number| submit(&others[(number % CONTEXTS) as usize], number))
+        .collect::<Result<Vec<_>>>()?;
+    works.push(submit(&one, JOBS)?);
+    if let Change::After(priority) = change {
+        one.set_priority(priority)?;
+    }
     // The VM is changed after the jobs' own page-table entries are there: now nothing else holds
     // them.
     let spare = rig.gtt(PAGE)?;
     let _change = rig.vm.map(&spare)?;
+    busy.again()?;
     begin.signal()?;
-    urgent.wait()?;
     works.iter_mut().try_for_each(|work| work.wait())?;
-    let (urgent, last) = (tally.number(LOW), tally.number(LOW - 1));
-    ensure!(
-        urgent < last,
-        "the urgent job was number {urgent} of {}",
-        LOW + 1
-    );
-    same("jobs", tally.total(), LOW + 1)
+    busy.wait()?;
+    same("jobs", tally.total(), JOBS + 1)?;
+    let last = (0..JOBS).map(|number| tally.number(number)).max();
+    Ok((tally.number(JOBS), last.unwrap_or_default()))
+}
+
+/// A job of high priority goes before those of low priority that are in the queue.
+fn high_overtakes_low() -> Outcome {
+    let (urgent, last) = order(Priority::Low, Priority::High, Change::No)?;
+    ensure!(urgent < last, "the urgent job was number {urgent}");
+    Ok(())
+}
+
+/// The priority of a context is that of the jobs that are submitted later.
+fn changed_for_later_jobs() -> Outcome {
+    let raise = Change::Before(Priority::High);
+    let (raised, last) = order(Priority::Normal, Priority::Low, raise)?;
+    ensure!(raised < last, "the raised job was number {raised}");
+    let lower = Change::Before(Priority::Low);
+    let (lowered, last) = order(Priority::Normal, Priority::High, lower)?;
+    ensure!(lowered > last, "the lowered job was number {lowered}");
+    let late = Change::After(Priority::High);
+    let (queued, last) = order(Priority::Normal, Priority::Low, late)?;
+    ensure!(queued > last, "the queued job was number {queued}");
+    Ok(())
 }
