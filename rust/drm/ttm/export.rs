@@ -38,9 +38,11 @@ use super::{
     DriverBo,
     OperationCtx,
     PeerAccess,
+    Pinned,
     Reserved,
-    Resource, //
+    Resource,
     Sharing,
+    Vmap, //
 };
 use crate::rust::{
     bindings,
@@ -143,17 +145,18 @@ impl<T: DriverBo> Bo<T> {
             return EOPNOTSUPP.to_errno();
         }
         // It may have to move.
-        if let Err(err) = this.with_bound(|_| bo.pin_shared()) {
-            return err.to_errno();
+        let mapped = this.with_bound(|_| {
+            bo.move_to_pages()?;
+            bo.vmap(true)
+        });
+        match mapped {
+            Ok(mapped) => {
+                // SAFETY: GEM wants the mapping there.
+                unsafe { *map = mapped.into_c() };
+                0
+            }
+            Err(err) => err.to_errno(),
         }
-
-        // SAFETY: The BO is reserved and has pages.
-        let ret = unsafe { bindings::ttm_bo_vmap(this.as_raw(), map) };
-        if ret != 0 {
-            // SAFETY: It was pinned above.
-            unsafe { bindings::ttm_bo_unpin(this.as_raw()) };
-        }
-        ret
     }
 
     /// Ends the use of the BO by importers and, of an imported BO, by this device, which does no
@@ -190,11 +193,9 @@ impl<T: DriverBo> Bo<T> {
         obj: *mut bindings::drm_gem_object,
         map: *mut bindings::iosys_map,
     ) {
-        // SAFETY: GEM calls this with the reservation held and what `vmap_callback()` returned.
-        unsafe {
-            bindings::ttm_bo_vunmap(obj.cast(), map);
-            bindings::ttm_bo_unpin(obj.cast());
-        }
+        // SAFETY: GEM calls this with a valid object, whose reservation it holds, and what
+        // `vmap_callback()` returned.
+        unsafe { Vmap::undo(&*obj.cast::<Self>(), &mut *map) };
     }
 }
 
@@ -255,21 +256,15 @@ impl<T: DriverBo> Reserved<'_, T> {
         Ok(true)
     }
 
-    /// Brings the BO to system pages, with its content, and keeps it there.
-    fn pin_shared(&mut self) -> Result {
-        let bo = self.bo();
-
+    /// Brings the BO to system pages, unless it is pinned there.
+    fn move_to_pages(&mut self) -> Result {
         if self.pin_count() == 0 {
             let mut ctx = OperationCtx::new(true);
             T::Driver::prepare_share(self, PeerAccess::None, &mut ctx)?;
         }
-        bo.resv().wait(Usage::Kernel, true, Jiffies::MAX)?;
-        T::Driver::check_content(bo)?;
         if !self.resource().is_some_and(|res| res.uses_tt()) {
             return Err(EINVAL);
         }
-        // SAFETY: The BO is reserved and has pages.
-        unsafe { bindings::ttm_bo_pin(bo.as_raw()) };
         Ok(())
     }
 
@@ -334,13 +329,16 @@ impl<T: DriverBo> Exporter for Bo<T> {
     fn pin(&self, _locked: LockedResv<'_>, _attachment: &Attachment) -> Result {
         self.with_bound(|_| {
             // SAFETY: The reservation is held, and the proof of it not used any more.
-            unsafe { Reserved::new(self) }.pin_shared()
+            let mut bo = unsafe { Reserved::new(self) };
+            bo.move_to_pages()?;
+            bo.pin(true)?.into_c();
+            Ok(())
         })
     }
 
     fn unpin(&self, _locked: LockedResv<'_>) {
-        // SAFETY: The reservation is held and the BO pinned.
-        unsafe { bindings::ttm_bo_unpin(self.as_raw()) };
+        // SAFETY: The reservation is held, and there is a pin of `pin()`.
+        unsafe { Pinned::from_c(self).unpin() };
     }
 
     fn map<'a>(

@@ -6,7 +6,6 @@
 
 use core::{
     marker::PhantomData,
-    mem::MaybeUninit,
     ptr, //
 };
 
@@ -16,10 +15,8 @@ use kernel::{
         Device, //
     },
     drm,
-    error::to_result,
     page::PAGE_SHIFT,
     prelude::*,
-    sync::aref::ARef,
     transmute::{
         AsBytes,
         FromBytes, //
@@ -36,7 +33,8 @@ use super::{
     PlaceFlags,
     Placement,
     Resource,
-    Tt, //
+    Tt,
+    Vmap, //
 };
 use crate::rust::{
     bindings,
@@ -50,19 +48,11 @@ use crate::rust::{
 ///
 /// # Invariants
 ///
-/// `bo` is of the kernel's type and pinned in the place that `map` maps. It has no
-/// handle.
+/// `map` maps a BO of the kernel's type, which has no handle.
 pub struct KernelBo<'a, T: DriverBo> {
-    bo: ARef<Bo<T>>,
-    map: bindings::iosys_map,
+    map: Vmap<T>,
     _bound: PhantomData<(&'a drm::Device<T::Driver>, &'a Device<Bound>)>,
 }
-
-// SAFETY: The mapping belongs to no thread, and `Bo` is `Send`.
-unsafe impl<T: DriverBo> Send for KernelBo<'_, T> {}
-// SAFETY: Memory that the device shares may change at any time: one more writer is no different.
-// The accessors copy it by C functions that do not care.
-unsafe impl<T: DriverBo> Sync for KernelBo<'_, T> {}
 
 impl<'a, T: DriverBo> KernelBo<'a, T> {
     /// Creates a BO of `size` bytes, whole pages, in `place`. Its content is undefined.
@@ -108,16 +98,12 @@ impl<'a, T: DriverBo> KernelBo<'a, T> {
                 return Err(EINVAL);
             }
 
-            let mut map = bindings::iosys_map::default();
-            // SAFETY: The BO is reserved and has a resource.
-            to_result(unsafe { bindings::ttm_bo_vmap(bo.as_raw(), &mut map) })?;
-            // SAFETY: The BO is reserved.
-            unsafe { bindings::ttm_bo_pin(bo.as_raw()) };
-            map
+            // SAFETY: It is one run, as was checked. Memory of a device is there as long as that is
+            // bound, for which the result may live.
+            unsafe { reserved.vmap_anywhere(false) }?
         };
-        // INVARIANT: It was just made, pinned and mapped.
+        // INVARIANT: It was just made, and mapped.
         Ok(Self {
-            bo,
             map,
             _bound: PhantomData,
         })
@@ -125,78 +111,27 @@ impl<'a, T: DriverBo> KernelBo<'a, T> {
 
     /// Returns the size in bytes.
     pub fn size(&self) -> usize {
-        self.bo.size()
+        self.map.size()
     }
 
     /// Returns the resource that backs it.
     pub fn resource(&self) -> &Resource {
-        // SAFETY: By the type invariants it is pinned: its resource is valid and does not change.
-        unsafe { Resource::from_raw((*self.bo.as_raw()).resource) }
+        self.map.resource()
     }
 
     /// Returns its system pages, if it is of a kind to have any where it is.
     pub fn tt(&self) -> Option<&Tt> {
-        // SAFETY: By the type invariants it is pinned and was mapped, with all of its pages.
-        let tt = unsafe { (*self.bo.as_raw()).ttm };
-
-        // SAFETY: As above, they do not change; `tt_create()` makes all of them.
-        (!tt.is_null()).then(|| unsafe { Tt::from_raw(tt) })
+        self.map.tt()
     }
 
     /// Reads a value at an offset in bytes. `EINVAL` when it is not inside.
     pub fn read<V: FromBytes>(&self, offset: usize) -> Result<V> {
-        let mut value = MaybeUninit::<V>::uninit();
-        self.check(offset, size_of::<V>())?;
-
-        // SAFETY: The bytes are in the mapping and `value` has room for them. It is initialised
-        // then, as any bytes do.
-        Ok(unsafe {
-            bindings::rgt_iosys_map_read(
-                value.as_mut_ptr().cast(),
-                &self.map,
-                offset,
-                size_of::<V>(),
-            );
-            value.assume_init()
-        })
+        self.map.read(offset)
     }
 
     /// Writes a value at an offset in bytes, so that what the device does from now on sees it.
     /// `EINVAL` when it is not inside.
     pub fn write<V: AsBytes>(&self, offset: usize, value: &V) -> Result {
-        self.check(offset, size_of::<V>())?;
-
-        // SAFETY: The bytes are in the mapping, and all bytes of `value` are initialised.
-        unsafe {
-            bindings::rgt_iosys_map_write(
-                &self.map,
-                offset,
-                ptr::from_ref(value).cast(),
-                size_of::<V>(),
-            )
-        };
-        Ok(())
-    }
-
-    fn check(&self, offset: usize, len: usize) -> Result {
-        let end = offset.checked_add(len).ok_or(EINVAL)?;
-
-        if end > self.size() {
-            return Err(EINVAL);
-        }
-        Ok(())
-    }
-}
-
-impl<T: DriverBo> Drop for KernelBo<'_, T> {
-    fn drop(&mut self) {
-        // Without a ticket and without signals this does not fail.
-        if let Ok(_guard) = self.bo.reserve(false) {
-            // SAFETY: The BO is reserved; by the type invariants it is mapped and pinned.
-            unsafe {
-                bindings::ttm_bo_vunmap(self.bo.as_raw(), &mut self.map);
-                bindings::ttm_bo_unpin(self.bo.as_raw());
-            }
-        }
+        self.map.write(offset, value)
     }
 }

@@ -36,12 +36,14 @@ mod manager;
 mod mappings;
 mod memcpy;
 mod mv;
+mod pinned;
 mod placement;
 mod pool;
 mod released;
 mod resource;
 mod tt;
 mod unmap;
+mod vmap;
 mod walk;
 
 pub use crate::rust::io::{
@@ -84,6 +86,7 @@ pub use self::{
         MoveOutcome,
         Moved, //
     },
+    pinned::Pinned,
     placement::{
         MemType,
         Place,
@@ -96,6 +99,7 @@ pub use self::{
         Caching,
         Tt, //
     },
+    vmap::Vmap,
     walk::{
         LruBo,
         LruWalk, //

@@ -28,7 +28,7 @@ use crate::{
     tests::wait::soon, //
 };
 
-// SAFETY: As in `helpers.h`. Functions marked `safe` take no pointers.
+// Declared as in `helpers.h`. Functions marked `safe` take no pointers.
 unsafe extern "C" {
     safe fn rgt_test_signal_self();
     safe fn rgt_test_end_signals();

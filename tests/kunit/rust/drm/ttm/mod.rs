@@ -13,6 +13,7 @@ pub(in crate::tests) mod fake;
 mod kernel;
 mod leave;
 mod moves;
+mod pinned;
 mod purge;
 mod share;
 pub(in crate::tests) mod shared;
