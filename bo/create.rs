@@ -27,7 +27,10 @@ use crate::{
     rust::drm::{
         gem::ResvObject,
         print::drm_dbg,
-        ttm::BoInit, //
+        ttm::{
+            BoInit,
+            MemType, //
+        }, //
     }, //
 };
 
@@ -40,7 +43,7 @@ pub(crate) fn create(
     dev: &RgtDevice,
     size: u64,
     resv: Option<&ResvObject>,
-    data: BoData,
+    mut data: BoData,
 ) -> Result<ARef<Bo>> {
     let size = usize::try_from(size)
         .ok()
@@ -71,11 +74,16 @@ pub(crate) fn create(
         return Err(ENOSPC);
     }
 
+    if let Some(private) = &mut data.private {
+        if data.request.preferred() == MemType::VRAM.as_raw() {
+            private.add_bytes(size as u64);
+        }
+    }
     let guard = resv
         .map(|resv| resv.resv().lock_interruptible())
         .transpose()?;
     let resv = resv.zip(guard.as_deref());
-    Bo::new(
+    let bo = Bo::new(
         dev,
         BoInit {
             size,
@@ -83,6 +91,13 @@ pub(crate) fn create(
             resv,
         },
         Ok::<_, Error>(data),
-    )
-    .inspect(|bo| trace::created(bo))
+    )?;
+    drop(guard);
+    if let Some(private) = &bo.private {
+        bo.reserve(true)?
+            .reserved()
+            .set_bulk_move(Some(private.bulk()))?;
+    }
+    trace::created(&bo);
+    Ok(bo)
 }

@@ -41,7 +41,7 @@ pub(super) fn eviction_valuable(bo: &Reserved<'_>, place: Option<&Place>) -> boo
         Purpose::Claim(claim) => {
             let policy = bo.device().eviction_policy.scan_resistant();
             (!bo.advice.is_usable()
-                || policy.is_none_or(|policy| policy.is_evictable_for(&bo.history, claim)))
+                || policy.is_none_or(|policy| policy.is_evictable_for(bo.history(), claim)))
                 && bo.resv().test_signaled(Usage::Bookkeep)
                 && !bo.is_protected()
         }

@@ -20,6 +20,7 @@ mod migrate;
 mod moves;
 mod object;
 mod places;
+mod private;
 mod record;
 mod room;
 pub(crate) mod selftest;
@@ -52,6 +53,10 @@ pub(crate) use self::{
         Reserved, //
     },
     places::is_reachable,
+    private::{
+        Private,
+        PrivateBos, //
+    },
     record::BoRecord,
     room::{
         validate_all,
@@ -64,6 +69,7 @@ pub(crate) use self::{
     },
     turns::lock_with_room,
     validate::{
+        is_displaced,
         prefetch,
         validate, //
     }, //

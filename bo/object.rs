@@ -12,6 +12,7 @@ use kernel::{
 
 use super::{
     advice::AdviceCell,
+    private::Private,
     record::BoRecord, //
 };
 use crate::{
@@ -37,10 +38,11 @@ pub(crate) struct BoData {
     pub(crate) caching: Caching,
     /// Alignment in VRAM, in bytes; 0 for none.
     pub(crate) alignment: u32,
-    /// The number of the only VM that it may be bound in, whose reservation it shares.
-    pub(crate) private: Option<u32>,
-    /// The recent uses, for the eviction policy.
-    pub(crate) history: History,
+    /// The membership if it is private to a VM: it may be bound only there, and shares its
+    /// reservation.
+    pub(crate) private: Option<Private>,
+    /// The recent uses, for the eviction policy, of a BO that is not private.
+    pub(crate) own_history: History,
     /// Identity, owner and moves, for debugfs and trace events.
     pub(crate) record: BoRecord,
     /// Set when a move or a clear of the BO has failed, or its memory went bad: its content is lost.
@@ -60,7 +62,7 @@ impl BoData {
             caching: Caching::Cached,
             alignment: 0,
             private: None,
-            history: History::new(),
+            own_history: History::new(),
             record: BoRecord::of_import(),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
@@ -75,12 +77,24 @@ impl BoData {
             caching: Caching::Cached,
             alignment: 0,
             private: None,
-            history: History::new(),
+            own_history: History::new(),
             record: BoRecord::of_kernel(),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
             placed_by_bind: AtomicFlag::new(false),
         })
+    }
+
+    /// Returns the client's number of the VM that it is private to; 0 for none.
+    pub(crate) fn vm_id(&self) -> u32 {
+        self.private.as_ref().map_or(0, Private::vm)
+    }
+
+    /// Returns the recent uses: those of all private BOs of its VM, or its own.
+    pub(super) fn history(&self) -> &History {
+        self.private
+            .as_ref()
+            .map_or(&self.own_history, Private::history)
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn created(bo: &Bo) {
             bo.size() as u64,
             bo.request.mask(),
             bo.request.flags(),
-            bo.private.unwrap_or(0),
+            bo.vm_id(),
             bo.record.client(),
         )
     });

@@ -20,6 +20,7 @@ use super::{
     trace, //
 };
 use crate::{
+    device::RgtDevice,
     placement::{
         self,
         admit,
@@ -141,6 +142,24 @@ pub(crate) fn prefetch(bo: &mut Reserved<'_>, region: MemType, ctx: &mut Operati
     Ok(())
 }
 
+/// Returns whether a BO is not where jobs should best find it, or is the next to go there.
+pub(crate) fn is_displaced(bo: &mut Reserved<'_>) -> bool {
+    let places = gpu_places(bo);
+    let Some(best) = places.as_slice().first() else {
+        return false;
+    };
+    let here = bo.resource().map(Resource::mem_type);
+    let is_cold = bo.priority() == COLD && bo.request.priority() == placement::Priority::Normal;
+
+    here != Some(best.mem_type()) || (is_cold && here == Some(MemType::VRAM))
+}
+
+/// Returns the recency of the least recently used hot BO in VRAM.
+pub(super) fn oldest_hot(dev: &RgtDevice, policy: &ScanResistant) -> Option<Recency> {
+    dev.ttm()
+        .with_oldest(MemType::VRAM, HOT, |bo| policy.recency(bo.history()))
+}
+
 /// Checks that a BO has its content: `EFAULT` if it is not needed, `EIO` if it was lost.
 pub(crate) fn check_content(bo: &Bo) -> Result {
     if !bo.advice.is_usable() {
@@ -173,7 +192,16 @@ impl Candidate for VramCandidate<'_, '_> {
     }
 
     fn history(&self) -> &History {
-        &self.bo.bo().history
+        self.bo.bo().history()
+    }
+
+    fn used(&self, policy: &ScanResistant) {
+        if self.bo.private.is_some() {
+            // A use is a job of its VM.
+            policy.begin(self.history());
+        } else {
+            policy.used(self.history(), self.size());
+        }
     }
 
     fn class(&self) -> Option<Class> {
@@ -189,11 +217,7 @@ impl Candidate for VramCandidate<'_, '_> {
     }
 
     fn oldest_hot(&self, policy: &ScanResistant) -> Option<Recency> {
-        self.bo
-            .bo()
-            .device()
-            .ttm()
-            .with_oldest(MemType::VRAM, HOT, |other| policy.recency(&other.history))
+        oldest_hot(self.bo.bo().device(), policy)
     }
 
     fn is_voluntary(&self) -> bool {

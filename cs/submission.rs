@@ -131,7 +131,7 @@ impl Submission<'_> {
             locks.lock(job_bo.bo.as_gem())?;
         }
         let named = self.bos.iter().map(|job_bo| &*job_bo.bo);
-        validate_bound(self.vm, locks, named, effort, &mut ctx)
+        validate_bound(self.dev, self.vm, locks, named, effort, &mut ctx)
     }
 
     /// Submits the job to its entity, behind the rebind that it needs, and adds its fence to the

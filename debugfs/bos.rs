@@ -85,7 +85,7 @@ fn show(bo: &Bo, out: &SeqFile) -> Result {
          shared={} evicted={} lost={} client={} pid={}",
         bo.request.flags(),
         bo.alignment,
-        bo.private.unwrap_or(0),
+        bo.vm_id(),
         u32::from(is_shared(bo.as_gem())),
         u32::from(record.was_evicted()),
         u32::from(bo.lost.load(Relaxed)),

@@ -23,7 +23,8 @@ use crate::{
         AdviceCell,
         Bo,
         BoData,
-        BoRecord, //
+        BoRecord,
+        Private, //
     },
     hw::Gpu,
     placement::{
@@ -99,6 +100,10 @@ pub(crate) fn create(
         0 => None,
         id => Some(file.inner().vm(id)?),
     };
+    let private = match &vm {
+        Some(vm) => Some(Private::new(args.vm_id, vm.private_bos()?)),
+        None => None,
+    };
 
     let bo = bo::create(
         dev,
@@ -108,8 +113,8 @@ pub(crate) fn create(
             request,
             caching,
             alignment: args.alignment,
-            private: vm.is_some().then_some(args.vm_id),
-            history: History::new(),
+            private,
+            own_history: History::new(),
             record: BoRecord::of_client(client_id(file)),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
@@ -157,7 +162,7 @@ pub(crate) fn info(dev: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &Fi
     };
     args.alignment = bo.alignment;
     args.priority = bo.request.priority().as_uapi();
-    args.vm_id = bo.private.unwrap_or(0);
+    args.vm_id = bo.vm_id();
     args.current_placement = region;
     Ok(0)
 }

@@ -30,6 +30,11 @@ pub(crate) trait Candidate {
     /// Returns the BO's uses.
     fn history(&self) -> &History;
 
+    /// Records the use.
+    fn used(&self, policy: &ScanResistant) {
+        policy.used(self.history(), self.size());
+    }
+
     /// Returns the BO's class if it is in VRAM.
     fn class(&self) -> Option<Class>;
 
@@ -68,7 +73,7 @@ pub(crate) trait Candidate {
 /// Without a policy, every use justifies any eviction, as plain LRU has it.
 pub(crate) fn admit(policy: Option<&ScanResistant>, bo: &mut impl Candidate) -> Result<Class> {
     if let Some(policy) = policy {
-        policy.used(bo.history(), bo.size());
+        bo.used(policy);
     }
 
     if let Some(class) = bo.class() {

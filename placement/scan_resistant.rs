@@ -25,9 +25,9 @@ const SAME_USE: u64 = 4;
 /// A claim counts the age in steps of this share of VRAM.
 const STEPS: u64 = 1024;
 
-/// The uses of a BO.
+/// The uses of a BO, or of BOs that are used together.
 ///
-/// Written with the BO's reservation held, and read without: a torn pair of values compares as well
+/// Written with the reservation held, and read without: a torn pair of values compares as well
 /// as one of a moment earlier or later.
 pub(crate) struct History {
     /// The time of the last use, but for uses that followed closely; [`NEVER`] before the first.
@@ -104,7 +104,7 @@ impl ScanResistant {
         }
     }
 
-    /// Records a use of a BO of `size` bytes that is wanted in VRAM.
+    /// Records a use of a BO, or of several together, of `size` bytes that are wanted in VRAM.
     pub(crate) fn used(&self, history: &History, size: u64) {
         let now = self.clock.fetch_add(size, Relaxed);
         let last = history.used.load(Relaxed);
@@ -117,6 +117,13 @@ impl ScanResistant {
             history.interval.store(interval, Relaxed);
         }
         history.used.store(now + size, Relaxed);
+    }
+
+    /// Has a history begin now that has no use yet.
+    pub(crate) fn begin(&self, history: &History) {
+        if history.used.load(Relaxed) == NEVER {
+            history.used.store(self.clock.load(Relaxed), Relaxed);
+        }
     }
 
     fn age(&self, history: &History) -> u64 {

@@ -19,6 +19,7 @@ use super::data::Vm;
 use crate::{
     bo::{
         cursor,
+        is_displaced,
         Reserved, //
     },
     fence::Dependencies,
@@ -35,6 +36,8 @@ pub(super) struct BoBacking {
     pub(super) lost: Arc<AtomicFlag>,
     /// Set if the BO was moving.
     pub(super) is_moving: bool,
+    /// Set if the BO is private, and should be elsewhere.
+    pub(super) is_displaced: bool,
 }
 
 impl BoBacking {
@@ -64,6 +67,7 @@ impl BoBacking {
             segments,
             lost: bo.bo().lost.clone(),
             is_moving,
+            is_displaced: bo.private.is_some() && is_displaced(bo),
         })
     }
 

@@ -193,6 +193,10 @@ impl BindJob<'_> {
             None
         };
 
+        // Later jobs bring them to their place.
+        for vm_bo in self.prepared.iter().filter_map(PreparedOp::displaced) {
+            vm_bo.set_displaced(exec)?;
+        }
         let mut changes = KVVec::with_capacity(self.prepared.len(), GFP_KERNEL_ACCOUNT)?;
         let mut validated = KVVec::new();
         for op in self.prepared {

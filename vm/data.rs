@@ -26,7 +26,10 @@ use super::{
     queue::BindQueue, //
 };
 use crate::{
-    bo::BoData,
+    bo::{
+        BoData,
+        PrivateBos, //
+    },
     hw::Space,
     rust::drm::{
         gpuvm::{
@@ -60,6 +63,8 @@ pub(super) struct Open {
     pub(super) rebind_queue: Arc<BindQueue>,
     /// Frees the BOs that have lost their last mapping.
     pub(super) cleanup: Arc<Cleanup>,
+    /// The private BOs.
+    pub(super) private: Arc<PrivateBos>,
 }
 
 /// The driver's data of a VM.
@@ -118,6 +123,11 @@ impl VmData {
 
     pub(super) fn close(&self) -> Option<Open> {
         self.open.lock().take()
+    }
+
+    /// Returns the private BOs. `ENOENT` once the VM is destroyed.
+    pub(crate) fn private_bos(&self) -> Result<Arc<PrivateBos>> {
+        Ok(self.open()?.private)
     }
 
     /// Returns the address space for a job. `ENOENT` once the VM is destroyed.

@@ -31,6 +31,7 @@ use super::{
     }, //
 };
 use crate::{
+    bo::PrivateBos,
     device::RgtDevice,
     hw::Gpu,
     rust::{
@@ -68,6 +69,7 @@ impl VmHandle {
         vm.set_open(Open {
             rebind_queue: BindQueue::new(dev)?,
             cleanup: Cleanup::new(&vm, dev)?,
+            private: PrivateBos::new(dev, vm.resv_object())?,
         });
         Ok(Self {
             vm,

@@ -19,6 +19,7 @@ mod backing;
 mod bind;
 mod cleanup;
 mod data;
+mod displaced;
 mod handle;
 mod invalidate;
 mod leaves;

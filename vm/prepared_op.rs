@@ -196,6 +196,18 @@ impl<'a> PreparedOp<'a> {
         Ok(())
     }
 
+    /// Returns the BO that the operation maps if it is private, and should be elsewhere.
+    pub(super) fn displaced(&self) -> Option<&VmBo<VmData>> {
+        match self {
+            Self::Map {
+                vm_bo,
+                backing: Some(backing),
+                ..
+            } if backing.is_displaced => Some(vm_bo),
+            _ => None,
+        }
+    }
+
     /// Calls `f` with where each BO is, until it fails.
     pub(super) fn for_each_backing(&self, mut f: impl FnMut(&BoBacking) -> Result) -> Result {
         match self {

@@ -23,6 +23,7 @@ use super::{
         VmData,
         VA_RANGE, //
     },
+    displaced,
     update::{
         Change,
         Update, //
@@ -35,6 +36,7 @@ use crate::{
         Effort,
         Reserved, //
     },
+    device::RgtDevice,
     fence::Dependencies,
     hw::Tables,
     rust::{
@@ -63,6 +65,7 @@ pub(crate) struct Rebind {
 /// `locks` ignore duplicates. The errors are those of [`validate_all()`], and `EIO` when the content
 /// of a BO that is bound is lost.
 pub(crate) fn validate_bound<'a>(
+    dev: &RgtDevice,
     vm: &Vm,
     locks: &mut ExecLocks<'_>,
     named: impl Iterator<Item = &'a Bo>,
@@ -71,9 +74,12 @@ pub(crate) fn validate_bound<'a>(
 ) -> Result<Option<Rebind>> {
     check_lost(vm)?;
     vm.prepare_extobjs(locks, 1)?;
+    let private = vm.private_bos()?;
+    private.used(dev, &locks.locked_resv(vm.resv())?)?;
     let mut evicted = vm.evicted(locks)?;
+    let displaced = displaced::candidates(dev, vm, &private, locks)?;
 
-    let candidates = match effort {
+    let bound = match effort {
         Effort::Shared => None,
         // All that is bound may make room for the rest.
         Effort::Alone => Some(vm.mapped_in(&VA_RANGE)?),
@@ -87,7 +93,8 @@ pub(crate) fn validate_bound<'a>(
             bos.push(bo, GFP_KERNEL)?;
         }
     }
-    for bo in candidates.as_ref().unwrap_or(&evicted).iter().map(VmBo::bo) {
+    let bound = bound.as_ref().unwrap_or(&evicted);
+    for bo in Iterator::chain(bound.iter(), &displaced).map(VmBo::bo) {
         if bo.advice.is_usable() {
             bos.push(bo, GFP_KERNEL)?;
         }
@@ -96,6 +103,7 @@ pub(crate) fn validate_bound<'a>(
     validate_all(locks, bos.iter().copied(), effort, ctx)?;
     let validated = bos.len();
     drop(bos);
+    displaced::forget_settled(locks, &displaced)?;
     if validated != 0 {
         // Those that were moved are evicted now.
         vm.prepare_extobjs(locks, 1)?;
@@ -195,7 +203,7 @@ impl Rebind {
             if backing.is_moving {
                 lost.push(backing.lost.clone(), GFP_KERNEL_ACCOUNT)?;
             }
-            vm_bos.push(vm_bo.clone(), GFP_KERNEL_ACCOUNT)?;
+            vm_bos.push((vm_bo.clone(), backing.is_displaced), GFP_KERNEL_ACCOUNT)?;
             changes.push(
                 Change::Rebind {
                     tables,
@@ -219,8 +227,11 @@ impl Rebind {
         )?;
         let mut job = open.rebind_queue.entity.job(update)?;
         self.moves.add_to(&mut job)?;
-        for vm_bo in &vm_bos {
+        for (vm_bo, is_displaced) in &vm_bos {
             vm_bo.set_validated(exec)?;
+            if *is_displaced {
+                vm_bo.set_displaced(exec)?;
+            }
         }
 
         let fence = job.submit(|fence| {

@@ -345,6 +345,15 @@ impl ExecLocks<'_> {
         Ok(unsafe { LockedResv::new(Resv::from_raw(resv)) })
     }
 
+    /// Returns the proof as [`Self::resv_of`] does, for a reservation that is known without an
+    /// object.
+    pub fn locked_resv<'b>(&'b mut self, resv: &'b Resv) -> Result<LockedResv<'b>> {
+        self.check_locked(resv)?;
+
+        // SAFETY: As for `resv_of()`.
+        Ok(unsafe { LockedResv::new(resv) })
+    }
+
     /// Returns the raw context, to take more locks in this attempt.
     pub(super) fn as_raw(&mut self) -> Result<*mut bindings::drm_exec> {
         self.check_contended()?;

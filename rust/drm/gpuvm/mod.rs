@@ -10,12 +10,13 @@
 //! * immediate mode: the tree of mappings changes when a job does, in the signalling path. All
 //!   that this takes is allocated before, and the list of a BO's mappings is under the BO's GPUVA
 //!   lock, not its reservation.
-//! * the lists of external and of evicted objects are under the VM's reservation.
+//! * the lists of external, of evicted and of displaced objects are under the VM's reservation.
 //!
 //! [`ttm::Bo`]: crate::rust::drm::ttm::Bo
 //!
 //! C header: [`include/drm/drm_gpuvm.h`](srctree/include/drm/drm_gpuvm.h)
 
+mod displaced;
 mod mapping;
 mod sm_ops;
 mod vm_bo;
@@ -59,6 +60,7 @@ use kernel::{
     types::Opaque, //
 };
 
+use self::displaced::Displaced;
 use crate::rust::{
     bindings,
     dma_resv::Resv,
@@ -95,10 +97,13 @@ pub struct GpuVm<D: DriverGpuVm> {
     #[pin]
     lock: Mutex<()>,
     #[pin]
+    displaced: Displaced,
+    #[pin]
     data: D,
 }
 
-// SAFETY: The tree is under `lock`, BOs are `Send` and `Sync`, and so is `D`.
+// SAFETY: The tree is under `lock`, the lists under the reservation, BOs are `Send` and `Sync`, and so
+// is `D`.
 unsafe impl<D: DriverGpuVm> Send for GpuVm<D> {}
 // SAFETY: As above.
 unsafe impl<D: DriverGpuVm> Sync for GpuVm<D> {}
@@ -159,6 +164,7 @@ impl<D: DriverGpuVm> GpuVm<D> {
             try_pin_init!(Self {
                 data <- data,
                 lock <- new_mutex!((), "GpuVm::lock"),
+                displaced <- Displaced::new(),
                 data_type: TypeId::of::<D>(),
                 // Last, so that nothing can fail after it.
                 raw: Opaque::zeroed(),

@@ -17,6 +17,7 @@ use kernel::{
 };
 
 use super::{
+    displaced,
     mapping::for_each_of,
     DriverGpuVm,
     GpuVm,
@@ -111,6 +112,24 @@ impl<D: DriverGpuVm> VmBo<D> {
         })
     }
 
+    /// Returns one that is on a list of its VM; [`None`] if it is being freed: it stays on the list
+    /// until [`GpuVm::cleanup()`].
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be on a list of a `GpuVm<D>`, and the reservation held that protects the list.
+    pub(super) unsafe fn get_unless_zero(raw: *mut bindings::drm_gpuvm_bo) -> Option<Self> {
+        // SAFETY: By the safety requirements it is not freed yet.
+        let got = unsafe { bindings::rgt_drm_gpuvm_bo_get_unless_zero(raw) };
+
+        // INVARIANT: The reference was just taken; all objects of the VM are of this type.
+        got.then(|| Self {
+            // SAFETY: An object on a list is not at NULL.
+            raw: unsafe { NonNull::new_unchecked(raw) },
+            _vm: PhantomData,
+        })
+    }
+
     /// Returns the BO.
     pub fn bo(&self) -> &Bo<D::Bo> {
         // SAFETY: Valid by the type invariants; the GEM object is the BO's first field.
@@ -162,7 +181,8 @@ impl<D: DriverGpuVm> VmBo<D> {
         Ok(())
     }
 
-    /// Notes that the BO is where the VM's jobs reach it: it is not evicted any more.
+    /// Notes that the BO is where the VM's jobs reach it: it is neither evicted nor displaced any
+    /// more.
     ///
     /// `EINVAL` if `exec` does not hold the reservations of the VM and the BO.
     ///
@@ -180,7 +200,7 @@ impl<D: DriverGpuVm> VmBo<D> {
         Ok(())
     }
 
-    fn vm(&self) -> &GpuVm<D> {
+    pub(super) fn vm(&self) -> &GpuVm<D> {
         // SAFETY: Valid by the type invariants; `raw` is the VM's first field.
         unsafe { &*(*self.as_raw()).vm.cast::<GpuVm<D>>() }
     }
@@ -277,14 +297,7 @@ impl<D: DriverGpuVm> GpuVm<D> {
             let mut entry = (*head).next;
             while entry != head {
                 let raw = kernel::container_of!(entry, bindings::drm_gpuvm_bo, list.entry.evict);
-                // One that is being freed stays on the list until `cleanup()`.
-                if bindings::rgt_drm_gpuvm_bo_get_unless_zero(raw) {
-                    // INVARIANT: The reference was just taken; all objects of this VM are of this
-                    // type.
-                    let vm_bo = VmBo {
-                        raw: NonNull::new_unchecked(raw),
-                        _vm: PhantomData,
-                    };
+                if let Some(vm_bo) = VmBo::get_unless_zero(raw) {
                     evicted.push(vm_bo, GFP_KERNEL)?;
                 }
                 entry = (*entry).next;
@@ -313,6 +326,7 @@ pub fn evict<D: DriverGpuVm>(bo: &Reserved<'_, D::Bo>) {
             let vm_bo = kernel::container_of!(entry, bindings::drm_gpuvm_bo, list.entry.gem);
             // It would add a private one to the list again.
             if !(*vm_bo).evicted {
+                displaced::forget(vm_bo);
                 bindings::drm_gpuvm_bo_evict(vm_bo, true);
             }
             entry = (*entry).next;

@@ -98,6 +98,19 @@ mod tests {
     }
 
     #[test]
+    fn history_begins_once_and_without_a_use() {
+        let policy = ScanResistant::new(CAPACITY);
+        let history = History::new();
+        policy.begin(&history);
+        let claim = policy.claim(&used_twice(&policy, CAPACITY / 2), None);
+
+        pass(&policy, CAPACITY);
+        policy.begin(&history);
+        assert_eq!(policy.claim(&history, None), None);
+        assert!(claim.is_some_and(|claim| policy.is_evictable_for(&history, claim)));
+    }
+
+    #[test]
     fn any_claim_beats_any_age() {
         let policy = ScanResistant::new(CAPACITY);
         let history = used_twice(&policy, CAPACITY);

@@ -4,6 +4,7 @@
 
 mod memory;
 mod own;
+mod private;
 mod protect;
 mod turns;
 
@@ -22,7 +23,13 @@ pub(super) const SUITE: Suite = Suite {
     name: "room",
     needs: &[],
     tags: &[Tag::Memory, Tag::SmallVram],
-    tests: &[own::TESTS, turns::TESTS, protect::TESTS, memory::TESTS],
+    tests: &[
+        own::TESTS,
+        turns::TESTS,
+        private::TESTS,
+        protect::TESTS,
+        memory::TESTS,
+    ],
 };
 
 /// The size of a small BO.

@@ -38,7 +38,7 @@ use crate::{
     }, //
 };
 
-fn exec() -> Result<Exec> {
+pub(super) fn exec() -> Result<Exec> {
     let flags = ExecFlags {
         interruptible: false,
         ignore_duplicates: true,
@@ -48,7 +48,7 @@ fn exec() -> Result<Exec> {
 }
 
 /// Maps all of a BO, after it was put on the list of external objects, as a bind does.
-fn bind(vm: &Vm, bo: &Bo, at: u64) -> Result {
+pub(super) fn bind(vm: &Vm, bo: &Bo, at: u64) -> Result {
     let vm_bo = VmBo::new(vm, bo)?;
     let mut exec = exec()?;
 
@@ -59,7 +59,7 @@ fn bind(vm: &Vm, bo: &Bo, at: u64) -> Result {
 }
 
 /// Locks all that a VM has, and returns the BOs that were evicted.
-fn evicted(vm: &Vm, exec: &mut Exec) -> Result<KVVec<VmBo<TestVm>>> {
+pub(super) fn evicted(vm: &Vm, exec: &mut Exec) -> Result<KVVec<VmBo<TestVm>>> {
     exec.until_all_locked(|locks| {
         vm.lock_resv(locks)?;
         vm.prepare_extobjs(locks, 1)?;
@@ -68,7 +68,7 @@ fn evicted(vm: &Vm, exec: &mut Exec) -> Result<KVVec<VmBo<TestVm>>> {
 }
 
 /// Tells the VMs that a BO moves.
-fn move_away(bo: &Bo) -> Result {
+pub(super) fn move_away(bo: &Bo) -> Result {
     evict::<TestVm>(&*bo.reserve(false)?);
     Ok(())
 }
@@ -78,7 +78,7 @@ fn is_locked(exec: &Exec, resv: &Resv) -> bool {
 }
 
 /// Returns whether the evicted BOs are these.
-fn is_evicted(vm: &Vm, expected: &[&Bo]) -> Result<bool> {
+pub(super) fn is_evicted(vm: &Vm, expected: &[&Bo]) -> Result<bool> {
     let evicted = evicted(vm, &mut exec()?)?;
 
     Ok(evicted.len() == expected.len()

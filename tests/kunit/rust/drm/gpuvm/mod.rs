@@ -3,6 +3,7 @@
 //! GPU address spaces, of a device that has no page tables.
 
 mod alloc;
+mod displaced;
 mod evict;
 mod mapping;
 mod split;
