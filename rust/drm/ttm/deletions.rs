@@ -58,6 +58,14 @@ impl Deletions {
         self.counts.lock().done
     }
 
+    /// Returns whether BOs that were deleted have memory, or one has freed it since [`Self::done()`]
+    /// returned `seen`.
+    pub(super) fn go_on_since(&self, seen: u64) -> bool {
+        let counts = self.counts.lock();
+
+        counts.pending != 0 || counts.done != seen
+    }
+
     /// Waits as [`Device::wait_for_deletion()`](super::Device::wait_for_deletion) does.
     pub(super) fn wait(&self, seen: u64, timeout: Jiffies) -> Result<bool> {
         let mut counts = self.counts.lock();

@@ -10,7 +10,11 @@ mod insert;
 use kernel::{
     prelude::*,
     sync::aref::ARef,
-    time::Jiffies, //
+    time::{
+        msecs_to_jiffies,
+        Jiffies,
+        Msecs, //
+    }, //
 };
 
 use super::{
@@ -105,10 +109,19 @@ unsafe fn serve<T: DriverBo>(vmf: *mut bindings::vm_fault, unit: Unit) -> bindin
         let Some(bo) = (unsafe { Bo::<T>::from_raw(raw) }) else {
             break bindings::vm_fault_reason_VM_FAULT_SIGBUS;
         };
+        let deletions = Device::of(bo.device()).deletions();
+        let seen = deletions.done();
         // SAFETY: The BO was reserved above, `vmf` is valid.
         let wait = match unsafe { serve_reserved(vma, vmf, bo, unit) } {
             Ok(ret) => break ret,
             Err(Wait::Room) if !first => break bindings::vm_fault_reason_VM_FAULT_SIGBUS,
+            // SAFETY: As above.
+            Err(Wait::Room) if unsafe { came_again(vmf) } => {
+                if !deletions.go_on_since(seen) {
+                    break bindings::vm_fault_reason_VM_FAULT_SIGBUS;
+                }
+                Wait::MoreRoom(seen)
+            }
             Err(wait) => wait,
         };
         // SAFETY: `ttm_bo_vm_reserve()` locked it.
@@ -132,27 +145,45 @@ unsafe fn serve<T: DriverBo>(vmf: *mut bindings::vm_fault, unit: Unit) -> bindin
     ret
 }
 
+/// Returns whether a fault has come again after a wait, and may do so once more.
+///
+/// # Safety
+///
+/// `vmf` must be a fault.
+unsafe fn came_again(vmf: *mut bindings::vm_fault) -> bool {
+    // SAFETY: By the safety requirements.
+    unsafe { bindings::rgt_vmf_may_retry(vmf) && !bindings::rgt_vmf_may_retry_first(vmf) }
+}
+
 /// The wait that a fault needs. It can take as long as any client's job.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wait {
     /// No place of the BO had room: for what is being destroyed, which is room that TTM does not
     /// find.
     Room,
+    /// The fault came again, and there still was none: for memory of one more deleted BO than so
+    /// many.
+    MoreRoom(u64),
     /// The BO is being moved: for its content.
     Content,
 }
+
+/// How long a fault waits for a deleted BO before it comes again.
+const PATIENCE: Msecs = 15_000;
 
 impl Wait {
     /// Waits, or until a signal comes.
     fn wait<T: DriverBo>(self, bo: &Bo<T>) -> Result {
         match self {
             Self::Room => Device::of(bo.device()).flush_deletes(),
+            Self::MoreRoom(seen) => Device::of(bo.device())
+                .wait_for_deletion(seen, msecs_to_jiffies(PATIENCE))
+                .map(drop),
             Self::Content => bo.resv().wait(Usage::Kernel, true, Jiffies::MAX),
         }
     }
 
-    /// Returns whether to give the `mmap_lock` up for the wait, and have the fault come again. If
-    /// it came again already there is an end to looking for room.
+    /// Returns whether to give the `mmap_lock` up for the wait, and have the fault come again.
     ///
     /// # Safety
     ///
@@ -162,7 +193,7 @@ impl Wait {
         unsafe {
             match self {
                 Self::Room => bindings::rgt_vmf_may_retry_first(vmf),
-                Self::Content => bindings::rgt_vmf_may_retry(vmf),
+                Self::MoreRoom(_) | Self::Content => bindings::rgt_vmf_may_retry(vmf),
             }
         }
     }

@@ -6,6 +6,7 @@ mod access;
 mod arguments;
 mod debugger;
 mod hidden;
+mod room;
 
 use crate::harness::{Suite, Tag};
 use crate::rig::{Make, PAGE, SHARED, SYSTEM};
@@ -19,6 +20,7 @@ pub(super) const SUITE: Suite = Suite {
         access::TESTS,
         debugger::TESTS,
         hidden::TESTS,
+        room::TESTS,
     ],
 };
 
