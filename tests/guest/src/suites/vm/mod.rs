@@ -16,7 +16,7 @@ use crate::harness::{Suite, Tag};
 pub(super) const SUITE: Suite = Suite {
     name: "vm",
     needs: &[],
-    tags: &[Tag::Long],
+    tags: &[Tag::Long, Tag::SmallVram],
     tests: &[
         create::TESTS,
         slots::TESTS,
