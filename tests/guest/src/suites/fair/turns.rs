@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use rgt::uapi::{DRM_RGT_CS_BO_NO_IMPLICIT, DRM_RGT_CS_BO_WRITE};
-use rgt::{Bo, Context, Engine, EngineClass, Mapping, Priority};
+use rgt::uapi::{DRM_RGT_CS_BO_NO_IMPLICIT, DRM_RGT_CS_BO_WRITE, DRM_RGT_REGION_GTT};
+use rgt::{BindOp, Bo, Context, Engine, EngineClass, Mapping, Placement, Priority, Syncobj};
 
-use crate::harness::{Outcome, Test, tests};
-use crate::rig::{Busy, HIDDEN, PAGE, Rig};
+use crate::harness::{Outcome, Test, say, tests};
+use crate::peer::SwFence;
+use crate::rig::{Busy, MIB, PAGE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![
     small_job_behind_many,
@@ -35,7 +36,20 @@ struct Hog {
 
 impl Hog {
     fn new(engine: Engine, contexts: usize) -> Result<Self> {
+        Self::with_jobs(engine, contexts, JOBS, None)
+    }
+
+    /// One with so many jobs, which wait for a fence if there is one.
+    fn with_jobs(
+        engine: Engine,
+        contexts: usize,
+        count_of_jobs: usize,
+        begin: Option<&SwFence>,
+    ) -> Result<Self> {
         let rig = Rig::new()?;
+        let begin = begin
+            .map(|fence| Syncobj::of_sync_file(&rig.device, fence.file()))
+            .transpose()?;
         let count = rig.visible(PAGE)?;
         rig.fill(&count, 0)?;
         let map = count.map()?;
@@ -44,12 +58,15 @@ impl Hog {
             .collect::<rgt::Result<Vec<_>>>()?;
         let mut jobs = rig.busy(engine, LENGTH, |work| {
             work.context(&contexts[0]);
+            if let Some(begin) = &begin {
+                work.wait_for(begin.sync());
+            }
             let flags = DRM_RGT_CS_BO_WRITE | DRM_RGT_CS_BO_NO_IMPLICIT;
             let count = work.uses(&count, flags)?;
             work.commands.atomic_add(count, 1, count + 8)?;
             Ok(())
         })?;
-        for number in 1..JOBS {
+        for number in 1..count_of_jobs {
             jobs.again_of(&contexts[number % contexts.len()])?;
         }
         Ok(Self {
@@ -97,17 +114,13 @@ impl Small {
         })
     }
 
-    /// Runs a job on an engine, which writes another BO, too, if there is one. Returns how many of
-    /// the hog's jobs have ended between its submission and its end.
-    fn overtaken(&self, hog: &Hog, engine: Engine, other: Option<&Bo>) -> Result<u64> {
+    /// Runs a job on an engine. Returns how many of the hog's jobs have ended between its submission
+    /// and its end.
+    fn overtaken(&self, hog: &Hog, engine: Engine) -> Result<u64> {
         let mut work = self.rig.work(engine)?;
         work.context(&self.context);
         let count = work.uses(&self.count, DRM_RGT_CS_BO_NO_IMPLICIT)?;
         let seen = work.writes(&self.seen)?;
-        if let Some(other) = other {
-            let to = work.writes(other)?;
-            work.commands.write(to, &[1])?;
-        }
         work.commands.copy(count, seen, 8)?;
         work.submit()?;
         let before = hog.ended();
@@ -120,7 +133,7 @@ impl Small {
 fn check(hog: &mut Hog, small: &Small, engine: Engine, most: u64) -> Outcome {
     let mut checked = 0;
     while checked < 3 && hog.ended() + 2 * most + 2 < JOBS as u64 {
-        let overtaken = small.overtaken(hog, engine, None)?;
+        let overtaken = small.overtaken(hog, engine)?;
         ensure!(
             overtaken <= most,
             "job {checked} of the small client: {overtaken} jobs came before it"
@@ -157,27 +170,78 @@ fn high_priority_behind_many() -> Outcome {
     check(&mut hog, &small, engine, 1)
 }
 
-/// The kernel clears a new BO on a copy engine, of which each has many jobs.
+/// The busy clients of each copy engine, and the jobs of each.
+const CLIENTS: usize = 6;
+const JOBS_OF_EACH: usize = 10;
+
+/// The kernel moves a BO by a copy engine, on each of which several clients have many jobs. If it took
+/// turns with these, one job of each would come first.
 fn move_behind_many() -> Outcome {
-    let device = Rig::new()?.device;
-    let copies = device.engines().iter();
-    let copies: Vec<_> = copies
+    let rig = Rig::new()?;
+    let copies: Vec<_> = rig
+        .device
+        .engines()
+        .iter()
         .filter(|engine| engine.class == EngineClass::Copy)
         .copied()
         .collect();
-    let mut hogs = copies
+    let moved = rig.bo(MIB, |bo| bo.placement(Placement::VRAM | Placement::GTT))?;
+    rig.fill(&moved, 1)?;
+    let range = rig.vm.map(&moved)?;
+    let seen = rig.gtt(PAGE)?;
+    rig.fill(&seen, 0)?;
+    let map = seen.map()?;
+
+    // All of them begin at once, when nothing else is left to prepare.
+    let begin = SwFence::new()?;
+    let mut hogs = Vec::new();
+    for engine in &copies {
+        for _ in 0..CLIENTS {
+            hogs.push(Hog::with_jobs(*engine, 1, JOBS_OF_EACH, Some(&begin))?);
+        }
+    }
+    let mut work = rig.work(rig.render)?;
+    work.reads(&moved)?;
+    let to = work.writes(&seen)?;
+    let counts = hogs
         .iter()
-        .map(|engine| Hog::new(*engine, 1))
+        .map(|hog| Ok(Bo::import(&rig.device, hog.count.export()?)?))
         .collect::<Result<Vec<_>>>()?;
-    let small = Small::new(&hogs[0], Priority::Normal)?;
-    let others: Vec<_> = hogs[1..].iter().map(Hog::ended).collect();
-    let fresh = small.rig.bo(1 << 20, HIDDEN)?;
-    let overtaken = small.overtaken(&hogs[0], small.rig.render, Some(&fresh))?;
-    // Which engine has cleared it is not known, but they work at the same speed.
-    let others = hogs[1..].iter().zip(others);
-    let fewest = others
-        .map(|(hog, before)| hog.ended() - before)
-        .fold(overtaken, u64::min);
-    ensure!(fewest <= 2, "{fewest} jobs came before a clear");
+    for (number, count) in (0..).zip(&counts) {
+        let from = work.uses(count, DRM_RGT_CS_BO_NO_IMPLICIT)?;
+        work.commands.copy(from, to + 8 * number, 8)?;
+    }
+    ensure!(
+        moved.info()?.current_placement == Placement::VRAM,
+        "there is nothing to move"
+    );
+    begin.signal()?;
+    rig.vm
+        .bind(&[BindOp::prefetch(range.addr(), MIB, DRM_RGT_REGION_GTT)])?;
+    let before: Vec<_> = hogs.iter().map(Hog::ended).collect();
+    work.submit()?;
+    work.wait()?;
+
+    let mut ended = Vec::new();
+    for (number, before) in before.iter().enumerate() {
+        ended.push(map.read_u64(8 * number).saturating_sub(*before));
+    }
+    // By which engine it was moved is not known, but they work at the same speed.
+    let engines = before.chunks(CLIENTS).zip(ended.chunks(CLIENTS));
+    let engines: Vec<(u64, u64)> = engines
+        .map(|(before, ended)| (before.iter().sum(), ended.iter().sum()))
+        .collect();
+    say(&format!(
+        "jobs that ended before and meanwhile: {engines:?}"
+    ));
+    for (before, ended) in &engines {
+        let total = (CLIENTS * JOBS_OF_EACH) as u64;
+        ensure!(before + ended < total, "the busy clients had too few jobs");
+    }
+    let fewest = engines.iter().map(|(_, ended)| *ended).min();
+    ensure!(
+        fewest.is_some_and(|fewest| fewest <= 2),
+        "{fewest:?} jobs came before a move"
+    );
     hogs.iter_mut().try_for_each(Hog::settle)
 }
