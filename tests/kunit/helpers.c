@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <drm/drm_device.h>
+#include <drm/drm_file.h>
 #include <kunit/test.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -44,4 +49,17 @@ void rgt_test_end_signals(void)
 {
 	disallow_signal(SIGUSR1);
 	flush_signals(current);
+}
+
+struct drm_file *rgt_test_open(struct drm_device *dev)
+{
+	struct file *filp = mock_drm_getfile(dev->primary, O_RDWR);
+
+	return IS_ERR(filp) ? ERR_CAST(filp) : filp->private_data;
+}
+
+void rgt_test_close(struct drm_file *file)
+{
+	/* Tests are threads of the kernel, whose files are closed later. */
+	__fput_sync(file->filp);
 }

@@ -2,6 +2,8 @@
 #ifndef _RGT_TEST_HELPERS_H_
 #define _RGT_TEST_HELPERS_H_
 
+struct drm_device;
+struct drm_file;
 struct kunit;
 
 /* References to this module; -1 if it is built in, or cannot be unloaded. */
@@ -17,5 +19,12 @@ int rgt_test_end_warning(struct kunit *test, void *handle);
 /* Ends all waits of this kernel thread that signals end, until the second one. */
 void rgt_test_signal_self(void);
 void rgt_test_end_signals(void);
+
+/*
+ * Opens the primary node of a device, or returns an error pointer. The second
+ * function closes it.
+ */
+struct drm_file *rgt_test_open(struct drm_device *dev);
+void rgt_test_close(struct drm_file *file);
 
 #endif

@@ -56,6 +56,8 @@ use crate::rust::{
 impl<T: DriverBo> Bo<T> {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free_callback),
+        open: Some(Self::open_callback),
+        close: Some(Self::close_callback),
         export: Some(Self::export_callback),
         print_info: Some(bindings::drm_gem_ttm_print_info),
         mmap: Some(Self::mmap_callback),

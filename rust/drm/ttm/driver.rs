@@ -34,7 +34,29 @@ pub trait DriverBo: Send + Sync + Sized + 'static {
     fn may_export(&self) -> Result {
         Ok(())
     }
+
+    /// Called before a file gets a handle of the BO. With an error it gets none: then this has to
+    /// leave no trace.
+    ///
+    /// A handle that the file gets is closed once. A file can have several of one BO, each of which
+    /// is opened. No reservation is held unless the caller of `create_handle()` holds one. For an
+    /// import, DRM holds its lock of the file's buffers: this must neither export nor import one
+    /// with that file.
+    ///
+    /// C: `drm_gem_object_funcs::open`.
+    fn open(_bo: &Bo<Self>, _file: &FileOf<Self>) -> Result {
+        Ok(())
+    }
+
+    /// Called when a file loses a handle of the BO that it has got, by itself or when it is closed,
+    /// which may be after the device is gone. The BO still has a reference.
+    ///
+    /// C: `drm_gem_object_funcs::close`.
+    fn close(_bo: &Bo<Self>, _file: &FileOf<Self>) {}
 }
+
+/// An open file of the device of BOs.
+type FileOf<T> = drm::File<<<T as DriverBo>::Driver as drm::Driver>::File>;
 
 /// A DRM driver whose objects are TTM's.
 ///

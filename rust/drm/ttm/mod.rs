@@ -28,6 +28,7 @@ mod export;
 mod fault;
 mod flush;
 mod funcs;
+mod handles;
 mod import;
 mod init;
 mod kernel_bo;

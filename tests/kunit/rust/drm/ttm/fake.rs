@@ -52,6 +52,7 @@ use crate::{
             Resv,
             Usage, //
         },
+        drm::file::client_id,
         drm::ttm::{
             self,
             AllocFlags,
@@ -177,6 +178,10 @@ pub(in crate::tests) struct TtmBo {
     pub(in crate::tests) behind: Option<ARef<Fence>>,
     /// The number of times that its import was invalidated.
     pub(in crate::tests) invalidated: Atomic<i32>,
+    /// The only client that may have handles of it; 0 if all may.
+    pub(in crate::tests) owner: Atomic<u64>,
+    /// The number of its handles.
+    pub(in crate::tests) handles: Atomic<i32>,
     /// A device that it keeps.
     device: Option<ARef<Device>>,
     fate: Arc<Fate>,
@@ -195,6 +200,8 @@ impl TtmBo {
             broken: AtomicFlag::new(false),
             worthless: AtomicFlag::new(false),
             invalidated: Atomic::new(0),
+            owner: Atomic::new(0),
+            handles: Atomic::new(0),
             behind: None,
             device: None,
             fate: fate.clone(),
@@ -216,15 +223,42 @@ impl TtmBo {
 
 impl ttm::DriverBo for TtmBo {
     type Driver = TtmDriver;
+
+    fn open(bo: &Bo, file: &drm::File<TtmFile>) -> Result {
+        let owner = bo.owner.load(Relaxed);
+        if owner != 0 && owner != client_id(file) {
+            return Err(EPERM);
+        }
+        bo.handles.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    fn close(bo: &Bo, file: &drm::File<TtmFile>) {
+        bo.handles.fetch_add(-1, Relaxed);
+        file.inner().closed.fetch_add(1, Relaxed);
+    }
 }
 
-pub(in crate::tests) struct TtmFile;
+pub(in crate::tests) struct TtmFile {
+    /// The number of handles that it has lost.
+    closed: Atomic<i32>,
+}
+
+impl TtmFile {
+    /// Returns the number of handles that it has lost.
+    pub(in crate::tests) fn closed(&self) -> i32 {
+        self.closed.load(Relaxed)
+    }
+}
 
 impl drm::file::DriverFile for TtmFile {
     type Driver = TtmDriver;
 
     fn open(_device: &Device) -> Result<Pin<KBox<Self>>> {
-        Ok(KBox::pin(TtmFile, GFP_KERNEL)?)
+        let file = TtmFile {
+            closed: Atomic::new(0),
+        };
+        Ok(KBox::pin(file, GFP_KERNEL)?)
     }
 }
 

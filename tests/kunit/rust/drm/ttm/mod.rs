@@ -10,6 +10,7 @@ mod device;
 mod evict;
 mod evict_all;
 pub(in crate::tests) mod fake;
+mod handles;
 mod kernel;
 mod leave;
 mod moves;
