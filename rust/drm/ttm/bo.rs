@@ -598,7 +598,14 @@ impl<T: DriverBo> Deref for Reserved<'_, T> {
 // There is no `DerefMut`: swapping the insides of two guards would unlock the wrong BO.
 pub struct ReserveGuard<'a, T: DriverBo>(Reserved<'a, T>);
 
-impl<T: DriverBo> ReserveGuard<'_, T> {
+impl<'a, T: DriverBo> ReserveGuard<'a, T> {
+    /// # Safety
+    ///
+    /// The reservation must be the guard's to release.
+    pub(super) unsafe fn new(reserved: Reserved<'a, T>) -> Self {
+        Self(reserved)
+    }
+
     /// Releases the reservation without counting this as a use, which would make the BO the last to
     /// be evicted.
     pub fn release_unused(self) {

@@ -37,7 +37,9 @@ use super::{
     Device,
     DriverBo,
     OperationCtx,
-    Placement, //
+    Placement,
+    ReserveGuard,
+    Reserved, //
 };
 use crate::rust::{
     bindings,
@@ -80,6 +82,34 @@ impl<T: DriverBo> Bo<T> {
         Self::new_of_type(dev, init, bindings::ttm_bo_type_ttm_bo_type_device, data)
     }
 
+    /// Creates a buffer object with a reservation of its own, which is held until the object has
+    /// backing in `placement`.
+    ///
+    /// `size` and `alignment_pages` are as in [`BoInit`], with `EINVAL` if they are not, and other
+    /// errors as those of [`Reserved::validate()`]. With an error there is no object.
+    ///
+    /// Where a reservation is shared, [`Self::new()`] and a validation do the same: others cannot
+    /// reserve it in between.
+    ///
+    /// C: `ttm_bo_init_validate()`.
+    pub fn new_in(
+        dev: &drm::Device<T::Driver>,
+        size: usize,
+        alignment_pages: u32,
+        placement: &Placement<'_>,
+        ctx: &mut OperationCtx,
+        data: impl PinInit<T, Error>,
+    ) -> Result<ARef<Self>> {
+        let init = BoInit {
+            size,
+            alignment_pages,
+            resv: None,
+        };
+        let bo_type = bindings::ttm_bo_type_ttm_bo_type_device;
+
+        Self::init(dev, init, None, bo_type, Some((placement, ctx)), data)
+    }
+
     /// Creates a buffer object as [`Self::new()`] does, of a C type.
     pub(super) fn new_of_type(
         dev: &drm::Device<T::Driver>,
@@ -87,7 +117,7 @@ impl<T: DriverBo> Bo<T> {
         bo_type: bindings::ttm_bo_type,
         data: impl PinInit<T, Error>,
     ) -> Result<ARef<Self>> {
-        Self::init(dev, init, None, bo_type, data)
+        Self::init(dev, init, None, bo_type, None, data)
     }
 
     /// Creates a buffer object for the memory of a buffer whose reservation is locked, which
@@ -100,14 +130,16 @@ impl<T: DriverBo> Bo<T> {
     ) -> Result<ARef<Self>> {
         let bo_type = bindings::ttm_bo_type_ttm_bo_type_sg;
 
-        Self::init(dev, init, Some(import), bo_type, data)
+        Self::init(dev, init, Some(import), bo_type, None, data)
     }
 
+    /// `backing` is for a BO with a reservation of its own only.
     fn init(
         dev: &drm::Device<T::Driver>,
         init: BoInit<'_>,
         import: Option<(&DmaBuf, &LockedResv<'_>)>,
         bo_type: bindings::ttm_bo_type,
+        backing: Option<(&Placement<'_>, &mut OperationCtx)>,
         data: impl PinInit<T, Error>,
     ) -> Result<ARef<Self>> {
         let () = Layout::<Fields<T>>::SAME_AS_OBJECT;
@@ -177,20 +209,24 @@ impl<T: DriverBo> Bo<T> {
                 Some(Self::destroy),
             )
         })?;
-        if resv.is_null() {
-            // SAFETY: With its own reservation the BO comes back reserved.
-            unsafe { bindings::rgt_ttm_bo_unreserve(bo) };
-        }
-
         // The first reference has one to the device. `free_callback()` gives it up with the last.
         // SAFETY: `dev` is valid.
         unsafe { bindings::drm_dev_get(device::raw(dev)) };
         // INVARIANT: It was made here.
         // SAFETY: `bo` is not NULL and the first reference is ours.
         let this = unsafe { ARef::<Self>::from_raw(NonNull::new_unchecked(bo.cast())) };
+        // Dropped before `this`.
+        // SAFETY: With its own reservation the BO comes back reserved.
+        let own = resv
+            .is_null()
+            .then(|| unsafe { ReserveGuard::new(Reserved::new(&this)) });
         // SAFETY: It is new. `destroy()` takes it out, and has run for all BOs before the device
         // goes.
         unsafe { Device::of(dev).bos().add(Fields::link(&this)) };
+
+        if let (Some(mut guard), Some((placement, ctx))) = (own, backing) {
+            guard.reserved().validate(placement, ctx)?;
+        }
         Ok(this)
     }
 

@@ -21,16 +21,19 @@ use super::fake::{
     PAGE,
     SYSTEM,
     TT,
-    VRAM, //
+    VRAM,
+    VRAM_PAGES, //
 };
 use crate::rust::{
     dma_resv::Usage,
     drm::ttm::{
         BoInit,
+        Device,
         MemType,
         OperationCtx,
         Place,
-        PlaceFlags, //
+        PlaceFlags,
+        Placement, //
     }, //
 };
 
@@ -163,6 +166,40 @@ mod tests {
 
         assert!(matches!(result, Err(EXDEV)));
         assert_eq!(fixture.fate.gone(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn is_made_in_its_place() -> Result {
+        let fixture = Fixture::new()?;
+        let new = |pages, alignment, places: &[Place]| {
+            let data = Ok::<_, Error>(fixture.data());
+            let mut ctx = OperationCtx::new(false);
+            let size = pages * PAGE_SIZE;
+            let placement = Placement::new(places);
+            Bo::new_in(&fixture.drm, size, alignment, &placement, &mut ctx, data)
+        };
+        let _odd = new(1, 0, &[VRAM.within(0, 1)])?;
+
+        let bo = new(2, 4, &[VRAM.within(0, 8)])?;
+        assert_eq!(vram_offset(&bo)?, Some(4 * PAGE));
+        // Nobody has it reserved.
+        assert!(bo.try_reserve().is_some());
+
+        // One that does not fit is not there.
+        assert!(matches!(
+            new(VRAM_PAGES, 0, &[VRAM.within(0, 8)]),
+            Err(ENOSPC)
+        ));
+        assert_eq!(fixture.fate.gone(), 1);
+        assert!(matches!(new(0, 0, &[VRAM]), Err(EINVAL)));
+        assert!(matches!(new(1, 3, &[VRAM]), Err(EINVAL)));
+        let mut count = 0;
+        Device::of(&*fixture.drm).for_each_bo(|_| {
+            count += 1;
+            Ok(())
+        })?;
+        assert_eq!(count, 2);
         Ok(())
     }
 

@@ -483,10 +483,14 @@ impl Fixture {
 
     /// A buffer object with backing.
     pub(in crate::tests) fn bo_in(&self, place: Place, pages: usize) -> Result<ARef<Bo>> {
-        let bo = self.bo(pages)?;
-
-        validate(&bo, &[place])?;
-        Ok(bo)
+        Bo::new_in(
+            &self.drm,
+            pages * PAGE_SIZE,
+            0,
+            &Placement::new(&[place]),
+            &mut OperationCtx::new(false),
+            Ok::<_, Error>(self.data()),
+        )
     }
 
     /// Creates a buffer object in the room of others that are about to go. TTM does not find that
@@ -583,15 +587,14 @@ impl Backing {
         pages: usize,
         data: TtmBo,
     ) -> Result<ARef<Bo>> {
-        let init = BoInit {
-            size: pages * PAGE_SIZE,
-            alignment_pages: 0,
-            resv: None,
-        };
-        let bo = Bo::new(dev, init, Ok::<_, Error>(data))?;
-
-        validate(&bo, &[place])?;
-        Ok(bo)
+        Bo::new_in(
+            dev,
+            pages * PAGE_SIZE,
+            0,
+            &Placement::new(&[place]),
+            &mut OperationCtx::new(false),
+            Ok::<_, Error>(data),
+        )
     }
 }
 
