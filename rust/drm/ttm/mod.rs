@@ -29,6 +29,7 @@ mod fault;
 mod flush;
 mod funcs;
 mod handles;
+mod hibernation;
 mod import;
 mod init;
 mod kernel_bo;

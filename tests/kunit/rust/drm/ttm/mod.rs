@@ -11,6 +11,7 @@ mod evict;
 mod evict_all;
 pub(in crate::tests) mod fake;
 mod handles;
+mod hibernation;
 mod kernel;
 mod leave;
 mod moves;
