@@ -3,6 +3,7 @@
 //! The callbacks of TTM.
 
 use kernel::{
+    alloc::AllocError,
     page::PAGE_SIZE,
     prelude::*, //
 };
@@ -41,9 +42,14 @@ use crate::{
 impl ttm::Driver for RgtDriver {
     type Bo = BoData;
     type DeviceData = RgtData;
+    type TtData = ();
 
     fn caching(bo: &BoData) -> Caching {
         bo.caching
+    }
+
+    fn tt_data(_bo: &BoData) -> Result<(), AllocError> {
+        Ok(())
     }
 
     fn evict_flags(bo: &Reserved<'_>) -> &'static [Place] {

@@ -13,6 +13,7 @@ use kernel::{
 use super::{
     pool,
     Device,
+    Driver,
     DriverBo,
     OperationCtx,
     Reserved, //
@@ -66,6 +67,10 @@ impl<T: DriverBo> Reserved<'_, T> {
         let bo = self.bo().as_raw();
         if !self.is_shrinkable(ctx) {
             return Err(EBUSY);
+        }
+        self.wait_idle(ctx).map_err(|_| EBUSY)?;
+        if let Some(data) = self.tt_data() {
+            T::Driver::tt_unpopulate(data);
         }
 
         // SAFETY: The BO is valid and reserved, and has pages.

@@ -6,6 +6,7 @@
 //! [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
 
 use kernel::{
+    alloc::AllocError,
     drm,
     prelude::*, //
 };
@@ -74,6 +75,24 @@ pub trait Driver:
     /// Returns how the CPU maps the system pages of the BO with this data. The BO may be one that
     /// is being made.
     fn caching(bo: &Self::Bo) -> Caching;
+
+    /// The driver's data of a BO's system pages, such as their place in a table of the device.
+    ///
+    /// They are made with the `ttm_tt` of a BO and dropped with it, and go where it goes: when a busy
+    /// BO loses its backing, the pages and these stay until the fences have signalled, and the BO
+    /// has others by then.
+    type TtData: Send + Sync;
+
+    /// Returns the data of the pages that the BO with this data is to get. The BO may be one that is
+    /// being made.
+    fn tt_data(bo: &Self::Bo) -> Result<Self::TtData, AllocError>;
+
+    /// The pages of these data, which no job uses, are about to be freed. When they are to be backed
+    /// up they may stay: what this takes from them they must be given again before a job uses them.
+    ///
+    /// The BO's reservation is held, or it is being destroyed. May be called when memory is
+    /// reclaimed, and for a device that is gone.
+    fn tt_unpopulate(_data: &Self::TtData) {}
 
     /// TTM is about to evict the BO. Returns the places where it may go, in order of preference.
     fn evict_flags(bo: &Reserved<'_, Self::Bo>) -> &'static [Place];

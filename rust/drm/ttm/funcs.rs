@@ -41,7 +41,7 @@ pub(super) const fn table<T: Driver>() -> bindings::ttm_device_funcs {
         ttm_tt_create: Some(pool::create::<T>),
         ttm_tt_populate: Some(pool::populate::<T>),
         ttm_tt_unpopulate: Some(pool::unpopulate::<T>),
-        ttm_tt_destroy: Some(pool::destroy),
+        ttm_tt_destroy: Some(pool::destroy::<T>),
         eviction_valuable: Some(eviction_valuable::<T>),
         evict_flags: Some(evict_flags::<T>),
         move_: Some(move_callback::<T>),

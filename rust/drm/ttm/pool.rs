@@ -20,7 +20,9 @@ use kernel::{
 use super::{
     Bo,
     Device,
-    Driver, //
+    Driver,
+    DriverBo,
+    Reserved, //
 };
 use crate::rust::bindings;
 
@@ -30,16 +32,17 @@ use crate::rust::bindings;
 ///
 /// The reservation of the BO that has it protects all of it.
 #[repr(C)]
-pub(super) struct TtObject {
+pub(super) struct TtObject<T: Driver> {
     tt: Opaque<bindings::ttm_tt>,
     /// Set when the pages count as purgeable.
     purgeable: Cell<bool>,
+    data: T::TtData,
 }
 
-impl TtObject {
+impl<T: Driver> TtObject<T> {
     /// # Safety
     ///
-    /// `tt` must be made by [`create()`] and its BO reserved for `'a`.
+    /// `tt` must be made by [`create()`] of `T` and its BO reserved for `'a`.
     unsafe fn from_raw<'a>(tt: *mut bindings::ttm_tt) -> &'a Self {
         // SAFETY: `tt` is the first field of the `repr(C)` object.
         unsafe { &*tt.cast() }
@@ -62,6 +65,18 @@ impl TtObject {
     }
 }
 
+impl<T: DriverBo> Reserved<'_, T> {
+    /// Returns the driver's data of the BO's system pages, if it is of a kind to have any where it
+    /// is.
+    pub fn tt_data(&self) -> Option<&<T::Driver as Driver>::TtData> {
+        let tt = self.tt()?.as_raw();
+
+        // SAFETY: `create()` makes the `ttm_tt` of all BOs of a device of the driver. The BO is
+        // reserved, and its `ttm_tt` does not change while `self` is borrowed.
+        Some(unsafe { &TtObject::<T::Driver>::from_raw(tt).data })
+    }
+}
+
 /// Counts the pages of a `ttm_tt` that has got or lost them.
 ///
 /// # Safety
@@ -73,7 +88,7 @@ pub(super) unsafe fn count_pages<T: Driver>(
     populated: bool,
 ) {
     // SAFETY: By the safety requirements.
-    let object = unsafe { TtObject::from_raw(tt) };
+    let object = unsafe { TtObject::<T>::from_raw(tt) };
     if object.is_imported() {
         return;
     }
@@ -92,7 +107,7 @@ pub(super) unsafe fn set_purgeable<T: Driver>(
     purgeable: bool,
 ) {
     // SAFETY: By the safety requirements.
-    let object = unsafe { TtObject::from_raw(tt) };
+    let object = unsafe { TtObject::<T>::from_raw(tt) };
     let populated = object.is_populated();
     if populated {
         dev.pages
@@ -117,11 +132,15 @@ pub(super) unsafe extern "C" fn create<T: Driver>(
     let Some(bo) = (unsafe { Bo::<T::Bo>::from_raw(raw) }) else {
         return ptr::null_mut();
     };
-    let object = TtObject {
-        tt: Opaque::zeroed(),
-        purgeable: Cell::new(false),
-    };
-    let Ok(object) = KBox::new(object, GFP_KERNEL) else {
+    let object = T::tt_data(bo).and_then(|data| {
+        let object = TtObject::<T> {
+            tt: Opaque::zeroed(),
+            purgeable: Cell::new(false),
+            data,
+        };
+        KBox::new(object, GFP_KERNEL)
+    });
+    let Ok(object) = object else {
         return ptr::null_mut();
     };
     let tt = KBox::into_raw(object).cast::<bindings::ttm_tt>();
@@ -131,7 +150,7 @@ pub(super) unsafe extern "C" fn create<T: Driver>(
     let ret = unsafe { bindings::ttm_sg_tt_init(tt, raw, page_flags, T::caching(bo) as u32) };
     if ret != 0 {
         // SAFETY: It was made above, and C leaves nothing in it on failure.
-        drop(unsafe { KBox::from_raw(tt.cast::<TtObject>()) });
+        drop(unsafe { KBox::from_raw(tt.cast::<TtObject<T>>()) });
         return ptr::null_mut();
     }
     // C takes over what the BO has mapped, whose addresses are not there yet.
@@ -151,12 +170,15 @@ pub(super) unsafe extern "C" fn create<T: Driver>(
 ///
 /// # Safety
 ///
-/// Only for TTM, as `ttm_device_funcs::ttm_tt_destroy`.
-pub(super) unsafe extern "C" fn destroy(_: *mut bindings::ttm_device, tt: *mut bindings::ttm_tt) {
+/// Only for TTM, as `ttm_device_funcs::ttm_tt_destroy` of a device of `T`.
+pub(super) unsafe extern "C" fn destroy<T: Driver>(
+    _: *mut bindings::ttm_device,
+    tt: *mut bindings::ttm_tt,
+) {
     // SAFETY: `create()` made it, and TTM is done with it.
     unsafe {
         bindings::ttm_tt_fini(tt);
-        drop(KBox::from_raw(tt.cast::<TtObject>()));
+        drop(KBox::from_raw(tt.cast::<TtObject<T>>()));
     }
 }
 
@@ -191,6 +213,7 @@ pub(super) unsafe extern "C" fn unpopulate<T: Driver>(
     // SAFETY: TTM calls this with a `ttm_tt` that `create()` made, with pages; `bdev` is that of a
     // device of `T`. Either its BO is reserved or being destroyed.
     unsafe {
+        T::tt_unpopulate(&TtObject::<T>::from_raw(tt).data);
         count_pages::<T>(Device::from_raw(bdev), tt, false);
         bindings::rgt_ttm_tt_unpopulate(bdev, tt);
     }

@@ -5,6 +5,7 @@
 use core::ptr;
 
 use kernel::{
+    alloc::AllocError,
     device,
     dma::Coherent,
     drm::{
@@ -143,9 +144,21 @@ pub(in crate::tests) struct Fate {
     gone: Atomic<i32>,
     released: AtomicFlag,
     asked: Atomic<i32>,
+    tts: Atomic<i32>,
+    unpopulated: Atomic<i32>,
 }
 
 impl Fate {
+    /// Returns the number of sets of pages that BOs and ghosts have, or could have.
+    pub(in crate::tests) fn tts(&self) -> i32 {
+        self.tts.load(Relaxed)
+    }
+
+    /// Returns the number of times that the driver was told that pages go.
+    pub(in crate::tests) fn unpopulated(&self) -> i32 {
+        self.unpopulated.load(Relaxed)
+    }
+
     /// Returns the number of BOs that lost their memory for good.
     pub(in crate::tests) fn notified(&self) -> i32 {
         self.notified.load(Relaxed)
@@ -167,11 +180,26 @@ impl Fate {
     }
 }
 
+/// The data of a BO's pages.
+pub(in crate::tests) struct TtmPages {
+    fate: Arc<Fate>,
+    /// The number of times that these pages were about to be freed.
+    pub(in crate::tests) unpopulated: Atomic<i32>,
+}
+
+impl Drop for TtmPages {
+    fn drop(&mut self) {
+        self.fate.tts.fetch_add(-1, Relaxed);
+    }
+}
+
 pub(in crate::tests) struct TtmBo {
     /// It is not worth being evicted.
     pub(in crate::tests) keep: AtomicFlag,
     /// Its moves fail.
     pub(in crate::tests) broken: AtomicFlag,
+    /// It gets no data of pages.
+    pub(in crate::tests) no_pages: AtomicFlag,
     /// Its content is not needed.
     pub(in crate::tests) worthless: AtomicFlag,
     /// The fence that its moves between pages end with.
@@ -198,6 +226,7 @@ impl TtmBo {
         Self {
             keep: AtomicFlag::new(false),
             broken: AtomicFlag::new(false),
+            no_pages: AtomicFlag::new(false),
             worthless: AtomicFlag::new(false),
             invalidated: Atomic::new(0),
             owner: Atomic::new(0),
@@ -283,9 +312,26 @@ impl drm::Driver for TtmDriver {
 impl ttm::Driver for TtmDriver {
     type Bo = TtmBo;
     type DeviceData = TtmData;
+    type TtData = TtmPages;
 
     fn caching(_bo: &TtmBo) -> Caching {
         Caching::Cached
+    }
+
+    fn tt_data(bo: &TtmBo) -> Result<TtmPages, AllocError> {
+        if bo.no_pages.load(Relaxed) {
+            return Err(AllocError);
+        }
+        bo.fate.tts.fetch_add(1, Relaxed);
+        Ok(TtmPages {
+            fate: bo.fate.clone(),
+            unpopulated: Atomic::new(0),
+        })
+    }
+
+    fn tt_unpopulate(data: &TtmPages) {
+        data.unpopulated.fetch_add(1, Relaxed);
+        data.fate.unpopulated.fetch_add(1, Relaxed);
     }
 
     fn evict_flags(bo: &Reserved<'_>) -> &'static [Place] {
@@ -414,6 +460,8 @@ impl Fixture {
                 gone: Atomic::new(0),
                 released: AtomicFlag::new(false),
                 asked: Atomic::new(0),
+                tts: Atomic::new(0),
+                unpopulated: Atomic::new(0),
             },
             GFP_KERNEL,
         )?;

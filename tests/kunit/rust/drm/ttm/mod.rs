@@ -20,3 +20,4 @@ mod purge;
 mod share;
 pub(in crate::tests) mod shared;
 mod shrink;
+mod tt;
