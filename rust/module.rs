@@ -50,6 +50,15 @@ impl Drop for ModuleRef {
 /// `drm::Registration::new()`, are `unsafe` for this reason. Those here ask for the guarantee
 /// instead, so that a driver gives it once, in the one place that owns all of them.
 ///
+/// Safe code has to get it from there:
+///
+/// ```compile_fail,E0133
+/// # use crate::rust::module::DropGuarantee;
+/// fn promise() -> DropGuarantee {
+///     DropGuarantee::new()
+/// }
+/// ```
+///
 /// [`Arc`]: kernel::sync::Arc
 #[derive(Clone, Copy)]
 pub(crate) struct DropGuarantee(());

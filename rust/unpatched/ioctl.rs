@@ -98,6 +98,34 @@ where
 
 /// Describes an ioctl. For the use of [`declare_ioctls!`] only.
 ///
+/// An argument with padding, which would show user space what the kernel's stack has there, is
+/// none:
+///
+/// ```compile_fail,E0277
+/// # use kernel::{drm, prelude::*, transmute::FromBytes};
+/// # use crate::rust::drm::ioctl::descriptor;
+/// # use crate::tests::fake::{FakeDriver, FakeFile, FakeRegistrationData};
+/// #[repr(C)]
+/// struct Padded {
+///     value: u64,
+///     flags: u32,
+/// }
+///
+/// // SAFETY: Any content is a valid integer.
+/// unsafe impl FromBytes for Padded {}
+///
+/// # fn handler(
+/// #     _: &drm::Device<FakeDriver, drm::Registered>,
+/// #     _: &FakeRegistrationData<'_>,
+/// #     _: &mut Padded,
+/// #     _: &drm::File<FakeFile>,
+/// # ) -> Result<u32> {
+/// #     Ok(0)
+/// # }
+/// // SAFETY: It is not used.
+/// let _ = unsafe { descriptor::<FakeDriver, Padded, _>(0, 0, c"PADDED", handler) };
+/// ```
+///
 /// # Safety
 ///
 /// - The descriptor must only be used in [`Driver::IOCTLS`] of `D`.

@@ -367,6 +367,10 @@ impl ttm::Driver for TtmDriver {
                 )));
             }
             (Some(MemType::VRAM), _) | (_, MemType::VRAM) => mv.memcpy()?,
+            (None, MemType::SYSTEM) if mv.bo().behind.is_some() => {
+                let bo = mv.bo().bo();
+                mv.accelerated(bo.behind.as_ref().ok_or(EINVAL)?)?
+            }
             (Some(_), MemType::SYSTEM) if mv.bo().behind.is_some() => {
                 let bo = mv.bo().bo();
                 mv.null_behind(bo.behind.as_ref().ok_or(EINVAL)?)

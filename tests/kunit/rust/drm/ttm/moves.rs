@@ -13,6 +13,7 @@ use super::fake::{
     signal_later,
     validate,
     vram_offset,
+    Bo,
     Fixture,
     LOWER,
     PAGE,
@@ -21,12 +22,18 @@ use super::fake::{
     UPPER,
     VRAM, //
 };
-use crate::rust::drm::ttm::{
-    MemType,
-    OperationCtx,
-    Place,
-    PlaceFlags,
-    Placement, //
+use crate::{
+    rust::{
+        dma_resv::Usage,
+        drm::ttm::{
+            MemType,
+            OperationCtx,
+            Place,
+            PlaceFlags,
+            Placement, //
+        }, //
+    },
+    tests::rust::dma_fence::fence, //
 };
 
 const PATTERN: u64 = 0x0123_4567_89ab_cdef;
@@ -43,6 +50,23 @@ mod tests {
         fixture.fill(None, JUNK)?;
         let bo = fixture.bo_in(VRAM, 4)?;
         assert!(fixture.holds(&bo, 0)?);
+        Ok(())
+    }
+
+    #[test]
+    fn first_place_may_be_behind_a_fence() -> Result {
+        let fixture = Fixture::new()?;
+        let (ready, pending) = fence()?;
+        let data = fixture.data().behind(ready);
+        let placement = Placement::new(&[SYSTEM]);
+        let mut ctx = OperationCtx::new(false);
+        let data = Ok::<_, Error>(data);
+        let bo = Bo::new_in(&fixture.drm, PAGE as usize, 0, &placement, &mut ctx, data)?;
+
+        assert_eq!(mem_type(&bo)?, Some(MemType::SYSTEM));
+        assert!(!bo.resv().test_signaled(Usage::Kernel));
+        pending.signal(Ok(()));
+        assert!(bo.resv().test_signaled(Usage::Kernel));
         Ok(())
     }
 

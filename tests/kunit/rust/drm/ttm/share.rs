@@ -52,7 +52,10 @@ use crate::{
             Placement, //
         }, //
     },
-    tests::rust::dma_fence::fence, //
+    tests::{
+        rust::dma_fence::fence,
+        wait::soon, //
+    }, //
 };
 
 pub(super) const PAGES: usize = 4;
@@ -345,6 +348,25 @@ mod tests {
             assert!(!bo.resv().test_signaled(Usage::Kernel));
             end.signal(Ok(()));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_buffer_that_is_being_released_is_not_had_again() -> Result {
+        let (drm, backing) = Fixture::new()?.split();
+        let registration = register(drm, &backing)?;
+        let bo = backing.bo_in(registration.device(), TT, PAGES)?;
+        let buf = bo.export_dma_buf()?;
+
+        {
+            let guard = bo.reserve(false)?;
+
+            assert!(guard.exported().is_some());
+            // The release, in another task, waits for the reservation.
+            drop(buf);
+            assert!(guard.exported().is_none());
+        }
+        assert!(soon(|| bo.export_dma_buf().is_ok()));
         Ok(())
     }
 
