@@ -173,7 +173,7 @@ impl<'a> PreparedOp<'a> {
                 *backing = None;
                 if bo.advice.is_usable() {
                     let now = BoBacking::new(vm, &mut bo, bytes, moves)?;
-                    tables.add_for_segments(now.segments((*va).clone(), *offset))?;
+                    tables.cover_segments(now.segments((*va).clone(), *offset))?;
                     *backing = Some(now);
                 }
             }

@@ -137,7 +137,7 @@ pub(crate) fn validate_bound<'a>(
 /// Returns the page tables that mapping a BO anew takes at most: for the mappings that it has, and for
 /// those that queued binds give it until then.
 pub(super) fn rebind_tables(vm: &Vm, vm_bo: &VmBo<VmData>, backing: &BoBacking) -> Result<Tables> {
-    let mut tables = vm.space.tables()?;
+    let mut tables = vm.space.tables();
 
     // First, as a bind that is done meanwhile may be missed after.
     if let Some(queued) = vm.leaves.range() {

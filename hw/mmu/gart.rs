@@ -58,7 +58,13 @@ impl DeferredGart {
                     // place of a table, which the next mapping needs.
                     let range = va..end.min((va / PIECE + 1) * PIECE);
                     let segment = iter::once((range.clone(), Backing::System(address)));
-                    table.map(&range, segment, true, &mut Pool::new(), &mut Chain::new())?;
+                    table.map(
+                        &range,
+                        segment,
+                        true,
+                        &mut Pool::new().all(),
+                        &mut Chain::new(),
+                    )?;
                     address += range.end - range.start;
                     va = range.end;
                 }

@@ -17,6 +17,10 @@ use kernel::{
         Arc,
         Mutex, //
     },
+    time::{
+        msecs_to_jiffies,
+        Msecs, //
+    },
     workqueue::{
         impl_has_delayed_work,
         new_delayed_work,
@@ -33,6 +37,7 @@ use super::{
         GART_SIZE, //
     },
     pool::{
+        Allowance,
         Chain,
         Count,
         Pool, //
@@ -87,13 +92,23 @@ pub(in crate::hw) struct Mmu {
     #[pin]
     pub(super) updates: Mutex<()>,
     queue: ReclaimQueue,
-    /// Frees the page tables of address spaces that are gone.
+    /// Frees page tables that nothing uses any more.
     #[pin]
     free: DelayedWork<Self>,
+    /// Frees page tables that address spaces keep ready and do not need.
+    #[pin]
+    trim: DelayedWork<Self, TRIM>,
 }
+
+/// The number of the work item that trims.
+const TRIM: u64 = 1;
+
+/// How long address spaces keep page tables that they do not need, up to twice as long.
+const TRIM_PERIOD: Msecs = 1000;
 
 impl_has_delayed_work! {
     impl HasDelayedWork<Self> for Mmu { self.free }
+    impl HasDelayedWork<Self, TRIM> for Mmu { self.trim }
 }
 
 impl Mmu {
@@ -115,6 +130,7 @@ impl Mmu {
                 updates <- new_mutex!((), "Mmu::updates"),
                 queue: ReclaimQueue::new(c"rust_gpu_ttm-mmu")?,
                 free <- new_delayed_work!("Mmu::free"),
+                trim <- new_delayed_work!("Mmu::trim"),
                 regs,
                 bound,
             }? Error),
@@ -139,7 +155,9 @@ impl Mmu {
 
         self.populate_kernel(|table, pool| table.insert(&range, pool))?;
         // Nothing was mapped there, so the TLB has nothing to invalidate.
-        self.with_kernel(|table| table.map(&range, segments(), true, &mut pool, &mut Chain::new()))?
+        self.with_kernel(|table| {
+            table.map(&range, segments(), true, &mut pool.all(), &mut Chain::new())
+        })?
     }
 
     /// Sets the root of the kernel's address space.
@@ -152,7 +170,8 @@ impl Mmu {
     pub(in crate::hw) fn stop(self: &Arc<Self>) {
         self.slots.stop();
         self.registry.retire_all();
-        disable_delayed_work_sync(self);
+        disable_delayed_work_sync::<_, 0>(self);
+        disable_delayed_work_sync::<_, TRIM>(self);
         let mut garbage = self.registry.take_garbage();
         self.kernel.retire(&mut garbage);
         drop(garbage);
@@ -212,7 +231,7 @@ impl Mmu {
     /// it says are missing until there are enough.
     pub(super) fn populate_kernel(
         &self,
-        f: impl Fn(&mut PageTable, &mut Pool) -> Result<(), Count>,
+        f: impl Fn(&mut PageTable, &mut Allowance<'_>) -> Result<(), Count>,
     ) -> Result {
         self.kernel.populate(&self.bound, f)
     }
@@ -227,13 +246,37 @@ impl Mmu {
 
     /// Has the registry's garbage freed.
     pub(super) fn free_garbage(self: &Arc<Self>) {
-        self.clone().enqueue_delayed(0);
+        DelayedReclaimWork::<0>::enqueue_delayed(self.clone(), 0);
+    }
+
+    /// Has tables freed that address spaces keep ready, if they do not need them for a while.
+    pub(super) fn trim_later(self: &Arc<Self>) {
+        let period = msecs_to_jiffies(TRIM_PERIOD);
+        DelayedReclaimWork::<TRIM>::enqueue_delayed(self.clone(), period);
     }
 }
 
 impl DelayedReclaimWork for Mmu {
     fn queue(&self) -> &ReclaimQueue {
         &self.queue
+    }
+}
+
+impl DelayedReclaimWork<TRIM> for Mmu {
+    fn queue(&self) -> &ReclaimQueue {
+        &self.queue
+    }
+}
+
+impl WorkItem<TRIM> for Mmu {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        let (garbage, has_more) = this.registry.trim();
+        drop(garbage);
+        if has_more {
+            this.trim_later();
+        }
     }
 }
 

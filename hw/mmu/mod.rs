@@ -15,6 +15,7 @@ mod slot_guard;
 mod slot_table;
 mod slots;
 mod space;
+mod spare;
 mod table;
 mod tables;
 mod tlb;

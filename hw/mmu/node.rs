@@ -4,6 +4,7 @@
 
 use core::{
     iter,
+    mem,
     ops::Range, //
 };
 
@@ -78,40 +79,66 @@ impl Slot {
 /// A table.
 ///
 /// A child is linked if its entry is valid and no leaf. Those of level 0 need not be; one that is
-/// not has no defined content, unless it is [blank](Self::blank).
+/// not has no defined content.
 pub(super) struct Node {
     entries: Coherent<[u64; ENTRIES]>,
-    /// One per entry. Empty at level 0.
-    pub(super) slots: KVec<Slot>,
+    /// One per entry; [`None`] at level 0.
+    slots: Option<KBox<[Slot; ENTRIES]>>,
     /// Number of slots in use.
     pub(super) used: usize,
-    /// All entries are 0, as none was written yet.
-    blank: bool,
+    /// At level 0, the entries that may not be 0.
+    written: Range<usize>,
     pub(super) next: Option<KBox<Node>>,
 }
 
 impl Node {
     /// Allocates an empty table, which is charged to the caller's memory cgroup.
     pub(super) fn new(bound: &BoundDevice, level: u32) -> Result<KBox<Self>> {
-        let mut slots = KVec::new();
-        if level > 0 {
-            slots.reserve(ENTRIES, GFP_KERNEL_ACCOUNT)?;
-            for _ in 0..ENTRIES {
-                let slot = Slot {
-                    child: None,
-                    users: 0,
-                };
-                slots.push(slot, GFP_KERNEL_ACCOUNT)?;
-            }
-        }
+        let slots = if level > 0 {
+            let slots = pin_init::init_array_from_fn(|_| Slot {
+                child: None,
+                users: 0,
+            });
+            Some(KBox::init(slots, GFP_KERNEL_ACCOUNT)?)
+        } else {
+            None
+        };
         let this = Self {
             entries: bound.alloc_coherent(GFP_KERNEL_ACCOUNT)?,
             slots,
             used: 0,
-            blank: true,
+            written: 0..0,
             next: None,
         };
         Ok(KBox::new(this, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// Returns whether this is a table of level 0.
+    pub(super) fn is_of_level_0(&self) -> bool {
+        self.slots.is_none()
+    }
+
+    /// Returns the slot at `index`; [`None`] at level 0.
+    pub(super) fn slot(&self, index: usize) -> Option<&Slot> {
+        self.slots.as_ref()?.get(index)
+    }
+
+    /// Returns the slot at `index`; [`None`] at level 0.
+    pub(super) fn slot_mut(&mut self, index: usize) -> Option<&mut Slot> {
+        self.slots.as_mut()?.get_mut(index)
+    }
+
+    /// Gives each entry of an empty table an equal share of `users`.
+    pub(super) fn spread_users(&mut self, users: u32) {
+        for slot in self.slots.iter_mut().flat_map(|slots| slots.iter_mut()) {
+            slot.users = users / ENTRIES as u32;
+        }
+        self.used = ENTRIES;
+    }
+
+    /// Returns whether no slot is in use. Above level 0, all entries are 0 then.
+    pub(super) fn is_empty(&self) -> bool {
+        self.used == 0
     }
 
     /// Returns the entry that refers to this table.
@@ -121,7 +148,7 @@ impl Node {
 
     /// Returns the child at `index`.
     pub(super) fn child(&mut self, index: usize) -> Option<&mut Node> {
-        self.slots.get_mut(index)?.child.as_deref_mut()
+        self.slot_mut(index)?.child.as_deref_mut()
     }
 
     /// Reads the entry at `index`.
@@ -131,7 +158,6 @@ impl Node {
 
     /// Writes the entry at `index`.
     pub(super) fn set(&mut self, index: usize, entry: u64) {
-        self.blank = false;
         io_write!(self.entries, [panic: index % ENTRIES], entry.to_le());
     }
 
@@ -154,10 +180,13 @@ impl Node {
     /// Maps the pages of this table, of level 0, as `entry`, of level 1, does.
     pub(super) fn split(&mut self, entry: u64) {
         if entry & VALID == 0 {
-            if !self.blank {
-                self.fill(0);
+            for index in mem::replace(&mut self.written, 0..0) {
+                self.set(index, 0);
             }
-        } else if entry & SPARSE != 0 {
+            return;
+        }
+        self.written = 0..ENTRIES;
+        if entry & SPARSE != 0 {
             self.fill(entry & !LEAF);
         } else {
             for index in 0..ENTRIES {
@@ -170,6 +199,7 @@ impl Node {
     /// Maps the pages of `range`, all of this table, of level 0, to `target`, an address with its
     /// aperture, and the addresses that follow it.
     pub(super) fn map_pages(&mut self, range: &Range<u64>, target: u64, bits: u64) {
+        self.note_written(range);
         for part in cut(range, BLOCK_64K_SIZE) {
             let target = target + (part.start - range.start);
             let whole = part.end - part.start == BLOCK_64K_SIZE;
@@ -189,6 +219,7 @@ impl Node {
     /// Writes the same entry, no part of a block, for the pages of `range`, all of this table, of
     /// level 0.
     pub(super) fn fill_pages(&mut self, range: &Range<u64>, entry: u64) {
+        self.note_written(range);
         for part in cut(range, BLOCK_64K_SIZE) {
             self.break_block(part.start);
             for (index, _) in parts(0, &part) {
@@ -217,6 +248,17 @@ impl Node {
     /// Returns whether the entry at `index`, above level 0, links the child.
     pub(super) fn is_linked(&self, index: usize) -> bool {
         self.get(index) & (VALID | LEAF) == VALID
+    }
+
+    /// Notes that the entries of `range`, all of this table, of level 0, are written.
+    fn note_written(&mut self, range: &Range<u64>) {
+        let (first, end) = (index(0, range.start), index(0, range.end - PAGE_SIZE) + 1);
+        let written = &mut self.written;
+        *written = if Range::is_empty(written) {
+            first..end
+        } else {
+            written.start.min(first)..written.end.max(end)
+        };
     }
 
     /// Turns the 64 KiB block around `address`, if it is one, into separate pages.

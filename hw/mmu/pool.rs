@@ -4,7 +4,8 @@
 
 use core::ops::{
     AddAssign,
-    Range, //
+    Range,
+    SubAssign, //
 };
 
 use kernel::prelude::*;
@@ -55,7 +56,7 @@ impl Chain {
         self.len == 0
     }
 
-    fn pop(&mut self) -> Option<KBox<Node>> {
+    pub(super) fn pop(&mut self) -> Option<KBox<Node>> {
         let mut node = self.first.take()?;
         self.first = node.next.take();
         self.len -= 1;
@@ -78,9 +79,26 @@ pub(super) struct Count {
 }
 
 impl Count {
+    pub(super) const NONE: Self = Self {
+        leaves: 0,
+        inner: 0,
+    };
+
+    /// Returns the count of a single table.
+    pub(super) fn of(node: &Node) -> Self {
+        Self::one(u32::from(!node.is_of_level_0()))
+    }
+
+    /// Counts one table of `level`.
+    fn one(level: u32) -> Self {
+        let mut count = Self::NONE;
+        count.add(level, 1);
+        count
+    }
+
     /// Counts all tables of the levels `bottom..=top` for `range`.
     pub(super) fn all(top: u32, bottom: u32, range: &Range<u64>) -> Self {
-        let mut count = Self::default();
+        let mut count = Self::NONE;
         for level in bottom..=top {
             let bits = shift(level + 1);
             count.add(level, ((range.end - 1) >> bits) - (range.start >> bits) + 1);
@@ -90,10 +108,20 @@ impl Count {
 
     /// Counts the most tables that it takes for no entry to be partly in `range`.
     pub(super) fn edges(range: &Range<u64>) -> Self {
-        let mut count = Self::default();
+        let mut count = Self::NONE;
         for level in 0..LEVELS - 1 {
+            let bits = shift(level + 1);
+            let is_inside = |edge| edge % span(level + 1) != 0;
+            let is_shared = is_inside(range.start)
+                && is_inside(range.end)
+                && range.start >> bits == range.end >> bits;
+
             for edge in [range.start, range.end] {
-                count.add(level, u64::from(edge % span(level + 1) != 0));
+                count.add(level, u64::from(is_inside(edge)));
+            }
+            // One table has both.
+            if is_shared {
+                count -= Self::one(level);
             }
         }
         count
@@ -107,6 +135,32 @@ impl Count {
             self.inner += tables;
         }
     }
+
+    /// Returns the number of all tables.
+    pub(super) fn total(self) -> u64 {
+        self.leaves + self.inner
+    }
+
+    /// Returns whether there are at least as many of both kinds as in `other`.
+    pub(super) fn covers(self, other: Self) -> bool {
+        self.leaves >= other.leaves && self.inner >= other.inner
+    }
+
+    /// Returns the tables that there are beyond those in `other`.
+    pub(super) fn beyond(self, other: Self) -> Self {
+        Self {
+            leaves: self.leaves.saturating_sub(other.leaves),
+            inner: self.inner.saturating_sub(other.inner),
+        }
+    }
+
+    /// Returns the smaller number of each kind.
+    pub(super) fn min(self, other: Self) -> Self {
+        Self {
+            leaves: self.leaves.min(other.leaves),
+            inner: self.inner.min(other.inner),
+        }
+    }
 }
 
 impl AddAssign for Count {
@@ -116,7 +170,16 @@ impl AddAssign for Count {
     }
 }
 
+impl SubAssign for Count {
+    fn sub_assign(&mut self, other: Self) {
+        self.leaves -= other.leaves;
+        self.inner -= other.inner;
+    }
+}
+
 /// Tables to put into a tree, allocated before its lock is taken: reclaim may take that lock.
+///
+/// Those above level 0 are empty.
 pub(super) struct Pool {
     leaves: Chain,
     inner: Chain,
@@ -141,21 +204,54 @@ impl Pool {
         Ok(())
     }
 
-    /// Returns whether there are at least so many.
-    pub(super) fn has(&self, count: Count) -> bool {
-        self.leaves.len >= count.leaves && self.inner.len >= count.inner
-    }
-
     /// Returns the number of tables.
-    pub(super) fn len(&self) -> u64 {
-        self.leaves.len + self.inner.len
+    pub(super) fn count(&self) -> Count {
+        Count {
+            leaves: self.leaves.len,
+            inner: self.inner.len,
+        }
     }
 
-    pub(super) fn take(&mut self, level: u32) -> Option<KBox<Node>> {
+    /// Adds a table that was removed from a tree, with none below it.
+    pub(super) fn push(&mut self, node: KBox<Node>) {
+        if node.is_of_level_0() {
+            self.leaves.push(node);
+        } else {
+            self.inner.push(node);
+        }
+    }
+
+    fn take(&mut self, level: u32) -> Option<KBox<Node>> {
         if level == 0 {
             self.leaves.pop()
         } else {
             self.inner.pop()
+        }
+    }
+
+    /// Lets all tables be taken.
+    pub(super) fn all(&mut self) -> Allowance<'_> {
+        let left = self.count();
+        self.some(left)
+    }
+
+    /// Lets tables be taken up to a number that there is.
+    pub(super) fn some(&mut self, left: Count) -> Allowance<'_> {
+        Allowance { pool: self, left }
+    }
+
+    /// Moves tables to `garbage`, so many of each kind or all.
+    pub(super) fn drain(&mut self, count: Count, garbage: &mut Chain) {
+        for (chain, len) in [
+            (&mut self.leaves, count.leaves),
+            (&mut self.inner, count.inner),
+        ] {
+            for _ in 0..len {
+                match chain.pop() {
+                    Some(node) => garbage.push(node),
+                    None => break,
+                }
+            }
         }
     }
 
@@ -164,10 +260,27 @@ impl Pool {
         self.leaves.append(&mut other.leaves);
         self.inner.append(&mut other.inner);
     }
+}
 
-    /// Moves all tables to `garbage`.
-    pub(super) fn empty_into(&mut self, garbage: &mut Chain) {
-        garbage.append(&mut self.leaves);
-        garbage.append(&mut self.inner);
+/// Tables of a pool that may be taken.
+pub(super) struct Allowance<'a> {
+    pool: &'a mut Pool,
+    left: Count,
+}
+
+impl Allowance<'_> {
+    /// Returns the number of tables that are left.
+    pub(super) fn left(&self) -> Count {
+        self.left
+    }
+
+    pub(super) fn take(&mut self, level: u32) -> Option<KBox<Node>> {
+        let one = Count::one(level);
+        if !self.left.covers(one) {
+            return None;
+        }
+        let node = self.pool.take(level)?;
+        self.left -= one;
+        Some(node)
     }
 }

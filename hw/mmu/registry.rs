@@ -21,6 +21,10 @@ use super::pool::Chain;
 pub(super) trait Holder: Send + Sync {
     /// Moves all tables to `garbage`. Neither allocates nor frees memory.
     fn retire(&self, garbage: &mut Chain);
+
+    /// Moves tables that were not needed since the last call to `garbage`. Returns whether there may
+    /// be more the next time. Neither allocates nor frees memory.
+    fn trim(&self, garbage: &mut Chain) -> bool;
 }
 
 /// The number of a holder, which is not used again.
@@ -95,6 +99,17 @@ impl Registry {
     /// Adds tables that nothing uses any more.
     pub(super) fn add_garbage(&self, tables: &mut Chain) {
         self.state.lock().garbage.append(tables);
+    }
+
+    /// Takes tables that the holders do not need, see [`Holder::trim`].
+    pub(super) fn trim(&self) -> (Chain, bool) {
+        let (mut garbage, mut has_more) = (Chain::new(), false);
+        let state = self.state.lock();
+        for holder in state.holders.values() {
+            has_more |= holder.trim(&mut garbage);
+        }
+        drop(state);
+        (garbage, has_more)
     }
 
     /// Takes the tables of all holders, which the device does not use any more.

@@ -12,8 +12,9 @@ use kernel::{
 use super::{
     hw_mmu::Mmu,
     pool::{
-        Count,
-        Pool, //
+        Allowance,
+        Chain,
+        Count, //
     },
     registry::HolderId,
     shared_table::SharedTable,
@@ -62,26 +63,26 @@ impl Space {
         Ok(Arc::new(this, GFP_KERNEL_ACCOUNT)?)
     }
 
-    /// Makes an empty stock of tables.
-    pub(crate) fn tables(&self) -> Result<Tables> {
-        Tables::new(&self.mmu)
+    /// Makes a promise of no tables yet.
+    pub(crate) fn tables(&self) -> Tables {
+        Tables::new(&self.mmu, &self.table)
     }
 
-    /// Makes a stock of the tables that inserting `va` takes, whatever is mapped by then.
+    /// Makes a promise of the tables that inserting `va` takes, whatever is mapped by then.
     pub(crate) fn tables_for(&self, va: &Range<u64>) -> Result<Tables> {
-        let mut tables = self.tables()?;
-        tables.add_for_insert(va)?;
+        let mut tables = self.tables();
+        tables.cover_insert(va)?;
         Ok(tables)
     }
 
-    /// Makes a stock of the tables that cutting `va` out takes, or inserting it as a null range.
+    /// Makes a promise of the tables that cutting `va` out takes, or inserting it as a null range.
     pub(crate) fn tables_for_cut(&self, va: &Range<u64>) -> Result<Tables> {
-        let mut tables = self.tables()?;
-        tables.add_for_cut(va)?;
+        let mut tables = self.tables();
+        tables.cover_cut(va)?;
         Ok(tables)
     }
 
-    /// Inserts a range, with tables of [`Tables::add_for_insert`]. They stay until [`Self::release`]
+    /// Inserts a range, with tables of [`Self::tables_for`]. They stay until [`Self::release`]
     /// was called for all of the range, and for each other range that was inserted.
     ///
     /// # Errors
@@ -94,13 +95,13 @@ impl Space {
         self.change(va, tables, |table, pool| table.insert(va, pool))
     }
 
-    /// Inserts a null range, with tables of [`Tables::add_for_cut`], otherwise as [`Self::insert`].
+    /// Inserts a null range, with tables of [`Self::tables_for_cut`], otherwise as [`Self::insert`].
     pub(crate) fn insert_null(&self, va: &Range<u64>, tables: &mut Tables) -> Result {
         self.change(va, tables, |table, pool| table.insert_null(va, pool))
     }
 
     /// Makes it possible to unmap and release `va`, if that is a part of a range that was inserted,
-    /// with tables of [`Tables::add_for_cut`]. What is mapped stays the same.
+    /// with tables of [`Self::tables_for_cut`]. What is mapped stays the same.
     ///
     /// Errors as of [`Self::insert`].
     pub(crate) fn cut(&self, va: &Range<u64>, tables: &mut Tables) -> Result {
@@ -111,12 +112,10 @@ impl Space {
         &self,
         va: &Range<u64>,
         tables: &mut Tables,
-        f: impl FnOnce(&mut PageTable, &mut Pool) -> Result<(), Count>,
+        f: impl FnOnce(&mut PageTable, &mut Allowance<'_>) -> Result<(), Count>,
     ) -> Result {
         check(va)?;
-        tables
-            .with(|pool| self.table.with(|table| f(table, pool)))?
-            .map_err(|_| EINVAL)
+        tables.with(&self.table, f)?.map_err(|_| EINVAL)
     }
 
     /// Unmaps all of `va`: an inserted range, or a part of one that was cut out. [`Self::flush`], or
@@ -128,10 +127,9 @@ impl Space {
         }
     }
 
-    /// Returns the bytes of the page tables.
+    /// Returns the bytes of the page tables, also of those that it keeps ready.
     pub(crate) fn table_bytes(&self) -> u64 {
-        let tables = self.table.with(|table| table.tables());
-        tables.map_or(0, |tables| tables * PAGE_SIZE)
+        self.table.tables() * PAGE_SIZE
     }
 
     /// Invalidates the device's TLB for `va`. When this returns, no access is under way that uses
@@ -150,8 +148,19 @@ impl Space {
             .with_slot(self.id, |slot| self.mmu.tlb.invalidate(slot, va))?
     }
 
-    pub(super) fn table(&self) -> &SharedTable {
+    pub(super) fn table(&self) -> &Arc<SharedTable> {
         &self.table
+    }
+
+    /// Keeps or frees tables that were removed, and that the device does not use any more.
+    pub(super) fn keep(&self, mut removed: Chain) {
+        if removed.is_empty() {
+            return;
+        }
+        if self.table.keep(&mut removed) {
+            self.mmu.trim_later();
+        }
+        self.mmu.free_later(removed);
     }
 
     pub(super) fn mmu(&self) -> &Arc<Mmu> {

@@ -16,6 +16,7 @@ use super::{
         Slot, //
     },
     pool::{
+        Allowance,
         Chain,
         Count,
         Pool, //
@@ -37,7 +38,7 @@ const TOP: u32 = LEVELS - 1;
 
 /// A tree of page tables.
 ///
-/// Nothing here allocates: tables come from a [`Pool`]. Tables that are not used any more go to a
+/// Nothing here allocates: tables come from a pool. Tables that are not used any more go to a
 /// [`Chain`], to be freed when the TLB is invalidated; nothing here does that.
 ///
 /// - Ranges are inserted before something is mapped there. This makes all tables above level 0 and
@@ -78,9 +79,11 @@ impl PageTable {
     }
 
     /// Counts the tables that inserting a range takes at most.
+    ///
+    /// Above level 0, what cutting takes is a part of what inserting does.
     pub(super) fn most_inserted(range: &Range<u64>) -> Count {
         let mut count = Count::all(TOP - 1, 1, range);
-        count.add(0, 2);
+        count.leaves = Count::edges(range).leaves;
         count
     }
 
@@ -89,39 +92,48 @@ impl PageTable {
         Count::edges(range)
     }
 
-    /// Inserts a range. If there are too few tables in the pool, nothing is changed, and the
-    /// missing ones are returned.
-    pub(super) fn insert(&mut self, range: &Range<u64>, pool: &mut Pool) -> Result<(), Count> {
-        // Above level 0, what cutting takes is a part of what inserting does.
-        let mut missing = self.root.missing(TOP, range);
-        missing.add(0, self.missing_cut(range).leaves);
-        self.with_pool(missing, pool, |root, pool| {
+    /// Inserts a range. If the pool has less than [`Self::most_inserted`], nothing is changed, and
+    /// that is returned.
+    pub(super) fn insert(
+        &mut self,
+        range: &Range<u64>,
+        pool: &mut Allowance<'_>,
+    ) -> Result<(), Count> {
+        self.with_pool(Self::most_inserted(range), pool, |root, pool| {
             root.cut(range, pool);
             root.insert(TOP, range, pool);
         })
     }
 
-    /// Inserts a null range, as [`Self::insert`] does.
-    pub(super) fn insert_null(&mut self, range: &Range<u64>, pool: &mut Pool) -> Result<(), Count> {
+    /// Inserts a null range, as [`Self::insert`] does, with [`Self::most_cut`].
+    pub(super) fn insert_null(
+        &mut self,
+        range: &Range<u64>,
+        pool: &mut Allowance<'_>,
+    ) -> Result<(), Count> {
         self.with_pool(Self::most_cut(range), pool, |root, pool| {
             root.cut(range, pool);
             root.insert_null(TOP, range, pool);
         })
     }
 
-    /// Sees that no entry is partly in a range, as [`Self::insert`] does.
-    pub(super) fn cut(&mut self, range: &Range<u64>, pool: &mut Pool) -> Result<(), Count> {
-        self.with_pool(self.missing_cut(range), pool, |root, pool| {
+    /// Sees that no entry is partly in a range, as [`Self::insert`] does, with [`Self::most_cut`].
+    pub(super) fn cut(
+        &mut self,
+        range: &Range<u64>,
+        pool: &mut Allowance<'_>,
+    ) -> Result<(), Count> {
+        self.with_pool(Self::most_cut(range), pool, |root, pool| {
             root.cut(range, pool);
         })
     }
 
-    /// Makes the tables of level 0 that map any page of `range`, which is inserted, as
-    /// [`Self::insert`] does.
+    /// Makes the tables of level 0 that map any page of `range`, which is inserted. If there are too
+    /// few tables in the pool, nothing is changed, and the missing ones are returned.
     pub(super) fn insert_pages(
         &mut self,
         range: &Range<u64>,
-        pool: &mut Pool,
+        pool: &mut Allowance<'_>,
     ) -> Result<(), Count> {
         let missing = self.root.missing_pages(TOP, range);
         self.with_pool(missing, pool, |root, pool| {
@@ -146,11 +158,11 @@ impl PageTable {
         range: &Range<u64>,
         segments: impl Iterator<Item = (Range<u64>, Backing)>,
         writable: bool,
-        pool: &mut Pool,
+        pool: &mut Allowance<'_>,
         garbage: &mut Chain,
     ) -> Result {
         let access = if writable { WRITABLE } else { 0 };
-        let before = (pool.len(), garbage.len());
+        let before = (pool.left(), garbage.len());
         let done = self.root.map(
             TOP,
             range,
@@ -159,7 +171,7 @@ impl PageTable {
             pool,
             garbage,
         );
-        self.tables += before.0 - pool.len();
+        self.tables += before.0.beyond(pool.left()).total();
         self.tables -= garbage.len() - before.1;
         done
     }
@@ -186,26 +198,19 @@ impl PageTable {
         self.root.unmap(TOP, range);
     }
 
-    /// Counts the tables that cutting a range out takes.
-    fn missing_cut(&self, range: &Range<u64>) -> Count {
-        let mut missing = self.root.missing_at(TOP, range.start);
-        missing += self.root.missing_at(TOP, range.end);
-        missing
-    }
-
     /// Calls `f` if the pool has the tables that are missing.
     fn with_pool(
         &mut self,
         missing: Count,
-        pool: &mut Pool,
-        f: impl FnOnce(&mut Node, &mut Pool),
+        pool: &mut Allowance<'_>,
+        f: impl FnOnce(&mut Node, &mut Allowance<'_>),
     ) -> Result<(), Count> {
-        if !pool.has(missing) {
+        let before = pool.left();
+        if !before.covers(missing) {
             return Err(missing);
         }
-        let before = pool.len();
         f(&mut self.root, pool);
-        self.tables += before - pool.len();
+        self.tables += before.beyond(pool.left()).total();
         Ok(())
     }
 }
@@ -241,49 +246,11 @@ fn is_whole(level: u32, part: &Range<u64>) -> bool {
 
 /// The walks. Each is over the part of the tree that `range` touches, with `self` at `level`.
 impl Node {
-    /// Counts the tables above level 0 that inserting `range` takes.
-    fn missing(&self, level: u32, range: &Range<u64>) -> Count {
-        let mut count = Count::default();
-        if level == 1 {
-            return count;
-        }
-        for (index, part) in parts(level, range) {
-            match self.slots.get(index).map(|slot| &slot.child) {
-                Some(Some(child)) => count += child.missing(level - 1, &part),
-                _ => count += Count::all(level - 1, 1, &part),
-            }
-        }
-        count
-    }
-
-    /// Counts the tables that [`Self::cut_at`] takes.
-    fn missing_at(&self, level: u32, at: u64) -> Count {
-        let mut count = Count::default();
-        let Some(slot) = self.slots.get(index(level, at)) else {
-            return count;
-        };
-        if at % span(level) == 0 {
-            return count;
-        }
-        match &slot.child {
-            Some(child) if level > 1 => return child.missing_at(level - 1, at),
-            Some(_) => {}
-            None if level == 1 && !self.is_leaf(index(level, at)) => {}
-            None if slot.users == 0 && !self.is_leaf(index(level, at)) => {}
-            None => {
-                for below in (0..level).take_while(|below| at % span(below + 1) != 0) {
-                    count.add(below, 1);
-                }
-            }
-        }
-        count
-    }
-
     /// Counts the tables of level 0 that [`Self::insert_pages`] takes.
     fn missing_pages(&self, level: u32, range: &Range<u64>) -> Count {
         let mut count = Count::default();
         for (index, part) in parts(level, range) {
-            match self.slots.get(index).map(|slot| &slot.child) {
+            match self.slot(index).map(|slot| &slot.child) {
                 Some(Some(child)) if level > 1 => count += child.missing_pages(level - 1, &part),
                 Some(None) if level == 1 => count.add(0, 1),
                 _ => {}
@@ -292,18 +259,18 @@ impl Node {
         count
     }
 
-    fn cut(&mut self, range: &Range<u64>, pool: &mut Pool) {
+    fn cut(&mut self, range: &Range<u64>, pool: &mut Allowance<'_>) {
         self.cut_at(TOP, range.start, pool);
         self.cut_at(TOP, range.end, pool);
     }
 
     /// Expands entries until none has `at` between its first and its last page.
-    fn cut_at(&mut self, level: u32, at: u64, pool: &mut Pool) {
+    fn cut_at(&mut self, level: u32, at: u64, pool: &mut Allowance<'_>) {
         let index = index(level, at);
         if at % span(level) == 0 {
             return;
         }
-        let is_used = self.slots.get(index).is_some_and(Slot::is_used);
+        let is_used = self.slot(index).is_some_and(Slot::is_used);
         if level == 1 {
             if self.is_leaf(index) {
                 self.open(index, pool);
@@ -317,24 +284,26 @@ impl Node {
 
     /// Returns the child at `index`, a table of level 1 or above, linked. One that is made maps what
     /// the entry does, and has its users.
-    fn make_child(&mut self, level: u32, index: usize, pool: &mut Pool) -> Option<&mut Node> {
+    fn make_child(
+        &mut self,
+        level: u32,
+        index: usize,
+        pool: &mut Allowance<'_>,
+    ) -> Option<&mut Node> {
         let entry = self.get(index);
-        let slot = self.slots.get_mut(index)?;
+        let slot = self.slot_mut(index)?;
         if slot.child.is_none() {
             let mut child = pool.take(level - 1)?;
+            let is_used = slot.users != 0;
             if entry & VALID != 0 {
                 child.fill(entry);
             }
-            if slot.users != 0 {
-                for below in &mut child.slots {
-                    below.users = slot.users / ENTRIES as u32;
-                }
-                child.used = ENTRIES;
+            if is_used {
+                child.spread_users(slot.users);
                 slot.users = 0;
-            } else {
-                self.used += 1;
             }
             slot.child = Some(child);
+            self.used += usize::from(!is_used);
             self.link_child(index);
         }
         self.child(index)
@@ -342,32 +311,35 @@ impl Node {
 
     /// Returns the child at `index`, a table of level 0, linked. One that is made maps what the
     /// entry does.
-    fn open(&mut self, index: usize, pool: &mut Pool) -> Option<&mut Node> {
+    fn open(&mut self, index: usize, pool: &mut Allowance<'_>) -> Option<&mut Node> {
         if !self.is_linked(index) {
             let entry = self.get(index);
-            let slot = self.slots.get_mut(index)?;
-            if slot.child.is_none() {
-                if !slot.is_used() {
-                    self.used += 1;
-                }
-                slot.child = Some(pool.take(0)?);
-            }
-            slot.child.as_mut()?.split(entry);
+            self.get_or_take(index, pool)?.split(entry);
             self.link_child(index);
         }
         self.child(index)
     }
 
+    /// Returns the child at `index`, a table of level 0, which may not be linked.
+    fn get_or_take(&mut self, index: usize, pool: &mut Allowance<'_>) -> Option<&mut Node> {
+        let slot = self.slot_mut(index)?;
+        let is_used = slot.is_used();
+        if slot.child.is_none() {
+            slot.child = Some(pool.take(0)?);
+        }
+        self.used += usize::from(!is_used);
+        self.child(index)
+    }
+
     fn add_users(&mut self, index: usize, pages: u32) {
-        if let Some(slot) = self.slots.get_mut(index) {
-            if !slot.is_used() {
-                self.used += 1;
-            }
+        if let Some(slot) = self.slot_mut(index) {
+            let is_used = slot.is_used();
             slot.users += pages;
+            self.used += usize::from(!is_used);
         }
     }
 
-    fn insert(&mut self, level: u32, range: &Range<u64>, pool: &mut Pool) {
+    fn insert(&mut self, level: u32, range: &Range<u64>, pool: &mut Allowance<'_>) {
         for (index, part) in parts(level, range) {
             if level == 1 {
                 self.add_users(index, pages(&part));
@@ -377,7 +349,7 @@ impl Node {
         }
     }
 
-    fn insert_null(&mut self, level: u32, range: &Range<u64>, pool: &mut Pool) {
+    fn insert_null(&mut self, level: u32, range: &Range<u64>, pool: &mut Allowance<'_>) {
         for (index, part) in parts(level, range) {
             let whole = is_whole(level, &part);
             let has_child = self.child(index).is_some();
@@ -394,7 +366,7 @@ impl Node {
         }
     }
 
-    fn insert_pages(&mut self, level: u32, range: &Range<u64>, pool: &mut Pool) {
+    fn insert_pages(&mut self, level: u32, range: &Range<u64>, pool: &mut Allowance<'_>) {
         for (index, part) in parts(level, range) {
             if level == 1 {
                 self.open(index, pool);
@@ -406,7 +378,7 @@ impl Node {
 
     fn remove(&mut self, level: u32, range: &Range<u64>, garbage: &mut Chain) {
         for (index, part) in parts(level, range) {
-            let Some(slot) = self.slots.get_mut(index) else {
+            let Some(slot) = self.slot_mut(index) else {
                 return;
             };
             if !slot.is_used() {
@@ -438,7 +410,7 @@ impl Node {
         range: &Range<u64>,
         bits: u64,
         segments: &mut Segments<I>,
-        pool: &mut Pool,
+        pool: &mut Allowance<'_>,
         garbage: &mut Chain,
     ) -> Result {
         for (index, part) in parts(level, range) {
@@ -447,7 +419,7 @@ impl Node {
                 child.map(level - 1, &part, bits, segments, pool, garbage)?;
                 continue;
             }
-            if self.slots.get(index).is_none_or(|slot| slot.users == 0) {
+            if self.slot(index).is_none_or(|slot| slot.users == 0) {
                 return Err(EINVAL);
             }
             let (end, address, aperture) = segments.at(part.start)?;
@@ -455,13 +427,22 @@ impl Node {
                 self.replace_child(index, address | aperture | bits | LEAF, garbage);
                 continue;
             }
-            let child = self.open(index, pool).ok_or(ENOMEM)?;
+            let child = if is_whole(level, &part) {
+                // All of it is written before it is linked.
+                self.get_or_take(index, pool)
+            } else {
+                self.open(index, pool)
+            };
+            let child = child.ok_or(ENOMEM)?;
             let mut at = part.start;
             while at < part.end {
                 let (end, address, aperture) = segments.at(at)?;
                 let end = end.min(part.end);
                 child.map_pages(&(at..end), address | aperture, bits);
                 at = end;
+            }
+            if !self.is_linked(index) {
+                self.link_child(index);
             }
         }
         Ok(())
@@ -470,7 +451,7 @@ impl Node {
     /// Sets a leaf of level 1 in place of a child, if there is one.
     fn replace_child(&mut self, index: usize, leaf: u64, garbage: &mut Chain) {
         self.set(index, leaf);
-        if let Some(child) = self.slots.get_mut(index).and_then(|slot| slot.child.take()) {
+        if let Some(child) = self.slot_mut(index).and_then(|slot| slot.child.take()) {
             garbage.push(child);
         }
     }
@@ -488,7 +469,7 @@ impl Node {
                 self.replace_child(index, entry | LEAF, garbage);
             } else if level == 1 {
                 // The pool is not needed: the child was made when the range was inserted.
-                let child = self.open(index, &mut Pool::new()).ok_or(EINVAL)?;
+                let child = self.open(index, &mut Pool::new().all()).ok_or(EINVAL)?;
                 child.fill_pages(&part, entry);
             } else if let Some(child) = self.child(index) {
                 child.map_null(level - 1, &part, entry, garbage)?;

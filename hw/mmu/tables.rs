@@ -1,87 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Page tables in stock, for changes that must not allocate.
+//! Page tables that changes of an address space are promised.
 
 use core::ops::Range;
 
 use kernel::{
-    new_mutex,
     prelude::*,
-    sync::{
-        Arc,
-        Mutex, //
-    }, //
+    sync::Arc, //
 };
 
 use super::{
     backing::Backing,
     hw_mmu::Mmu,
     pool::{
-        Chain,
-        Count,
-        Pool, //
-    },
-    registry::{
-        Holder,
-        HolderId, //
+        Allowance,
+        Count, //
     },
     segments,
+    shared_table::SharedTable,
     table::PageTable, //
 };
 use crate::hw::abi::pte::BLOCK_2M;
 
-/// A pool that loses its tables when the device stops.
-#[pin_data]
-struct SharedPool {
-    #[pin]
-    pool: Mutex<Pool>,
-}
-
-impl Holder for SharedPool {
-    fn retire(&self, garbage: &mut Chain) {
-        self.pool.lock().empty_into(garbage);
-    }
-}
-
-/// Page tables in stock.
+/// Page tables that a change of an address space is promised.
 ///
-/// They are allocated, and charged to the caller's memory cgroup, in the call that asks for a change
-/// of an address space, in the number that the change takes at most. The change takes those that it
-/// needs, later and where memory cannot be allocated. The rest is freed when this is dropped, which
-/// may be in the signalling path.
+/// In the call that asks for the change, the address space gets as many as the change takes at most,
+/// beside those that it has promised already. What it lacks is allocated, and charged to the caller's
+/// memory cgroup. The change takes those that it needs, later and where memory cannot be allocated.
+/// The others are for the next change when this is dropped, which may be in the signalling path.
 pub(crate) struct Tables {
     mmu: Arc<Mmu>,
-    id: HolderId,
-    pool: Arc<SharedPool>,
+    table: Arc<SharedTable>,
+    promised: Count,
 }
 
 impl Tables {
-    pub(super) fn new(mmu: &Arc<Mmu>) -> Result<Self> {
-        let pool = Arc::pin_init(
-            pin_init!(SharedPool {
-                pool <- new_mutex!(Pool::new(), "SharedPool::pool"),
-            }),
-            GFP_KERNEL_ACCOUNT,
-        )?;
-        Ok(Self {
+    /// Makes a promise of no tables.
+    pub(super) fn new(mmu: &Arc<Mmu>, table: &Arc<SharedTable>) -> Self {
+        Self {
             mmu: mmu.clone(),
-            id: mmu.registry.add(pool.clone())?,
-            pool,
-        })
+            table: table.clone(),
+            promised: Count::NONE,
+        }
     }
 
-    /// Adds what [`Space::insert`](super::Space::insert) takes for `va`.
-    pub(crate) fn add_for_insert(&mut self, va: &Range<u64>) -> Result {
-        self.add(PageTable::most_inserted(va))
+    /// Sees that there is what [`Space::insert`](super::Space::insert) takes for `va`.
+    pub(super) fn cover_insert(&mut self, va: &Range<u64>) -> Result {
+        self.cover(PageTable::most_inserted(va))
     }
 
-    /// Adds what [`Space::cut`](super::Space::cut), or
+    /// Sees that there is what [`Space::cut`](super::Space::cut), or
     /// [`Space::insert_null`](super::Space::insert_null), takes for `va`.
-    pub(crate) fn add_for_cut(&mut self, va: &Range<u64>) -> Result {
-        self.add(PageTable::most_cut(va))
+    pub(super) fn cover_cut(&mut self, va: &Range<u64>) -> Result {
+        self.cover(PageTable::most_cut(va))
     }
 
-    /// Adds what [`Space::map`](super::Space::map) takes for `va` at most, wherever the memory is.
+    /// Sees that there is what inserting a range and mapping it to these segments takes, in
+    /// ascending order, if there is what inserting it takes.
+    pub(crate) fn cover_segments(
+        &mut self,
+        segments: impl Iterator<Item = (Range<u64>, Backing)>,
+    ) -> Result {
+        // A table of level 0 for an end of the range is among those for the segments.
+        self.cover(segments::count(segments))
+    }
+
+    /// Adds what [`SpaceUpdate::map`](super::SpaceUpdate::map) takes for `va` at most, wherever the
+    /// memory is.
     pub(crate) fn add_for_pages(&mut self, va: &Range<u64>) -> Result {
         let first = va.start / BLOCK_2M;
         self.add(Count {
@@ -90,7 +75,8 @@ impl Tables {
         })
     }
 
-    /// Adds what [`Space::map`](super::Space::map) takes for these segments, in ascending order.
+    /// Adds what [`SpaceUpdate::map`](super::SpaceUpdate::map) takes for these segments, in ascending
+    /// order.
     pub(crate) fn add_for_segments(
         &mut self,
         segments: impl Iterator<Item = (Range<u64>, Backing)>,
@@ -98,22 +84,34 @@ impl Tables {
         self.add(segments::count(segments))
     }
 
-    fn add(&mut self, count: Count) -> Result {
-        let mut more = Pool::new();
-        more.fill(&self.mmu.bound, count)?;
-        self.with(|pool| pool.append(&mut more));
+    fn cover(&mut self, count: Count) -> Result {
+        self.add(count.beyond(self.promised))
+    }
+
+    fn add(&mut self, more: Count) -> Result {
+        self.table.promise(&self.mmu.bound, more)?;
+        self.promised += more;
         Ok(())
     }
 
-    pub(super) fn with<T>(&mut self, f: impl FnOnce(&mut Pool) -> T) -> T {
-        f(&mut self.pool.pool.lock())
+    /// Calls `f` with the page tables of the space of `table` and those of the promise. [`EINVAL`]
+    /// if that is for another space, [`ENODEV`] once the device has stopped.
+    pub(super) fn with<T>(
+        &mut self,
+        table: &Arc<SharedTable>,
+        f: impl FnOnce(&mut PageTable, &mut Allowance<'_>) -> T,
+    ) -> Result<T> {
+        if !Arc::ptr_eq(table, &self.table) {
+            return Err(EINVAL);
+        }
+        table.with_promised(&mut self.promised, f)
     }
 }
 
 impl Drop for Tables {
     fn drop(&mut self) {
-        if self.mmu.registry.remove(self.id) {
-            self.mmu.free_garbage();
+        if self.table.release(self.promised) {
+            self.mmu.trim_later();
         }
     }
 }

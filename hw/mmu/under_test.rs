@@ -4,16 +4,21 @@
 
 use core::ops::Range;
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 use super::{
     backing::Backing,
     pool::{
+        Allowance,
         Chain,
-        Count,
-        Pool, //
+        Count, //
     },
+    registry::Holder,
     segments,
+    shared_table::SharedTable,
     table::PageTable, //
 };
 use crate::{
@@ -37,39 +42,56 @@ pub(crate) struct PageUnderTest {
     pub(crate) writable: bool,
 }
 
-/// Page tables. Each change gets as many tables as the driver has ready for it.
+/// Page tables. Each change is promised as many tables as the driver promises for it.
 pub(crate) struct TablesUnderTest {
     bound: BoundDevice,
-    table: PageTable,
+    table: Arc<SharedTable>,
 }
 
 impl TablesUnderTest {
     pub(crate) fn new(bound: BoundDevice) -> Result<Self> {
+        let table = SharedTable::new(PageTable::new(&bound)?);
         Ok(Self {
-            table: PageTable::new(&bound)?,
+            table: Arc::pin_init(table, GFP_KERNEL)?,
             bound,
         })
     }
 
-    fn pool(&self, count: Count) -> Result<Pool> {
-        let mut pool = Pool::new();
-        pool.fill(&self.bound, count)?;
-        Ok(pool)
+    /// Makes a change, with the tables that it takes at most, and keeps those that it removes.
+    fn change<T>(
+        &self,
+        most: Count,
+        f: impl FnOnce(&mut PageTable, &mut Allowance<'_>, &mut Chain) -> T,
+    ) -> Result<T> {
+        let (mut left, mut garbage) = (most, Chain::new());
+        self.table.promise(&self.bound, most)?;
+        let done = self
+            .table
+            .with_promised(&mut left, |table, pool| f(table, pool, &mut garbage))?;
+        self.table.release(left);
+        self.table.keep(&mut garbage);
+        Ok(done)
     }
 
     pub(crate) fn insert(&mut self, va: &Range<u64>) -> Result {
-        let mut pool = self.pool(PageTable::most_inserted(va))?;
-        self.table.insert(va, &mut pool).map_err(|_| EINVAL)
+        self.change(PageTable::most_inserted(va), |table, pool, _| {
+            table.insert(va, pool)
+        })?
+        .map_err(|_| EINVAL)
     }
 
     pub(crate) fn insert_null(&mut self, va: &Range<u64>) -> Result {
-        let mut pool = self.pool(PageTable::most_cut(va))?;
-        self.table.insert_null(va, &mut pool).map_err(|_| EINVAL)
+        self.change(PageTable::most_cut(va), |table, pool, _| {
+            table.insert_null(va, pool)
+        })?
+        .map_err(|_| EINVAL)
     }
 
     pub(crate) fn cut(&mut self, va: &Range<u64>) -> Result {
-        let mut pool = self.pool(PageTable::most_cut(va))?;
-        self.table.cut(va, &mut pool).map_err(|_| EINVAL)
+        self.change(PageTable::most_cut(va), |table, pool, _| {
+            table.cut(va, pool)
+        })?
+        .map_err(|_| EINVAL)
     }
 
     /// Maps to system memory, segment by segment.
@@ -84,32 +106,54 @@ impl TablesUnderTest {
                 .iter()
                 .map(|(va, address)| (va.clone(), Backing::System(*address)))
         };
-        let mut pool = self.pool(segments::count(segments()))?;
-        let mut garbage = Chain::new();
-        self.table
-            .map(va, segments(), writable, &mut pool, &mut garbage)
+        self.change(segments::count(segments()), |table, pool, garbage| {
+            table.map(va, segments(), writable, pool, garbage)
+        })?
     }
 
     pub(crate) fn map_null(&mut self, va: &Range<u64>) -> Result {
-        self.table.map_null(va, true, &mut Chain::new())
+        self.change(Count::NONE, |table, _, garbage| {
+            table.map_null(va, true, garbage)
+        })?
     }
 
-    pub(crate) fn unmap(&mut self, va: &Range<u64>) {
-        self.table.unmap(va);
+    pub(crate) fn unmap(&mut self, va: &Range<u64>) -> Result {
+        self.table.with(|table| table.unmap(va))
     }
 
-    pub(crate) fn remove(&mut self, va: &Range<u64>) {
-        self.table.remove(va, &mut Chain::new());
+    pub(crate) fn remove(&mut self, va: &Range<u64>) -> Result {
+        self.change(Count::NONE, |table, _, garbage| table.remove(va, garbage))
     }
 
-    /// Returns the number of tables.
+    /// Returns the number of tables that are in use.
     pub(crate) fn count(&self) -> u64 {
-        self.table.tables()
+        self.table.with(|table| table.tables()).unwrap_or(0)
+    }
+
+    /// Returns the number of tables that are kept ready.
+    pub(crate) fn kept(&self) -> u64 {
+        self.table.tables() - self.count()
+    }
+
+    /// Promises the tables that inserting a range takes, for a change that is not made.
+    pub(crate) fn promise(&self, va: &Range<u64>) -> Result {
+        self.table
+            .promise(&self.bound, PageTable::most_inserted(va))
+    }
+
+    /// Takes back what [`Self::promise`] has promised.
+    pub(crate) fn release(&self, va: &Range<u64>) {
+        self.table.release(PageTable::most_inserted(va));
+    }
+
+    /// Frees tables that were not needed since the last call. Returns whether there may be more.
+    pub(crate) fn trim(&self) -> bool {
+        self.table.trim(&mut Chain::new())
     }
 
     /// Returns the page at `va`.
     pub(crate) fn page(&mut self, va: u64) -> Option<PageUnderTest> {
-        let (level, entry) = self.table.leaf(va)?;
+        let (level, entry) = self.table.with(|table| table.leaf(va)).ok()??;
         let offset = va % (4096u64 << (9 * level)) / 4096 * 4096;
         let address = (entry & ADDRESS) + offset;
         assert!(entry & SPARSE != 0 || entry & SYSTEM != 0);

@@ -67,7 +67,7 @@ impl SpaceUpdate<'_> {
     }
 
     /// Maps `va`, an inserted range where nothing is mapped, to the memory of `segments`, in ascending
-    /// order, with tables of [`Tables::add_for_segments()`] or [`Tables::add_for_pages()`].
+    /// order, with tables of [`Tables::cover_segments()`], [`Tables::add_for_segments()`] or [`Tables::add_for_pages()`].
     ///
     /// Errors, with which a part of the range may be mapped:
     ///
@@ -86,10 +86,8 @@ impl SpaceUpdate<'_> {
         let before = self.garbage.len();
         let garbage = &mut self.garbage;
 
-        let done = tables.with(|pool| {
-            self.space
-                .table()
-                .with(|table| table.map(va, segments, writable, pool, garbage))
+        let done = tables.with(self.space.table(), |table, pool| {
+            table.map(va, segments, writable, pool, garbage)
         });
         self.note_garbage(before, va);
         done?
@@ -145,6 +143,6 @@ impl Drop for SpaceUpdate<'_> {
             self.space.flush(stale);
         }
         let garbage = mem::replace(&mut self.garbage, Chain::new());
-        self.space.mmu().free_later(garbage);
+        self.space.keep(garbage);
     }
 }

@@ -83,8 +83,8 @@ fn map_null(tables: &mut TablesUnderTest, va: &Range<u64>) -> Result {
 /// Unmaps and removes a range, which may be a part of one that was inserted.
 fn unmap(tables: &mut TablesUnderTest, va: &Range<u64>) -> Result {
     tables.cut(va)?;
-    tables.unmap(va);
-    tables.remove(va);
+    tables.unmap(va)?;
+    tables.remove(va)?;
     Ok(())
 }
 
@@ -170,11 +170,11 @@ mod tests {
         tables.map(&va, &halves, true)?;
         assert_eq!(tables.count(), 4);
         assert_eq!(tables.page(BASE + MIB), to(0, 7 * MIB));
-        tables.unmap(&va);
+        tables.unmap(&va)?;
         tables.map(&va, &[(va.clone(), 2 * MIB)], true)?;
         assert_eq!(tables.count(), 3);
         assert_eq!(tables.page(BASE + MIB), to(1, 3 * MIB));
-        tables.unmap(&va);
+        tables.unmap(&va)?;
         tables.map(&va, &halves, false)?;
         assert_eq!(tables.count(), 4);
         assert_eq!(
@@ -214,8 +214,8 @@ mod tests {
 
         tables.insert(&new)?;
         let both = new.start..old.end;
-        tables.unmap(&both);
-        tables.remove(&both);
+        tables.unmap(&both)?;
+        tables.remove(&both)?;
         tables.map(&new, &[(new.clone(), 31 * MIB)], true)?;
         assert_eq!(tables.page(BASE), to(0, 2 * MIB));
         assert_eq!(tables.page(both.start), to(0, 31 * MIB));
@@ -262,8 +262,8 @@ mod tests {
         tables.insert(&inner)?;
         assert_eq!(tables.page(at), null(0));
         assert_eq!(tables.page(700 * GIB), null(2));
-        tables.unmap(&inner);
-        tables.remove(&inner);
+        tables.unmap(&inner)?;
+        tables.remove(&inner)?;
         tables.map(&inner, &[(inner.clone(), 32 * MIB + PAGE)], true)?;
         assert_eq!(tables.page(at), null(0));
         assert_eq!(tables.page(at + PAGE), to(0, 32 * MIB + PAGE));
@@ -271,8 +271,8 @@ mod tests {
         assert_eq!(tables.page(inner.end), null(0));
 
         tables.insert_null(&inner)?;
-        tables.unmap(&inner);
-        tables.remove(&inner);
+        tables.unmap(&inner)?;
+        tables.remove(&inner)?;
         tables.map_null(&inner)?;
         for page in [at, inner.start, at + 2 * MIB, inner.end - PAGE, inner.end] {
             assert_eq!(tables.page(page).and_then(|page| page.address), None);
@@ -322,6 +322,97 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_kept_for_a_while() -> Result {
+        let parent = device()?;
+        let mut tables = tables(&parent)?;
+        let va = BASE..BASE + 4 * PAGE;
+
+        map(&mut tables, va.clone(), 3 * MIB)?;
+        assert_eq!((tables.count(), tables.kept()), (4, 0));
+        unmap(&mut tables, &va)?;
+        // Those of the mapping, and those for a cut that did not need them.
+        assert_eq!((tables.count(), tables.kept()), (1, 6));
+        map(&mut tables, va.clone(), 5 * MIB)?;
+        unmap(&mut tables, &va)?;
+        assert_eq!((tables.count(), tables.kept()), (1, 6));
+
+        // Some were needed since the start.
+        assert!(tables.trim());
+        assert_eq!(tables.kept(), 6);
+        let other = 77 * GIB..77 * GIB + PAGE;
+        tables.promise(&other)?;
+        assert!(!tables.trim());
+        assert_eq!(tables.kept(), 3);
+        assert!(!tables.trim());
+        assert_eq!(tables.kept(), 3);
+        tables.release(&other);
+        assert!(tables.trim());
+        assert_eq!(tables.kept(), 3);
+        assert!(!tables.trim());
+        assert_eq!(tables.kept(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_promise_is_for_one_change() -> Result {
+        let parent = device()?;
+        let mut tables = tables(&parent)?;
+        let promised = 77 * GIB..77 * GIB + PAGE;
+
+        tables.promise(&promised)?;
+        map(&mut tables, BASE..BASE + PAGE, 3 * MIB)?;
+        assert_eq!((tables.count(), tables.kept()), (4, 3));
+        unmap(&mut tables, &(BASE..BASE + PAGE))?;
+        assert_eq!((tables.count(), tables.kept()), (1, 9));
+        tables.release(&promised);
+        // Now they are for all.
+        tables.promise(&(BASE..BASE + 2 * PAGE))?;
+        assert_eq!(tables.kept(), 9);
+        Ok(())
+    }
+
+    #[test]
+    fn many_tables_are_not_kept() -> Result {
+        let parent = device()?;
+        let mut tables = tables(&parent)?;
+        let va = BASE..BASE + 600 * MIB;
+
+        map(&mut tables, va.clone(), MIB)?;
+        assert_eq!(tables.count(), 1 + 2 + 300);
+        unmap(&mut tables, &va)?;
+        assert_eq!(tables.count(), 1);
+        assert!(tables.kept() < 270);
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_is_left_in_tables_that_are_used_again() -> Result {
+        let parent = device()?;
+        let mut tables = tables(&parent)?;
+        let va = BASE + 5 * PAGE..BASE + 2 * MIB - PAGE;
+
+        map(&mut tables, va.clone(), 3 * MIB)?;
+        unmap(&mut tables, &va)?;
+        map(&mut tables, BASE + MIB..BASE + MIB + PAGE, 7 * MIB)?;
+        for page in (BASE..BASE + 2 * MIB).step_by(PAGE as usize) {
+            assert_eq!(tables.page(page).is_some(), page == BASE + MIB);
+        }
+        unmap(&mut tables, &(BASE + MIB..BASE + MIB + PAGE))?;
+
+        // All of a table is written before it is linked.
+        let whole = BASE..BASE + 2 * MIB;
+        let halves = [
+            (BASE..BASE + MIB, 3 * MIB),
+            (BASE + MIB..whole.end, 7 * MIB),
+        ];
+        tables.insert(&whole)?;
+        tables.map(&whole, &halves, true)?;
+        assert_eq!(tables.page(BASE), to(0, 3 * MIB));
+        assert_eq!(tables.page(whole.end - PAGE), to(0, 8 * MIB - PAGE));
+        Ok(())
+    }
+
+    #[test]
     fn random_changes() -> Result {
         const WINDOW: u64 = 6 * MIB;
 
@@ -348,8 +439,8 @@ mod tests {
                 _ => tables.cut(&va)?,
             }
             for part in &model.carve(&va)? {
-                tables.unmap(part);
-                tables.remove(part);
+                tables.unmap(part)?;
+                tables.remove(part)?;
             }
             match (kind, address) {
                 (0 | 1, Some(address)) => tables.map(&va, &[(va.clone(), address)], true)?,
@@ -365,8 +456,8 @@ mod tests {
             }
         }
         for part in &model.carve(&(base..base + WINDOW))? {
-            tables.unmap(part);
-            tables.remove(part);
+            tables.unmap(part)?;
+            tables.remove(part)?;
         }
         assert_eq!(tables.count(), 1);
         Ok(())
