@@ -116,11 +116,7 @@ impl Iterator for Cursor<'_> {
                 let last = pages.len().min(self.left.end.div_ceil(PAGE) as usize);
                 let rest = pages.get((at / PAGE) as usize..last)?;
                 let first = *rest.first()?;
-                let count = rest
-                    .iter()
-                    .zip(0..)
-                    .take_while(|(address, index)| **address == first + index * PAGE)
-                    .count() as u64;
+                let count = contiguous(rest, first);
 
                 (
                     Backing::System(first + at % PAGE),
@@ -135,4 +131,26 @@ impl Iterator for Cursor<'_> {
             backing,
         })
     }
+}
+
+/// Returns the number of pages at the front of `pages` that follow each other from `first` on.
+fn contiguous(pages: &[DmaAddress], first: DmaAddress) -> u64 {
+    const BATCH: usize = 16;
+
+    let mut count = 0;
+    // Without a branch for each page.
+    for batch in pages.as_chunks::<BATCH>().0 {
+        let start = first + count * PAGE;
+        let mut differing = 0;
+        for (index, address) in batch.iter().enumerate() {
+            differing |= address ^ start.wrapping_add(index as u64 * PAGE);
+        }
+        if differing != 0 {
+            break;
+        }
+        count += BATCH as u64;
+    }
+    let follow = |(address, index): &(&DmaAddress, u64)| **address == first + index * PAGE;
+    let rest = pages[count as usize..].iter().zip(count..);
+    count + rest.take_while(follow).count() as u64
 }

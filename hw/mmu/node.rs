@@ -26,7 +26,10 @@ use crate::{
         limits::PAGE_SIZE,
         pte::*, //
     },
-    rust::devres::BoundDevice, //
+    rust::{
+        devres::BoundDevice,
+        dma::write_words, //
+    }, //
 };
 
 const BLOCK_ENTRIES: usize = (BLOCK_64K_SIZE / PAGE_SIZE) as usize;
@@ -200,20 +203,37 @@ impl Node {
     /// aperture, and the addresses that follow it.
     pub(super) fn map_pages(&mut self, range: &Range<u64>, target: u64, bits: u64) {
         self.note_written(range);
-        for part in cut(range, BLOCK_64K_SIZE) {
-            let target = target + (part.start - range.start);
-            let whole = part.end - part.start == BLOCK_64K_SIZE;
-            let hint = if whole && (target & ADDRESS) % BLOCK_64K_SIZE == 0 {
-                BLOCK_64K
-            } else {
+        let (start, end) = (range.start, range.end);
+        let blocks = start.next_multiple_of(BLOCK_64K_SIZE)..end / BLOCK_64K_SIZE * BLOCK_64K_SIZE;
+        let is_aligned = (target & ADDRESS).wrapping_sub(start) % BLOCK_64K_SIZE == 0;
+        let blocks = if is_aligned && !blocks.is_empty() {
+            blocks
+        } else {
+            end..end
+        };
+        let entry_at = |va: u64| (target + (va - start)) | bits;
+
+        for pages in [start..blocks.start, blocks.end..end] {
+            for part in cut(&pages, BLOCK_64K_SIZE) {
                 self.break_block(part.start);
-                0
-            };
-            for (index, page) in parts(0, &part) {
-                let target = target + (page.start - part.start);
-                self.set(index, target | bits | hint);
             }
+            self.set_pages(&pages, entry_at(pages.start));
         }
+        self.set_pages(&blocks, entry_at(blocks.start) | BLOCK_64K);
+    }
+
+    /// Writes the entries of `range`, of which the first one is `entry`, for pages that follow each
+    /// other.
+    fn set_pages(&mut self, range: &Range<u64>, entry: u64) {
+        let first = index(0, range.start);
+        let end = first + ((range.end - range.start) / PAGE_SIZE) as usize;
+        // It does not overflow, but the compiler would check that for each.
+        let zeroth = entry.wrapping_sub(first as u64 * PAGE_SIZE);
+        write_words(&self.entries, first..end, |index| {
+            zeroth
+                .wrapping_add((index as u64).wrapping_mul(PAGE_SIZE))
+                .to_le()
+        });
     }
 
     /// Writes the same entry, no part of a block, for the pages of `range`, all of this table, of

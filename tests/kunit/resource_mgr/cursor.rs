@@ -55,6 +55,27 @@ mod tests {
     }
 
     #[test]
+    fn segments_end_where_pages_stop_to_follow() -> Result {
+        const COUNT: usize = 50;
+
+        for at in 1..COUNT {
+            let mut pages = [0; COUNT];
+            for (index, page) in pages.iter_mut().enumerate() {
+                *page = (7 + index as u64 + u64::from(index >= at)) * PAGE;
+            }
+            let (at, count) = (at as u64, COUNT as u64);
+            assert_eq!(
+                segments(&pages, 0..count * PAGE)?[..],
+                [
+                    (0, at * PAGE, 7 * PAGE),
+                    (at * PAGE, (count - at) * PAGE, (8 + at) * PAGE)
+                ]
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
     fn range_cuts_segments_at_both_ends() -> Result {
         let pages = [PAGE, 2 * PAGE, 3 * PAGE, 4 * PAGE];
 
