@@ -129,8 +129,11 @@ impl Context {
 
     /// Sets the priority of the jobs that are submitted from now on.
     pub(crate) fn set_priority(&self, priority: Priority) {
-        // The queues of drm_sched keep theirs: it is the turns of jobs that have an order.
         self.priority.store(priority, Relaxed);
+        // Whose jobs ask for their turns first.
+        for queue in self.queues.iter() {
+            queue.entity.set_priority(priority);
+        }
     }
 
     /// Has a process that exits wait for the jobs of a client's contexts no longer than for those

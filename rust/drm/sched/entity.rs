@@ -138,6 +138,14 @@ impl<J: Job> Entity<J> {
         &self.sched
     }
 
+    /// Sets the priority of the queue.
+    ///
+    /// C: `drm_sched_entity_set_priority()`.
+    pub fn set_priority(&self, priority: Priority) {
+        // SAFETY: By the type invariant the entity is valid.
+        unsafe { bindings::drm_sched_entity_set_priority(self.as_raw(), priority.as_raw()) };
+    }
+
     /// Returns how many jobs are in the queue and not with the hardware yet.
     pub fn queued(&self) -> u32 {
         // SAFETY: By the type invariant the entity is valid, and this is an `atomic_t` that C
