@@ -29,7 +29,8 @@ use crate::{
         print::drm_dbg,
         ttm::{
             BoInit,
-            MemType, //
+            MemType,
+            Place, //
         }, //
     }, //
 };
@@ -62,10 +63,8 @@ pub(crate) fn create(
         );
         return Err(EINVAL);
     }
-    if [Accessor::Gpu, Accessor::Cpu]
-        .iter()
-        .all(|&accessor| places(dev, &data, size, accessor).as_slice().is_empty())
-    {
+    data.best = best(dev, &data, size, Accessor::Gpu);
+    if data.best.is_none() && best(dev, &data, size, Accessor::Cpu).is_none() {
         drm_dbg!(
             dev,
             "GEM_CREATE: size {size:#x}: fits into no place of placement {:#x}\n",
@@ -100,4 +99,12 @@ pub(crate) fn create(
     }
     trace::created(&bo);
     Ok(bo)
+}
+
+/// Returns the memory type of the best place for an accessor of a BO of `size` bytes.
+fn best(dev: &RgtDevice, data: &BoData, size: usize, accessor: Accessor) -> Option<MemType> {
+    places(dev, data, size, accessor)
+        .as_slice()
+        .first()
+        .map(Place::mem_type)
 }

@@ -14,6 +14,7 @@ mod cursor;
 mod evict;
 mod fault;
 mod gpu_unmap;
+mod in_place;
 mod madvise;
 mod mappings;
 mod migrate;
@@ -39,6 +40,7 @@ pub(crate) use self::{
     bad_page::Retirement,
     create::create,
     cursor::cursor,
+    in_place::use_in_place,
     madvise::{
         dont_need,
         will_need, //

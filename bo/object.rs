@@ -36,6 +36,9 @@ pub(crate) struct BoData {
     pub(crate) request: Request,
     /// The caching of the CPU's mappings of its system pages.
     pub(crate) caching: Caching,
+    /// The memory type of the first of its places for the GPU when it was created; [`None`] if there
+    /// is none.
+    pub(crate) best: Option<ttm::MemType>,
     /// Alignment in VRAM, in bytes; 0 for none.
     pub(crate) alignment: u32,
     /// The membership if it is private to a VM: it may be bound only there, and shares its
@@ -60,6 +63,7 @@ impl BoData {
         Ok(Self {
             request: Request::new(DRM_RGT_PLACEMENT_GTT, 0)?,
             caching: Caching::Cached,
+            best: Some(ttm::MemType::TT),
             alignment: 0,
             private: None,
             own_history: History::new(),
@@ -75,6 +79,7 @@ impl BoData {
         Ok(Self {
             request: Request::new(1 << mem_type.as_raw(), 0)?,
             caching: Caching::Cached,
+            best: Some(mem_type),
             alignment: 0,
             private: None,
             own_history: History::new(),

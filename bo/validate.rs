@@ -48,14 +48,14 @@ use crate::{
 };
 
 /// The priority of cold BOs on the LRU.
-const COLD: Priority = Priority::LOWEST;
+pub(super) const COLD: Priority = Priority::LOWEST;
 /// The priority of hot ones.
 const HOT: Priority = Priority::new::<1>();
 /// The priority of those that user space has evicted after all others.
 const HIGH: Priority = Priority::new::<2>();
 
 /// Returns the LRU priority of a BO of a class.
-fn priority(bo: &Bo, class: Class) -> Priority {
+pub(super) fn priority(bo: &Bo, class: Class) -> Priority {
     match (bo.request.priority(), class) {
         (placement::Priority::Low, _) | (placement::Priority::Normal, Class::Cold) => COLD,
         (placement::Priority::Normal, Class::Hot) => HOT,

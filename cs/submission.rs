@@ -73,25 +73,21 @@ pub(crate) struct Submission<'a> {
     pub(crate) engine: &'a Arc<Engine>,
     /// The VM that it runs in.
     pub(crate) vm: &'a Vm,
-    /// Its indirect buffers.
-    pub(crate) ibs: KVec<Ib>,
     /// The BOs that it names.
     pub(crate) bos: &'a [JobBo],
     /// The fences of syncobjs that it waits for.
-    pub(crate) in_syncs: Dependencies,
-    /// The syncobjs that take its fence.
-    pub(crate) out_syncs: OutSyncs,
+    pub(crate) in_syncs: &'a Dependencies,
 }
 
 impl Submission<'_> {
-    /// Submits the job. Its fence is on the reservations of its VM, of the BOs that are bound there,
-    /// and of those of its list then.
+    /// Submits the job, with its indirect buffers and what takes its fence. That is on the
+    /// reservations of its VM, of the BOs that are bound there, and of those of its list then.
     ///
     /// `EINVAL` for a BO that jobs cannot use, `ENOENT` when the VM is destroyed, `ENOSPC` or
     /// `ENOMEM` when there is no room for what is bound, `EIO` when the content of a BO is lost,
     /// `ECANCELED` when the context takes no jobs any more, `EAGAIN` when it has too many for the
     /// engine, `ENODEV` when the GPU is dead. Nothing was submitted then.
-    pub(crate) fn submit(self) -> Result<ARef<Fence>> {
+    pub(crate) fn submit(&self, ibs: KVec<Ib>, out_syncs: OutSyncs) -> Result<ARef<Fence>> {
         self.context.check()?;
         if self.engine.is_dead() {
             return Err(ENODEV);
@@ -119,7 +115,7 @@ impl Submission<'_> {
                     }
                 },
             )?;
-        self.queue(locked.exec(), place, rebind)
+        self.queue(locked.exec(), place, rebind, ibs, out_syncs)
     }
 
     /// Locks the reservations of the job, validates what it names and what was evicted.
@@ -127,9 +123,6 @@ impl Submission<'_> {
         let mut ctx = OperationCtx::new(true);
 
         self.vm.lock_resv(locks)?;
-        for job_bo in self.bos {
-            locks.lock(job_bo.bo.as_gem())?;
-        }
         let named = self.bos.iter().map(|job_bo| &*job_bo.bo);
         validate_bound(self.dev, self.vm, locks, named, effort, &mut ctx)
     }
@@ -137,13 +130,15 @@ impl Submission<'_> {
     /// Submits the job to its entity, behind the rebind that it needs, and adds its fence to the
     /// reservations.
     fn queue(
-        self,
+        &self,
         exec: &Exec,
         place: JobPlace<'_>,
         rebind: Option<Rebind>,
+        ibs: KVec<Ib>,
+        out_syncs: OutSyncs,
     ) -> Result<ARef<Fence>> {
         // With the VM's reservation held: destroying the VM waits for this job.
-        let commands = Commands::indirect(self.vm.space()?.clone(), self.ibs)?;
+        let commands = Commands::indirect(self.vm.space()?.clone(), ibs)?;
         if let Some(rebind) = rebind {
             rebind.submit(self.vm, exec)?;
         }
@@ -160,13 +155,12 @@ impl Submission<'_> {
         self.vm.add_bind_dependencies(&mut job)?;
         let mut slots = JobSlots::new(exec)?;
         for job_bo in self.bos {
-            let resv = exec.resv_of(job_bo.bo.as_gem())?;
+            let (index, resv) = exec.entry_of(job_bo.bo.as_gem())?;
             job.add_resv_dependencies(resv, job_bo.bo_use.waits_for())?;
-            slots.set_use(resv, job_bo.bo_use);
+            slots.set_use(index, job_bo.bo_use)?;
         }
         self.in_syncs.add_to(&mut job)?;
 
-        let out_syncs = self.out_syncs;
         Ok(job.submit(|fence| slots.attach(fence, out_syncs)))
     }
 }

@@ -2,8 +2,6 @@
 
 //! Synchronisation of jobs: the fences that a job waits for, and where it attaches its own.
 
-use core::ptr;
-
 use kernel::{
     drm::{
         self,
@@ -14,15 +12,17 @@ use kernel::{
 };
 
 use crate::rust::{
+    alloc::LazyVec,
     dma_fence::Fence,
     dma_resv::{
-        FenceSlot,
         LockedResv,
-        Resv,
         Usage, //
     },
     drm::{
-        exec::Exec,
+        exec::{
+            AllSlots,
+            Exec, //
+        },
         sched::{
             Job,
             UnarmedJob, //
@@ -72,12 +72,12 @@ impl BoUse {
 }
 
 /// Fences that a job waits for.
-pub(crate) struct Dependencies(KVVec<ARef<Fence>>);
+pub(crate) struct Dependencies(LazyVec<ARef<Fence>>);
 
 impl Dependencies {
     /// Makes an empty list.
     pub(crate) const fn new() -> Self {
-        Self(KVVec::new())
+        Self(LazyVec::new())
     }
 
     /// Returns whether the list is empty.
@@ -87,7 +87,7 @@ impl Dependencies {
 
     /// Adds all fences up to `usage` of a reservation that have not signalled.
     pub(crate) fn add_resv(&mut self, resv: &LockedResv<'_>, usage: Usage) -> Result {
-        resv.for_each_fence(usage, |fence| Ok(self.0.push(fence.into(), GFP_KERNEL)?))
+        resv.for_each_fence(usage, |fence| self.0.push(fence.into(), GFP_KERNEL))
     }
 
     /// Adds the fence that a syncobj has now, or has at `point` if that is not 0.
@@ -99,9 +99,8 @@ impl Dependencies {
         handle: u32,
         point: u64,
     ) -> Result {
-        Ok(self
-            .0
-            .push(find_fence(file, handle, point)?, GFP_KERNEL_ACCOUNT)?)
+        self.0
+            .push(find_fence(file, handle, point)?, GFP_KERNEL_ACCOUNT)
     }
 
     /// Has `job` wait for the fences.
@@ -115,16 +114,16 @@ impl Dependencies {
 /// Syncobjs that take the fence of a job, and words of the process's memory that are written when it
 /// has signalled.
 pub(crate) struct OutSyncs {
-    syncobjs: KVVec<OutSync>,
-    user_fences: KVVec<ArmableFence>,
+    syncobjs: LazyVec<OutSync>,
+    user_fences: LazyVec<ArmableFence>,
 }
 
 impl OutSyncs {
     /// Makes an empty list.
     pub(crate) const fn new() -> Self {
         Self {
-            syncobjs: KVVec::new(),
-            user_fences: KVVec::new(),
+            syncobjs: LazyVec::new(),
+            user_fences: LazyVec::new(),
         }
     }
 
@@ -137,9 +136,8 @@ impl OutSyncs {
         handle: u32,
         point: u64,
     ) -> Result {
-        Ok(self
-            .syncobjs
-            .push(OutSync::find(file, handle, point)?, GFP_KERNEL_ACCOUNT)?)
+        self.syncobjs
+            .push(OutSync::find(file, handle, point)?, GFP_KERNEL_ACCOUNT)
     }
 
     /// Adds a word of the current process's memory, which gets `value`.
@@ -153,7 +151,7 @@ impl OutSyncs {
     ) -> Result {
         let fence = UserFence::prepare(queue, address, value)?;
 
-        Ok(self.user_fences.push(fence, GFP_KERNEL_ACCOUNT)?)
+        self.user_fences.push(fence, GFP_KERNEL_ACCOUNT)
     }
 
     /// Puts `fence` into all of them.
@@ -170,41 +168,42 @@ impl OutSyncs {
 /// Room for the fence of a job on all reservations that were locked for it.
 ///
 /// All that may fail is done when this is made: attaching neither allocates nor fails.
-pub(crate) struct JobSlots<'a>(KVVec<(FenceSlot<'a>, Usage)>);
+pub(crate) struct JobSlots<'a> {
+    slots: AllSlots<'a>,
+    /// The usages, by the indices of the reservations; those that are not there are
+    /// [`Usage::Bookkeep`].
+    uses: LazyVec<Usage>,
+}
 
 impl<'a> JobSlots<'a> {
     /// Reserves a slot of each reservation that `exec` holds: those of the job's VM and of the BOs
     /// that are bound in it or that the job names.
     pub(crate) fn new(exec: &'a Exec) -> Result<Self> {
-        let mut slots = KVVec::with_capacity(exec.len(), GFP_KERNEL)?;
-
-        for resv in exec.iter() {
-            let [slot] = resv.reserve_fences()?;
-            slots
-                .push_within_capacity((slot, Usage::Bookkeep))
-                .map_err(|_| ENOMEM)?;
-        }
-        Ok(Self(slots))
+        Ok(Self {
+            slots: exec.reserve_all()?,
+            uses: LazyVec::new(),
+        })
     }
 
-    /// Sets how the job uses the BO of a reservation. Of several uses the strictest counts.
-    pub(crate) fn set_use(&mut self, resv: &Resv, bo_use: BoUse) {
-        // They are in the order of their addresses.
-        let found = self
-            .0
-            .binary_search_by_key(&ptr::from_ref(resv), |(slot, _)| ptr::from_ref(slot.resv()));
-
-        if let Ok(index) = found {
-            let usage = &mut self.0[index].1;
-            *usage = (*usage).min(bo_use.attaches());
+    /// Sets how the job uses the BO of the reservation with an index in [`Exec::iter`]. Of several
+    /// uses the strictest counts.
+    pub(crate) fn set_use(&mut self, index: usize, bo_use: BoUse) -> Result {
+        for _ in self.uses.len()..=index {
+            self.uses.push(Usage::Bookkeep, GFP_KERNEL)?;
         }
+        let usage = &mut self.uses[index];
+
+        *usage = (*usage).min(bo_use.attaches());
+        Ok(())
     }
 
     /// Attaches the fence of the job, also to syncobjs.
     pub(crate) fn attach(self, fence: &Fence, syncobjs: OutSyncs) {
-        for (slot, usage) in self.0 {
-            slot.add(fence, usage);
-        }
+        let Self { slots, uses } = self;
+
+        slots.add(fence, |index| {
+            uses.get(index).copied().unwrap_or(Usage::Bookkeep)
+        });
         syncobjs.set(fence);
     }
 }

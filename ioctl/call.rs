@@ -2,6 +2,11 @@
 
 //! Checks of a call's arguments.
 
+use core::{
+    marker::PhantomData,
+    ops::Range, //
+};
+
 use kernel::{
     fmt,
     prelude::*,
@@ -106,8 +111,8 @@ impl<'a> Call<'a> {
         self.refuse(EOPNOTSUPP, fmt!("{what}: not in this version"))
     }
 
-    /// Copies the array in `field` from user space, whose entries may be shorter or longer than
-    /// `T`: the fields that they lack are 0, and the bytes after those of `T` must be.
+    /// Reads the array in `field` from user space, whose entries may be shorter or longer than `T`:
+    /// the fields that they lack are 0, and the bytes after those of `T` must be.
     ///
     /// `EINVAL` when it has more than `max` entries.
     pub(super) fn array<T: AsBytes + FromBytes + Default>(
@@ -115,35 +120,68 @@ impl<'a> Call<'a> {
         field: &'static str,
         array: &drm_rgt_array,
         max: usize,
-    ) -> Result<KVVec<T>> {
+    ) -> Result<Entries<'a, T>> {
         let (count, stride) = (array.count as usize, array.stride as usize);
         if count > max {
             let why = fmt!("{field}: {count} entries, at most {max} are allowed");
             return Err(self.refuse(EINVAL, why));
         }
-        let mut entries = KVVec::with_capacity(count, GFP_KERNEL)?;
-        if count == 0 {
-            return Ok(entries);
-        }
-        if stride == 0 || stride > MAX_STRIDE {
+        if count != 0 && (stride == 0 || stride > MAX_STRIDE) {
             let why = fmt!("{field}: stride {stride}: not from 1 to {MAX_STRIDE}");
             return Err(self.refuse(EINVAL, why));
         }
-
-        let mut reader = user_slice(array.address, count * stride)?.reader();
-        for index in 0..count {
-            let mut entry = T::default();
-            let known = stride.min(size_of::<T>());
-            reader.read_slice(&mut entry.as_bytes_mut()[..known])?;
-            if !is_zero(&mut reader, stride - known)? {
-                let why = fmt!("byte {known} or a later one: unknown, and not 0");
-                return Err(self.entry(field, index).refuse(EINVAL, why));
-            }
-            entries.push(entry, GFP_KERNEL)?;
-        }
-        Ok(entries)
+        Ok(Entries {
+            call: self,
+            field,
+            reader: user_slice(array.address, count * stride)?.reader(),
+            stride,
+            indices: 0..count,
+            _entry: PhantomData,
+        })
     }
 }
+
+/// The entries of an array in user space, each with the call that shows why it is refused.
+pub(super) struct Entries<'a, T> {
+    call: Call<'a>,
+    field: &'static str,
+    reader: UserSliceReader,
+    /// The bytes from one entry to the next.
+    stride: usize,
+    indices: Range<usize>,
+    _entry: PhantomData<T>,
+}
+
+impl<T: AsBytes + FromBytes + Default> Entries<'_, T> {
+    fn read(&mut self, call: Call<'_>) -> Result<T> {
+        let mut entry = T::default();
+        let known = self.stride.min(size_of::<T>());
+
+        self.reader
+            .read_slice(&mut entry.as_bytes_mut()[..known])?;
+        if !is_zero(&mut self.reader, self.stride - known)? {
+            let why = fmt!("byte {known} or a later one: unknown, and not 0");
+            return Err(call.refuse(EINVAL, why));
+        }
+        Ok(entry)
+    }
+}
+
+impl<'a, T: AsBytes + FromBytes + Default> Iterator for Entries<'a, T> {
+    type Item = Result<(Call<'a>, T)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let call = self.call.entry(self.field, self.indices.next()?);
+
+        Some(self.read(call).map(|entry| (call, entry)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.indices.size_hint()
+    }
+}
+
+impl<T: AsBytes + FromBytes + Default> ExactSizeIterator for Entries<'_, T> {}
 
 /// Reads `len` bytes and returns whether all are 0.
 fn is_zero(reader: &mut UserSliceReader, mut len: usize) -> Result<bool> {

@@ -24,6 +24,7 @@ use crate::{
         MAX_IBS, //
     },
     rust::{
+        alloc::LazyVec,
         bindings::{
             drm_rgt_cs,
             drm_rgt_cs_bo,
@@ -50,26 +51,25 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
     let context = file.inner().context(args.ctx_id)?;
     let vm = file.inner().vm(args.vm_id)?;
 
+    let ibs = ibs(call, args)?;
     Submission {
         dev,
         context: &context,
         client: client_id(file),
         engine,
         vm: &vm,
-        ibs: ibs(call, args)?,
         bos: &bos(call, args, file)?,
-        in_syncs: sync::in_syncs(call, file, &args.in_syncs)?,
-        out_syncs: sync::out_syncs(call, file, &args.out_syncs)?,
+        in_syncs: &sync::in_syncs(call, file, &args.in_syncs)?,
     }
-    .submit()?;
+    .submit(ibs, sync::out_syncs(call, file, &args.out_syncs)?)?;
     Ok(0)
 }
 
 fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
-    let raw_ibs = call.array::<drm_rgt_cs_ib>("ibs", &args.ibs, MAX_IBS)?;
-    let mut ibs = KVec::with_capacity(raw_ibs.len(), GFP_KERNEL_ACCOUNT)?;
-    for (index, raw) in raw_ibs.iter().enumerate() {
-        let call = call.entry("ibs", index);
+    let entries = call.array::<drm_rgt_cs_ib>("ibs", &args.ibs, MAX_IBS)?;
+    let mut ibs = KVec::with_capacity(entries.len(), GFP_KERNEL_ACCOUNT)?;
+    for entry in entries {
+        let (call, raw) = entry?;
         call.flags(raw.flags, 0)?;
         if raw.addr % 4 != 0 {
             let why = fmt!("addr {:#x}: not a multiple of 4", raw.addr);
@@ -99,13 +99,13 @@ fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
     Ok(ibs)
 }
 
-fn bos(call: Call<'_>, args: &drm_rgt_cs, file: &File) -> Result<KVVec<JobBo>> {
-    let raw_bos = call.array::<drm_rgt_cs_bo>("bos", &args.bos, MAX_BOS)?;
-    let mut bos = KVVec::with_capacity(raw_bos.len(), GFP_KERNEL)?;
+fn bos(call: Call<'_>, args: &drm_rgt_cs, file: &File) -> Result<LazyVec<JobBo>> {
+    let entries = call.array::<drm_rgt_cs_bo>("bos", &args.bos, MAX_BOS)?;
+    let mut bos = LazyVec::with_capacity(entries.len(), GFP_KERNEL)?;
 
-    for (index, raw) in raw_bos.iter().enumerate() {
-        call.entry("bos", index)
-            .flags(raw.flags, DRM_RGT_CS_BO_WRITE | DRM_RGT_CS_BO_NO_IMPLICIT)?;
+    for entry in entries {
+        let (call, raw) = entry?;
+        call.flags(raw.flags, DRM_RGT_CS_BO_WRITE | DRM_RGT_CS_BO_NO_IMPLICIT)?;
         let bo = lookup(file, raw.handle)?;
         // A private BO is part of its VM's jobs and of no others.
         if bo.private.is_some() {

@@ -112,6 +112,7 @@ pub(crate) fn create(
         BoData {
             request,
             caching,
+            best: None,
             alignment: args.alignment,
             private,
             own_history: History::new(),

@@ -25,10 +25,6 @@ use crate::{
 /// The most entries of one list.
 pub(super) const MAX_SYNCS: usize = 1024;
 
-/// The fields that lists are in.
-const IN_SYNCS: &str = "in_syncs";
-const OUT_SYNCS: &str = "out_syncs";
-
 /// A checked entry of a list.
 enum Sync {
     /// A binary syncobj, or a timeline's point, which is not 0.
@@ -79,10 +75,9 @@ impl Sync {
 /// Decodes the fences that a submission waits for.
 pub(super) fn in_syncs(call: Call<'_>, file: &File, array: &drm_rgt_array) -> Result<Dependencies> {
     let mut dependencies = Dependencies::new();
-    let syncs = call.array::<drm_rgt_sync>(IN_SYNCS, array, MAX_SYNCS)?;
-    for (index, raw) in syncs.iter().enumerate() {
-        let call = call.entry(IN_SYNCS, index);
-        let Sync::Syncobj { handle, point } = Sync::new(call, raw)? else {
+    for entry in call.array::<drm_rgt_sync>("in_syncs", array, MAX_SYNCS)? {
+        let (call, raw) = entry?;
+        let Sync::Syncobj { handle, point } = Sync::new(call, &raw)? else {
             let why = fmt!("type {}: a user fence is not waited for", raw.type_);
             return Err(call.refuse(EINVAL, why));
         };
@@ -98,10 +93,9 @@ pub(super) fn in_syncs(call: Call<'_>, file: &File, array: &drm_rgt_array) -> Re
 /// Decodes what takes the fence of a submission.
 pub(super) fn out_syncs(call: Call<'_>, file: &File, array: &drm_rgt_array) -> Result<OutSyncs> {
     let mut outs = OutSyncs::new();
-    let syncs = call.array::<drm_rgt_sync>(OUT_SYNCS, array, MAX_SYNCS)?;
-    for (index, raw) in syncs.iter().enumerate() {
-        let call = call.entry(OUT_SYNCS, index);
-        match Sync::new(call, raw)? {
+    for entry in call.array::<drm_rgt_sync>("out_syncs", array, MAX_SYNCS)? {
+        let (call, raw) = entry?;
+        match Sync::new(call, &raw)? {
             Sync::Syncobj { handle, point } => outs.add(file, handle, point)?,
             Sync::UserFence { address, value } => {
                 let queue = &call.device().user_fences;

@@ -260,16 +260,18 @@ pub(crate) fn bind(dev: &Device, _: &Gpu, args: &mut drm_rgt_vm_bind, file: &Fil
     call.reserved(&[("pad", args.pad.into())])?;
     let vm = file.inner().vm(args.vm_id)?;
     let queue = file.inner().bind_queue(args.vm_id, args.queue_id)?;
-    let raw_ops = call.array::<drm_rgt_vm_bind_op>("ops", &args.ops, MAX_OPS)?;
-    if raw_ops.is_empty() {
+    let entries = call.array::<drm_rgt_vm_bind_op>("ops", &args.ops, MAX_OPS)?;
+    if entries.len() == 0 {
         return Err(call.refuse(EINVAL, fmt!("ops.count 0: there is nothing to do")));
     }
 
-    let mut ops = KVVec::with_capacity(raw_ops.len(), GFP_KERNEL)?;
-    for (index, raw) in raw_ops.iter().enumerate() {
-        let call = call.entry("ops", index);
-        let op = bind_op(call, &vm, raw, file)?;
+    let mut raw_ops = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
+    let mut ops = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
+    for entry in entries {
+        let (call, raw) = entry?;
+        let op = bind_op(call, &vm, &raw, file)?;
         unimplemented::bind_op(call, &op)?;
+        raw_ops.push(raw, GFP_KERNEL)?;
         ops.push(op, GFP_KERNEL)?;
     }
 

@@ -15,6 +15,7 @@ use core::{
     array,
     cell::Cell,
     marker::PhantomData,
+    mem::ManuallyDrop,
     ops::Deref,
     ptr, //
 };
@@ -189,13 +190,43 @@ impl<'a> LockedResv<'a> {
     /// addition to the room of other slots of the same reservation.
     pub fn reserve_fences<const N: usize>(&self) -> Result<[FenceSlot<'_>; N]> {
         const { assert!(N <= Self::MAX_ROOM as usize) };
-        let room = self.make_room(N as u32)?;
-
-        // INVARIANT: There is room for the new slots and all older ones.
-        self.promised.set(room);
+        self.promise(N as u32)?;
 
         // INVARIANT: The slots are counted in `promised`.
         Ok(array::from_fn(|_| FenceSlot { locked: self }))
+    }
+
+    /// Reserves room for `n` fences as [`Self::reserve_fences`] does, for a caller that ends each
+    /// promise with [`Self::keep`] or [`Self::withdraw`].
+    pub(in crate::rust) fn promise(&self, n: u32) -> Result {
+        let room = self.make_room(n)?;
+
+        // INVARIANT: There is room for the new fences and all that were promised before.
+        self.promised.set(room);
+        Ok(())
+    }
+
+    /// Ends a promise.
+    ///
+    /// # Safety
+    ///
+    /// It must be one of the caller's, which does not rely on it any more.
+    pub(in crate::rust) unsafe fn withdraw(&self) {
+        // INVARIANT: By the safety requirements there is one promise less.
+        self.promised.set(self.promised.get() - 1);
+    }
+
+    /// Adds a fence for a promise, and ends that.
+    ///
+    /// # Safety
+    ///
+    /// The promise must be one of the caller's, which does not rely on it any more.
+    pub(in crate::rust) unsafe fn keep(&self, fence: &Fence, usage: Usage) {
+        // SAFETY: By the type invariants the lock is held and there is room for the fence, which is
+        // valid by the type invariant of `Fence`. The reservation takes its own reference.
+        unsafe { bindings::dma_resv_add_fence(self.as_raw(), fence.as_raw(), usage.as_raw()) };
+        // SAFETY: By the safety requirements.
+        unsafe { self.withdraw() };
     }
 
     /// Reserves room for `n` fences in addition to the promised ones, and returns the sum. It is a
@@ -304,19 +335,17 @@ impl<'a> FenceSlot<'a> {
     ///
     /// This neither allocates nor sleeps nor fails.
     pub fn add(self, fence: &Fence, usage: Usage) {
-        // SAFETY: By the type invariants the lock is held and there is room for the fence, which
-        // is not promised any more when `self` is dropped. The fence is valid by the type invariant
-        // of `Fence`; the reservation takes its own reference.
-        unsafe {
-            bindings::dma_resv_add_fence(self.locked.as_raw(), fence.as_raw(), usage.as_raw())
-        };
+        let this = ManuallyDrop::new(self);
+
+        // SAFETY: By the type invariant there is a promise for this, which is no more then.
+        unsafe { this.locked.keep(fence, usage) };
     }
 }
 
 impl Drop for FenceSlot<'_> {
     fn drop(&mut self) {
-        // INVARIANT: This slot is no more.
-        self.locked.promised.set(self.locked.promised.get() - 1);
+        // SAFETY: By the type invariant there is a promise for this, which is no more then.
+        unsafe { self.locked.withdraw() };
     }
 }
 

@@ -5,6 +5,7 @@
 //! Nothing here knows this driver. A file sits at the path that it would have under
 //! `rust/kernel/`, but for the work-arounds in `unpatched/`, which no driver names.
 
+pub(crate) mod alloc;
 pub(crate) mod bindings;
 pub(crate) mod capability;
 pub(crate) mod devcoredump;

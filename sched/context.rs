@@ -45,10 +45,13 @@ use crate::{
         Commands,
         Engine, //
     },
-    rust::drm::sched::{
-        Entity,
-        Priority,
-        UnarmedJob, //
+    rust::{
+        alloc::LazyVec,
+        drm::sched::{
+            Entity,
+            Priority,
+            UnarmedJob, //
+        }, //
     }, //
 };
 
@@ -180,7 +183,7 @@ impl Context {
         engine: &Engine,
         client: u64,
         commands: Commands,
-        lost: KVVec<Arc<AtomicFlag>>,
+        lost: LazyVec<Arc<AtomicFlag>>,
     ) -> Result<UnarmedJob<'a, EngineJob>> {
         let JobPlace { queue, guard } = place;
         let credits = commands.credits();

@@ -33,6 +33,7 @@ use crate::{
         Space, //
     },
     rust::{
+        alloc::LazyVec,
         dma_fence::{
             Fence,
             UnpublishedFence, //
@@ -75,7 +76,7 @@ pub(crate) struct Payload {
     pub(super) completion: Completion,
     /// Flags of BOs that were moving when the job was queued. One is set, by the time that its
     /// dependencies have signalled, if the content of the BO was lost.
-    pub(super) lost: KVVec<Arc<AtomicFlag>>,
+    pub(super) lost: LazyVec<Arc<AtomicFlag>>,
     /// The window that the commands use.
     pub(super) window: Option<Window>,
 }

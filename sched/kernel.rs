@@ -29,6 +29,7 @@ use crate::{
         Engine, //
     },
     rust::{
+        alloc::LazyVec,
         dma_fence::Fence,
         drm::sched::{
             Entity,
@@ -81,7 +82,7 @@ impl KernelEntity {
             commands,
             fence: engine.new_fence()?,
             completion,
-            lost: KVVec::new(),
+            lost: LazyVec::new(),
             window,
         };
         let mut job = self.entity.job(credits, NO_CLIENT, job, payload)?;

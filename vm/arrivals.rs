@@ -14,7 +14,10 @@ use kernel::{
     }, //
 };
 
-use crate::rust::dma_fence::Fence;
+use crate::rust::{
+    alloc::LazyVec,
+    dma_fence::Fence, //
+};
 
 /// The BOs whose moves the last binds of a VM wait for: a job that runs behind these fails if one of
 /// the BOs has lost its content on the way.
@@ -45,8 +48,8 @@ impl Arrivals {
     }
 
     /// Returns the flags of those that have not arrived, and of those that are lost.
-    pub(super) fn flags(&self) -> Result<KVVec<Arc<AtomicFlag>>> {
-        let mut flags = KVVec::new();
+    pub(super) fn flags(&self) -> Result<LazyVec<Arc<AtomicFlag>>> {
+        let mut flags = LazyVec::new();
 
         for (fence, lost) in &self.pending {
             if lost.load(Relaxed) || !fence.is_signaled() {

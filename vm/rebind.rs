@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     bo::{
+        use_in_place,
         validate_all,
         Bo,
         Effort,
@@ -40,6 +41,7 @@ use crate::{
     fence::Dependencies,
     hw::Tables,
     rust::{
+        alloc::LazyVec,
         dma_fence::Fence,
         dma_resv::Usage,
         drm::{
@@ -59,21 +61,24 @@ pub(crate) struct Rebind {
     moves: Dependencies,
 }
 
-/// Locks all that is bound in a VM, and validates what was evicted, along with the BOs that a job
-/// names and `locks` have already. Returns what has to be mapped again; [`None`] if nothing has.
+/// Locks all that is bound in a VM and the BOs that a job names, and validates what was evicted or is
+/// not where it is best. Returns what has to be mapped again; [`None`] if nothing has.
 ///
-/// `locks` ignore duplicates. The errors are those of [`validate_all()`], and `EIO` when the content
-/// of a BO that is bound is lost.
+/// `locks` hold the VM's reservation, and ignore duplicates. The errors are those of
+/// [`validate_all()`], and `EIO` when the content of a BO that is bound is lost.
 pub(crate) fn validate_bound<'a>(
     dev: &RgtDevice,
     vm: &Vm,
     locks: &mut ExecLocks<'_>,
-    named: impl Iterator<Item = &'a Bo>,
+    named: impl Iterator<Item = &'a Bo> + Clone,
     effort: Effort,
     ctx: &mut OperationCtx,
 ) -> Result<Option<Rebind>> {
     check_lost(vm)?;
-    vm.prepare_extobjs(locks, 1)?;
+    vm.lock_extobjs(locks)?;
+    for bo in named.clone() {
+        locks.lock(bo.as_gem())?;
+    }
     let private = vm.private_bos()?;
     private.used(dev, &locks.locked_resv(vm.resv())?)?;
     let mut evicted = vm.evicted(locks)?;
@@ -84,29 +89,12 @@ pub(crate) fn validate_bound<'a>(
         // All that is bound may make room for the rest.
         Effort::Alone => Some(vm.mapped_in(&VA_RANGE)?),
     };
-    let mut bos = KVVec::<&Bo>::new();
-    for bo in named {
-        // Not once more for the use that the bind was for.
-        let was_placed = bo.placed_by_bind.load(Relaxed);
-        bo.placed_by_bind.store(false, Relaxed);
-        if !was_placed {
-            bos.push(bo, GFP_KERNEL)?;
-        }
-    }
-    let bound = bound.as_ref().unwrap_or(&evicted);
-    for bo in Iterator::chain(bound.iter(), &displaced).map(VmBo::bo) {
-        if bo.advice.is_usable() {
-            bos.push(bo, GFP_KERNEL)?;
-        }
-    }
-    keep_one_each(&mut bos);
-    validate_all(locks, bos.iter().copied(), effort, ctx)?;
-    let validated = bos.len();
-    drop(bos);
-    displaced::forget_settled(locks, &displaced)?;
-    if validated != 0 {
+    let bound = bound.as_deref().unwrap_or(&evicted);
+    let candidates = Iterator::chain(bound.iter(), displaced.iter());
+    if validate_unplaced(locks, named, candidates.map(VmBo::bo), effort, ctx)? {
+        displaced::forget_settled(locks, &displaced)?;
         // Those that were moved are evicted now.
-        vm.prepare_extobjs(locks, 1)?;
+        vm.lock_extobjs(locks)?;
         evicted = vm.evicted(locks)?;
     }
     if evicted.is_empty() {
@@ -132,6 +120,38 @@ pub(crate) fn validate_bound<'a>(
             .map_err(|_| ENOMEM)?;
     }
     Ok((!bos.is_empty()).then_some(Rebind { bos, moves }))
+}
+
+/// Validates the BOs that a job names and are not where they are best, and those of `bound` that can
+/// be used. Returns whether there are any.
+fn validate_unplaced<'a, 'n: 'a>(
+    locks: &mut ExecLocks<'_>,
+    named: impl Iterator<Item = &'n Bo>,
+    bound: impl Iterator<Item = &'a Bo>,
+    effort: Effort,
+    ctx: &mut OperationCtx,
+) -> Result<bool> {
+    let mut bos = LazyVec::<&'a Bo>::new();
+
+    for bo in named {
+        // Not once more for the use that the bind was for.
+        if bo.placed_by_bind.load(Relaxed) {
+            bo.placed_by_bind.store(false, Relaxed);
+        } else if effort == Effort::Alone || !use_in_place(&mut Reserved::of_exec(locks, bo)?)? {
+            bos.push(bo, GFP_KERNEL)?;
+        }
+    }
+    for bo in bound {
+        if bo.advice.is_usable() {
+            bos.push(bo, GFP_KERNEL)?;
+        }
+    }
+    let Some(mut bos) = bos.into_vec() else {
+        return Ok(false);
+    };
+    keep_one_each(&mut bos);
+    validate_all(locks, bos.iter().copied(), effort, ctx)?;
+    Ok(true)
 }
 
 /// Returns the page tables that mapping a BO anew takes at most: for the mappings that it has, and for
@@ -178,7 +198,7 @@ fn check_lost(vm: &Vm) -> Result {
 
 /// Returns the flags that tell, when a job of the VM runs, whether a BO that is bound has lost its
 /// content on its way.
-pub(crate) fn lost_flags(vm: &Vm) -> Result<KVVec<Arc<AtomicFlag>>> {
+pub(crate) fn lost_flags(vm: &Vm) -> Result<LazyVec<Arc<AtomicFlag>>> {
     vm.arrivals.lock().flags()
 }
 

@@ -45,8 +45,6 @@ bool rgt_dma_buf_get_unless_zero(struct dma_buf *buf);
 
 /* drm/exec */
 bool rgt_drm_exec_is_contended(struct drm_exec *exec);
-struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
-					unsigned long index);
 
 /* drm/sched */
 void rgt_drm_sched_visit_pending_jobs(struct drm_gpu_scheduler *sched,

@@ -10,12 +10,6 @@ bool rgt_drm_exec_is_contended(struct drm_exec *exec)
 	return drm_exec_is_contended(exec);
 }
 
-struct drm_gem_object *rgt_drm_exec_obj(struct drm_exec *exec,
-					unsigned long index)
-{
-	return drm_exec_obj(exec, index);
-}
-
 void rgt_drm_debugfs_add_file(struct drm_device *dev, const char *name,
 			      int (*show)(struct seq_file *m, void *unused))
 {

@@ -9,6 +9,10 @@
 //! C header: [`include/drm/drm_exec.h`](srctree/include/drm/drm_exec.h)
 
 use core::{
+    cell::{
+        Cell,
+        OnceCell, //
+    },
     marker::PhantomData,
     ptr, //
 };
@@ -25,9 +29,11 @@ use kernel::{
 
 use crate::rust::{
     bindings,
+    dma_fence::Fence,
     dma_resv::{
         LockedResv,
-        Resv, //
+        Resv,
+        Usage, //
     },
 };
 
@@ -88,14 +94,19 @@ pub struct ExecFlags {
 ///
 /// - `exec` is initialised.
 /// - `locked` has an entry for each reservation that `exec` tracks if [`Self::until_all_locked`]
-///   has succeeded, and else none. It is sorted by address. The entries' lifetime is that of the
-///   locks, which the current task holds until `exec` is finalised.
+///   has succeeded, and else none. The entries' lifetime is that of the locks, which the current
+///   task holds until `exec` is finalised.
+/// - `by_address`, if it is there, has the indices of all entries, in the order of the reservations'
+///   addresses.
 pub struct Exec {
     exec: Pin<KBox<Opaque<bindings::drm_exec>>>,
     flags: ExecFlags,
     nr_hint: u32,
     used: bool,
     locked: KVVec<LockedResv<'static>>,
+    /// The index of the last lookup: many look the reservations up in the order of the locks.
+    last: Cell<usize>,
+    by_address: OnceCell<KVVec<u32>>,
     _not_send: NotThreadSafe,
 }
 
@@ -113,6 +124,8 @@ impl Exec {
             nr_hint,
             used: false,
             locked: KVVec::new(),
+            last: Cell::new(0),
+            by_address: OnceCell::new(),
             _not_send: PhantomData,
         };
         this.init();
@@ -139,6 +152,7 @@ impl Exec {
 
     /// Releases all locks and what else the context has.
     fn fini(&mut self) {
+        self.by_address = OnceCell::new();
         self.locked.clear();
 
         // SAFETY: The context is initialised by the type invariant and this is the task that made
@@ -213,12 +227,12 @@ impl Exec {
     fn collect(&mut self) -> Result {
         let exec = self.as_raw();
 
-        for index in 0.. {
-            // SAFETY: The context is initialised.
-            let obj = unsafe { bindings::rgt_drm_exec_obj(exec, index) };
-            if obj.is_null() {
-                break;
-            }
+        // SAFETY: The context is initialised.
+        let count = unsafe { (*exec).num_objects };
+        self.locked.reserve(count as usize, GFP_KERNEL)?;
+        for index in 0..count as usize {
+            // SAFETY: The context has that many objects.
+            let obj = unsafe { *(*exec).objects.add(index) };
 
             // SAFETY: The context has a reference to the object until it is finalised, and a
             // reservation is valid as long as an object uses it.
@@ -230,10 +244,10 @@ impl Exec {
             // and those of `ExecLocks` are gone with it.
             let locked = unsafe { LockedResv::new(resv) };
 
-            self.locked.push(locked, GFP_KERNEL)?;
+            self.locked
+                .push_within_capacity(locked)
+                .map_err(|_| ENOMEM)?;
         }
-
-        self.locked.sort_unstable_by_key(|locked| locked.as_raw());
         Ok(())
     }
 
@@ -256,7 +270,7 @@ impl Exec {
     }
 
     /// Iterates over the proofs of all locks that are held, one for each reservation, in the order
-    /// of the reservations' addresses.
+    /// in which they were taken.
     pub fn iter(&self) -> impl Iterator<Item = &LockedResv<'_>> {
         // A proof for a shorter time does as well.
         self.locked
@@ -264,19 +278,110 @@ impl Exec {
             .map(|locked| -> &LockedResv<'_> { locked })
     }
 
+    /// Reserves room for a fence on each reservation whose lock is held.
+    pub fn reserve_all(&self) -> Result<AllSlots<'_>> {
+        let mut slots = AllSlots {
+            exec: self,
+            count: 0,
+        };
+
+        for locked in &self.locked {
+            locked.promise(1)?;
+            // INVARIANT: There is a promise for it now.
+            slots.count += 1;
+        }
+        Ok(slots)
+    }
+
     fn locked(&self, resv: *mut bindings::dma_resv) -> Result<&LockedResv<'_>> {
-        let index = self
-            .locked
-            .binary_search_by_key(&resv, |locked| locked.as_raw())
+        Ok(&self.locked[self.index(resv)?])
+    }
+
+    /// Returns the proof as [`Self::resv_of`] does, and its index in [`Self::iter`].
+    ///
+    /// The time does not depend on how many there are for the reservation that was looked up last,
+    /// and for the next one.
+    pub fn entry_of<O: IntoGEMObject>(&self, obj: &O) -> Result<(usize, &LockedResv<'_>)> {
+        let index = self.index(resv_of(obj))?;
+
+        Ok((index, &self.locked[index]))
+    }
+
+    fn index(&self, resv: *mut bindings::dma_resv) -> Result<usize> {
+        let last = self.last.get();
+        let is_at = |&index: &usize| {
+            self.locked
+                .get(index)
+                .is_some_and(|locked| locked.as_raw() == resv)
+        };
+        let index = match [last, last + 1].into_iter().find(is_at) {
+            Some(index) => index,
+            None => self.search(resv)?,
+        };
+
+        self.last.set(index);
+        Ok(index)
+    }
+
+    fn search(&self, resv: *mut bindings::dma_resv) -> Result<usize> {
+        let address = |&index: &u32| self.locked[index as usize].as_raw();
+
+        if self.by_address.get().is_none() {
+            let mut order = KVVec::with_capacity(self.locked.len(), GFP_KERNEL)?;
+            for index in 0..self.locked.len() as u32 {
+                order.push_within_capacity(index).map_err(|_| ENOMEM)?;
+            }
+            order.sort_unstable_by_key(address);
+            // INVARIANT: Just sorted. There is none yet.
+            let _ = self.by_address.set(order);
+        }
+        let order = self.by_address.get().ok_or(EINVAL)?;
+        let at = order
+            .binary_search_by_key(&resv, address)
             .map_err(|_| EINVAL)?;
 
-        Ok(&self.locked[index])
+        Ok(order[at] as usize)
     }
 }
 
 impl Drop for Exec {
     fn drop(&mut self) {
         self.fini();
+    }
+}
+
+/// Room for one fence on each reservation whose lock an [`Exec`] holds: a
+/// [`FenceSlot`](crate::rust::dma_resv::FenceSlot) of each.
+///
+/// # Invariants
+///
+/// There is a promise for this of each of the first `count` reservations of `exec`.
+#[must_use = "the room is given up when this is dropped"]
+pub struct AllSlots<'a> {
+    exec: &'a Exec,
+    count: usize,
+}
+
+impl AllSlots<'_> {
+    /// Adds a fence to all, with the usage that `usage` returns for the index in [`Exec::iter`].
+    ///
+    /// This neither allocates nor sleeps nor fails, if `usage` does not.
+    pub fn add(mut self, fence: &Fence, mut usage: impl FnMut(usize) -> Usage) {
+        for (index, locked) in self.exec.locked.iter().enumerate().take(self.count).rev() {
+            // INVARIANT: The promise is used up.
+            self.count = index;
+            // SAFETY: By the type invariant there was one.
+            unsafe { locked.keep(fence, usage(index)) };
+        }
+    }
+}
+
+impl Drop for AllSlots<'_> {
+    fn drop(&mut self) {
+        for locked in self.exec.locked.iter().take(self.count) {
+            // SAFETY: By the type invariant there is a promise, which is no more then.
+            unsafe { locked.withdraw() };
+        }
     }
 }
 
@@ -309,6 +414,18 @@ impl ExecLocks<'_> {
     /// `obj` must be valid.
     pub(super) unsafe fn lock_raw(&mut self, obj: *mut bindings::drm_gem_object) -> Result {
         self.check_contended()?;
+
+        // SAFETY: The context is initialised, and the object valid.
+        unsafe {
+            // Finding that out by locking takes longer. The one that was waited for is locked, and
+            // not tracked yet.
+            if (*self.exec).flags & bindings::RGT_EXEC_IGNORE_DUPLICATES != 0
+                && (*self.exec).prelocked != obj
+                && bindings::rgt_dma_resv_locking_ctx((*obj).resv) == &raw mut (*self.exec).ticket
+            {
+                return Ok(());
+            }
+        }
 
         // SAFETY: By the type invariant locks may be taken, and there is no contention to be
         // resolved. The object is valid by the safety requirements.

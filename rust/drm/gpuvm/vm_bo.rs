@@ -25,6 +25,7 @@ use super::{
     Mapping, //
 };
 use crate::rust::{
+    alloc::LazyVec,
     bindings,
     drm::{
         exec::{
@@ -220,17 +221,17 @@ impl<D: DriverGpuVm> VmBo<D> {
 
 impl<D: DriverGpuVm> GpuVm<D> {
     /// Locks all external objects of the VM as part of `locks`, which hold the VM's reservation and
-    /// ignore duplicates, and makes room on each for `num_fences` fences.
+    /// ignore duplicates.
     ///
     /// C: `drm_gpuvm_prepare_objects()`.
-    pub fn prepare_extobjs(&self, locks: &mut ExecLocks<'_>, num_fences: u32) -> Result {
+    pub fn lock_extobjs(&self, locks: &mut ExecLocks<'_>) -> Result {
         locks.check_locked(self.resv())?;
         let exec = locks.as_raw()?;
 
         // SAFETY: The VM is valid, its reservation held, and `locks` in its acquire phase.
         to_result(unsafe {
             // CAST: The bindings of the kernel crate have a type of their own for the same structure.
-            bindings::drm_gpuvm_prepare_objects(self.raw.get(), exec.cast(), num_fences)
+            bindings::drm_gpuvm_prepare_objects(self.raw.get(), exec.cast(), 0)
         })
     }
 
@@ -284,12 +285,12 @@ impl<D: DriverGpuVm> GpuVm<D> {
     }
 
     /// Returns the evicted objects: those that were moved since they were validated last. Among
-    /// them are external ones only after [`Self::prepare_extobjs()`].
+    /// them are external ones only after [`Self::lock_extobjs()`].
     ///
     /// `EINVAL` if `locks` do not hold the VM's reservation.
-    pub fn evicted(&self, locks: &mut ExecLocks<'_>) -> Result<KVVec<VmBo<D>>> {
+    pub fn evicted(&self, locks: &mut ExecLocks<'_>) -> Result<LazyVec<VmBo<D>>> {
         locks.check_locked(self.resv())?;
-        let mut evicted = KVVec::new();
+        let mut evicted = LazyVec::new();
 
         // SAFETY: The VM is valid and its reservation, which protects the list, is held.
         unsafe {

@@ -36,7 +36,10 @@ use super::{
 };
 use crate::rust::{
     bindings,
-    dma_fence::clamp_timeout, //
+    dma_fence::{
+        clamp_timeout,
+        Fence, //
+    }, //
 };
 
 /// The priority of an [`Entity`]: as long as one has a job that could run, no lower one's is run.
@@ -156,6 +159,15 @@ impl<J: Job> Entity<J> {
 
         // CAST: It is never negative.
         count.load(Relaxed) as u32
+    }
+
+    /// Returns whether a fence is that of one of the queue's jobs, which run in order.
+    pub(super) fn owns(&self, fence: &Fence) -> bool {
+        // SAFETY: By the type invariant the entity is valid, and its contexts do not change.
+        let first = unsafe { (*self.as_raw()).fence_context };
+
+        // A job's fences are of two contexts: that it runs, and that it has ended.
+        fence.context().wrapping_sub(first) <= 1
     }
 
     /// Creates a job for this queue.

@@ -161,17 +161,16 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         job: J,
         payload: J::Payload,
     ) -> Result<Self> {
-        let job = KBox::new(
-            RawJob {
-                raw: Opaque::uninit(),
-                payload: UnsafeCell::new(Some(payload)),
-                hurdle: UnsafeCell::new(None),
-                hw: UnsafeCell::new(None),
-                job,
-                alive: entity.scheduler().alive(),
-            },
-            GFP_KERNEL_ACCOUNT,
-        )?;
+        // First, so that the parts are not put together elsewhere and copied.
+        let memory = KBox::<RawJob<J>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
+        let job = memory.write(RawJob {
+            raw: Opaque::uninit(),
+            payload: UnsafeCell::new(Some(payload)),
+            hurdle: UnsafeCell::new(None),
+            hw: UnsafeCell::new(None),
+            job,
+            alive: entity.scheduler().alive(),
+        });
 
         // SAFETY: The memory is valid and stays where it is, and the entity is valid. On failure
         // there is nothing to clean up.
@@ -224,16 +223,25 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         self.pipelined = false;
     }
 
-    /// Adds dependencies on all fences up to `usage` that are now in `resv`.
+    /// Adds dependencies on all fences up to `usage` that are now in `resv` and have not signalled,
+    /// but for those of the job's own entity, which runs its jobs in order.
     pub fn add_resv_dependencies(&mut self, resv: &LockedResv<'_>, usage: Usage) -> Result {
-        // SAFETY: The job is not queued, and the reservation is locked.
-        to_result(unsafe {
-            bindings::drm_sched_job_add_resv_dependencies(
-                self.as_raw(),
-                resv.as_raw(),
-                usage as bindings::dma_resv_usage,
-            )
-        })
+        let mut cursor = bindings::dma_resv_iter::default();
+
+        // SAFETY: The reservation is valid and locked, so that its fences are those of the list until
+        // one is added, which nothing does here.
+        unsafe {
+            bindings::rgt_dma_resv_iter_begin(&mut cursor, resv.as_raw(), usage as _);
+            let mut fence = bindings::dma_resv_iter_first(&mut cursor);
+            while !fence.is_null() {
+                let known = Fence::from_raw(fence);
+                if !self.entity.owns(known) && !known.is_signaled() {
+                    self.add_dependency(known.into())?;
+                }
+                fence = bindings::dma_resv_iter_next(&mut cursor);
+            }
+        }
+        Ok(())
     }
 
     /// Queues the job, and returns the fence that signals when it has ended, with its error.

@@ -39,10 +39,11 @@ use crate::{
 fn attach(bos: &[&Bo], bo_uses: &[BoUse], fence: &Fence) -> Result {
     let mut exec = Exec::new(ExecFlags::default(), 0)?;
     exec.until_all_locked(|locks| bos.iter().try_for_each(|bo| locks.lock(bo.as_gem())))?;
+    let (index, _) = exec.entry_of(bos[0].as_gem())?;
     let mut slots = JobSlots::new(&exec)?;
 
     for bo_use in bo_uses {
-        slots.set_use(bos[0].resv(), *bo_use);
+        slots.set_use(index, *bo_use)?;
     }
     slots.attach(fence, OutSyncs::new());
     Ok(())

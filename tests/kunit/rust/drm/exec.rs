@@ -278,6 +278,16 @@ mod tests {
         for obj in &objects {
             assert_eq!(exec.resv_of(&**obj)?.as_raw(), resv(obj).as_raw());
         }
+        // In the order of the locks, and in none.
+        for (index, obj) in objects.iter().enumerate() {
+            assert_eq!(exec.entry_of(&**obj)?.0, index);
+        }
+        for (index, obj) in objects.iter().enumerate().rev().step_by(7) {
+            assert_eq!(exec.entry_of(&**obj)?.0, index);
+            assert_eq!(exec.resv_of(&**obj)?.as_raw(), resv(obj).as_raw());
+        }
+        let other = fixture.object()?;
+        assert!(matches!(exec.entry_of(&*other), Err(EINVAL)));
         Ok(())
     }
 
@@ -289,7 +299,7 @@ mod tests {
             let mut exec = Exec::new(
                 ExecFlags {
                     interruptible,
-                    ignore_duplicates: false,
+                    ignore_duplicates: interruptible,
                 },
                 2,
             )?;
@@ -301,6 +311,8 @@ mod tests {
                 fsleep(Delta::from_micros(1));
                 locks.prepare(second, 1)
             })?;
+            exec.resv_of(first)?;
+            exec.resv_of(second)?;
         }
         Ok(attempts.get())
     }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     rust::{
+        alloc::LazyVec,
         dma_resv::Resv,
         drm::{
             exec::{
@@ -59,10 +60,10 @@ pub(super) fn bind(vm: &Vm, bo: &Bo, at: u64) -> Result {
 }
 
 /// Locks all that a VM has, and returns the BOs that were evicted.
-pub(super) fn evicted(vm: &Vm, exec: &mut Exec) -> Result<KVVec<VmBo<TestVm>>> {
+pub(super) fn evicted(vm: &Vm, exec: &mut Exec) -> Result<LazyVec<VmBo<TestVm>>> {
     exec.until_all_locked(|locks| {
         vm.lock_resv(locks)?;
-        vm.prepare_extobjs(locks, 1)?;
+        vm.lock_extobjs(locks)?;
         vm.evicted(locks)
     })
 }
@@ -196,7 +197,7 @@ mod tests {
         let mut exec = exec()?;
 
         exec.until_all_locked(|locks| {
-            assert_eq!(vm.prepare_extobjs(locks, 1), Err(EINVAL));
+            assert_eq!(vm.lock_extobjs(locks), Err(EINVAL));
             assert!(vm.evicted(locks).is_err());
             locks.lock(bo.as_gem())
         })?;
