@@ -57,8 +57,9 @@ impl Locked<'_> {
 /// Calls `lock` to lock the reservations of a job and to validate its BOs, until there is room for
 /// them.
 ///
-/// At first along with other jobs. If there is no room, then alone, and again each time that memory
-/// of a deleted BO becomes free, for which it waits with no lock held.
+/// At first along with other jobs. If there is no room, then alone, and again when `settle` says that
+/// there may be now, or each time that memory of a deleted BO becomes free, for both of which it
+/// waits with no lock held. `settle` gets the time that is left.
 ///
 /// Fails as `lock` does; `ENOSPC` and `ENOMEM` when waiting does not help. `ERESTARTSYS` when a
 /// signal came.
@@ -66,6 +67,7 @@ pub(crate) fn lock_with_room<'a, R>(
     dev: &'a RgtDevice,
     mut exec: Exec,
     mut lock: impl FnMut(&mut ExecLocks<'_>, Effort) -> Result<R>,
+    mut settle: impl FnMut(Jiffies) -> Result<bool>,
 ) -> Result<(Locked<'a>, R)> {
     let turn = Turn::Shared {
         _guard: dev.validation.read_interruptible()?,
@@ -84,7 +86,9 @@ pub(crate) fn lock_with_room<'a, R>(
         match exec.until_all_locked(|locks| lock(locks, Effort::Alone)) {
             Err(err @ (ENOSPC | ENOMEM)) => {
                 drop(turn);
-                if !dev.ttm().wait_for_deletion(seen, time_left(start))? {
+                if !settle(time_left(start))?
+                    && !dev.ttm().wait_for_deletion(seen, time_left(start))?
+                {
                     return Err(err);
                 }
             }

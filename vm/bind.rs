@@ -81,9 +81,12 @@ pub(crate) fn bind(
         ignore_duplicates: true,
     };
     let exec = Exec::new(flags, prepared.len() as u32 + 1)?;
-    let (locked, moves) = lock_with_room(dev, exec, |locks, effort| {
-        lock(vm, locks, &mut prepared, effort)
-    })?;
+    let (locked, moves) = lock_with_room(
+        dev,
+        exec,
+        |locks, effort| lock(vm, locks, &mut prepared, effort),
+        |time| vm.wait_for_binds(time),
+    )?;
 
     BindJob {
         vm,

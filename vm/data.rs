@@ -15,7 +15,8 @@ use kernel::{
         },
         Arc,
         Mutex, //
-    }, //
+    },
+    time::Jiffies, //
 };
 
 use super::{
@@ -144,6 +145,22 @@ impl VmData {
     /// To be called with the VM's reservation held.
     pub(crate) fn add_bind_dependencies<J: Job>(&self, job: &mut UnarmedJob<'_, J>) -> Result {
         self.pending_binds.lock().add_to(job)
+    }
+
+    /// Waits for the binds that later jobs wait for: what they unmap need not be resident. Returns
+    /// `false` if there are none, or if they take longer than `time`.
+    ///
+    /// To be called without any reservation. `ERESTARTSYS` when a signal comes.
+    pub(crate) fn wait_for_binds(&self, time: Jiffies) -> Result<bool> {
+        let fences = self.pending_binds.lock().unsignalled()?;
+
+        for fence in fences.iter() {
+            match fence.wait(true, time) {
+                Err(ETIME) => return Ok(false),
+                done => done?,
+            }
+        }
+        Ok(!fences.is_empty())
     }
 
     /// Returns whether jobs of the VM may use device-local memory.

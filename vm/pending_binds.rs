@@ -13,6 +13,7 @@ use kernel::{
 };
 
 use crate::rust::{
+    alloc::LazyVec,
     dma_fence::Fence,
     drm::sched::{
         Job,
@@ -39,6 +40,16 @@ impl PendingBinds {
         self.0.retain(|other| other.context() != fence.context());
         // There is room.
         let _ = self.0.push_within_capacity(fence.into());
+    }
+
+    /// Returns those that have not signalled.
+    pub(super) fn unsignalled(&self) -> Result<LazyVec<ARef<Fence>>> {
+        let mut fences = LazyVec::new();
+
+        for fence in self.0.iter().filter(|fence| !fence.is_signaled()) {
+            fences.push(fence.clone(), GFP_KERNEL_ACCOUNT)?;
+        }
+        Ok(fences)
     }
 
     /// Has `job` wait for them.
