@@ -44,6 +44,8 @@ fn address_spaces() -> Outcome {
 fn bind_and_split() -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.vram(4 * MIB)?;
+    // A bind brings it to VRAM, where it stays.
+    rig.fill(&bo, 1)?;
     let range = rig.vm.reserve(4 * MIB)?;
     each_allocation(
         || Ok(rig.vm.bind(&[BindOp::unmap(range.addr(), range.size())])?),
