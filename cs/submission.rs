@@ -107,18 +107,17 @@ impl Submission<'_> {
             self.bos.len() as u32 + 1,
         )?;
 
-        let (locked, rebind) =
-            lock_with_room(
-                self.dev,
-                exec,
-                |locks, effort| self.lock(locks, effort),
-                |time| self.vm.wait_for_binds(time),
-            )
-            .inspect_err(|&err| {
-                if err == ENOSPC {
-                    drm_dbg!(self.dev, "CS: no room for what is bound in the VM\n");
-                }
-            })?;
+        let (locked, rebind) = lock_with_room(
+            self.dev,
+            exec,
+            |locks, effort| self.lock(locks, effort),
+            |time| self.vm.wait_for_binds(time),
+        )
+        .inspect_err(|&err| {
+            if err == ENOSPC {
+                drm_dbg!(self.dev, "CS: no room for what is bound in the VM\n");
+            }
+        })?;
         self.queue(locked.exec(), place, rebind, ibs, out_syncs)
     }
 

@@ -157,8 +157,7 @@ impl<T: AsBytes + FromBytes + Default> Entries<'_, T> {
         let mut entry = T::default();
         let known = self.stride.min(size_of::<T>());
 
-        self.reader
-            .read_slice(&mut entry.as_bytes_mut()[..known])?;
+        self.reader.read_slice(&mut entry.as_bytes_mut()[..known])?;
         if !is_zero(&mut self.reader, self.stride - known)? {
             let why = fmt!("byte {known} or a later one: unknown, and not 0");
             return Err(call.refuse(EINVAL, why));

@@ -231,7 +231,11 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         // SAFETY: The reservation is valid and locked, so that its fences are those of the list until
         // one is added, which nothing does here.
         unsafe {
-            bindings::rgt_dma_resv_iter_begin(&mut cursor, resv.as_raw(), usage as _);
+            bindings::rgt_dma_resv_iter_begin(
+                &mut cursor,
+                resv.as_raw(),
+                usage as bindings::dma_resv_usage,
+            );
             let mut fence = bindings::dma_resv_iter_first(&mut cursor);
             while !fence.is_null() {
                 let known = Fence::from_raw(fence);
