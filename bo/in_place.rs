@@ -2,6 +2,8 @@
 
 //! Uses of BOs that are where they are best.
 
+use kernel::prelude::*;
+
 use super::{
     object::Reserved,
     trace,
@@ -21,8 +23,6 @@ use crate::{
         Resource, //
     }, //
 };
-
-use kernel::prelude::*;
 
 /// Does what [`validate()`](super::validate()) does for the GPU with a BO that stays where it is, in a
 /// fraction of the time. Returns `false`, and does nothing, if the BO may have to move.
