@@ -229,6 +229,8 @@ impl Exec {
 
         // SAFETY: The context is initialised.
         let count = unsafe { (*exec).num_objects };
+        // INVARIANT: The indices are not those of earlier entries, or of none.
+        self.by_address = OnceCell::new();
         self.locked.reserve(count as usize, GFP_KERNEL)?;
         for index in 0..count as usize {
             // SAFETY: The context has that many objects.
