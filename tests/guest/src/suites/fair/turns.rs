@@ -21,7 +21,7 @@ pub(super) const TESTS: &[Test] = tests![
 ];
 
 /// Jobs that the busy client has queued.
-const JOBS: usize = 48;
+const JOBS: usize = 80;
 /// The length of each.
 const LENGTH: Duration = Duration::from_millis(40);
 
@@ -122,6 +122,9 @@ impl Small {
         let count = work.uses(&self.count, DRM_RGT_CS_BO_NO_IMPLICIT)?;
         let seen = work.writes(&self.seen)?;
         work.commands.copy(count, seen, 8)?;
+        // It does not wait for its page-table entries when it is done again.
+        work.submit()?;
+        work.wait()?;
         work.submit()?;
         let before = hog.ended();
         work.wait()?;
@@ -132,7 +135,7 @@ impl Small {
 /// Checks how many jobs come before each of some small ones, while there are enough of them.
 fn check(hog: &mut Hog, small: &Small, engine: Engine, most: u64) -> Outcome {
     let mut checked = 0;
-    while checked < 3 && hog.ended() + 2 * most + 2 < JOBS as u64 {
+    while checked < 3 && hog.ended() + 4 * most + 4 < JOBS as u64 {
         let overtaken = small.overtaken(hog, engine)?;
         ensure!(
             overtaken <= most,
