@@ -128,7 +128,11 @@ impl VmData {
 
     /// Returns the private BOs. `ENOENT` once the VM is destroyed.
     pub(crate) fn private_bos(&self) -> Result<Arc<PrivateBos>> {
-        Ok(self.open()?.private)
+        self.open
+            .lock()
+            .as_ref()
+            .map(|open| open.private.clone())
+            .ok_or(ENOENT)
     }
 
     /// Returns the address space for a job. `ENOENT` once the VM is destroyed.
@@ -136,7 +140,9 @@ impl VmData {
     /// To be called with the VM's reservation held, on which the job's fence is put: destroying the
     /// VM waits for it.
     pub(crate) fn space(&self) -> Result<&Arc<Space>> {
-        self.open()?;
+        if self.open.lock().is_none() {
+            return Err(ENOENT);
+        }
         Ok(&self.space)
     }
 

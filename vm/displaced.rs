@@ -18,9 +18,12 @@ use crate::{
         Reserved, //
     },
     device::RgtDevice,
-    rust::drm::{
-        exec::ExecLocks,
-        gpuvm::VmBo, //
+    rust::{
+        alloc::LazyVec,
+        drm::{
+            exec::ExecLocks,
+            gpuvm::VmBo, //
+        }, //
     }, //
 };
 
@@ -33,14 +36,19 @@ pub(super) fn candidates(
     vm: &Vm,
     private: &PrivateBos,
     locks: &mut ExecLocks<'_>,
-) -> Result<KVVec<VmBo<VmData>>> {
-    let mut displaced = vm.displaced(locks, MOST)?;
+) -> Result<LazyVec<VmBo<VmData>>> {
+    let displaced = vm.displaced(locks, MOST)?;
+    let mut candidates = LazyVec::new();
 
     if !displaced.is_empty() {
         let prospect = private.prospect(dev);
-        displaced.retain(|vm_bo| prospect.is_good_for(vm_bo.bo()));
+        for vm_bo in displaced {
+            if prospect.is_good_for(vm_bo.bo()) {
+                candidates.push(vm_bo, GFP_KERNEL)?;
+            }
+        }
     }
-    Ok(displaced)
+    Ok(candidates)
 }
 
 /// Forgets those that were validated and are in their place.

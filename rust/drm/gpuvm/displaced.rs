@@ -20,6 +20,7 @@ use super::{
     VmBo, //
 };
 use crate::rust::{
+    alloc::LazyVec,
     bindings,
     drm::exec::{
         Exec,
@@ -95,9 +96,9 @@ impl<D: DriverGpuVm> GpuVm<D> {
     /// come up again after all others.
     ///
     /// `EINVAL` if `locks` do not hold the VM's reservation.
-    pub fn displaced(&self, locks: &mut ExecLocks<'_>, most: usize) -> Result<KVVec<VmBo<D>>> {
+    pub fn displaced(&self, locks: &mut ExecLocks<'_>, most: usize) -> Result<LazyVec<VmBo<D>>> {
         locks.check_locked(self.resv())?;
-        let mut displaced = KVVec::new();
+        let mut displaced = LazyVec::new();
 
         // SAFETY: The list is valid, and the VM's reservation, which protects it, held. The entries
         // are of objects of this VM, which leave it before they are freed.

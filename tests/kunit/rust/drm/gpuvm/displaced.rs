@@ -21,9 +21,12 @@ use super::{
     Vm, //
 };
 use crate::{
-    rust::drm::{
-        exec::Exec,
-        gpuvm::VmBo, //
+    rust::{
+        alloc::LazyVec,
+        drm::{
+            exec::Exec,
+            gpuvm::VmBo, //
+        }, //
     },
     tests::rust::drm::ttm::{
         fake::{
@@ -35,7 +38,7 @@ use crate::{
 };
 
 /// Looks at some displaced BOs, in their order.
-fn displaced(vm: &Vm, exec: &mut Exec, most: usize) -> Result<KVVec<VmBo<TestVm>>> {
+fn displaced(vm: &Vm, exec: &mut Exec, most: usize) -> Result<LazyVec<VmBo<TestVm>>> {
     exec.until_all_locked(|locks| {
         vm.lock_resv(locks)?;
         vm.displaced(locks, most)
