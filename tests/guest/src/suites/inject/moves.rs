@@ -1,41 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Moves that a job's use of a BO makes.
+//! Moves that binds and jobs make.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rgt::{Bo, RegionKind};
+use rgt::uapi::DRM_RGT_REGION_GTT;
+use rgt::{BindOp, Binding, Bo, Placement, RegionKind};
 
 use super::each_allocation;
 use super::fail::{each_allocation_checked, some_failed};
 use crate::expect::same;
 use crate::harness::{Outcome, Test, tests};
-use crate::rig::{HIDDEN, MIB, PAGE, Rig, SHARED, Work};
+use crate::rig::{HIDDEN, MIB, PAGE, PATIENCE, Rig, SHARED, Work};
 
-pub(super) const TESTS: &[Test] = tests![first_use_by_jobs, eviction, eviction_of_busy_bos];
+pub(super) const TESTS: &[Test] =
+    tests![first_use, return_by_jobs, eviction, eviction_of_busy_bos,];
 
-fn first_use_by_jobs() -> Outcome {
+fn first_use() -> Outcome {
     let rig = Rig::new()?;
     let large = [SHARED[0].1, SHARED[2].1, HIDDEN].map(|make| (make, 64 * PAGE));
     // The CPU clears a page that it sees.
     for (make, size) in large.into_iter().chain([(SHARED[0].1, PAGE)]) {
         some_failed(each_allocation_checked(
-            || {
-                let bo = rig.bo(size, make)?;
-                Ok((filling(&rig, &bo, 7)?, bo))
-            },
-            |(work, _)| work.submit(),
-            |(work, bo)| {
-                work.wait()?;
-                // It is filled, or as new as it was.
-                let sum = rig.checksum(bo)?;
-                let filled = rgt::checksum::of_fill(7, size / 4);
-                same("sum", sum, if sum == 0 { 0 } else { filled })
-            },
+            || Ok((rig.vm.reserve(size)?, rig.bo(size, make)?)),
+            |(range, bo)| bind(&rig, bo, range),
+            |(_, bo)| same("sum", rig.checksum(bo)?, 0),
         ))?;
     }
     Ok(())
+}
+
+/// A job finds a BO elsewhere than where it was, and brings it back.
+fn return_by_jobs() -> Outcome {
+    const SIZE: u64 = 4 * MIB;
+    let rig = Rig::new()?;
+    let bo = rig.bo(SIZE, |bo| bo.placement(Placement::VRAM | Placement::GTT))?;
+    let range = rig.vm.map(&bo)?;
+    let mut work = filling(&rig, &bo, 7)?;
+    work.submit()?;
+    work.wait()?;
+    some_failed(each_allocation_checked(
+        || {
+            let away = BindOp::prefetch(range.addr(), SIZE, DRM_RGT_REGION_GTT);
+            Ok(rig.vm.bind(&[away])?)
+        },
+        |()| Ok(work.job.submit()?),
+        |()| {
+            work.commands.wait(PATIENCE)?;
+            let filled = rgt::checksum::of_fill(7, SIZE / 4);
+            same("sum", rig.checksum(&bo)?, filled)
+        },
+    ))
 }
 
 /// A job that fills a BO.
@@ -44,6 +60,13 @@ fn filling(rig: &Rig, bo: &Bo, pattern: u32) -> Result<Work> {
     let to = work.writes(bo)?;
     work.commands.fill(to, bo.size(), pattern)?;
     Ok(work)
+}
+
+/// Binds a BO, which brings it to VRAM.
+fn bind(rig: &Rig, bo: &Bo, range: &Binding) -> Result<()> {
+    Ok(rig
+        .vm
+        .bind(&[BindOp::map(bo, 0, range.addr(), bo.size())])?)
 }
 
 /// BOs of which each has a pattern of its own.
@@ -80,33 +103,33 @@ fn vram_size(rig: &Rig) -> Result<u64> {
     Ok(vram.context("there is VRAM")?.size)
 }
 
-/// More BOs than fit into VRAM, used in turn, so that each makes the oldest one move.
+/// More BOs than fit into VRAM, bound in turn, so that each makes the oldest one move.
 fn eviction() -> Outcome {
     const SIZE: u64 = 4 * MIB;
     const FIRST: u32 = 0x100;
     let rig = Rig::new()?;
     let all = Patterns::new(&rig, vram_size(&rig)? + 4 * SIZE, SIZE, FIRST)?;
-    let mut turns = (FIRST..).zip(&all.bos).cycle();
+    let mut turns = all.bos.iter().cycle();
     each_allocation(
         || {
-            let (pattern, bo) = turns.next().context("it never ends")?;
-            filling(&rig, bo, pattern)
+            let bo = turns.next().context("it never ends")?;
+            Ok((rig.vm.reserve(SIZE)?, bo))
         },
-        Work::submit,
+        |(range, bo)| bind(&rig, bo, range),
     )?;
     all.check(FIRST)
 }
 
-/// BOs have to make room while a job uses every one of them.
+/// BOs have to make room for those of another client while a job uses every one of them.
 fn eviction_of_busy_bos() -> Outcome {
     const SIZE: u64 = 8 * MIB;
     const LENGTH: Duration = Duration::from_millis(50);
     const FIRST: u32 = 0x200;
     const LATE: u32 = 0x300;
-    let rig = Rig::new()?;
+    let (rig, other) = (Rig::new()?, Rig::new()?);
     let all = Patterns::new(&rig, vram_size(&rig)? - SIZE, SIZE, FIRST)?;
-    let newcomers = Patterns::new(&rig, 4 * SIZE, SIZE, LATE)?;
-    let mut turns = (LATE..).zip(&newcomers.bos).cycle();
+    let newcomers = Patterns::new(&other, 4 * SIZE, SIZE, LATE)?;
+    let mut turns = newcomers.bos.iter().cycle();
     // Where they are in the VM has to be written again after each move.
     let _bindings: Vec<_> = all
         .bos
@@ -121,14 +144,13 @@ fn eviction_of_busy_bos() -> Outcome {
     })?;
     some_failed(each_allocation_checked(
         || {
-            let (pattern, bo) = turns.next().context("it never ends")?;
-            let work = filling(&rig, bo, pattern)?;
+            let bo = turns.next().context("it never ends")?;
             busy.settle()?;
             busy.again()?;
-            Ok(work)
+            Ok((other.vm.reserve(SIZE)?, bo))
         },
-        Work::submit,
-        Work::wait,
+        |(range, bo)| bind(&other, bo, range),
+        |_| Ok(()),
     ))?;
     busy.settle()?;
     all.check(FIRST)?;
