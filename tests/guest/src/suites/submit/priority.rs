@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rgt::uapi::drm_rgt_ctx_create;
-use rgt::{Context, Device, Priority, Syncobj, ioctl};
+use rgt::{Context, Device, Priority, Syncobj, WaitFrom, ioctl};
 use rustix::io::Errno;
 
 use super::tally::Tally;
 use crate::expect::same;
 use crate::harness::{End, Outcome, Test, in_child, tests};
 use crate::peer::SwFence;
-use crate::rig::{PAGE, Rig};
+use crate::rig::{PAGE, PATIENCE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![
     high_needs_a_capability,
@@ -113,10 +113,12 @@ fn order(others: Priority, one: Priority, change: Change) -> Result<(u64, u64)> 
     let _change = rig.vm.map(&spare)?;
     let mut before = rig.work(rig.render)?;
     before.commands.nop()?;
+    let done = Syncobj::new(&rig.device)?;
+    before.signal(done.sync());
     before.submit()?;
     busy.again()?;
-    // Then the engine has the long job.
-    before.wait()?;
+    // Then the engine has the long job. All that is private to the VM is busy with those that wait.
+    done.wait(PATIENCE, WaitFrom::Now)?;
     begin.signal()?;
     works.iter_mut().try_for_each(|work| work.wait())?;
     busy.wait()?;
