@@ -11,7 +11,7 @@ use rgt::{BindOp, Bo, Context, Engine, EngineClass, Mapping, Placement, Priority
 
 use crate::harness::{Outcome, Test, say, tests};
 use crate::peer::SwFence;
-use crate::rig::{Busy, MIB, PAGE, Rig};
+use crate::rig::{Busy, MIB, PAGE, PATIENCE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![
     small_job_behind_many,
@@ -125,9 +125,9 @@ impl Small {
         // It does not wait for its page-table entries when it is done again.
         work.submit()?;
         work.wait()?;
-        work.submit()?;
+        work.job.submit()?;
         let before = hog.ended();
-        work.wait()?;
+        work.commands.wait(PATIENCE)?;
         Ok(self.map.read_u64(0).saturating_sub(before))
     }
 }

@@ -59,11 +59,8 @@ fn high_needs_a_capability() -> Outcome {
     same("the end of one without it", end, End::Exit(0))
 }
 
-/// More than a ring has room for.
-const JOBS: u64 = 200;
-/// A number below which only a job of higher priority than the others is: one of lower priority may
-/// come before their last, when none of them has asked for its turn yet as the engine has room.
-const EARLY: u64 = JOBS / 4;
+/// So many that some of their jobs always wait.
+const CONTEXTS: u64 = 8;
 
 /// When the context of the one job gets another priority: before or after that is submitted.
 enum Change {
@@ -76,8 +73,8 @@ enum Change {
 /// engine is busy. Returns the number of the one job in the order in which they ran, and the highest
 /// of the others.
 fn order(others: Priority, one: Priority, change: Change) -> Result<(u64, u64)> {
-    /// So many that some of their jobs always wait.
-    const CONTEXTS: u64 = 8;
+    /// More than a ring has room for.
+    const JOBS: u64 = 200;
     let rig = Rig::new()?;
     let tally = Tally::new(&rig, JOBS + 1)?;
     let others = (0..CONTEXTS)
@@ -134,16 +131,18 @@ fn high_overtakes_low() -> Outcome {
     Ok(())
 }
 
-/// The priority of a context is that of the jobs that are submitted later.
+/// The priority of a context is that of the jobs that are submitted later. One of low priority comes
+/// after the first of each other context at least, all of which wait by then. Later there may be none
+/// that has asked for its turn yet when the engine has room.
 fn changed_for_later_jobs() -> Outcome {
     let raise = Change::Before(Priority::High);
     let (raised, last) = order(Priority::Normal, Priority::Low, raise)?;
     ensure!(raised < last, "the raised job was number {raised}");
     let lower = Change::Before(Priority::Low);
     let (lowered, _) = order(Priority::Normal, Priority::High, lower)?;
-    ensure!(lowered > EARLY, "the lowered job was number {lowered}");
+    ensure!(lowered > CONTEXTS, "the lowered job was number {lowered}");
     let late = Change::After(Priority::High);
     let (queued, _) = order(Priority::Normal, Priority::Low, late)?;
-    ensure!(queued > EARLY, "the queued job was number {queued}");
+    ensure!(queued > CONTEXTS, "the queued job was number {queued}");
     Ok(())
 }
