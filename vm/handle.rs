@@ -66,6 +66,12 @@ impl VmHandle {
             VmData::new(gpu.new_space()?),
         )?;
 
+        let queues = Arc::pin_init(
+            IdTable::new(Some(BindQueue::new(dev)?), MAX_BIND_QUEUES),
+            GFP_KERNEL_ACCOUNT,
+        )?;
+
+        // Last: the VM and its clean-up keep each other until the VM is closed.
         vm.set_open(Open {
             rebind_queue: BindQueue::new(dev)?,
             cleanup: Cleanup::new(&vm, dev)?,
@@ -74,10 +80,7 @@ impl VmHandle {
         Ok(Self {
             vm,
             dev: dev.into(),
-            queues: Arc::pin_init(
-                IdTable::new(Some(BindQueue::new(dev)?), MAX_BIND_QUEUES),
-                GFP_KERNEL_ACCOUNT,
-            )?,
+            queues,
             unmap_allocs: Some(unmap_allocs),
             patience: PATIENCE,
         })
