@@ -72,6 +72,9 @@ impl Contestant {
 }
 
 /// Has clients compete for VRAM. None of their jobs may fail, and each client makes progress.
+///
+/// Those that use half of VRAM or more shut each other out, and take turns. A smaller one fits
+/// beside each of them, and need not wait for them.
 fn contest(clients: &[Client]) -> Outcome {
     let contestants = clients
         .iter()
@@ -92,8 +95,11 @@ fn contest(clients: &[Client]) -> Outcome {
             .collect::<Result<Vec<_>>>()
     })?;
     say(&format!("jobs of the clients: {counts:?}"));
-    let (least, most) = (counts.iter().min(), counts.iter().max());
-    if let (Some(least), Some(most)) = (least, most) {
+    let in_turns = || {
+        let pairs = clients.iter().zip(&counts);
+        pairs.filter_map(|(client, count)| (client.percent >= 50).then_some(count))
+    };
+    if let (Some(least), Some(most)) = (in_turns().min(), in_turns().max()) {
         ensure!(least * 8 >= *most, "they do not take turns: {counts:?}");
     }
     Ok(())
