@@ -110,6 +110,19 @@ impl Busy {
         bytes_in_vram(&self.bos)
     }
 
+    /// Has a newcomer, which needs so many percent of VRAM, evict BOs of others and none of its own.
+    fn stays(&self, others: &[Bo], share: u64) -> Outcome {
+        let before = bytes_in_vram(others)?;
+        let _new = idle(share, VRAM_ONLY)?;
+        let (left, all) = (self.in_vram()?, self.size());
+        ensure!(
+            left == all,
+            "{left} of {all} bytes are left of the busy client"
+        );
+        ensure!(bytes_in_vram(others)? < before, "nothing was evicted");
+        self.check()
+    }
+
     /// Runs jobs until all is in VRAM.
     fn come_back(&self) -> Outcome {
         for job in 1..=A_FEW {
@@ -138,17 +151,8 @@ fn busy_ones_stay() -> Outcome {
     let busy = Busy::new(40, VRAM_OR_GTT)?;
     let (_rig, others) = idle(40, VRAM_OR_GTT)?;
     ensure!(busy.in_vram()? == busy.size(), "there is room for all");
-    let before = bytes_in_vram(&others)?;
     busy.run()?;
-
-    let _new = idle(40, VRAM_ONLY)?;
-    let (left, all) = (busy.in_vram()?, busy.size());
-    ensure!(
-        left == all,
-        "{left} of {all} bytes are left of the busy client"
-    );
-    ensure!(bytes_in_vram(&others)? < before, "nothing was evicted");
-    busy.check()
+    busy.stays(&others, 40)
 }
 
 /// They took the place of others, and were the first to go at that time.
@@ -158,15 +162,7 @@ fn forced_ones_stay() -> Outcome {
     for _ in 0..A_FEW {
         busy.run()?;
     }
-    let before = bytes_in_vram(&others)?;
-    let _new = idle(30, VRAM_ONLY)?;
-    let (left, all) = (busy.in_vram()?, busy.size());
-    ensure!(
-        left == all,
-        "{left} of {all} bytes are left of the busy client"
-    );
-    ensure!(bytes_in_vram(&others)? < before, "nothing was evicted");
-    busy.check()
+    busy.stays(&others, 30)
 }
 
 fn come_back_to_free_room() -> Outcome {

@@ -183,7 +183,7 @@ mod tests {
 
         let bo = new(2, 4, &[VRAM.within(0, 8)])?;
         assert_eq!(vram_offset(&bo)?, Some(4 * PAGE));
-        // Nobody has it reserved.
+        // It is not reserved any more.
         assert!(bo.try_reserve().is_some());
 
         // One that does not fit is not there.
