@@ -46,17 +46,20 @@ impl PendingBinds {
     pub(super) fn unsignalled(&self) -> Result<LazyVec<ARef<Fence>>> {
         let mut fences = LazyVec::new();
 
-        for fence in self.0.iter().filter(|fence| !fence.is_signaled()) {
+        for fence in self.iter() {
             fences.push(fence.clone(), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(fences)
     }
 
+    /// Iterates over those that have not signalled.
+    fn iter(&self) -> impl Iterator<Item = &ARef<Fence>> {
+        self.0.iter().filter(|fence| !fence.is_signaled())
+    }
+
     /// Has `job` wait for them.
     pub(super) fn add_to<J: Job>(&self, job: &mut UnarmedJob<'_, J>) -> Result {
-        self.0
-            .iter()
-            .filter(|fence| !fence.is_signaled())
+        self.iter()
             .try_for_each(|fence| job.add_dependency(fence.clone()))
     }
 }
