@@ -185,8 +185,8 @@ impl<'a> JobSlots<'a> {
         })
     }
 
-    /// Sets how the job uses the BO of the reservation with an index in [`Exec::iter`]. Of several
-    /// uses the strictest counts.
+    /// Sets how the job uses the BO of the reservation that has an index of [`Exec::entry_of`]. Of
+    /// several uses the strictest counts.
     pub(crate) fn set_use(&mut self, index: usize, bo_use: BoUse) -> Result {
         for _ in self.uses.len()..=index {
             self.uses.push(Usage::Bookkeep, GFP_KERNEL)?;

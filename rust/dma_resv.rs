@@ -325,12 +325,7 @@ pub struct FenceSlot<'a> {
     locked: &'a LockedResv<'a>,
 }
 
-impl<'a> FenceSlot<'a> {
-    /// Returns the reservation.
-    pub fn resv(&self) -> &'a Resv {
-        self.locked.resv
-    }
-
+impl FenceSlot<'_> {
     /// Adds a fence.
     ///
     /// This neither allocates nor sleeps nor fails.

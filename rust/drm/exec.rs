@@ -271,15 +271,6 @@ impl Exec {
         self.locked.len()
     }
 
-    /// Iterates over the proofs of all locks that are held, one for each reservation, in the order
-    /// in which they were taken.
-    pub fn iter(&self) -> impl Iterator<Item = &LockedResv<'_>> {
-        // A proof for a shorter time does as well.
-        self.locked
-            .iter()
-            .map(|locked| -> &LockedResv<'_> { locked })
-    }
-
     /// Reserves room for a fence on each reservation whose lock is held.
     pub fn reserve_all(&self) -> Result<AllSlots<'_>> {
         let mut slots = AllSlots {
@@ -299,7 +290,8 @@ impl Exec {
         Ok(&self.locked[self.index(resv)?])
     }
 
-    /// Returns the proof as [`Self::resv_of`] does, and its index in [`Self::iter`].
+    /// Returns the proof as [`Self::resv_of`] does, and its index in the order in which the locks
+    /// were taken.
     ///
     /// The time does not depend on how many there are for the reservation that was looked up last,
     /// and for the next one.
@@ -365,7 +357,7 @@ pub struct AllSlots<'a> {
 }
 
 impl AllSlots<'_> {
-    /// Adds a fence to all, with the usage that `usage` returns for the index in [`Exec::iter`].
+    /// Adds a fence to all, with the usage that `usage` returns for the index of [`Exec::entry_of`].
     ///
     /// This neither allocates nor sleeps nor fails, if `usage` does not.
     pub fn add(mut self, fence: &Fence, mut usage: impl FnMut(usize) -> Usage) {

@@ -226,6 +226,7 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
     /// Adds dependencies on all fences up to `usage` that are now in `resv` and have not signalled,
     /// but for those of the job's own entity, which runs its jobs in order.
     pub fn add_resv_dependencies(&mut self, resv: &LockedResv<'_>, usage: Usage) -> Result {
+        // Not by `for_each_fence()`, which copes with changes of the list, and costs twice as much.
         let mut cursor = bindings::dma_resv_iter::default();
 
         // SAFETY: The reservation is valid and locked, so that its fences are those of the list until
