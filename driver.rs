@@ -226,7 +226,11 @@ impl pci::Driver for RgtPciDriver {
         let window = unsafe { aperture.io_region() };
         let managers = Managers::new(&gpu, window, total_ram() / 2)?;
 
-        let vram_map = aperture.map(managers.vram.inner().cpu_visible_size())?;
+        if gpu.info().table_memory != 0 {
+            let window = aperture.map(gpu.info().table_memory)?;
+            gpu.set_table_memory(KBox::new(window, GFP_KERNEL)?)?;
+        }
+        let vram_map = aperture.map(managers.vram.inner().cpu_visible_end())?;
         let queues = Queues::new(guarantee, pdev.as_ref(), &gpu, job_timeout)?;
         let data = RgtData::new(
             managers.clone(),

@@ -24,7 +24,7 @@ pub(super) fn clear_by_cpu(mv: &Move<'_, BoData>) -> bool {
         return false;
     };
     if mv.bo().size() > MAX_SIZE
-        || !res.is_below(vram.cpu_visible_size())
+        || !res.is_below(vram.cpu_visible_end())
         || !mv.bo().resv().test_signaled(Usage::Kernel)
     {
         return false;

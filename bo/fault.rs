@@ -25,7 +25,7 @@ pub(super) fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Re
     let mappable = bo
         .resource()
         .is_some_and(|res| match res.of_manager::<Vram>() {
-            Some((manager, vram)) => vram.is_below(manager.cpu_visible_size()),
+            Some((manager, vram)) => vram.is_below(manager.cpu_visible_end()),
             None => res.uses_tt(),
         });
     if mappable {

@@ -54,7 +54,7 @@ const SIZE: usize = 2 * PAGE_SIZE;
 ///
 /// [`EIO`], with a message, if a copy fails or differs.
 pub(crate) fn run(dev: &RgtDevice, bound: &Device<Bound>, gpu: &Gpu) -> Result {
-    let visible = pages(dev.managers.vram.inner().cpu_visible_size());
+    let visible = pages(dev.managers.vram.inner().cpu_visible_end());
     let vram = Place::new(MemType::VRAM, PlaceFlags::NONE).within(0, visible);
     let test = Test {
         gpu,

@@ -13,6 +13,7 @@ mod engines;
 mod managers;
 mod moved;
 mod page_pool;
+mod page_tables;
 mod regions;
 mod rings;
 
@@ -36,6 +37,7 @@ pub(crate) fn add_files(dev: &UnregisteredDevice<RgtDriver>) {
     }
     add::<moved::Moved>(dev);
     add::<page_pool::PagePool>(dev);
+    add::<page_tables::PageTables>(dev);
     add::<regions::Regions>(dev);
     add::<rings::Rings>(dev);
 }

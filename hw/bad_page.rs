@@ -3,9 +3,11 @@
 //! The device's reports of pages of VRAM that went bad.
 
 use kernel::{
+    device::Device,
     new_mutex,
     prelude::*,
     sync::{
+        aref::ARef,
         Arc,
         Mutex, //
     },
@@ -24,13 +26,15 @@ use super::{
         regs::*, //
     },
     info::Info,
+    mmu::Mmu,
     regs::Regs, //
 };
 use crate::rust::workqueue::disable_delayed_work_sync;
 
 /// The handler of bad pages.
 pub(crate) trait BadPageHandler: Send {
-    /// Handles a bad page at `offset` in VRAM, which may be reported more than once.
+    /// Handles a bad page at `offset` in VRAM, none for page tables, which may be reported more than
+    /// once.
     ///
     /// Called in process context: it may allocate memory, lock reservations and wait for fences.
     fn handle(&self, offset: u64);
@@ -39,7 +43,9 @@ pub(crate) trait BadPageHandler: Send {
 /// The reports of a device.
 #[pin_data]
 pub(crate) struct BadPages {
+    dev: ARef<Device>,
     regs: Regs,
+    mmu: Arc<Mmu>,
     /// Number of pages that can go bad; 0 if the device does not report them.
     pages: u64,
     #[pin]
@@ -53,14 +59,16 @@ impl_has_delayed_work! {
 }
 
 impl BadPages {
-    pub(super) fn new(regs: &Regs, info: &Info) -> Result<Arc<Self>> {
+    pub(super) fn new(dev: &Device, regs: &Regs, mmu: &Arc<Mmu>, info: &Info) -> Result<Arc<Self>> {
         let pages = match info.reports_bad_pages {
             true => info.vram_size / PAGE_SIZE,
             false => 0,
         };
         Arc::pin_init(
             pin_init!(Self {
+                dev: dev.into(),
                 regs: regs.clone(),
+                mmu: mmu.clone(),
                 pages,
                 handler <- new_mutex!(None, "BadPages::handler"),
                 work <- new_delayed_work!("BadPages::work"),
@@ -108,8 +116,18 @@ impl BadPages {
         for _ in 0..self.count() {
             let offset = self.regs.read64(POISON_ADDR_LO);
             self.regs.write(POISON_POP, 0);
-            if offset / PAGE_SIZE < self.pages {
-                handler.handle(offset);
+            if offset / PAGE_SIZE >= self.pages {
+                continue;
+            }
+            match self.mmu.retire_page(offset) {
+                Ok(false) => handler.handle(offset),
+                Ok(true) => {}
+                Err(err) => dev_err!(
+                    self.dev,
+                    "the page table in the bad page at {:#x} in VRAM cannot be moved: {}\n",
+                    offset,
+                    err.to_errno()
+                ),
             }
         }
     }

@@ -29,7 +29,9 @@ use super::{
         DeferredGart,
         Invalidation,
         Mmu,
-        Space, //
+        Space,
+        TableMemoryUsage,
+        TableWindow, //
     },
     regs::Regs,
     reset::Resetter, //
@@ -76,7 +78,7 @@ impl Gpu {
         }
 
         let resetter = Resetter::new(&mmu, &shared, &engines)?;
-        let bad_pages = BadPages::new(&regs, &info)?;
+        let bad_pages = BadPages::new(dev, &regs, &mmu, &info)?;
         let this = Self {
             regs,
             info,
@@ -169,6 +171,17 @@ impl Gpu {
     /// Allocates an address space, an empty one. There may be any number of them.
     pub(crate) fn new_space(&self) -> Result<Arc<Space>> {
         Space::new(&self.mmu)
+    }
+
+    /// Puts page tables of clients into the start of VRAM, [`Info::table_memory`] bytes that `window`
+    /// shows, as far as there is room. To be called once.
+    pub(crate) fn set_table_memory(&self, window: KBox<dyn TableWindow>) -> Result {
+        self.mmu.set_table_memory(window, self.info.table_memory)
+    }
+
+    /// Returns the use of the VRAM for page tables.
+    pub(crate) fn table_memory_usage(&self) -> TableMemoryUsage {
+        self.mmu.table_memory_usage()
     }
 
     /// Waits for an invalidation, and for all that were queued before it.

@@ -15,7 +15,10 @@ use super::{
     abi::{
         feature,
         limits,
-        pte::BLOCK_2M,
+        pte::{
+            BLOCK_2M,
+            BLOCK_64K_SIZE, //
+        },
         regs::*, //
     },
     regs::Regs, //
@@ -24,6 +27,9 @@ use crate::rust::pci::enable_atomics_to_root;
 
 /// Optional units that the driver requires.
 const NEEDED: u32 = feature::TLB_SEQNO | feature::LARGE_SPARSE;
+
+/// The share of VRAM that is for page tables. They map four times as much as VRAM in pages of 4 KiB.
+const TABLE_SHARE: u64 = 128;
 
 /// The properties of a device.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +46,8 @@ pub(crate) struct Info {
     pub(crate) vram_size: u64,
     /// Bytes of VRAM, from its start, that the CPU can see.
     pub(crate) cpu_visible_size: u64,
+    /// Bytes of VRAM, from its start, for page tables: whole blocks of 64 KiB, which the CPU can see.
+    pub(crate) table_memory: u64,
     /// Size of the scratchpad in bytes, whole pages; 0 if there is none.
     pub(crate) scratchpad_size: u64,
     /// Ticks a second of the GPU's clock; 0 if there is none.
@@ -103,6 +111,8 @@ impl Info {
         }
 
         let vram_size = vram_size & !(BLOCK_2M - 1);
+        let cpu_visible_size = regs.read64(VISIBLE_SIZE_LO).min(vram_size);
+        let table_memory = (vram_size / TABLE_SHARE).min(cpu_visible_size / 4);
         let atomics = features & feature::ATOMICS != 0;
         Ok(Self {
             revision: revision.into(),
@@ -110,7 +120,8 @@ impl Info {
             system_atomics: atomics && enable_atomics_to_root(pdev).is_ok(),
             reports_bad_pages: features & feature::POISON != 0,
             vram_size,
-            cpu_visible_size: regs.read64(VISIBLE_SIZE_LO).min(vram_size),
+            cpu_visible_size,
+            table_memory: table_memory & !(BLOCK_64K_SIZE - 1),
             timestamp_hz: regs.read(TIMESTAMP_HZ),
             scratchpad_size: scratchpad_size & !(limits::PAGE_SIZE - 1),
             engines,

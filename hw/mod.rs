@@ -24,6 +24,7 @@ pub(crate) use self::mmu::{
     Choice,
     PageUnderTest,
     SlotTable,
+    TableWindow,
     TablesUnderTest,
     SLOTS, //
 };

@@ -234,7 +234,7 @@ impl Request {
         size: usize,
         alignment: usize,
     ) -> Places {
-        let visible = pages(room.vram.cpu_visible_size());
+        let visible = pages(room.vram.cpu_visible_end());
         // A range that ends at page 0 would be no limit at all.
         let sees_vram = accessor != Accessor::NonPeer
             && (visible != 0 || (accessor == Accessor::Gpu && !self.needs_visible()));

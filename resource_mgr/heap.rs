@@ -43,6 +43,7 @@ use crate::{
             }, //
         },
         gpu::buddy::{
+            Blocks,
             Buddy,
             Request, //
         }, //
@@ -55,6 +56,9 @@ const PAGE: u64 = PAGE_SIZE as u64;
 pub(super) struct Heap {
     memory: LocalMemory,
     buddy: Buddy,
+    /// Bytes at the start that nothing is allocated of, and the blocks that are there.
+    reserved: u64,
+    _reserved: Option<Blocks>,
     /// The range that top-down allocations try first.
     end: Range<u64>,
     /// The generation of the content, for memory that may lose it.
@@ -89,10 +93,28 @@ impl Heap {
         Ok(Self {
             memory,
             buddy: Buddy::new(size, Alignment::new::<PAGE_SIZE>())?,
+            reserved: 0,
+            _reserved: None,
             end: 0..0,
             generation: None,
             known: Atomic::new(0),
         })
+    }
+
+    /// Takes the first `reserved` bytes, whole pages, out of the heap.
+    pub(super) fn with_reserved(mut self, reserved: u64) -> Result<Self> {
+        if reserved != 0 {
+            self._reserved = Some(self.buddy.alloc(&Request {
+                mode: GpuBuddyAllocMode::Range(0..reserved),
+                size: reserved,
+                min_block: Alignment::new::<PAGE_SIZE>(),
+                preferred: None,
+                contiguous: false,
+                zeroed: false,
+            })?);
+            self.reserved = reserved;
+        }
+        Ok(self)
     }
 
     /// Lets top-down allocations try `end` first. The allocator itself would prefer a large block,
@@ -120,9 +142,14 @@ impl Heap {
         }
     }
 
-    /// Returns the size in bytes.
+    /// Returns the size in bytes, without what is reserved.
     pub(super) fn size(&self) -> u64 {
-        self.buddy.size()
+        self.buddy.size() - self.reserved
+    }
+
+    /// Returns the bytes that are reserved, from the start.
+    pub(super) fn reserved(&self) -> u64 {
+        self.reserved
     }
 
     /// Returns the fragmentation of the free part.
@@ -156,8 +183,9 @@ impl Heap {
     pub(super) fn range(&self, place: &Place) -> Range<u64> {
         let end = place
             .end_page()
-            .map_or(self.size(), |page| page.saturating_mul(PAGE));
-        place.first_page().saturating_mul(PAGE)..end.min(self.size())
+            .map_or(u64::MAX, |page| page.saturating_mul(PAGE));
+        let start = place.first_page().saturating_mul(PAGE);
+        start.max(self.reserved)..end.min(self.buddy.size())
     }
 
     /// Returns whether a request can be met while the whole heap is free.
@@ -186,7 +214,7 @@ impl Heap {
         let room = range.end.saturating_sub(range.start);
         let flags = request.place.flags();
         let contiguous = flags.contains(PlaceFlags::CONTIGUOUS);
-        let everywhere = range == (0..self.size());
+        let everywhere = range == (self.reserved..self.buddy.size());
 
         // But for blocks anywhere, the allocator aligns nothing that is smaller than its alignment.
         let size = if contiguous || !everywhere {

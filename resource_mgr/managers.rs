@@ -49,6 +49,7 @@ impl Managers {
         Ok(Self {
             vram: manager(
                 Vram::new(info.vram_size, info.cpu_visible_size, window)?
+                    .with_reserved(info.table_memory)?
                     .with_generation(generation),
             )?,
             gtt: manager(Gtt::new(gtt_limit)?)?,

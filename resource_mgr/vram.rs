@@ -62,19 +62,33 @@ impl Vram {
         })
     }
 
+    /// Takes the first `reserved` bytes out of the manager, whole pages that the CPU sees.
+    pub(crate) fn with_reserved(mut self, reserved: u64) -> Result<Self> {
+        if reserved > self.visible {
+            return Err(EINVAL);
+        }
+        self.heap = self.heap.with_reserved(reserved)?;
+        Ok(self)
+    }
+
     /// Ties the manager to `generation`: memory counts as dirty again when the content is lost.
     pub(crate) fn with_generation(mut self, generation: &VramGeneration) -> Self {
         self.heap = self.heap.with_generation(generation);
         self
     }
 
-    /// Returns the size in bytes.
+    /// Returns the size in bytes, without what is reserved.
     pub(crate) fn size(&self) -> u64 {
         self.heap.size()
     }
 
-    /// Returns the size of visible VRAM, which begins at 0.
+    /// Returns the size of visible VRAM, without what is reserved.
     pub(crate) fn cpu_visible_size(&self) -> u64 {
+        self.visible - self.heap.reserved()
+    }
+
+    /// Returns the end of visible VRAM.
+    pub(crate) fn cpu_visible_end(&self) -> u64 {
         self.visible
     }
 

@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! The kind of a device's DMA mappings, and writes to many words of coherent memory.
+//! The kind of a device's DMA mappings.
 //!
 //! C header: [`include/linux/dma-mapping.h`](srctree/include/linux/dma-mapping.h)
 
-use core::{
-    ops::Range,
-    ptr, //
-};
+use core::ptr;
 
-use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
-    dma::Coherent, //
+use kernel::device::{
+    Bound,
+    Device, //
 };
 
 use crate::rust::bindings;
@@ -55,36 +49,5 @@ impl Streaming {
         } else {
             Self::Direct
         }
-    }
-}
-
-/// Writes the words of coherent memory in `range`, one by one, in ascending order, as `word` says of
-/// their index. Those beyond the end of the memory are left out.
-///
-/// This does what `io_write!` does for each, with fewer checks.
-pub fn write_words<const N: usize>(
-    memory: &Coherent<[u64; N]>,
-    range: Range<usize>,
-    word: impl Fn(usize) -> u64,
-) {
-    /// Words that are written without a branch in between.
-    const BATCH: usize = 8;
-
-    let base = memory.as_mut_ptr().cast::<u64>();
-    let write = |index: usize| {
-        // SAFETY: The index is inside of the array, which is valid. As others may access it, the
-        // device among them, no reference to it exists, and the access is volatile.
-        unsafe { base.add(index).write_volatile(word(index)) };
-    };
-    let (mut next, end) = (range.start, range.end.min(N));
-
-    while end.saturating_sub(next) >= BATCH {
-        for offset in 0..BATCH {
-            write(next.wrapping_add(offset));
-        }
-        next += BATCH;
-    }
-    for index in next..end {
-        write(index);
     }
 }

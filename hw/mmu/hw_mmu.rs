@@ -31,6 +31,7 @@ use kernel::{
 
 use super::{
     backing::Backing,
+    entries::TableAllocator,
     layout::{
         self,
         GART_BASE,
@@ -53,6 +54,11 @@ use super::{
         KERNEL_SLOT, //
     },
     table::PageTable,
+    table_memory::{
+        TableMemory,
+        TableMemoryUsage,
+        TableWindow, //
+    },
     tlb::{
         HangHandler,
         Invalidation,
@@ -61,6 +67,7 @@ use super::{
 };
 use crate::{
     hw::{
+        abi::limits::VA_BITS,
         info::Info,
         regs::Regs, //
     },
@@ -78,7 +85,10 @@ use crate::{
 #[pin_data]
 pub(in crate::hw) struct Mmu {
     regs: Regs,
-    pub(super) bound: BoundDevice,
+    /// The allocator of the kernel's page tables, which hold in a reset and without power.
+    kernel_tables: TableAllocator,
+    /// The allocator of clients' page tables.
+    pub(super) tables: TableAllocator,
     #[pin]
     pub(super) tlb: Tlb,
     /// The page tables of the kernel's address space.
@@ -120,7 +130,8 @@ impl Mmu {
         bound: BoundDevice,
         info: &Info,
     ) -> Result<Arc<Self>> {
-        let table = PageTable::new(&bound)?;
+        let kernel_tables = TableAllocator::new(bound.clone());
+        let table = PageTable::new(&kernel_tables)?;
         let this = Arc::pin_init(
             try_pin_init!(Self {
                 tlb <- Tlb::new(dev, &regs),
@@ -132,7 +143,8 @@ impl Mmu {
                 free <- new_delayed_work!("Mmu::free"),
                 trim <- new_delayed_work!("Mmu::trim"),
                 regs,
-                bound,
+                kernel_tables,
+                tables: TableAllocator::new(bound),
             }? Error),
             GFP_KERNEL,
         )?;
@@ -151,7 +163,7 @@ impl Mmu {
     fn map_whole(&self, range: Range<u64>, backing: Backing) -> Result {
         let segments = || core::iter::once((range.clone(), backing));
         let mut pool = Pool::new();
-        pool.fill(&self.bound, segments::count(segments()))?;
+        pool.fill(&self.kernel_tables, segments::count(segments()))?;
 
         self.populate_kernel(|table, pool| table.insert(&range, pool))?;
         // Nothing was mapped there, so the TLB has nothing to invalidate.
@@ -177,8 +189,52 @@ impl Mmu {
         drop(garbage);
     }
 
-    /// Sets the roots of all address spaces in use after a reset of the device.
+    /// Puts page tables of clients into the first `size` bytes of VRAM, as far as there is room, from
+    /// here on.
+    pub(in crate::hw) fn set_table_memory(
+        &self,
+        window: KBox<dyn TableWindow>,
+        size: u64,
+    ) -> Result {
+        self.tables.set_vram(TableMemory::new(window, size)?);
+        Ok(())
+    }
+
+    /// Returns the use of the VRAM for page tables.
+    pub(in crate::hw) fn table_memory_usage(&self) -> TableMemoryUsage {
+        self.tables
+            .vram()
+            .map(|memory| memory.usage())
+            .unwrap_or_default()
+    }
+
+    /// Takes the bad page at `offset` in VRAM out of use if it is one for page tables, and moves the
+    /// table that is there. Returns whether it is one.
+    ///
+    /// [`ENOMEM`] if there is no memory for the table, which stays.
+    pub(in crate::hw) fn retire_page(&self, offset: u64) -> Result<bool> {
+        match self.tables.vram().and_then(|memory| memory.retire(offset)) {
+            None => return Ok(false),
+            Some(false) => return Ok(true),
+            Some(true) => {}
+        }
+        let mut entries = self.tables.alloc()?;
+        let space = self.registry.relocate(offset, &mut entries);
+        let slot = space.and_then(|space| {
+            self.slots
+                .with_slot(space, |slot| self.tlb.invalidate(slot, 0..1 << VA_BITS))
+        });
+        if let Some(invalidation) = slot.flatten() {
+            self.wait(invalidation);
+        }
+        Ok(true)
+    }
+
+    /// Restores the page tables, and sets the roots of all address spaces in use, after a reset of the
+    /// device.
     pub(in crate::hw) fn restore(&self) {
+        self.tables.note_loss();
+        self.registry.restore();
         self.tlb.recovered();
         self.start();
         self.slots.restore();
@@ -233,7 +289,7 @@ impl Mmu {
         &self,
         f: impl Fn(&mut PageTable, &mut Allowance<'_>) -> Result<(), Count>,
     ) -> Result {
-        self.kernel.populate(&self.bound, f)
+        self.kernel.populate(&self.kernel_tables, f)
     }
 
     /// Has tables freed that nothing uses any more.

@@ -3,6 +3,7 @@
 //! The MMU: address spaces, their page tables and the TLB.
 
 mod backing;
+mod entries;
 mod gart;
 mod hw_mmu;
 mod layout;
@@ -17,6 +18,7 @@ mod slots;
 mod space;
 mod spare;
 mod table;
+mod table_memory;
 mod tables;
 mod tlb;
 #[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
@@ -27,6 +29,10 @@ pub(crate) use self::{
     backing::Backing,
     gart::DeferredGart,
     space::Space,
+    table_memory::{
+        TableMemoryUsage,
+        TableWindow, //
+    },
     tables::Tables,
     tlb::Invalidation,
     update::SpaceUpdate, //

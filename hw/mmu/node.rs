@@ -9,27 +9,21 @@ use core::{
 };
 
 use kernel::{
-    dma::Coherent,
-    io::{
-        io_read,
-        io_write, //
-    },
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     prelude::*,
     sync::barrier::{
-        dma_mb,
+        mb,
         Write, //
     }, //
 };
 
-use crate::{
-    hw::abi::{
-        limits::PAGE_SIZE,
-        pte::*, //
-    },
-    rust::{
-        devres::BoundDevice,
-        dma::write_words, //
-    }, //
+use super::entries::{
+    Entries,
+    TableAllocator, //
+};
+use crate::hw::abi::{
+    limits::PAGE_SIZE,
+    pte::*, //
 };
 
 const BLOCK_ENTRIES: usize = (BLOCK_64K_SIZE / PAGE_SIZE) as usize;
@@ -47,6 +41,12 @@ pub(super) const fn span(level: u32) -> u64 {
 /// Returns the index of an address in a table of `level`.
 pub(super) const fn index(level: u32, address: u64) -> usize {
     (address >> shift(level)) as usize % ENTRIES
+}
+
+/// Returns the indices of the pages of `range`, all of one table of level 0.
+fn indices(range: &Range<u64>) -> Range<usize> {
+    let first = index(0, range.start);
+    first..first + ((range.end - range.start) / PAGE_SIZE) as usize
 }
 
 /// Splits `range` by the entries of tables of `level`. Iterates over the index of each entry in its
@@ -84,7 +84,7 @@ impl Slot {
 /// A child is linked if its entry is valid and no leaf. Those of level 0 need not be; one that is
 /// not has no defined content.
 pub(super) struct Node {
-    entries: Coherent<[u64; ENTRIES]>,
+    entries: Entries,
     /// One per entry; [`None`] at level 0.
     slots: Option<KBox<[Slot; ENTRIES]>>,
     /// Number of slots in use.
@@ -96,7 +96,18 @@ pub(super) struct Node {
 
 impl Node {
     /// Allocates an empty table, which is charged to the caller's memory cgroup.
-    pub(super) fn new(bound: &BoundDevice, level: u32) -> Result<KBox<Self>> {
+    pub(super) fn new(allocator: &TableAllocator, level: u32) -> Result<KBox<Self>> {
+        Self::with(allocator.alloc()?, level)
+    }
+
+    /// Allocates an empty table of the highest level.
+    ///
+    /// It is in system memory: registers of the device have its address, and it never moves.
+    pub(super) fn new_root(allocator: &TableAllocator) -> Result<KBox<Self>> {
+        Self::with(allocator.alloc_system()?, LEVELS - 1)
+    }
+
+    fn with(entries: Entries, level: u32) -> Result<KBox<Self>> {
         let slots = if level > 0 {
             let slots = pin_init::init_array_from_fn(|_| Slot {
                 child: None,
@@ -107,7 +118,7 @@ impl Node {
             None
         };
         let this = Self {
-            entries: bound.alloc_coherent(GFP_KERNEL_ACCOUNT)?,
+            entries,
             slots,
             used: 0,
             written: 0..0,
@@ -146,7 +157,7 @@ impl Node {
 
     /// Returns the entry that refers to this table.
     pub(super) fn link(&self) -> u64 {
-        self.entries.dma_address() & ADDRESS | SYSTEM | VALID
+        self.entries.link()
     }
 
     /// Returns the child at `index`.
@@ -156,26 +167,65 @@ impl Node {
 
     /// Reads the entry at `index`.
     pub(super) fn get(&self, index: usize) -> u64 {
-        u64::from_le(io_read!(self.entries, [panic: index % ENTRIES]))
+        self.entries.get(index)
     }
 
     /// Writes the entry at `index`.
     pub(super) fn set(&mut self, index: usize, entry: u64) {
-        io_write!(self.entries, [panic: index % ENTRIES], entry.to_le());
+        self.entries.set(index, entry);
     }
 
     /// Writes the same entry to all of the table.
     pub(super) fn fill(&mut self, entry: u64) {
-        for index in 0..ENTRIES {
-            self.set(index, entry);
+        self.entries.write(0..ENTRIES, move |_| entry);
+    }
+
+    /// Writes this table and those below it anew, in VRAM that may have lost its content.
+    pub(super) fn restore(&self) {
+        self.entries.restore();
+        for slot in self.slots.iter().flat_map(|slots| slots.iter()) {
+            if let Some(child) = &slot.child {
+                child.restore();
+            }
         }
+    }
+
+    /// Moves the table at `offset` in VRAM, of those below this one, to `entries`, and what was there
+    /// to these. Returns whether there is one. The TLB has to be invalidated then.
+    pub(super) fn relocate(&mut self, offset: u64, entries: &mut Entries) -> bool {
+        for index in 0..ENTRIES {
+            let is_linked = self.is_linked(index);
+            let Some(child) = self.child(index) else {
+                continue;
+            };
+            if child.relocate_self(offset, entries) {
+                if is_linked {
+                    self.link_child(index);
+                }
+                return true;
+            }
+            if child.relocate(offset, entries) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Moves this table as [`Self::relocate`] does, to which nothing links.
+    pub(super) fn relocate_self(&mut self, offset: u64, entries: &mut Entries) -> bool {
+        if !self.entries.are_at(offset) {
+            return false;
+        }
+        entries.copy_from(&self.entries);
+        mem::swap(&mut self.entries, entries);
+        true
     }
 
     /// Links the child at `index`. Its entries are visible to the device before that.
     pub(super) fn link_child(&mut self, index: usize) {
         if let Some(child) = self.child(index) {
             let link = child.link();
-            dma_mb(Write);
+            mb(Write);
             self.set(index, link);
         }
     }
@@ -183,19 +233,17 @@ impl Node {
     /// Maps the pages of this table, of level 0, as `entry`, of level 1, does.
     pub(super) fn split(&mut self, entry: u64) {
         if entry & VALID == 0 {
-            for index in mem::replace(&mut self.written, 0..0) {
-                self.set(index, 0);
-            }
+            let written = mem::replace(&mut self.written, 0..0);
+            self.entries.write(written, |_| 0);
             return;
         }
         self.written = 0..ENTRIES;
         if entry & SPARSE != 0 {
             self.fill(entry & !LEAF);
         } else {
-            for index in 0..ENTRIES {
-                let page = (entry & !LEAF | BLOCK_64K) + index as u64 * PAGE_SIZE;
-                self.set(index, page);
-            }
+            let first = entry & !LEAF | BLOCK_64K;
+            self.entries
+                .write(0..ENTRIES, move |index| first + index as u64 * PAGE_SIZE);
         }
     }
 
@@ -225,14 +273,14 @@ impl Node {
     /// Writes the entries of `range`, of which the first one is `entry`, for pages that follow each
     /// other.
     fn set_pages(&mut self, range: &Range<u64>, entry: u64) {
-        let first = index(0, range.start);
-        let end = first + ((range.end - range.start) / PAGE_SIZE) as usize;
+        let Range { start: first, end } = indices(range);
+        if first == end {
+            return;
+        }
         // It does not overflow, but the compiler would check that for each.
         let zeroth = entry.wrapping_sub(first as u64 * PAGE_SIZE);
-        write_words(&self.entries, first..end, |index| {
-            zeroth
-                .wrapping_add((index as u64).wrapping_mul(PAGE_SIZE))
-                .to_le()
+        self.entries.write(first..end, move |index| {
+            zeroth.wrapping_add((index as u64).wrapping_mul(PAGE_SIZE))
         });
     }
 
@@ -242,10 +290,8 @@ impl Node {
         self.note_written(range);
         for part in cut(range, BLOCK_64K_SIZE) {
             self.break_block(part.start);
-            for (index, _) in parts(0, &part) {
-                self.set(index, entry);
-            }
         }
+        self.entries.write(indices(range), move |_| entry);
     }
 
     /// Unmaps the pages of `range`, all of this table, of level 0.
@@ -254,10 +300,8 @@ impl Node {
             if part.end - part.start != BLOCK_64K_SIZE {
                 self.break_block(part.start);
             }
-            for (index, _) in parts(0, &part) {
-                self.set(index, 0);
-            }
         }
+        self.entries.write(indices(range), |_| 0);
     }
 
     /// Returns whether the entry at `index`, above level 0, is a leaf.
@@ -272,7 +316,7 @@ impl Node {
 
     /// Notes that the entries of `range`, all of this table, of level 0, are written.
     fn note_written(&mut self, range: &Range<u64>) {
-        let (first, end) = (index(0, range.start), index(0, range.end - PAGE_SIZE) + 1);
+        let Range { start: first, end } = indices(range);
         let written = &mut self.written;
         *written = if Range::is_empty(written) {
             first..end
@@ -294,6 +338,6 @@ impl Node {
         for index in first..first + BLOCK_ENTRIES {
             self.set(index, self.get(index) & !BLOCK_64K);
         }
-        dma_mb(Write);
+        mb(Write);
     }
 }

@@ -2,23 +2,29 @@
 
 //! Tables that are in no tree.
 
-use core::ops::{
-    AddAssign,
-    Range,
-    SubAssign, //
+use core::{
+    iter,
+    ops::{
+        AddAssign,
+        Range,
+        SubAssign, //
+    }, //
 };
 
 use kernel::prelude::*;
 
-use super::node::{
-    shift,
-    span,
-    Node, //
+use super::{
+    entries::{
+        Entries,
+        TableAllocator, //
+    },
+    node::{
+        shift,
+        span,
+        Node, //
+    }, //
 };
-use crate::{
-    hw::abi::pte::LEVELS,
-    rust::devres::BoundDevice, //
-};
+use crate::hw::abi::pte::LEVELS;
 
 /// A list of tables that are in no tree. Adding one does not allocate.
 pub(super) struct Chain {
@@ -54,6 +60,22 @@ impl Chain {
 
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// See [`Node::relocate`].
+    fn relocate(&mut self, offset: u64, entries: &mut Entries) -> bool {
+        let mut next = self.first.as_deref_mut();
+        while let Some(node) = next {
+            if node.relocate_self(offset, entries) {
+                return true;
+            }
+            next = node.next.as_deref_mut();
+        }
+        false
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Node> {
+        iter::successors(self.first.as_deref(), |node| node.next.as_deref())
     }
 
     pub(super) fn pop(&mut self) -> Option<KBox<Node>> {
@@ -194,12 +216,12 @@ impl Pool {
     }
 
     /// Allocates until the pool has at least `count`.
-    pub(super) fn fill(&mut self, bound: &BoundDevice, count: Count) -> Result {
+    pub(super) fn fill(&mut self, allocator: &TableAllocator, count: Count) -> Result {
         while self.leaves.len < count.leaves {
-            self.leaves.push(Node::new(bound, 0)?);
+            self.leaves.push(Node::new(allocator, 0)?);
         }
         while self.inner.len < count.inner {
-            self.inner.push(Node::new(bound, 1)?);
+            self.inner.push(Node::new(allocator, 1)?);
         }
         Ok(())
     }
@@ -253,6 +275,17 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// Writes the tables anew, in VRAM that may have lost its content.
+    pub(super) fn restore(&self) {
+        self.leaves.iter().for_each(Node::restore);
+        self.inner.iter().for_each(Node::restore);
+    }
+
+    /// See [`Node::relocate`].
+    pub(super) fn relocate(&mut self, offset: u64, entries: &mut Entries) -> bool {
+        self.leaves.relocate(offset, entries) || self.inner.relocate(offset, entries)
     }
 
     /// Moves all tables of `other` here.

@@ -15,12 +15,23 @@ use kernel::{
     }, //
 };
 
-use super::pool::Chain;
+use super::{
+    entries::Entries,
+    pool::Chain, //
+};
 
 /// A holder of page tables, as long as it is registered.
 pub(super) trait Holder: Send + Sync {
     /// Moves all tables to `garbage`. Neither allocates nor frees memory.
     fn retire(&self, garbage: &mut Chain);
+
+    /// Writes all tables anew, in VRAM that may have lost its content. Neither allocates nor frees
+    /// memory.
+    fn restore(&self);
+
+    /// Moves the table at `offset` in VRAM to `entries`, and what was there to these. Returns whether
+    /// there is one. The TLB has to be invalidated then. Neither allocates nor frees memory.
+    fn relocate(&self, offset: u64, entries: &mut Entries) -> bool;
 
     /// Moves tables that were not needed since the last call to `garbage`. Returns whether there may
     /// be more the next time. Neither allocates nor frees memory.
@@ -110,6 +121,21 @@ impl Registry {
         }
         drop(state);
         (garbage, has_more)
+    }
+
+    /// Has all holders write their tables anew, see [`Holder::restore`].
+    pub(super) fn restore(&self) {
+        for holder in self.state.lock().holders.values() {
+            holder.restore();
+        }
+    }
+
+    /// Has the holder that has a table at `offset` in VRAM move it, see [`Holder::relocate`].
+    pub(super) fn relocate(&self, offset: u64, entries: &mut Entries) -> Option<HolderId> {
+        let state = self.state.lock();
+        let mut holders = state.holders.iter();
+        let (id, _) = holders.find(|(_, holder)| holder.relocate(offset, entries))?;
+        Some(*id)
     }
 
     /// Takes the tables of all holders, which the device does not use any more.

@@ -5,10 +5,20 @@
 use kernel::{
     new_mutex,
     prelude::*,
-    sync::Mutex, //
+    sync::{
+        barrier::{
+            mb,
+            Write, //
+        },
+        Mutex, //
+    }, //
 };
 
 use super::{
+    entries::{
+        Entries,
+        TableAllocator, //
+    },
     pool::{
         Allowance,
         Chain,
@@ -19,7 +29,6 @@ use super::{
     spare::Spare,
     table::PageTable, //
 };
-use crate::rust::devres::BoundDevice;
 
 /// The page tables of an address space, those that it keeps ready, and the lock that every access
 /// takes.
@@ -51,7 +60,10 @@ impl SharedTable {
 
     fn with_state<T>(&self, f: impl FnOnce(&mut State) -> T) -> Result<T> {
         let mut state = self.state.lock();
-        (*state).as_mut().map(f).ok_or(ENODEV)
+        let done = (*state).as_mut().map(f).ok_or(ENODEV);
+        // What is written to VRAM is there before the device is told of it.
+        mb(Write);
+        done
     }
 
     /// Calls `f` with the page tables; [`ENODEV`] if they were taken out.
@@ -70,16 +82,20 @@ impl SharedTable {
     }
 
     /// Promises more tables, which are allocated unless there are enough.
-    pub(super) fn promise(&self, bound: &BoundDevice, more: Count) -> Result {
+    pub(super) fn promise(&self, allocator: &TableAllocator, more: Count) -> Result {
         let mut pool = Pool::new();
+        let losses = allocator.losses();
         loop {
             let done = self.with_state(|State { spare, .. }| {
+                if losses != allocator.losses() {
+                    pool.restore();
+                }
                 spare.add(&mut pool);
                 spare.promise(more)
             })?;
             match done {
                 Ok(()) => return Ok(()),
-                Err(missing) => pool.fill(bound, missing)?,
+                Err(missing) => pool.fill(allocator, missing)?,
             }
         }
     }
@@ -112,14 +128,14 @@ impl SharedTable {
     /// Calls `f`, and allocates the tables that it says are missing until there are enough.
     pub(super) fn populate(
         &self,
-        bound: &BoundDevice,
+        allocator: &TableAllocator,
         f: impl Fn(&mut PageTable, &mut Allowance<'_>) -> Result<(), Count>,
     ) -> Result {
         let mut pool = Pool::new();
         loop {
             match self.with(|table| f(table, &mut pool.all()))? {
                 Ok(()) => return Ok(()),
-                Err(missing) => pool.fill(bound, missing)?,
+                Err(missing) => pool.fill(allocator, missing)?,
             }
         }
     }
@@ -132,6 +148,21 @@ impl Holder for SharedTable {
             garbage.push(table.into_root());
             spare.into_garbage(garbage);
         }
+    }
+
+    fn restore(&self) {
+        // Without tables there is nothing to restore.
+        let _ = self.with_state(|State { table, spare }| {
+            table.restore();
+            spare.restore();
+        });
+    }
+
+    fn relocate(&self, offset: u64, entries: &mut Entries) -> bool {
+        self.with_state(|State { table, spare }| {
+            table.relocate(offset, entries) || spare.relocate(offset, entries)
+        })
+        .unwrap_or(false)
     }
 
     fn trim(&self, garbage: &mut Chain) -> bool {

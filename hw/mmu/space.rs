@@ -50,7 +50,7 @@ pub(crate) struct Space {
 impl Space {
     /// Allocates an address space, an empty one.
     pub(in crate::hw) fn new(mmu: &Arc<Mmu>) -> Result<Arc<Self>> {
-        let table = PageTable::new(&mmu.bound)?;
+        let table = PageTable::new(&mmu.tables)?;
         let root = table.root();
         let table = Arc::pin_init(SharedTable::new(table), GFP_KERNEL_ACCOUNT)?;
         // Dropping it takes the tables out of the registry if there is no memory for the rest.

@@ -2,11 +2,14 @@
 
 //! Tables that an address space keeps for its next changes.
 
-use super::pool::{
-    Allowance,
-    Chain,
-    Count,
-    Pool, //
+use super::{
+    entries::Entries,
+    pool::{
+        Allowance,
+        Chain,
+        Count,
+        Pool, //
+    }, //
 };
 
 /// The most tables that are kept and not promised.
@@ -112,6 +115,16 @@ impl Spare {
     pub(super) fn trim(&mut self, garbage: &mut Chain) {
         self.pool.drain(self.unused, garbage);
         self.unused = self.free();
+    }
+
+    /// Writes the tables anew, in VRAM that may have lost its content.
+    pub(super) fn restore(&self) {
+        self.pool.restore();
+    }
+
+    /// See [`Node::relocate`](super::node::Node::relocate).
+    pub(super) fn relocate(&mut self, offset: u64, entries: &mut Entries) -> bool {
+        self.pool.relocate(offset, entries)
     }
 
     /// Moves all tables to `garbage`.

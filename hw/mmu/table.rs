@@ -8,6 +8,10 @@ use kernel::prelude::*;
 
 use super::{
     backing::Backing,
+    entries::{
+        Entries,
+        TableAllocator, //
+    },
     node::{
         index,
         parts,
@@ -26,12 +30,9 @@ use super::{
         Segments, //
     }, //
 };
-use crate::{
-    hw::abi::{
-        limits::PAGE_SIZE,
-        pte::*, //
-    },
-    rust::devres::BoundDevice, //
+use crate::hw::abi::{
+    limits::PAGE_SIZE,
+    pte::*, //
 };
 
 const TOP: u32 = LEVELS - 1;
@@ -56,9 +57,9 @@ pub(super) struct PageTable {
 
 impl PageTable {
     /// Allocates an empty tree.
-    pub(super) fn new(bound: &BoundDevice) -> Result<Self> {
+    pub(super) fn new(allocator: &TableAllocator) -> Result<Self> {
         Ok(Self {
-            root: Node::new(bound, TOP)?,
+            root: Node::new_root(allocator)?,
             tables: 1,
         })
     }
@@ -71,6 +72,16 @@ impl PageTable {
     /// Returns the entry for the root register.
     pub(super) fn root(&self) -> u64 {
         self.root.link()
+    }
+
+    /// Writes all tables anew, in VRAM that may have lost its content.
+    pub(super) fn restore(&self) {
+        self.root.restore();
+    }
+
+    /// See [`Node::relocate`].
+    pub(super) fn relocate(&mut self, offset: u64, entries: &mut Entries) -> bool {
+        self.root.relocate(offset, entries)
     }
 
     /// Returns the number of tables.
@@ -217,6 +228,11 @@ impl PageTable {
 
 #[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
 impl PageTable {
+    /// Returns the entry of the highest level for `va`.
+    pub(super) fn top_entry(&self, va: u64) -> u64 {
+        self.root.get(index(TOP, va))
+    }
+
     /// Returns the level and the entry of the leaf that maps `va`, as the device finds it.
     pub(super) fn leaf(&mut self, va: u64) -> Option<(u32, u64)> {
         let mut node = &mut *self.root;

@@ -89,7 +89,7 @@ impl Tables {
     }
 
     fn add(&mut self, more: Count) -> Result {
-        self.table.promise(&self.mmu.bound, more)?;
+        self.table.promise(&self.mmu.tables, more)?;
         self.promised += more;
         Ok(())
     }

@@ -11,6 +11,7 @@ use kernel::{
 
 use super::{
     backing::Backing,
+    entries::TableAllocator,
     pool::{
         Allowance,
         Chain,
@@ -19,7 +20,11 @@ use super::{
     registry::Holder,
     segments,
     shared_table::SharedTable,
-    table::PageTable, //
+    table::PageTable,
+    table_memory::{
+        TableMemory,
+        TableWindow, //
+    }, //
 };
 use crate::{
     hw::abi::pte::{
@@ -44,16 +49,31 @@ pub(crate) struct PageUnderTest {
 
 /// Page tables. Each change is promised as many tables as the driver promises for it.
 pub(crate) struct TablesUnderTest {
-    bound: BoundDevice,
+    allocator: TableAllocator,
     table: Arc<SharedTable>,
 }
 
 impl TablesUnderTest {
     pub(crate) fn new(bound: BoundDevice) -> Result<Self> {
-        let table = SharedTable::new(PageTable::new(&bound)?);
+        Self::with(TableAllocator::new(bound))
+    }
+
+    /// Makes tables in the first `size` bytes of VRAM, as far as there is room.
+    pub(crate) fn in_vram(
+        bound: BoundDevice,
+        window: KBox<dyn TableWindow>,
+        size: u64,
+    ) -> Result<Self> {
+        let allocator = TableAllocator::new(bound);
+        allocator.set_vram(TableMemory::new(window, size)?);
+        Self::with(allocator)
+    }
+
+    fn with(allocator: TableAllocator) -> Result<Self> {
+        let table = SharedTable::new(PageTable::new(&allocator)?);
         Ok(Self {
             table: Arc::pin_init(table, GFP_KERNEL)?,
-            bound,
+            allocator,
         })
     }
 
@@ -64,7 +84,7 @@ impl TablesUnderTest {
         f: impl FnOnce(&mut PageTable, &mut Allowance<'_>, &mut Chain) -> T,
     ) -> Result<T> {
         let (mut left, mut garbage) = (most, Chain::new());
-        self.table.promise(&self.bound, most)?;
+        self.table.promise(&self.allocator, most)?;
         let done = self
             .table
             .with_promised(&mut left, |table, pool| f(table, pool, &mut garbage))?;
@@ -125,6 +145,33 @@ impl TablesUnderTest {
         self.change(Count::NONE, |table, _, garbage| table.remove(va, garbage))
     }
 
+    /// Returns the entry of the highest level for `va`, which is in system memory.
+    pub(crate) fn top_entry(&self, va: u64) -> u64 {
+        self.table.with(|table| table.top_entry(va)).unwrap_or(0)
+    }
+
+    /// Writes all tables anew, as after a reset of the device.
+    pub(crate) fn restore(&self) {
+        self.table.restore();
+    }
+
+    /// Moves the table at `offset` in VRAM, as when that goes bad.
+    pub(crate) fn relocate(&self, offset: u64) -> Result<bool> {
+        let is_new = self
+            .allocator
+            .vram()
+            .and_then(|memory| memory.retire(offset));
+        let mut entries = self.allocator.alloc()?;
+        Ok(is_new == Some(true) && self.table.relocate(offset, &mut entries))
+    }
+
+    /// Returns how many bytes of VRAM are in use.
+    pub(crate) fn vram_used(&self) -> u64 {
+        self.allocator
+            .vram()
+            .map_or(0, |memory| memory.usage().used)
+    }
+
     /// Returns the number of tables that are in use.
     pub(crate) fn count(&self) -> u64 {
         self.table.with(|table| table.tables()).unwrap_or(0)
@@ -138,7 +185,7 @@ impl TablesUnderTest {
     /// Promises the tables that inserting a range takes, for a change that is not made.
     pub(crate) fn promise(&self, va: &Range<u64>) -> Result {
         self.table
-            .promise(&self.bound, PageTable::most_inserted(va))
+            .promise(&self.allocator, PageTable::most_inserted(va))
     }
 
     /// Takes back what [`Self::promise`] has promised.

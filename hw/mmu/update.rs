@@ -67,7 +67,8 @@ impl SpaceUpdate<'_> {
     }
 
     /// Maps `va`, an inserted range where nothing is mapped, to the memory of `segments`, in ascending
-    /// order, with tables of [`Tables::cover_segments()`], [`Tables::add_for_segments()`] or [`Tables::add_for_pages()`].
+    /// order, with tables of [`Tables::cover_segments()`], [`Tables::add_for_segments()`] or
+    /// [`Tables::add_for_pages()`].
     ///
     /// Errors, with which a part of the range may be mapped:
     ///

@@ -21,7 +21,8 @@ use kernel::{
 
 use crate::rust::{
     bindings,
-    io::IoRegion, //
+    io::IoRegion,
+    shared_words::SharedWords, //
 };
 
 /// Memory of a device behind a BAR, for mappings that gather writes.
@@ -125,6 +126,20 @@ impl ApertureMap {
             .try_access_with(|mapped| mapped.zero(range))
             .ok_or(ENODEV)?
     }
+
+    /// Calls `f` with the words of `range`, in bytes from the start and multiples of 8. It must not
+    /// sleep.
+    ///
+    /// `EINVAL` when they are not inside, `ENODEV` when the device is not bound any more.
+    pub fn with_words<T>(
+        &self,
+        range: Range<u64>,
+        f: impl FnOnce(SharedWords<'_>) -> T,
+    ) -> Result<T> {
+        self.0
+            .try_access_with(|mapped| Ok(f(mapped.words(range)?)))
+            .ok_or(ENODEV)?
+    }
 }
 
 /// # Invariants
@@ -153,6 +168,18 @@ impl Mapped {
             unsafe { bindings::rgt_iomem_zero_page(self.start.as_ptr().byte_add(offset)) };
         }
         Ok(())
+    }
+
+    fn words(&self, range: Range<u64>) -> Result<SharedWords<'_>> {
+        let Range { start, end } = range;
+        if start > end || end > self.size as u64 || (start | end) % size_of::<u64>() as u64 != 0 {
+            return Err(EINVAL);
+        }
+
+        let len = (end - start) as usize / size_of::<u64>();
+        // SAFETY: By the type invariants the words are mapped, at the start of a page and so that the
+        // CPU accesses them as its own memory; they are a device's, to which there are no references.
+        Ok(unsafe { SharedWords::new(self.start.byte_add(start as usize).cast(), len) })
     }
 }
 

@@ -4,3 +4,4 @@
 
 mod page_table;
 mod slot_table;
+mod table_memory;

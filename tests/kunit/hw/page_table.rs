@@ -33,7 +33,7 @@ const GIB: u64 = 1 << 30;
 const BASE: u64 = 5 * GIB + 6 * MIB;
 
 /// Creates a device that can do DMA.
-fn device() -> Result<faux::Registration> {
+pub(super) fn device() -> Result<faux::Registration> {
     let parent = faux_device("rgt-kunit-page-table")?;
     let dev: *const Device<Bound> = of(&parent);
 
@@ -42,7 +42,7 @@ fn device() -> Result<faux::Registration> {
     Ok(parent)
 }
 
-fn of(parent: &faux::Registration) -> &Device<Bound> {
+pub(super) fn of(parent: &faux::Registration) -> &Device<Bound> {
     let dev: &faux::Device<Bound> = parent.as_ref();
 
     dev.as_ref()
@@ -128,7 +128,64 @@ impl Dice {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 % limit
+        self.0.checked_rem(limit).unwrap_or(0)
+    }
+}
+
+/// Makes random changes, and compares after each what is `found` at every page with a model.
+pub(super) fn change_at_random(
+    tables: &mut TablesUnderTest,
+    mut found: impl FnMut(&mut TablesUnderTest, u64) -> Option<Option<u64>>,
+) -> Result {
+    const WINDOW: u64 = 6 * MIB;
+
+    let mut model = Model(KVec::new());
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    // Around an entry of level 2.
+    let base = 3 * GIB - 4 * MIB;
+    for _ in 0..120 {
+        let unit = [PAGE, 64 << 10, 2 * MIB][dice.below(3) as usize];
+        let start = dice.below(WINDOW / unit) * unit;
+        let size = (1 + dice.below(24)) * unit;
+        let va = base + start..base + (start + size).min(WINDOW);
+        let kind = dice.below(4);
+        let address = match kind {
+            0 | 1 => Some((1 + dice.below(64)) * 2 * MIB + start % (2 * MIB) * (kind & 1)),
+            _ => None,
+        };
+
+        match kind {
+            0 | 1 => tables.insert(&va)?,
+            2 => tables.insert_null(&va)?,
+            _ => tables.cut(&va)?,
+        }
+        for part in &model.carve(&va)? {
+            tables.unmap(part)?;
+            tables.remove(part)?;
+        }
+        match (kind, address) {
+            (0 | 1, Some(address)) => tables.map(&va, &[(va.clone(), address)], true)?,
+            (2, _) => tables.map_null(&va)?,
+            _ => {}
+        }
+        if kind != 3 {
+            model.0.push((va, address), GFP_KERNEL)?;
+        }
+        for page in (base..base + WINDOW).step_by(PAGE as usize) {
+            let (found, wanted) = (found(tables, page), model.at(page));
+            if found != wanted {
+                pr_err!("at {page:#x}: {found:?}, not {wanted:?}\n");
+                return Err(EINVAL);
+            }
+        }
+    }
+    for part in &model.carve(&(base..base + WINDOW))? {
+        tables.unmap(part)?;
+        tables.remove(part)?;
+    }
+    match tables.count() {
+        1 => Ok(()),
+        _ => Err(EINVAL),
     }
 }
 
@@ -417,52 +474,9 @@ mod tests {
 
     #[test]
     fn random_changes() -> Result {
-        const WINDOW: u64 = 6 * MIB;
-
         let parent = device()?;
-        let mut tables = tables(&parent)?;
-        let mut model = Model(KVec::new());
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-        // Around an entry of level 2.
-        let base = 3 * GIB - 4 * MIB;
-        for _ in 0..120 {
-            let unit = [PAGE, 64 << 10, 2 * MIB][dice.below(3) as usize];
-            let start = dice.below(WINDOW / unit) * unit;
-            let size = (1 + dice.below(24)) * unit;
-            let va = base + start..base + (start + size).min(WINDOW);
-            let kind = dice.below(4);
-            let address = match kind {
-                0 | 1 => Some((1 + dice.below(64)) * 2 * MIB + start % (2 * MIB) * (kind & 1)),
-                _ => None,
-            };
+        let found = |tables: &mut TablesUnderTest, va| tables.page(va).map(|page| page.address);
 
-            match kind {
-                0 | 1 => tables.insert(&va)?,
-                2 => tables.insert_null(&va)?,
-                _ => tables.cut(&va)?,
-            }
-            for part in &model.carve(&va)? {
-                tables.unmap(part)?;
-                tables.remove(part)?;
-            }
-            match (kind, address) {
-                (0 | 1, Some(address)) => tables.map(&va, &[(va.clone(), address)], true)?,
-                (2, _) => tables.map_null(&va)?,
-                _ => {}
-            }
-            if kind != 3 {
-                model.0.push((va, address), GFP_KERNEL)?;
-            }
-            for page in (base..base + WINDOW).step_by(PAGE as usize) {
-                let found = tables.page(page).map(|page| page.address);
-                assert_eq!(found, model.at(page));
-            }
-        }
-        for part in &model.carve(&(base..base + WINDOW))? {
-            tables.unmap(part)?;
-            tables.remove(part)?;
-        }
-        assert_eq!(tables.count(), 1);
-        Ok(())
+        change_at_random(&mut tables(&parent)?, found)
     }
 }

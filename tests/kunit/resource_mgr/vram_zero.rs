@@ -101,7 +101,7 @@ mod tests {
         assert!(resource
             .extents()
             .iter()
-            .all(|extent| extent.offset >= vram.cpu_visible_size()));
+            .all(|extent| extent.offset >= vram.cpu_visible_end()));
         // The rest is in the window.
         drop(alloc_zeroed(&vram, hidden, PAGES as usize / 2)?);
         Ok(())

@@ -36,7 +36,7 @@ fn vram_size(rig: &Rig) -> Result<u64> {
 /// Uses so much VRAM in one job of another client that whatever was there has to go.
 fn take_all_of_vram() -> Result<()> {
     let rig = Rig::new()?;
-    let count = vram_size(&rig)? / CHUNK * 2 - 1;
+    let count = (vram_size(&rig)? - 1) / (CHUNK / 2);
     let bos = (0..count)
         .map(|_| rig.bo(CHUNK / 2, HIDDEN))
         .collect::<Result<Vec<_>>>()?;

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use rustix::io::Errno;
 
 use super::group::Group;
-use super::{CHUNK, VRAM_ONLY, VRAM_OR_GTT, bos, fill, in_vram, vram};
+use super::{VRAM_ONLY, VRAM_OR_GTT, bos, chunk, fill, in_vram, vram_size};
 use crate::expect::{fails, of_library, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::Rig;
@@ -20,7 +20,7 @@ pub(super) const TESTS: &[Test] = tests![
 
 fn rest_is_in_gtt() -> Outcome {
     let rig = Rig::new()?;
-    let max = vram(&rig)?.size / 4;
+    let max = vram_size(&rig)? / 4;
     let group = Group::new("max")?;
     group.limit(max)?;
     let all = bos(&rig, 2 * max, VRAM_OR_GTT)?;
@@ -35,7 +35,7 @@ fn rest_is_in_gtt() -> Outcome {
 /// A BO that must be in VRAM replaces one of its own group, though there is room.
 fn own_ones_go() -> Outcome {
     let rig = Rig::new()?;
-    let max = vram(&rig)?.size / 4;
+    let max = vram_size(&rig)? / 4;
     let (group, other) = (Group::new("max")?, Group::new("other")?);
     group.limit(max)?;
     let foreign = bos(&rig, max, VRAM_OR_GTT)?;
@@ -52,8 +52,9 @@ fn own_ones_go() -> Outcome {
 fn larger_than_the_limit() -> Outcome {
     let rig = Rig::new()?;
     let group = Group::new("max")?;
-    group.limit(CHUNK)?;
-    let (large, small) = (rig.bo(2 * CHUNK, VRAM_ONLY)?, rig.bo(CHUNK, VRAM_ONLY)?);
+    let chunk = chunk(&rig)?;
+    group.limit(chunk)?;
+    let (large, small) = (rig.bo(2 * chunk, VRAM_ONLY)?, rig.bo(chunk, VRAM_ONLY)?);
     group.run(|| {
         // Where it is bound it would be resident.
         let bind = rig.work(rig.copy)?.writes(&large);
@@ -64,7 +65,7 @@ fn larger_than_the_limit() -> Outcome {
 
 fn lower_limit_takes_effect_at_once() -> Outcome {
     let rig = Rig::new()?;
-    let size = vram(&rig)?.size;
+    let size = vram_size(&rig)?;
     let group = Group::new("max")?;
     let all = bos(&rig, size / 2, VRAM_OR_GTT)?;
     let mut sums = Vec::new();

@@ -10,10 +10,10 @@ mod limit;
 mod protect;
 
 use anyhow::{Context, Result};
-use rgt::{Bo, Placement, Region, RegionKind};
+use rgt::{Bo, Placement, RegionKind};
 
 use crate::harness::{Suite, Tag};
-use crate::rig::{MIB, Make, Rig};
+use crate::rig::{Make, PAGE, Rig};
 
 pub(super) const SUITE: Suite = Suite {
     name: "cgroup",
@@ -22,19 +22,26 @@ pub(super) const SUITE: Suite = Suite {
     tests: &[protect::TESTS, limit::TESTS],
 };
 
-const CHUNK: u64 = 16 * MIB;
+/// The BOs that are as much as VRAM together.
+const CHUNKS: u64 = 16;
 const VRAM_ONLY: Make = |bo| bo.placement(Placement::VRAM);
 const VRAM_OR_GTT: Make = |bo| bo.placement(Placement::VRAM | Placement::GTT);
 
-fn vram(rig: &Rig) -> Result<Region> {
-    rig.device
-        .region(RegionKind::Vram)?
-        .context("there is VRAM")
+/// The size of the BOs that share VRAM.
+fn chunk(rig: &Rig) -> Result<u64> {
+    let region = rig.device.region(RegionKind::Vram)?;
+    Ok(region.context("there is VRAM")?.size / CHUNKS / PAGE * PAGE)
+}
+
+/// The size of VRAM, whole chunks.
+fn vram_size(rig: &Rig) -> Result<u64> {
+    Ok(chunk(rig)? * CHUNKS)
 }
 
 /// BOs of this much together.
 fn bos(rig: &Rig, bytes: u64, make: Make) -> Result<Vec<Bo>> {
-    (0..bytes / CHUNK).map(|_| rig.bo(CHUNK, make)).collect()
+    let chunk = chunk(rig)?;
+    (0..bytes / chunk).map(|_| rig.bo(chunk, make)).collect()
 }
 
 /// Fills each with a pattern of its own.

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use rgt::Bo;
 
 use super::group::Group;
-use super::{VRAM_ONLY, VRAM_OR_GTT, bos, fill, in_vram, vram};
+use super::{VRAM_ONLY, VRAM_OR_GTT, bos, fill, in_vram, vram_size};
 use crate::expect::same;
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{Make, Rig};
@@ -26,7 +26,7 @@ fn low_holds() -> Outcome {
 /// as it is protected.
 fn holds(protection: &str, greedy: Make) -> Outcome {
     let rig = Rig::new()?;
-    let size = vram(&rig)?.size;
+    let size = vram_size(&rig)?;
     let (safe, other) = (Group::new("safe")?, Group::new("other")?);
     safe.protect(protection, size / 2)?;
 
@@ -69,7 +69,7 @@ fn content(rig: &Rig, bos: &[Bo]) -> Outcome {
 /// Who is protected gets VRAM that others filled before.
 fn newcomer_gets_what_is_its_own() -> Outcome {
     let rig = Rig::new()?;
-    let size = vram(&rig)?.size;
+    let size = vram_size(&rig)?;
     let (safe, other) = (Group::new("safe")?, Group::new("other")?);
     safe.protect("low", size / 4)?;
 

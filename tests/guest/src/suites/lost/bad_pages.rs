@@ -19,6 +19,7 @@ pub(super) const TESTS: &[Test] = tests![
     who_had_it_is_told,
     a_job_that_reads_it_knows_why,
     it_is_not_given_out_again,
+    page_tables_move_away,
 ];
 
 /// How long the driver may take to hear of it.
@@ -188,5 +189,35 @@ fn it_is_not_given_out_again() -> Outcome {
     }
     let pages = client.debugfs.lines("bad_pages")?;
     ensure!(pages.len() >= 3, "bad pages were forgotten: {pages:?}");
+    Ok(())
+}
+
+/// Pages go bad that hold page tables of a client, whose mappings stay.
+fn page_tables_move_away() -> Outcome {
+    const SPOILT: u64 = 16 * PAGE;
+    let mut client = Client::new()?;
+    let bo = client.rig.gtt(PAGE)?;
+    client.rig.fill(&bo, 3)?;
+    let sum = client.rig.checksum(&bo)?;
+    let used = client.debugfs.page_tables()?.number("used")?;
+    ensure!((3 * PAGE..SPOILT).contains(&used), "{used} bytes are used");
+
+    // The first ones that are free are taken first.
+    let command = format!("poison {} 0 {SPOILT}", client.number);
+    client.control.send(&command)?;
+    let deadline = Instant::now() + PATIENCE;
+    while client.debugfs.page_tables()?.number("bad")? != SPOILT {
+        ensure!(Instant::now() < deadline, "not known after {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+
+    same("the checksum", client.rig.checksum(&bo)?, sum)?;
+    client.rig.fill(&bo, 4)?;
+    same("what was written", bo.map()?.read(0), 4)?;
+    let other = client.rig.gtt(PAGE)?;
+    client.rig.fill(&other, 5)?;
+    same("with new tables", other.map()?.read(0), 5)?;
+    let usage = client.debugfs.page_tables()?;
+    ensure!(usage.number("used")? >= 3 * PAGE, "no tables: {usage:?}");
     Ok(())
 }

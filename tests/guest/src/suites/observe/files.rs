@@ -103,6 +103,12 @@ impl Debugfs {
             .with_context(|| format!("no {key}={value} in {file}"))
     }
 
+    /// The use of the VRAM for page tables.
+    pub(crate) fn page_tables(&self) -> Result<Line> {
+        let line = self.lines("page_tables")?.pop();
+        line.context("no line in page_tables")
+    }
+
     /// The lines of the BOs that a client has made.
     pub(super) fn bos_of(&self, client: u64) -> Result<Vec<Line>> {
         let mut lines = self.lines("bos")?;

@@ -17,6 +17,7 @@ pub(super) const TESTS: &[Test] = tests![
     a_bo_is_where_gem_info_says,
     fdinfo_of_each_region,
     fdinfo_of_an_active_bo,
+    page_tables_are_in_vram,
 ];
 
 /// A region's name in the files.
@@ -142,8 +143,13 @@ fn managers_show_their_blocks() -> Outcome {
         }
         let counts = region.kind != RegionKind::Gtt;
         same("has blocks", free != 0, counts)?;
+        let reserved = match region.kind {
+            RegionKind::Vram => debugfs.page_tables()?.number("size")?,
+            _ => 0,
+        };
         if counts {
-            same("free", value(&text, "total")?, region.size / MIB)?;
+            let total = (region.size + reserved) / MIB;
+            same("total", value(&text, "total")?, total)?;
             ensure!(free <= region.size, "{text}");
         }
         if region.kind == RegionKind::Vram {
@@ -308,4 +314,20 @@ fn fdinfo_of_an_active_bo() -> Outcome {
     );
     job.finish()?;
     same("active afterwards", active()?, 0)
+}
+
+/// All of a client's page tables are in VRAM that is set aside for them, but for the root of its VM.
+fn page_tables_are_in_vram() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    rig.fill(&bo, 1)?;
+    let own = FdInfo::of(&rig.device)?.number("rgt-page-tables")?;
+    let usage = Debugfs::of(&rig.device)?.page_tables()?;
+    let (used, size) = (usage.number("used")?, usage.number("size")?);
+    ensure!(own >= 4 * PAGE, "{own} bytes of page tables");
+    ensure!(
+        (own - PAGE..=size).contains(&used),
+        "{used} bytes of {size} are used, {own} are the client's"
+    );
+    Ok(())
 }
