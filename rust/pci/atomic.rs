@@ -15,8 +15,8 @@ use kernel::{
 /// Enables a device's atomic operations of 64 bits on system memory.
 ///
 /// `EINVAL` when it cannot: the root port does not complete them, a switch on the way does not route
-/// them, or the device is no PCI Express endpoint. A device reset that takes the configuration with
-/// it ends this.
+/// them, or the device is no PCI Express endpoint. A reset of the device ends this, unless the
+/// configuration is restored, as the PCI core does when it resets a device.
 ///
 /// C: `pci_enable_atomic_ops_to_root()`.
 pub fn enable_atomics_to_root(pdev: &pci::Device<Bound>) -> Result {

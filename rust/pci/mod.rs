@@ -4,6 +4,7 @@
 
 mod aperture;
 mod atomic;
+mod error_handlers;
 mod irq;
 mod peer;
 
@@ -13,6 +14,15 @@ pub(crate) use self::{
         ApertureMap, //
     },
     atomic::enable_atomics_to_root,
+    error_handlers::{
+        module_pci_driver,
+        restore_state,
+        save_state,
+        Adapter,
+        ChannelState,
+        ErrorHandlers,
+        ErrorResult, //
+    },
     irq::MsixHandlers,
     peer::init_peer_to_peer, //
 };

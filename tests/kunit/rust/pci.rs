@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Handlers of resets and of errors of the bus.
+
+use kernel::{
+    device::Core,
+    new_mutex,
+    pci,
+    prelude::*,
+    sync::Mutex,
+    types::ForeignOwnable, //
+};
+
+use crate::{
+    driver::RgtPciDriver,
+    rust::{
+        bindings,
+        pci::{
+            Adapter,
+            ChannelState,
+            ErrorHandlers,
+            ErrorResult, //
+        }, //
+    }, //
+};
+
+/// A call of a handler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Call {
+    Prepare,
+    Done,
+    Error(ChannelState),
+    SlotReset,
+    Resume,
+}
+
+/// The data of a device: what was called last, and what to answer.
+#[pin_data]
+struct Calls {
+    #[pin]
+    last: Mutex<Option<Call>>,
+    answer: ErrorResult,
+}
+
+impl Calls {
+    fn note(&self, call: Call) -> ErrorResult {
+        *self.last.lock() = Some(call);
+        self.answer
+    }
+}
+
+struct Fake;
+
+impl pci::Driver for Fake {
+    type IdInfo = ();
+    type Data<'bound> = Calls;
+
+    const ID_TABLE: pci::IdTable<()> = <RgtPciDriver as pci::Driver>::ID_TABLE;
+
+    fn probe<'bound>(
+        _pdev: &'bound pci::Device<Core<'_>>,
+        _info: Option<&'bound ()>,
+    ) -> impl PinInit<Calls, Error> + 'bound {
+        Err(ENODEV)
+    }
+}
+
+impl ErrorHandlers for Fake {
+    fn reset_prepare(_pdev: &pci::Device<Core<'_>>, data: Pin<&Calls>) {
+        data.note(Call::Prepare);
+    }
+
+    fn reset_done(_pdev: &pci::Device<Core<'_>>, data: Pin<&Calls>) {
+        data.note(Call::Done);
+    }
+
+    fn error_detected(
+        _pdev: &pci::Device<Core<'_>>,
+        data: Pin<&Calls>,
+        state: ChannelState,
+    ) -> ErrorResult {
+        data.note(Call::Error(state))
+    }
+
+    fn slot_reset(_pdev: &pci::Device<Core<'_>>, data: Pin<&Calls>) -> ErrorResult {
+        data.note(Call::SlotReset)
+    }
+
+    fn resume(_pdev: &pci::Device<Core<'_>>, data: Pin<&Calls>) {
+        data.note(Call::Resume);
+    }
+}
+
+/// Has all handlers called for a device with this answer, or without data. Returns the calls, in
+/// the order of the states and then of a recovery, and the results.
+fn call_all(answer: Option<ErrorResult>) -> Result<([Option<Call>; 7], [c_uint; 4])> {
+    let table = &Adapter::<Fake>::HANDLERS;
+    let mut pdev: KBox<bindings::pci_dev> = KBox::init(pin_init::init_zeroed(), GFP_KERNEL)?;
+    if let Some(answer) = answer {
+        let calls = pin_init!(Calls {
+            last <- new_mutex!(None, "Calls::last"),
+            answer,
+        });
+        pdev.dev.driver_data = KBox::pin_init(calls, GFP_KERNEL)?.into_foreign().cast();
+    }
+    let data = pdev.dev.driver_data;
+    let last = || -> Option<Call> {
+        if data.is_null() {
+            return None;
+        }
+        // SAFETY: It is from `into_foreign()` above.
+        let calls = unsafe { Pin::<KBox<Calls>>::borrow(data.cast()) };
+        let last = calls.last.lock().take();
+        last
+    };
+    let mut calls = [None; 7];
+    let mut results = [0; 4];
+    let raw: *mut bindings::pci_dev = &mut *pdev;
+
+    // SAFETY: The handlers look at the data of the device only, which nobody else has.
+    unsafe {
+        for (at, state) in [
+            bindings::pci_channel_io_normal,
+            bindings::pci_channel_io_frozen,
+            bindings::pci_channel_io_perm_failure,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            results[at] = table.error_detected.map_or(0, |f| f(raw, state));
+            calls[at] = last();
+        }
+        results[3] = table.slot_reset.map_or(0, |f| f(raw));
+        calls[3] = last();
+        for (at, handler) in [table.resume, table.reset_prepare, table.reset_done]
+            .into_iter()
+            .enumerate()
+        {
+            if let Some(f) = handler {
+                f(raw);
+            }
+            calls[4 + at] = last();
+        }
+        if !data.is_null() {
+            drop(Pin::<KBox<Calls>>::from_foreign(data.cast()));
+        }
+    }
+    Ok((calls, results))
+}
+
+#[kunit_tests(rgt_pci)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_handler_is_called() -> Result {
+        let wanted = [
+            Call::Error(ChannelState::Normal),
+            Call::Error(ChannelState::Frozen),
+            Call::Error(ChannelState::PermanentFailure),
+            Call::SlotReset,
+            Call::Resume,
+            Call::Prepare,
+            Call::Done,
+        ];
+        for (answer, raw) in [
+            (
+                ErrorResult::CanRecover,
+                bindings::pci_ers_result_PCI_ERS_RESULT_CAN_RECOVER,
+            ),
+            (
+                ErrorResult::NeedReset,
+                bindings::pci_ers_result_PCI_ERS_RESULT_NEED_RESET,
+            ),
+            (
+                ErrorResult::Disconnect,
+                bindings::pci_ers_result_PCI_ERS_RESULT_DISCONNECT,
+            ),
+            (
+                ErrorResult::Recovered,
+                bindings::pci_ers_result_PCI_ERS_RESULT_RECOVERED,
+            ),
+        ] {
+            let (calls, results) = call_all(Some(answer))?;
+
+            assert_eq!(calls, wanted.map(Some));
+            assert_eq!(results, [raw; 4]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_device_without_data_is_left_alone() -> Result {
+        let (calls, results) = call_all(None)?;
+
+        assert_eq!(calls, [None; 7]);
+        assert_eq!(results, [bindings::pci_ers_result_PCI_ERS_RESULT_NONE; 4]);
+        Ok(())
+    }
+}
