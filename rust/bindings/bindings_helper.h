@@ -4,6 +4,7 @@
  * bindings lack; every other type comes from there.
  */
 #include <drm/drm_cache.h>
+#include <drm/drm_device.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_gem_ttm_helper.h>
 #include <drm/drm_managed.h>
@@ -48,6 +49,11 @@ const __u32 RGT_IOCTL_GEM_OPEN = DRM_IOCTL_GEM_OPEN;
 /* As above, of drm/drm_exec.h. */
 const __u32 RGT_EXEC_INTERRUPTIBLE_WAIT = DRM_EXEC_INTERRUPTIBLE_WAIT;
 const __u32 RGT_EXEC_IGNORE_DUPLICATES = DRM_EXEC_IGNORE_DUPLICATES;
+
+/* As above, of drm/drm_device.h. */
+const unsigned long RGT_WEDGE_RECOVERY_NONE = DRM_WEDGE_RECOVERY_NONE;
+const unsigned long RGT_WEDGE_RECOVERY_REBIND = DRM_WEDGE_RECOVERY_REBIND;
+const unsigned long RGT_WEDGE_RECOVERY_BUS_RESET = DRM_WEDGE_RECOVERY_BUS_RESET;
 
 /* As above, of linux/pgtable.h. */
 const unsigned long RGT_PMD_SIZE = PMD_SIZE;

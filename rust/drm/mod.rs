@@ -14,6 +14,7 @@ pub(crate) mod sched;
 pub(crate) mod syncobj;
 pub(crate) mod timeout;
 pub(crate) mod ttm;
+pub(crate) mod wedged;
 
 pub(crate) use crate::rust::unpatched::{
     device,
