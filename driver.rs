@@ -13,7 +13,11 @@ use kernel::{
         ioctl::RENDER_ALLOW, //
     },
     pci,
-    prelude::*, //
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
 };
 
 use crate::{
@@ -36,7 +40,11 @@ use crate::{
         abi,
         BadPageWatch,
         Gpu,
-        Interrupts, //
+        Interrupts,
+        Recovery,
+        RecoveryHandler,
+        RecoveryWatch,
+        Resetter, //
     },
     ioctl::{
         context,
@@ -87,6 +95,7 @@ use crate::{
             DRM_RGT_VM_DESTROY, //
         },
         drm::{
+            device::enter,
             driver::{
                 self as driver_table,
                 DriverTable,
@@ -98,13 +107,19 @@ use crate::{
             ttm::{
                 self,
                 DmaMappings, //
-            }, //
+            },
+            wedged, //
         },
         mm::total_ram,
         module::DropGuarantee,
         pci::{
             init_peer_to_peer,
-            Aperture, //
+            restore_state,
+            save_state,
+            Aperture,
+            ChannelState,
+            ErrorHandlers,
+            ErrorResult, //
         },
         shrinker, //
     },
@@ -166,17 +181,19 @@ pub(crate) struct RgtPciDriver;
 /// The data of the PCI driver, which lives as long as the device is bound.
 ///
 /// The fields are dropped in this order: first the device is unregistered and the hardware stops,
-/// then no bad page is retired any more, then dying VMs are waited for, then the shrinker is
-/// unregistered, then system pages are unmapped from the device, then its interrupts and its memory
-/// are freed.
+/// then no bad page is retired any more and no recovery is told, then dying VMs are waited for, then
+/// the shrinker is unregistered, then system pages are unmapped from the device, then its interrupts
+/// and its memory are freed.
 pub(crate) struct RgtPciData<'bound> {
     _registration: drm::Registration<'bound, RgtDriver>,
     _bad_pages: BadPageWatch,
+    _recoveries: RecoveryWatch,
     _reaper: ReaperGuard,
     _shrinker: shrinker::Registration<Shrinker>,
     _mappings: DmaMappings<RgtDriver>,
     _interrupts: Interrupts<'bound>,
     _aperture: Aperture<'bound>,
+    resetter: Arc<Resetter>,
 }
 
 kernel::pci_device_table!(
@@ -249,19 +266,95 @@ impl pci::Driver for RgtPciDriver {
         bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
         let shrinker = Shrinker::register(&drm, guarantee)?;
         let bad_pages = gpu.bad_pages().watch(Retirement::new(&drm))?;
+        let resetter = gpu.resetter().clone();
+        let recoveries = resetter.events().watch(RecoveryReport::new(&drm))?;
 
+        // For a reset of the slot.
+        save_state(pdev)?;
         // SAFETY: It is kept in `RgtPciData` and dropped with it; nothing forgets it.
         let registration =
             unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(gpu), 0)? };
         Ok(RgtPciData {
             _registration: registration,
             _bad_pages: bad_pages,
+            _recoveries: recoveries,
             _reaper: reaper,
             _shrinker: shrinker,
             _mappings: mappings,
             _interrupts: interrupts,
             _aperture: aperture,
+            resetter,
         })
+    }
+
+    fn unbind<'bound>(_pdev: &'bound pci::Device<Core<'_>>, data: Pin<&Self::Data<'bound>>) {
+        // Clients that wait for jobs hold up what follows.
+        data.resetter.abandon_bus_reset();
+    }
+}
+
+impl ErrorHandlers for RgtPciDriver {
+    fn reset_prepare(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) {
+        data.resetter.prepare_bus_reset();
+    }
+
+    fn reset_done(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) {
+        data.resetter.finish_bus_reset();
+    }
+
+    fn error_detected(
+        _pdev: &pci::Device<Core<'_>>,
+        data: Pin<&Self::Data<'_>>,
+        state: ChannelState,
+    ) -> ErrorResult {
+        match state {
+            ChannelState::Normal => ErrorResult::CanRecover,
+            ChannelState::Frozen => {
+                data.resetter.prepare_bus_reset();
+                ErrorResult::NeedReset
+            }
+            ChannelState::PermanentFailure => {
+                data.resetter.give_up();
+                ErrorResult::Disconnect
+            }
+        }
+    }
+
+    fn slot_reset(pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) -> ErrorResult {
+        restore_state(pdev);
+        match data.resetter.answers() {
+            true => ErrorResult::Recovered,
+            false => ErrorResult::Disconnect,
+        }
+    }
+
+    fn resume(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) {
+        data.resetter.finish_bus_reset();
+    }
+}
+
+/// Tells user space of recoveries, and of devices that do not recover.
+struct RecoveryReport(ARef<RgtDevice>);
+
+impl RecoveryReport {
+    fn new(dev: &RgtDevice) -> Self {
+        Self(dev.into())
+    }
+}
+
+impl RecoveryHandler for RecoveryReport {
+    fn handle(&self, recovery: Recovery) {
+        let Some(dev) = enter(&self.0) else {
+            return;
+        };
+        let helps = match recovery {
+            Recovery::Done => wedged::Recovery::NONE,
+            // A probe sets up all of it, the configuration too.
+            Recovery::Stuck => wedged::Recovery::REBIND.or(wedged::Recovery::BUS_RESET),
+            Recovery::Gone => wedged::Recovery::BUS_RESET,
+        };
+        // There is no more to do if nobody can be told.
+        let _ = wedged::wedged_event(&dev, helps);
     }
 }
 

@@ -30,7 +30,7 @@ mod sched;
 mod tests;
 mod vm;
 
-kernel::module_pci_driver! {
+rust::pci::module_pci_driver! {
     type: driver::RgtPciDriver,
     name: "rust_gpu_ttm",
     authors: ["The rust_gpu_ttm authors"],

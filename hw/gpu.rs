@@ -90,6 +90,8 @@ impl Gpu {
         };
         this.mmu
             .set_hang_handler(Some(this.resetter.hang_handler()?));
+        this.shared
+            .set_hang_handler(Some(this.resetter.hang_handler()?));
         this.mmu.start();
         for engine in &this.engines {
             engine.start();
@@ -119,7 +121,13 @@ impl Gpu {
 
     /// Returns the number of resets since power on.
     pub(crate) fn reset_count(&self) -> u32 {
-        self.regs.read(abi::regs::RESET_COUNT)
+        self.shared.resets()
+    }
+
+    /// Recovers the device if somebody else has reset it, which nothing else may have noticed yet:
+    /// the number of resets and the generation of VRAM's content are right after this.
+    pub(crate) fn recover_lost_state(&self) {
+        self.resetter.recover_lost_state();
     }
 
     /// Returns the GPU's clock, in ticks. `EOPNOTSUPP` if there is none, `ENODEV` if the GPU is gone.
@@ -233,6 +241,7 @@ impl Gpu {
 impl Drop for Gpu {
     fn drop(&mut self) {
         self.mmu.set_hang_handler(None);
+        self.shared.set_hang_handler(None);
         self.resetter.stop();
         for engine in &self.engines {
             engine.stop();

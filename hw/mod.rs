@@ -16,6 +16,7 @@ mod gpu;
 mod info;
 mod irq;
 mod mmu;
+mod recovery_events;
 mod regs;
 mod reset;
 
@@ -52,6 +53,11 @@ pub(crate) use self::{
         Space,
         SpaceUpdate,
         Tables, //
+    },
+    recovery_events::{
+        Recovery,
+        RecoveryHandler,
+        RecoveryWatch, //
     },
     reset::Resetter, //
 };

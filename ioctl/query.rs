@@ -105,7 +105,10 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &Fi
         DRM_RGT_QUERY_DEVICE => device(dev, gpu)?,
         DRM_RGT_QUERY_REGIONS => list(&regions(dev)?)?,
         DRM_RGT_QUERY_ENGINES => engines(gpu)?,
-        DRM_RGT_QUERY_CTX => context(&file.inner().context(args.arg)?.reset_stats())?,
+        DRM_RGT_QUERY_CTX => {
+            gpu.recover_lost_state();
+            context(&file.inner().context(args.arg)?.reset_stats())?
+        }
         DRM_RGT_QUERY_TIMESTAMP => timestamp(call, gpu, args.arg)?,
         query => return Err(call.refuse(EINVAL, fmt!("query {query}: unknown"))),
     };
@@ -123,6 +126,7 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &Fi
 }
 
 fn device(dev: &Device, gpu: &Gpu) -> Result<KVec<u8>> {
+    gpu.recover_lost_state();
     let managers = &dev.managers;
     // That of GTT need not be whole pages.
     let largest = managers

@@ -124,10 +124,10 @@ impl sched::Job for EngineJob {
     }
 
     fn is_hung(&self, hardware: &Hardware) -> bool {
-        // An interrupt may have been lost.
+        // An interrupt may have been lost, or the device have been reset.
         self.fence
             .as_ref()
-            .is_some_and(|fence| hardware.engine.is_pending(fence))
+            .is_some_and(|fence| hardware.engine.is_hung(fence))
     }
 
     fn reset(&self, hardware: &Hardware) {

@@ -160,7 +160,9 @@ impl ContextState {
 
     /// Checks whether the context takes jobs: `ECANCELED` or `ENODEV` if not.
     pub(super) fn check(&self) -> Result {
-        if self.has_lost_vram() {
+        if self.resetter.is_dead() {
+            self.ban(Cause::DeviceLost);
+        } else if self.has_lost_vram() {
             self.ban(Cause::VramLost);
         }
         match *self.cause.lock() {

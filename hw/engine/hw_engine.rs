@@ -95,6 +95,8 @@ pub(super) struct EngineState {
     pub(super) in_flight: InFlight<RingSpan>,
     /// Time stamp of the job that was completed last, in nanoseconds since the reset.
     timestamp: u64,
+    /// Times that the ring halted since a job was completed.
+    pub(super) ring_faults: u32,
     /// The engine fetches no packets for now.
     pub(super) paused: bool,
     /// The engine takes no more jobs.
@@ -127,6 +129,7 @@ impl Engine {
             memory: Some(EngineMemory { ring, status }),
             in_flight: InFlight::new()?,
             timestamp: 0,
+            ring_faults: 0,
             paused: false,
             stopped: false,
         };
@@ -229,6 +232,7 @@ impl Engine {
 
         while state.in_flight.complete_oldest(last, |seqno, span| {
             ring.release(span.end);
+            state.ring_faults = 0;
             let fault = self.shared.faults.take_job(self.index, seqno);
             let timestamp = status.timestamp(seqno);
             let before = core::mem::replace(&mut state.timestamp, timestamp);

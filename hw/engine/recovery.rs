@@ -10,7 +10,10 @@ use super::hw_engine::{
 };
 use crate::{
     fence::Outcome,
-    hw::regs::EngineControl,
+    hw::{
+        recovery_events::Recovery,
+        regs::EngineControl, //
+    },
     rust::dma_fence::{
         Fence,
         SignallingSection, //
@@ -28,11 +31,27 @@ pub(in crate::hw) enum RecoveryAction {
 }
 
 impl Engine {
-    /// Completes jobs, and returns whether that of `fence` is still in flight.
-    pub(crate) fn is_pending(&self, fence: &Fence) -> bool {
+    /// Completes jobs, and returns whether that of `fence`, which has timed out, hangs.
+    ///
+    /// A job that waits for a reset of the device does not: it may be run after that.
+    pub(crate) fn is_hung(&self, fence: &Fence) -> bool {
         let _section = SignallingSection::begin();
-        self.retire(&mut self.state.lock());
-        !fence.is_signaled()
+        let mut state = self.state.lock();
+        self.retire(&mut state);
+        !(fence.is_signaled() || state.paused || self.waits_for_reset())
+    }
+
+    /// Returns whether the engine cannot run before the device is reset, which is requested if it
+    /// is not yet.
+    pub(super) fn waits_for_reset(&self) -> bool {
+        if self.shared.is_reset_wanted() {
+            return true;
+        }
+        let lost = self.shared.has_lost_state();
+        if lost {
+            self.shared.request_reset();
+        }
+        lost
     }
 
     /// Recovers from a time-out of the job of `fence`: resets the engine and has it run the jobs
@@ -41,17 +60,32 @@ impl Engine {
         let _section = SignallingSection::begin();
         let mut state = self.state.lock();
         self.retire(&mut state);
-        if fence.is_signaled() || state.stopped {
+        // A reset of the device that is under way does more than one of the engine.
+        if fence.is_signaled() || state.stopped || state.paused {
             return RecoveryAction::None;
         }
         self.reset_and_fail(&mut state, fence.seqno(), ECANCELED)
     }
 
     /// Recovers a ring that halted: the job that it halted at fails.
+    ///
+    /// If the ring halts again where nothing is left of that job, it is not the job's fault, and the
+    /// device is reset; if it still does after that, the device is given up.
     pub(super) fn recover_ring(&self, state: &mut EngineState) {
-        if let Some(oldest) = state.in_flight.oldest() {
-            // If the engine cannot be reset, the job times out, and then the device is reset.
-            let _ = self.reset_and_fail(state, oldest, EIO);
+        let Some(oldest) = state.in_flight.oldest() else {
+            return;
+        };
+        if self.waits_for_reset() {
+            return;
+        }
+        state.ring_faults += 1;
+        match state.ring_faults {
+            1 => {
+                // If the engine cannot be reset, the job times out, and then the device is reset.
+                let _ = self.reset_and_fail(state, oldest, EIO);
+            }
+            2 => self.shared.request_reset(),
+            _ => self.declare_dead(state),
         }
     }
 
@@ -79,6 +113,7 @@ impl Engine {
             if failed { "failed" } else { "is tried again" }
         );
         self.restart(state);
+        self.shared.events.note(Recovery::Done);
         RecoveryAction::None
     }
 

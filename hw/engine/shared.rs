@@ -4,6 +4,7 @@
 
 use kernel::{
     device::Device,
+    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
@@ -12,13 +13,20 @@ use kernel::{
             AtomicFlag,
             Relaxed, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     }, //
 };
 
 use crate::{
     hw::{
+        abi::regs::RESET_COUNT,
         fault::Faults,
+        mmu::HangHandler,
+        recovery_events::{
+            Recovery,
+            RecoveryEvents, //
+        },
         regs::Regs, //
     },
     rust::workqueue::ReclaimQueue, //
@@ -50,9 +58,17 @@ impl VramGeneration {
 pub(crate) struct Shared {
     pub(in crate::hw) dev: ARef<Device>,
     pub(in crate::hw) regs: Regs,
-    /// Runs the watchdogs, and resets that the MMU requests.
+    /// Runs the watchdogs, and resets that they or the MMU request.
     pub(in crate::hw) queue: ReclaimQueue,
     dead: AtomicFlag,
+    /// `RESET_COUNT` after the driver's last reset of the device.
+    resets: Atomic<u32>,
+    /// A reset of the device was requested and is not done.
+    reset_wanted: AtomicFlag,
+    /// Schedules a reset of the device.
+    #[pin]
+    hang_handler: Mutex<Option<KBox<dyn HangHandler>>>,
+    pub(in crate::hw) events: Arc<RecoveryEvents>,
     /// Generation of VRAM's content.
     pub(in crate::hw) vram: VramGeneration,
     #[pin]
@@ -60,10 +76,15 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Makes the state of the engines of a device, which was just reset.
     pub(in crate::hw) fn new(dev: &Device, regs: Regs) -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 dev: dev.into(),
+                resets: Atomic::new(regs.read(RESET_COUNT)),
+                reset_wanted: AtomicFlag::new(false),
+                hang_handler <- new_mutex!(None, "Shared::hang_handler"),
+                events: RecoveryEvents::new()?,
                 regs,
                 queue: ReclaimQueue::new(c"rust_gpu_ttm")?,
                 dead: AtomicFlag::new(false),
@@ -74,17 +95,67 @@ impl Shared {
         )
     }
 
+    /// Sets the handler of requests to reset the device, or [`None`] before it stops for good.
+    pub(in crate::hw) fn set_hang_handler(&self, handler: Option<KBox<dyn HangHandler>>) {
+        let old = core::mem::replace(&mut *self.hang_handler.lock(), handler);
+        drop(old);
+    }
+
+    /// Resets the device.
+    pub(in crate::hw) fn reset(&self) {
+        self.regs.reset();
+        // A reset by somebody else that comes later is seen.
+        self.resets.store(self.regs.read(RESET_COUNT), Relaxed);
+        self.reset_wanted.store(false, Relaxed);
+    }
+
+    /// Returns the number of resets of the device since power on, as far as the driver knows.
+    pub(in crate::hw) fn resets(&self) -> u32 {
+        self.resets.load(Relaxed)
+    }
+
+    /// Returns whether the device was reset by somebody else, and has lost what the driver has set.
+    pub(in crate::hw) fn has_lost_state(&self) -> bool {
+        self.regs.read(RESET_COUNT) != self.resets() && self.regs.is_present()
+    }
+
+    /// Requests a reset of the device, from where locks are held that it takes.
+    pub(super) fn request_reset(&self) {
+        self.reset_wanted.store(true, Relaxed);
+        if let Some(handler) = &*self.hang_handler.lock() {
+            handler.handle();
+        }
+    }
+
+    /// Returns whether a reset of the device was requested and is not done.
+    pub(in crate::hw) fn is_reset_wanted(&self) -> bool {
+        self.reset_wanted.load(Relaxed)
+    }
+
     /// Returns whether the device was declared dead.
-    pub(super) fn is_dead(&self) -> bool {
+    pub(in crate::hw) fn is_dead(&self) -> bool {
         self.dead.load(Relaxed)
     }
 
-    /// Declares the device dead: it does not answer, and stays so for the driver.
+    /// Declares the device dead, and so it stays for the driver.
     pub(super) fn declare_dead(&self) {
-        if !self.dead.xchg(true, Relaxed) {
-            // If it is alive after all, it must not access memory that is reused.
-            self.regs.reset();
-            dev_err!(self.dev, "the device does not answer any more\n");
+        if self.dead.xchg(true, Relaxed) {
+            return;
         }
+        let recovery = match self.regs.is_present() {
+            true => Recovery::Stuck,
+            false => Recovery::Gone,
+        };
+        // If it is alive after all, it must not access memory that is reused.
+        self.regs.reset();
+        dev_err!(
+            self.dev,
+            "{}\n",
+            match recovery {
+                Recovery::Gone => "the device does not answer any more",
+                _ => "the device does not recover: it is given up",
+            }
+        );
+        self.events.note(recovery);
     }
 }

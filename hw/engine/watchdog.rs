@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The watchdog of an engine, for lost interrupts, rings that halted and devices that are gone.
+//! The watchdog of an engine, for lost interrupts, rings that halted, and devices that are gone or
+//! have lost their state.
 //! Time-outs of jobs are the scheduler's.
 
 use kernel::{
@@ -35,14 +36,15 @@ impl Engine {
 
     fn check(&self, state: &mut EngineState) {
         self.retire(state);
-        if state.in_flight.is_empty() {
+        // While it is paused, the device may be off its bus for a reset.
+        if state.in_flight.is_empty() || state.paused {
             return;
         }
         let regs = &self.shared.regs;
         let status = regs.engine_status(self.index);
         if !regs.is_present() || self.shared.is_dead() {
             self.declare_dead(state);
-        } else if status.halted() && !state.paused {
+        } else if !self.waits_for_reset() && status.halted() {
             self.recover_ring(state);
         }
     }

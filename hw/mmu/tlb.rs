@@ -47,9 +47,9 @@ pub(crate) struct Invalidation {
     seqno: u32,
 }
 
-/// The handler of a hung TLB.
+/// The handler of a hang that takes a reset of the device.
 pub(in crate::hw) trait HangHandler: Send {
-    /// Schedules the recovery of the device, which was reset. Called with locks held.
+    /// Schedules the reset and the recovery of the device. Called with locks held.
     fn handle(&self);
 }
 

@@ -9,6 +9,7 @@ mod heap;
 mod module;
 mod sw_sync;
 mod udmabuf;
+mod uevents;
 mod vgem;
 mod vkms;
 
@@ -19,5 +20,6 @@ pub(crate) use heap::Heap;
 pub(crate) use module::load;
 pub(crate) use sw_sync::SwFence;
 pub(crate) use udmabuf::udmabuf;
+pub(crate) use uevents::Uevents;
 pub(crate) use vgem::Vgem;
 pub(crate) use vkms::{Picture, Vkms};

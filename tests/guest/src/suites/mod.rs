@@ -26,6 +26,7 @@ mod policy;
 mod pressure;
 mod query;
 mod racing;
+mod reset;
 mod room;
 mod scratchpad;
 mod stale_data;
@@ -79,6 +80,7 @@ pub(crate) const ALL: &[Suite] = &[
     inject::SUITE,
     inject::BACKUP,
     observe::SUITE,
+    reset::SUITE,
     unbind::SUITE,
 ];
 

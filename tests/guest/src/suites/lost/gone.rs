@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use crate::expect::{fails, same};
 use crate::harness::{Control, Outcome, Test, tests};
-use crate::peer::SwFence;
+use crate::peer::{SwFence, Uevents};
 use crate::rig::{MIB, PAGE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![in_the_middle_of_work];
@@ -68,6 +68,7 @@ fn in_the_middle_of_work() -> Outcome {
     behind.submit()?;
     let files = [done.sync_file()?, after.sync_file()?];
 
+    let events = Uevents::new()?;
     control.send("remove 1")?;
     gone.signal()?;
     for (name, syncobj, file) in [
@@ -83,6 +84,8 @@ fn in_the_middle_of_work() -> Outcome {
         );
     }
     busy.forget();
+    let helps = events.next("WEDGED", PATIENCE)?;
+    same("what helps", helps.as_str(), "bus-reset")?;
     until_gone("a job", || {
         let mut work = rig.work(rig.copy).map_err(errno)?;
         work.commands.nop()?;

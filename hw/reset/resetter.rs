@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Recovery of a GPU: reset of the hung engine first, then of the device.
+//! The recovery of engines, and of the device when an engine cannot be recovered.
 
 use kernel::{
     fmt::{
@@ -25,35 +25,41 @@ use kernel::{
     }, //
 };
 
-use super::{
-    abi::regs::{
-        FAULT_COUNT,
-        FEATURES,
-        INT_ENABLE,
-        INT_STATUS,
-        RESET_COUNT,
-        REVISION, //
+use crate::{
+    hw::{
+        abi::regs::{
+            FAULT_COUNT,
+            FEATURES,
+            INT_ENABLE,
+            INT_STATUS,
+            RESET_COUNT,
+            REVISION, //
+        },
+        engine::{
+            Engine,
+            RecoveryAction,
+            Shared, //
+        },
+        irq::vectors,
+        mmu::{
+            HangHandler,
+            Mmu, //
+        },
+        recovery_events::{
+            Recovery,
+            RecoveryEvents, //
+        }, //
     },
-    engine::{
-        Engine,
-        RecoveryAction,
-        Shared, //
-    },
-    irq::vectors,
-    mmu::{
-        HangHandler,
-        Mmu, //
-    }, //
-};
-use crate::rust::{
-    dma_fence::{
-        Fence,
-        SignallingSection, //
-    },
-    workqueue::{
-        disable_delayed_work_sync,
-        DelayedReclaimWork,
-        ReclaimQueue, //
+    rust::{
+        dma_fence::{
+            Fence,
+            SignallingSection, //
+        },
+        workqueue::{
+            disable_delayed_work_sync,
+            DelayedReclaimWork,
+            ReclaimQueue, //
+        }, //
     }, //
 };
 
@@ -61,8 +67,8 @@ use crate::rust::{
 enum Reason<'a> {
     /// A job, of this fence, timed out, and its engine cannot be reset.
     Engine(&'a Engine, &'a Fence),
-    /// An invalidation of the TLB timed out.
-    Tlb,
+    /// It was requested, or the device has lost its state.
+    Request,
 }
 
 impl Reason<'_> {
@@ -81,23 +87,29 @@ impl Reason<'_> {
 #[pin_data]
 pub(crate) struct Resetter {
     mmu: Arc<Mmu>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     engines: KVec<Arc<Engine>>,
-    count: Atomic<u64>,
+    pub(super) count: Atomic<u64>,
     /// Serialises resets of the device.
     #[pin]
-    device: Mutex<()>,
-    /// Resets the device when the TLB hangs.
+    pub(super) device: Mutex<DeviceState>,
+    /// Resets the device on request.
     #[pin]
-    tlb_hang: DelayedWork<Self>,
+    request: DelayedWork<Self>,
 }
 
 impl_has_delayed_work! {
-    impl HasDelayedWork<Self> for Resetter { self.tlb_hang }
+    impl HasDelayedWork<Self> for Resetter { self.request }
+}
+
+/// The state of the device as far as resets go.
+pub(super) struct DeviceState {
+    /// The bus resets the device: its engines are paused until that is done.
+    pub(super) on_bus: bool,
 }
 
 impl Resetter {
-    pub(super) fn new(
+    pub(in crate::hw) fn new(
         mmu: &Arc<Mmu>,
         shared: &Arc<Shared>,
         engines: &[Arc<Engine>],
@@ -112,8 +124,8 @@ impl Resetter {
                 shared: shared.clone(),
                 engines: all,
                 count: Atomic::new(0),
-                device <- new_mutex!((), "Resetter::device"),
-                tlb_hang <- new_delayed_work!("Resetter::tlb_hang"),
+                device <- new_mutex!(DeviceState { on_bus: false }, "Resetter::device"),
+                request <- new_delayed_work!("Resetter::request"),
             }),
             GFP_KERNEL,
         )
@@ -122,6 +134,16 @@ impl Resetter {
     /// Returns the number of recoveries.
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Relaxed)
+    }
+
+    /// Returns whether the device was given up.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.shared.is_dead()
+    }
+
+    /// Returns the recoveries that a handler can be told of.
+    pub(crate) fn events(&self) -> &Arc<RecoveryEvents> {
+        &self.shared.events
     }
 
     /// Recovers from a time-out of the job of `fence` on `engine`.
@@ -136,14 +158,21 @@ impl Resetter {
         }
     }
 
-    /// Returns the handler of a hung TLB.
-    pub(super) fn hang_handler(self: &Arc<Self>) -> Result<KBox<dyn HangHandler>> {
-        let handler: KBox<dyn HangHandler> = KBox::new(TlbHang(self.clone()), GFP_KERNEL)?;
+    /// Recovers the device if it has lost its state: what is known of VRAM is right after this.
+    pub(in crate::hw) fn recover_lost_state(&self) {
+        if self.shared.has_lost_state() {
+            self.reset_device(Reason::Request);
+        }
+    }
+
+    /// Returns the handler of hangs.
+    pub(in crate::hw) fn hang_handler(self: &Arc<Self>) -> Result<KBox<dyn HangHandler>> {
+        let handler: KBox<dyn HangHandler> = KBox::new(RequestHandler(self.clone()), GFP_KERNEL)?;
         Ok(handler)
     }
 
-    /// Disables the handling of a hung TLB, and waits for it.
-    pub(super) fn stop(self: &Arc<Self>) {
+    /// Disables resets on request, and waits for one that is under way.
+    pub(in crate::hw) fn stop(self: &Arc<Self>) {
         disable_delayed_work_sync(self);
     }
 
@@ -168,29 +197,50 @@ impl Resetter {
 
     fn reset_device(&self, reason: Reason<'_>) {
         let _section = SignallingSection::begin();
-        let _guard = self.device.lock();
+        let device = self.device.lock();
+        if device.on_bus {
+            // That does for this one as well.
+            return;
+        }
         // Another reset may have been faster.
         match reason {
             Reason::Engine(_, fence) if fence.is_signaled() => return,
-            Reason::Tlb if !self.mmu.is_hung() => return,
             Reason::Engine(engine, _) => dev_err!(
                 self.shared.dev,
                 "engine {} cannot be reset: resetting the device\n",
                 engine.index()
             ),
-            Reason::Tlb => {
+            Reason::Request => {
+                let reason = match (self.mmu.is_hung(), self.shared.is_reset_wanted()) {
+                    (true, _) => "the TLB hangs",
+                    _ if self.shared.has_lost_state() => "the device has lost its state",
+                    (_, true) => "a ring does not run",
+                    _ => return,
+                };
                 self.count.fetch_add(1, Relaxed);
-                dev_err!(self.shared.dev, "the TLB hangs: resetting the device\n");
+                dev_err!(self.shared.dev, "{}: resetting the device\n", reason);
             }
         }
         for other in &self.engines {
             other.pause(reason.guilty_job(other));
         }
-        self.shared.regs.reset();
-        if !self.shared.regs.is_present() {
-            for other in &self.engines {
-                other.kill();
-            }
+        self.restart();
+    }
+
+    /// Pauses the engines for a reset of the device, and completes the jobs that are done. The
+    /// caller has the lock of the device.
+    pub(super) fn pause(&self) {
+        self.engines.iter().for_each(|engine| engine.pause(None));
+    }
+
+    /// Resets the device, whose engines are paused, and has them run again. The caller has the lock
+    /// of the device.
+    ///
+    /// This is the one place where the device gets back what it has lost, whatever has reset it.
+    pub(super) fn restart(&self) {
+        self.shared.reset();
+        if self.shared.is_dead() || !self.shared.regs.is_present() {
+            self.kill();
             return;
         }
         // Before any job runs that relies on the content of VRAM.
@@ -199,17 +249,24 @@ impl Resetter {
         self.shared
             .regs
             .write(INT_ENABLE, vectors(self.engines.len()));
-        for other in &self.engines {
-            other.resume();
+        for engine in &self.engines {
+            engine.resume();
         }
+        self.shared.events.note(Recovery::Done);
+    }
+
+    /// Gives the device up: all jobs fail, and there are no more. The caller has the lock of the
+    /// device.
+    pub(super) fn kill(&self) {
+        self.engines.iter().for_each(|engine| engine.kill());
     }
 }
 
-/// Has a hung TLB handled by a work item: [`HangHandler::handle`] is called with locks held that
+/// Has the device reset by a work item: [`HangHandler::handle`] is called with locks held that
 /// recovering the engines takes.
-struct TlbHang(Arc<Resetter>);
+struct RequestHandler(Arc<Resetter>);
 
-impl HangHandler for TlbHang {
+impl HangHandler for RequestHandler {
     fn handle(&self) {
         self.0.clone().enqueue_delayed(0);
     }
@@ -225,6 +282,6 @@ impl WorkItem for Resetter {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        this.reset_device(Reason::Tlb);
+        this.reset_device(Reason::Request);
     }
 }
