@@ -18,6 +18,7 @@ const STATUS_CAPABILITIES: u16 = 1 << 4;
 const REVISION: usize = 0x08;
 const CACHE_LINE_SIZE: usize = 0x0c;
 const BARS: usize = 0x10;
+const BARS_END: usize = BARS + 6 * 4;
 const BAR_ADDRESS: u64 = !0xf;
 const BAR_64_BIT: u32 = 2 << 1;
 const BAR_PREFETCHABLE: u32 = 1 << 3;
@@ -169,7 +170,7 @@ impl ConfigSpace {
                 at == DEVICE_CONTROL + 1 && u16::from(*byte) << 8 & FUNCTION_RESET != 0;
         }
         if effects.reset {
-            self.reset();
+            self.reset_function();
         }
         effects
     }
@@ -184,12 +185,21 @@ impl ConfigSpace {
             }
             D0 if old == D3HOT => {
                 // No_Soft_Reset is clear: coming back is an internal reset.
-                self.reset();
+                self.reset_function();
                 false
             }
             // There is no D1 and no D2.
             _ => false,
         }
+    }
+
+    /// Takes the reset values of all but the BARs. The guest sees BARs of the client's, which keep
+    /// their addresses, so that it does not write them again.
+    fn reset_function(&mut self) {
+        let mut bars = [0; BARS_END - BARS];
+        bars.copy_from_slice(&self.bytes[BARS..BARS_END]);
+        self.reset();
+        self.bytes[BARS..BARS_END].copy_from_slice(&bars);
     }
 
     /// Takes all reset values; BARs, command register and power state too.
@@ -292,9 +302,16 @@ mod tests {
         space.write(COMMAND as u64, &[6, 0]);
         assert!(!space.write(DEVICE_CONTROL as u64, &[0x10, 0x28]).reset);
         assert!(space.bus_master());
+        let vram = BARS + 4 * pci::BAR_VRAM as usize;
+        space.write(vram as u64, &0x4000_0000u32.to_le_bytes());
         assert!(space.write(DEVICE_CONTROL as u64, &[0x10, 0xa8]).reset);
-        assert!(!space.bus_master());
+        assert!(!space.bus_master() && space.vram_window().is_none());
         assert_eq!(read32(&space, DEVICE_CONTROL) & 0x8000, 0);
+        space.write(COMMAND as u64, &[2, 0]);
+        assert_eq!(space.vram_window(), Some(0x4000_0000), "the client's BAR");
+        space.reset();
+        space.write(COMMAND as u64, &[2, 0]);
+        assert_eq!(space.vram_window(), Some(0));
     }
 
     #[test]

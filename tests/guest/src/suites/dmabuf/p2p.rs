@@ -14,6 +14,7 @@ use crate::expect::{fails, same};
 use crate::harness::{Need, Outcome, Suite, Tag, Test, tests};
 use crate::peer::{DmaBuf, Vgem};
 use crate::rig::{HIDDEN, MIB, Pressure, Rig, noise};
+use crate::suites::reset::reset_function;
 
 pub(crate) const P2P: Suite = Suite {
     name: "dmabuf-peers",
@@ -26,6 +27,7 @@ pub(crate) const P2P: Suite = Suite {
             hidden_vram_is_shown,
             bound_is_resident_at_the_other_gpu,
             a_move_waits_for_the_other_gpus_job,
+            vram_is_reached_after_a_reset,
         ],
     ],
 };
@@ -72,6 +74,20 @@ pub(super) fn share(bo: &Bo, other: &Rig) -> Result<Bo> {
 /// The checksum of a BO of 1 MiB that is filled with a pattern.
 pub(super) fn sum_of(pattern: u32) -> u64 {
     rgt::checksum::of_fill(pattern, MIB / 4)
+}
+
+/// The bus resets the GPU that has the VRAM: the other one reaches it where it was.
+fn vram_is_reached_after_a_reset() -> Outcome {
+    let [one, other] = both()?;
+    for pattern in [0x11, 0x22] {
+        let bo = one.vram(MIB)?;
+        one.fill(&bo, pattern)?;
+        let theirs = share(&bo, &other)?;
+        same("sum", other.checksum(&theirs)?, sum_of(pattern))?;
+        same("its place", bo.info()?.current_placement, Placement::VRAM)?;
+        reset_function(&one.device)?;
+    }
+    Ok(())
 }
 
 fn one_reads_what_the_other_wrote() -> Outcome {
