@@ -5,6 +5,7 @@
 mod command;
 mod control;
 mod cost;
+mod coverage;
 mod dma;
 mod drawing;
 mod engines;

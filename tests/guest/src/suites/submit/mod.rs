@@ -12,6 +12,7 @@ mod load;
 mod priority;
 mod shared;
 mod signals;
+mod slow;
 mod syncs;
 mod tally;
 mod usage;
@@ -35,6 +36,7 @@ pub(super) const SUITE: Suite = Suite {
         priority::TESTS,
         signals::TESTS,
         load::TESTS,
+        slow::TESTS,
         usage::TESTS,
         user_fences::TESTS,
         fault::TESTS,
