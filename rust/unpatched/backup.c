@@ -31,18 +31,44 @@ bool rgt_ttm_tt_is_imported(struct ttm_tt *tt)
 	       !(tt->page_flags & TTM_TT_FLAG_EXTERNAL_MAPPABLE);
 }
 
-/* The most memory that a BO leaves to others, in pages: 4 MiB. */
-#define RGT_RESERVE_PAGES (SZ_4M >> PAGE_SHIFT)
+/* The most memory that a BO leaves to others, in pages: 8 MiB. */
+#define RGT_RESERVE_PAGES (SZ_8M >> PAGE_SHIFT)
 
 /* What it leaves for each of its own: small ones still find pages then. */
 #define RGT_RESERVE_FACTOR 4
 
+/*
+ * The order of what it holds: blocks of up to PAGE_ALLOC_COSTLY_ORDER would go to
+ * a list of the CPU when they are released, which watermarks do not count.
+ */
+#define RGT_RESERVE_ORDER (PAGE_ALLOC_COSTLY_ORDER + 1)
+
 static void rgt_release_reserve(struct list_head *reserve)
 {
 	struct page *page, *next;
+	unsigned int order;
 
-	list_for_each_entry_safe(page, next, reserve, lru)
-		__free_page(page);
+	list_for_each_entry_safe(page, next, reserve, lru) {
+		order = page_private(page);
+		set_page_private(page, 0);
+		__free_pages(page, order);
+	}
+}
+
+static struct page *rgt_alloc_reserve(void)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	unsigned int order = RGT_RESERVE_ORDER;
+	struct page *page;
+
+	page = alloc_pages(gfp | __GFP_NORETRY, order);
+	if (!page) {
+		order = 0;
+		page = alloc_page(gfp | __GFP_RETRY_MAYFAIL);
+	}
+	if (page)
+		set_page_private(page, order);
+	return page;
 }
 
 /*
@@ -53,15 +79,14 @@ static void rgt_release_reserve(struct list_head *reserve)
  */
 static int rgt_hold_reserve(struct list_head *reserve, unsigned long pages)
 {
-	const gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	unsigned long count, i;
 	struct page *page;
 
 	if (si_mem_available() >= (long)(pages + 4 * RGT_RESERVE_PAGES))
 		return 0;
 	count = min(pages * RGT_RESERVE_FACTOR, RGT_RESERVE_PAGES);
-	for (i = 0; i < count; i++) {
-		page = alloc_page(gfp);
+	for (i = 0; i < count; i += 1UL << page_private(page)) {
+		page = rgt_alloc_reserve();
 		if (!page) {
 			rgt_release_reserve(reserve);
 			return -ENOMEM;
