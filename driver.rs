@@ -353,7 +353,7 @@ impl RecoveryHandler for RecoveryReport {
             Recovery::Stuck => wedged::Recovery::REBIND.or(wedged::Recovery::BUS_RESET),
             Recovery::Gone => wedged::Recovery::BUS_RESET,
         };
-        // There is no more to do if nobody can be told.
+        // The event is best effort.
         let _ = wedged::wedged_event(&dev, helps);
     }
 }

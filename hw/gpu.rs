@@ -124,7 +124,7 @@ impl Gpu {
         self.shared.resets()
     }
 
-    /// Recovers the device if somebody else has reset it, which nothing else may have noticed yet:
+    /// Recovers the device if it was reset from outside the driver, which may not be detected yet:
     /// the number of resets and the generation of VRAM's content are right after this.
     pub(crate) fn recover_lost_state(&self) {
         self.resetter.recover_lost_state();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the rest of the driver is told of recoveries, and of a device that does not recover.
+//! Events for the rest of the driver: recoveries, and a device that does not recover.
 
 use kernel::{
     new_mutex,

@@ -104,7 +104,7 @@ impl Shared {
     /// Resets the device.
     pub(in crate::hw) fn reset(&self) {
         self.regs.reset();
-        // A reset by somebody else that comes later is seen.
+        // A later reset from outside the driver is detected.
         self.resets.store(self.regs.read(RESET_COUNT), Relaxed);
         self.reset_wanted.store(false, Relaxed);
     }
@@ -114,7 +114,7 @@ impl Shared {
         self.resets.load(Relaxed)
     }
 
-    /// Returns whether the device was reset by somebody else, and has lost what the driver has set.
+    /// Returns whether the device was reset from outside the driver, and has lost its state.
     pub(in crate::hw) fn has_lost_state(&self) -> bool {
         self.regs.read(RESET_COUNT) != self.resets() && self.regs.is_present()
     }

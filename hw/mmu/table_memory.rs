@@ -55,11 +55,11 @@ struct Pages {
 /// The use of the VRAM for page tables, in bytes.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct TableMemoryUsage {
-    /// All there is.
+    /// Total size.
     pub(crate) size: u64,
-    /// What tables are in.
+    /// Pages with tables.
     pub(crate) used: u64,
-    /// What went bad.
+    /// Bad pages.
     pub(crate) bad: u64,
 }
 
