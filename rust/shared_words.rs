@@ -20,7 +20,7 @@ const BATCH: usize = 8;
 /// of the device.
 ///
 /// They are written one by one, in ascending order, with fewer checks than `io_write!` makes for each.
-/// What the device does after a write barrier sees them.
+/// They are visible to the device after a write barrier.
 ///
 /// # Invariants
 ///

@@ -16,7 +16,7 @@ use kernel::{
 use super::device;
 use crate::rust::bindings;
 
-/// What recovers a device that failed; combine with [`Self::or`].
+/// Recovery methods of a device that failed; combine with [`Self::or`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Recovery(c_ulong);
 

@@ -39,7 +39,7 @@ pub enum ChannelState {
     PermanentFailure,
 }
 
-/// What a driver thinks of its device's recovery: `pci_ers_result_t`.
+/// The result of an error handler: `pci_ers_result_t`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorResult {
     /// It can recover without a reset of the slot.

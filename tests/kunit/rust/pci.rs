@@ -117,7 +117,7 @@ fn call_all(answer: Option<ErrorResult>) -> Result<([Option<Call>; 7], [c_uint; 
     let mut results = [0; 4];
     let raw: *mut bindings::pci_dev = &mut *pdev;
 
-    // SAFETY: The handlers look at the data of the device only, which nobody else has.
+    // SAFETY: The handlers look at the data of the device only, which is owned here.
     unsafe {
         for (at, state) in [
             bindings::pci_channel_io_normal,

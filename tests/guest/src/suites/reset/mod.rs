@@ -87,7 +87,7 @@ fn until_hung(control: &mut Control, engines: usize) -> Outcome {
     }
 }
 
-/// What a context is told.
+/// Checks the status of a context.
 fn verdict(who: &str, context: &Context, cause: Option<Cause>, guilty: bool) -> Outcome {
     let verdict = context.status()?;
     same(who, (verdict.cause, verdict.guilty), (cause, guilty))

@@ -82,7 +82,7 @@ fn numbers(json: &str, key: &str) -> Result<Vec<u64>> {
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// What debugfs shows of idle engines is what the device has counted.
+/// The busy times of idle engines in debugfs are those that the device has counted.
 fn device_time() -> Outcome {
     let rig = Rig::new()?;
     for engine in rig.device.engines() {
