@@ -78,10 +78,19 @@ fn cargo(paths: &Paths, arguments: &[&str]) -> Command {
 }
 
 /// Where cargo puts what it builds.
-fn target() -> Result<PathBuf> {
-    let dir = std::env::var_os("CARGO_TARGET_DIR");
+pub(crate) fn target() -> Result<PathBuf> {
+    folder("CARGO_TARGET_DIR")
+}
+
+/// Where cargo keeps what it fetches.
+pub(crate) fn home() -> Result<PathBuf> {
+    folder("CARGO_HOME")
+}
+
+fn folder(variable: &str) -> Result<PathBuf> {
+    let dir = std::env::var_os(variable);
     dir.map(Into::into)
-        .context("CARGO_TARGET_DIR is not set; start this by tools/root.sh")
+        .with_context(|| format!("{variable} is not set; start this by tools/root.sh"))
 }
 
 /// The executables that cargo left in `dir`.
