@@ -34,7 +34,8 @@ use super::{
         TableWindow, //
     },
     regs::Regs,
-    reset::Resetter, //
+    reset::Resetter,
+    reset_request::ResetRequest, //
 };
 use crate::rust::{
     devres::BoundDevice,
@@ -51,6 +52,7 @@ pub(crate) struct Gpu {
     mmu: Arc<Mmu>,
     shared: Arc<Shared>,
     engines: KVec<Arc<Engine>>,
+    reset_request: Arc<ResetRequest>,
     resetter: Arc<Resetter>,
     bad_pages: Arc<BadPages>,
 }
@@ -70,8 +72,9 @@ impl Gpu {
         regs.reset();
 
         let bound = BoundDevice::new(dev)?;
-        let mmu = Mmu::new(dev, regs.clone(), bound.clone(), &info)?;
-        let shared = Shared::new(dev, regs.clone())?;
+        let reset_request = ResetRequest::new()?;
+        let mmu = Mmu::new(dev, regs.clone(), bound.clone(), &info, &reset_request)?;
+        let shared = Shared::new(dev, regs.clone(), &reset_request)?;
         let mut engines = KVec::with_capacity(info.engines as usize, GFP_KERNEL)?;
         for index in 0..info.engines {
             engines.push(Engine::new(index, &shared, &bound, &mmu)?, GFP_KERNEL)?;
@@ -85,13 +88,12 @@ impl Gpu {
             mmu,
             shared,
             engines,
+            reset_request,
             resetter,
             bad_pages,
         };
-        this.mmu
-            .set_hang_handler(Some(this.resetter.hang_handler()?));
-        this.shared
-            .set_hang_handler(Some(this.resetter.hang_handler()?));
+        this.reset_request
+            .set_handler(Some(this.resetter.request_handler()?));
         this.mmu.start();
         for engine in &this.engines {
             engine.start();
@@ -240,8 +242,7 @@ impl Gpu {
 
 impl Drop for Gpu {
     fn drop(&mut self) {
-        self.mmu.set_hang_handler(None);
-        self.shared.set_hang_handler(None);
+        self.reset_request.set_handler(None);
         self.resetter.stop();
         for engine in &self.engines {
             engine.stop();

@@ -19,6 +19,7 @@ mod mmu;
 mod recovery_events;
 mod regs;
 mod reset;
+mod reset_request;
 
 #[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
 pub(crate) use self::mmu::{

@@ -4,7 +4,6 @@
 
 use kernel::{
     device::Device,
-    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
@@ -13,8 +12,7 @@ use kernel::{
             AtomicFlag,
             Relaxed, //
         },
-        Arc,
-        Mutex, //
+        Arc, //
     }, //
 };
 
@@ -22,12 +20,12 @@ use crate::{
     hw::{
         abi::regs::RESET_COUNT,
         fault::Faults,
-        mmu::HangHandler,
         recovery_events::{
             Recovery,
             RecoveryEvents, //
         },
-        regs::Regs, //
+        regs::Regs,
+        reset_request::ResetRequest, //
     },
     rust::workqueue::ReclaimQueue, //
 };
@@ -58,16 +56,12 @@ impl VramGeneration {
 pub(crate) struct Shared {
     pub(in crate::hw) dev: ARef<Device>,
     pub(in crate::hw) regs: Regs,
-    /// Runs the watchdogs, and resets that they or the MMU request.
+    /// Runs the watchdogs, and resets on request.
     pub(in crate::hw) queue: ReclaimQueue,
     dead: AtomicFlag,
     /// `RESET_COUNT` after the driver's last reset of the device.
     resets: Atomic<u32>,
-    /// A reset of the device was requested and is not done.
-    reset_wanted: AtomicFlag,
-    /// Schedules a reset of the device.
-    #[pin]
-    hang_handler: Mutex<Option<KBox<dyn HangHandler>>>,
+    reset_request: Arc<ResetRequest>,
     pub(in crate::hw) events: Arc<RecoveryEvents>,
     /// Generation of VRAM's content.
     pub(in crate::hw) vram: VramGeneration,
@@ -77,13 +71,16 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Makes the state of the engines of a device, which was just reset.
-    pub(in crate::hw) fn new(dev: &Device, regs: Regs) -> Result<Arc<Self>> {
+    pub(in crate::hw) fn new(
+        dev: &Device,
+        regs: Regs,
+        reset_request: &Arc<ResetRequest>,
+    ) -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 dev: dev.into(),
                 resets: Atomic::new(regs.read(RESET_COUNT)),
-                reset_wanted: AtomicFlag::new(false),
-                hang_handler <- new_mutex!(None, "Shared::hang_handler"),
+                reset_request: reset_request.clone(),
                 events: RecoveryEvents::new()?,
                 regs,
                 queue: ReclaimQueue::new(c"rust_gpu_ttm")?,
@@ -95,18 +92,12 @@ impl Shared {
         )
     }
 
-    /// Sets the handler of requests to reset the device, or [`None`] before it stops for good.
-    pub(in crate::hw) fn set_hang_handler(&self, handler: Option<KBox<dyn HangHandler>>) {
-        let old = core::mem::replace(&mut *self.hang_handler.lock(), handler);
-        drop(old);
-    }
-
     /// Resets the device.
     pub(in crate::hw) fn reset(&self) {
         self.regs.reset();
         // A later reset from outside the driver is detected.
         self.resets.store(self.regs.read(RESET_COUNT), Relaxed);
-        self.reset_wanted.store(false, Relaxed);
+        self.reset_request.done();
     }
 
     /// Returns the number of resets of the device since power on, as far as the driver knows.
@@ -121,15 +112,12 @@ impl Shared {
 
     /// Requests a reset of the device, from where locks are held that it takes.
     pub(super) fn request_reset(&self) {
-        self.reset_wanted.store(true, Relaxed);
-        if let Some(handler) = &*self.hang_handler.lock() {
-            handler.handle();
-        }
+        self.reset_request.raise();
     }
 
     /// Returns whether a reset of the device was requested and is not done.
     pub(in crate::hw) fn is_reset_wanted(&self) -> bool {
-        self.reset_wanted.load(Relaxed)
+        self.reset_request.is_pending()
     }
 
     /// Returns whether the device was declared dead.

@@ -60,7 +60,6 @@ use super::{
         TableWindow, //
     },
     tlb::{
-        HangHandler,
         Invalidation,
         Tlb, //
     }, //
@@ -69,7 +68,8 @@ use crate::{
     hw::{
         abi::limits::VA_BITS,
         info::Info,
-        regs::Regs, //
+        regs::Regs,
+        reset_request::ResetRequest, //
     },
     rust::{
         devres::BoundDevice,
@@ -129,12 +129,13 @@ impl Mmu {
         regs: Regs,
         bound: BoundDevice,
         info: &Info,
+        reset_request: &Arc<ResetRequest>,
     ) -> Result<Arc<Self>> {
         let kernel_tables = TableAllocator::new(bound.clone());
         let table = PageTable::new(&kernel_tables)?;
         let this = Arc::pin_init(
             try_pin_init!(Self {
-                tlb <- Tlb::new(dev, &regs),
+                tlb <- Tlb::new(dev, &regs, reset_request),
                 kernel <- SharedTable::new(table),
                 slots <- Slots::new(&regs),
                 registry <- Registry::new(),
@@ -256,11 +257,6 @@ impl Mmu {
     pub(in crate::hw) fn map_kernel(&self, va: u64, address: DmaAddress, size: u64) -> Result {
         let end = va.checked_add(size).ok_or(EINVAL)?;
         self.map_whole(va..end, Backing::System(address))
-    }
-
-    /// Sets the handler of a hung TLB, or [`None`] before the device stops for good.
-    pub(in crate::hw) fn set_hang_handler(&self, handler: Option<KBox<dyn HangHandler>>) {
-        self.tlb.set_hang_handler(handler);
     }
 
     /// Returns whether the TLB hung and the device is not recovered yet.

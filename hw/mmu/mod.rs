@@ -40,8 +40,7 @@ pub(crate) use self::{
 pub(super) use self::{
     hw_mmu::Mmu,
     layout::KERNEL_BASE,
-    slot_guard::SlotGuard,
-    tlb::HangHandler, //
+    slot_guard::SlotGuard, //
 };
 #[cfg(CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST)]
 pub(crate) use self::{

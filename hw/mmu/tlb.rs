@@ -22,6 +22,7 @@ use kernel::{
             AtomicFlag,
             Relaxed, //
         },
+        Arc,
         Mutex, //
     },
     time::Delta, //
@@ -29,7 +30,8 @@ use kernel::{
 
 use crate::hw::{
     abi::regs::*,
-    regs::Regs, //
+    regs::Regs,
+    reset_request::ResetRequest, //
 };
 
 /// Reads of the sequence number without a pause: most invalidations complete at once.
@@ -47,17 +49,12 @@ pub(crate) struct Invalidation {
     seqno: u32,
 }
 
-/// The handler of a hang that takes a reset of the device.
-pub(in crate::hw) trait HangHandler: Send {
-    /// Schedules the reset and the recovery of the device. Called with locks held.
-    fn handle(&self);
-}
-
 /// The TLB of a device.
 #[pin_data]
 pub(super) struct Tlb {
     dev: ARef<Device>,
     regs: Regs,
+    reset_request: Arc<ResetRequest>,
     /// Held while an invalidation is queued, which takes several register writes.
     #[pin]
     state: Mutex<State>,
@@ -68,7 +65,6 @@ pub(super) struct Tlb {
 struct State {
     /// The sequence number of the last invalidation.
     last: u32,
-    hang_handler: Option<KBox<dyn HangHandler>>,
 }
 
 impl State {
@@ -86,25 +82,18 @@ fn reached(done: u32, wanted: u32) -> bool {
 
 impl Tlb {
     /// Makes the TLB of a device, which was just reset.
-    pub(super) fn new<'a>(dev: &'a Device, regs: &'a Regs) -> impl PinInit<Self> + use<'a> {
+    pub(super) fn new<'a>(
+        dev: &'a Device,
+        regs: &'a Regs,
+        reset_request: &'a Arc<ResetRequest>,
+    ) -> impl PinInit<Self> + use<'a> {
         pin_init!(Self {
             dev: dev.into(),
             regs: regs.clone(),
-            state <- new_mutex!(
-                State {
-                    last: 0,
-                    hang_handler: None,
-                },
-                "Tlb::state"
-            ),
+            reset_request: reset_request.clone(),
+            state <- new_mutex!(State { last: 0 }, "Tlb::state"),
             hung: AtomicFlag::new(false),
         })
-    }
-
-    /// Sets the handler of a hung TLB, or [`None`] before the device stops for good.
-    pub(super) fn set_hang_handler(&self, handler: Option<KBox<dyn HangHandler>>) {
-        let old = core::mem::replace(&mut self.state.lock().hang_handler, handler);
-        drop(old);
     }
 
     /// Queues an invalidation of the translations of a range in a slot, and of the cached pointers
@@ -160,12 +149,10 @@ impl Tlb {
             self.regs.read(TLB_DONE)
         );
         // At once, for all waiters: this stops all accesses and empties the TLB. Recovering the
-        // engines is left to the handler, as the caller may hold locks that it takes.
+        // engines is requested, as the caller may hold locks that it takes.
         self.regs.reset();
         self.hung.store(true, Relaxed);
-        if let Some(handler) = &self.state.lock().hang_handler {
-            handler.handle();
-        }
+        self.reset_request.raise();
     }
 
     /// Returns whether the device was reset for a time-out and is not recovered yet.

@@ -41,14 +41,12 @@ use crate::{
             Shared, //
         },
         irq::vectors,
-        mmu::{
-            HangHandler,
-            Mmu, //
-        },
+        mmu::Mmu,
         recovery_events::{
             Recovery,
             RecoveryEvents, //
-        }, //
+        },
+        reset_request::ResetHandler, //
     },
     rust::{
         dma_fence::{
@@ -165,9 +163,9 @@ impl Resetter {
         }
     }
 
-    /// Returns the handler of hangs.
-    pub(in crate::hw) fn hang_handler(self: &Arc<Self>) -> Result<KBox<dyn HangHandler>> {
-        let handler: KBox<dyn HangHandler> = KBox::new(RequestHandler(self.clone()), GFP_KERNEL)?;
+    /// Returns the handler of requests.
+    pub(in crate::hw) fn request_handler(self: &Arc<Self>) -> Result<KBox<dyn ResetHandler>> {
+        let handler: KBox<dyn ResetHandler> = KBox::new(RequestHandler(self.clone()), GFP_KERNEL)?;
         Ok(handler)
     }
 
@@ -262,11 +260,11 @@ impl Resetter {
     }
 }
 
-/// Has the device reset by a work item: [`HangHandler::handle`] is called with locks held that
+/// Has the device reset by a work item: [`ResetHandler::handle`] is called with locks held that
 /// recovering the engines takes.
 struct RequestHandler(Arc<Resetter>);
 
-impl HangHandler for RequestHandler {
+impl ResetHandler for RequestHandler {
     fn handle(&self) {
         self.0.clone().enqueue_delayed(0);
     }
