@@ -4,19 +4,10 @@
 
 use kernel::{
     device::Device,
-    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
-        Arc,
-        Mutex, //
-    },
-    workqueue::{
-        self,
-        impl_has_delayed_work,
-        new_delayed_work,
-        DelayedWork,
-        WorkItem, //
+        Arc, //
     }, //
 };
 
@@ -25,11 +16,14 @@ use super::{
         limits::PAGE_SIZE,
         regs::*, //
     },
+    event_work::{
+        EventWatch,
+        EventWork, //
+    },
     info::Info,
     mmu::Mmu,
     regs::Regs, //
 };
-use crate::rust::workqueue::disable_delayed_work_sync;
 
 /// The handler of bad pages.
 pub(crate) trait BadPageHandler: Send {
@@ -41,22 +35,17 @@ pub(crate) trait BadPageHandler: Send {
 }
 
 /// The reports of a device.
-#[pin_data]
 pub(crate) struct BadPages {
     dev: ARef<Device>,
     regs: Regs,
     mmu: Arc<Mmu>,
     /// Number of pages that can go bad; 0 if the device does not report them.
     pages: u64,
-    #[pin]
-    handler: Mutex<Option<KBox<dyn BadPageHandler>>>,
-    #[pin]
-    work: DelayedWork<Self>,
+    work: Arc<EventWork>,
 }
 
-impl_has_delayed_work! {
-    impl HasDelayedWork<Self> for BadPages { self.work }
-}
+/// The registration of a [`BadPageHandler`].
+pub(crate) type BadPageWatch = EventWatch;
 
 impl BadPages {
     pub(super) fn new(dev: &Device, regs: &Regs, mmu: &Arc<Mmu>, info: &Info) -> Result<Arc<Self>> {
@@ -64,17 +53,14 @@ impl BadPages {
             true => info.vram_size / PAGE_SIZE,
             false => 0,
         };
-        Arc::pin_init(
-            pin_init!(Self {
-                dev: dev.into(),
-                regs: regs.clone(),
-                mmu: mmu.clone(),
-                pages,
-                handler <- new_mutex!(None, "BadPages::handler"),
-                work <- new_delayed_work!("BadPages::work"),
-            }),
-            GFP_KERNEL,
-        )
+        let this = Self {
+            dev: dev.into(),
+            regs: regs.clone(),
+            mmu: mmu.clone(),
+            pages,
+            work: EventWork::new()?,
+        };
+        Ok(Arc::new(this, GFP_KERNEL)?)
     }
 
     /// Calls `handler` for the pages that are bad, and for each that goes bad until the returned
@@ -83,17 +69,16 @@ impl BadPages {
         self: &Arc<Self>,
         handler: impl BadPageHandler + 'static,
     ) -> Result<BadPageWatch> {
-        let handler: KBox<dyn BadPageHandler> = KBox::new(handler, GFP_KERNEL)?;
-        *self.handler.lock() = Some(handler);
-        let watch = BadPageWatch(self.clone());
-        self.drain();
+        let this = self.clone();
+        let watch = self.work.watch(move || this.drain(&handler))?;
+        self.work.call();
         Ok(watch)
     }
 
     /// Schedules the handling of reports, from the interrupt handler.
-    pub(super) fn schedule(self: &Arc<Self>) {
+    pub(super) fn schedule(&self) {
         if self.count() != 0 {
-            let _ = workqueue::system_unbound().enqueue_delayed(self.clone(), 0);
+            self.work.schedule();
         }
     }
 
@@ -108,11 +93,7 @@ impl BadPages {
         }
     }
 
-    fn drain(&self) {
-        let handler = self.handler.lock();
-        let Some(handler) = &*handler else {
-            return;
-        };
+    fn drain(&self, handler: &dyn BadPageHandler) {
         for _ in 0..self.count() {
             let offset = self.regs.read64(POISON_ADDR_LO);
             self.regs.write(POISON_POP, 0);
@@ -130,24 +111,5 @@ impl BadPages {
                 ),
             }
         }
-    }
-}
-
-impl WorkItem for BadPages {
-    type Pointer = Arc<Self>;
-
-    fn run(this: Arc<Self>) {
-        this.drain();
-    }
-}
-
-/// The registration of a [`BadPageHandler`], which is not called any more once this is dropped.
-pub(crate) struct BadPageWatch(Arc<BadPages>);
-
-impl Drop for BadPageWatch {
-    fn drop(&mut self) {
-        disable_delayed_work_sync(&self.0);
-        let handler = self.0.handler.lock().take();
-        drop(handler);
     }
 }

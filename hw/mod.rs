@@ -11,6 +11,7 @@
 pub(crate) mod abi;
 mod bad_page;
 mod engine;
+mod event_work;
 mod fault;
 mod gpu;
 mod info;

@@ -3,7 +3,6 @@
 //! Events for the rest of the driver: recoveries, and a device that does not recover.
 
 use kernel::{
-    new_mutex,
     prelude::*,
     sync::{
         atomic::{
@@ -11,19 +10,14 @@ use kernel::{
             AtomicFlag,
             Relaxed, //
         },
-        Arc,
-        Mutex, //
-    },
-    workqueue::{
-        self,
-        impl_has_delayed_work,
-        new_delayed_work,
-        DelayedWork,
-        WorkItem, //
+        Arc, //
     }, //
 };
 
-use crate::rust::workqueue::disable_delayed_work_sync;
+use super::event_work::{
+    EventWatch,
+    EventWork, //
+};
 
 /// The outcome of a recovery.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,34 +39,26 @@ pub(crate) trait RecoveryHandler: Send {
 }
 
 /// The recoveries that a handler is to be told of, from where it cannot be called.
-#[pin_data]
 pub(crate) struct RecoveryEvents {
     /// Number of those that succeeded.
     done: Atomic<u32>,
     stuck: AtomicFlag,
     gone: AtomicFlag,
-    #[pin]
-    handler: Mutex<Option<KBox<dyn RecoveryHandler>>>,
-    #[pin]
-    work: DelayedWork<Self>,
+    work: Arc<EventWork>,
 }
 
-impl_has_delayed_work! {
-    impl HasDelayedWork<Self> for RecoveryEvents { self.work }
-}
+/// The registration of a [`RecoveryHandler`].
+pub(crate) type RecoveryWatch = EventWatch;
 
 impl RecoveryEvents {
     pub(super) fn new() -> Result<Arc<Self>> {
-        Arc::pin_init(
-            pin_init!(Self {
-                done: Atomic::new(0),
-                stuck: AtomicFlag::new(false),
-                gone: AtomicFlag::new(false),
-                handler <- new_mutex!(None, "RecoveryEvents::handler"),
-                work <- new_delayed_work!("RecoveryEvents::work"),
-            }),
-            GFP_KERNEL,
-        )
+        let this = Self {
+            done: Atomic::new(0),
+            stuck: AtomicFlag::new(false),
+            gone: AtomicFlag::new(false),
+            work: EventWork::new()?,
+        };
+        Ok(Arc::new(this, GFP_KERNEL)?)
     }
 
     /// Calls `handler` for each recovery until the returned watch is dropped. To be called once.
@@ -80,13 +66,12 @@ impl RecoveryEvents {
         self: &Arc<Self>,
         handler: impl RecoveryHandler + 'static,
     ) -> Result<RecoveryWatch> {
-        let handler: KBox<dyn RecoveryHandler> = KBox::new(handler, GFP_KERNEL)?;
-        *self.handler.lock() = Some(handler);
-        Ok(RecoveryWatch(self.clone()))
+        let this = self.clone();
+        self.work.watch(move || this.drain(&handler))
     }
 
     /// Has the handler called, by a work item: neither waits nor allocates.
-    pub(super) fn note(self: &Arc<Self>, recovery: Recovery) {
+    pub(super) fn note(&self, recovery: Recovery) {
         match recovery {
             Recovery::Done => {
                 self.done.fetch_add(1, Relaxed);
@@ -94,14 +79,10 @@ impl RecoveryEvents {
             Recovery::Stuck => self.stuck.store(true, Relaxed),
             Recovery::Gone => self.gone.store(true, Relaxed),
         }
-        let _ = workqueue::system_unbound().enqueue_delayed(self.clone(), 0);
+        self.work.schedule();
     }
 
-    fn drain(&self) {
-        let handler = self.handler.lock();
-        let Some(handler) = &*handler else {
-            return;
-        };
+    fn drain(&self, handler: &dyn RecoveryHandler) {
         for _ in 0..self.done.xchg(0, Relaxed) {
             handler.handle(Recovery::Done);
         }
@@ -110,24 +91,5 @@ impl RecoveryEvents {
                 handler.handle(recovery);
             }
         }
-    }
-}
-
-impl WorkItem for RecoveryEvents {
-    type Pointer = Arc<Self>;
-
-    fn run(this: Arc<Self>) {
-        this.drain();
-    }
-}
-
-/// The registration of a [`RecoveryHandler`], which is not called any more once this is dropped.
-pub(crate) struct RecoveryWatch(Arc<RecoveryEvents>);
-
-impl Drop for RecoveryWatch {
-    fn drop(&mut self) {
-        disable_delayed_work_sync(&self.0);
-        let handler = self.0.handler.lock().take();
-        drop(handler);
     }
 }
