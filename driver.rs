@@ -38,12 +38,11 @@ use crate::{
     file::RgtFile,
     hw::{
         abi,
-        BadPageWatch,
+        EventWatch,
         Gpu,
         Interrupts,
         Recovery,
         RecoveryHandler,
-        RecoveryWatch,
         Resetter, //
     },
     ioctl::{
@@ -186,8 +185,8 @@ pub(crate) struct RgtPciDriver;
 /// and its memory are freed.
 pub(crate) struct RgtPciData<'bound> {
     _registration: drm::Registration<'bound, RgtDriver>,
-    _bad_pages: BadPageWatch,
-    _recoveries: RecoveryWatch,
+    _bad_pages: EventWatch,
+    _recoveries: EventWatch,
     _reaper: ReaperGuard,
     _shrinker: shrinker::Registration<Shrinker>,
     _mappings: DmaMappings<RgtDriver>,

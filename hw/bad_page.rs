@@ -44,9 +44,6 @@ pub(crate) struct BadPages {
     work: Arc<EventWork>,
 }
 
-/// The registration of a [`BadPageHandler`].
-pub(crate) type BadPageWatch = EventWatch;
-
 impl BadPages {
     pub(super) fn new(dev: &Device, regs: &Regs, mmu: &Arc<Mmu>, info: &Info) -> Result<Arc<Self>> {
         let pages = match info.reports_bad_pages {
@@ -68,7 +65,7 @@ impl BadPages {
     pub(crate) fn watch(
         self: &Arc<Self>,
         handler: impl BadPageHandler + 'static,
-    ) -> Result<BadPageWatch> {
+    ) -> Result<EventWatch> {
         let this = self.clone();
         let watch = self.work.watch(move || this.drain(&handler))?;
         self.work.call();

@@ -32,10 +32,7 @@ pub(crate) use self::mmu::{
     SLOTS, //
 };
 pub(crate) use self::{
-    bad_page::{
-        BadPageHandler,
-        BadPageWatch, //
-    },
+    bad_page::BadPageHandler,
     engine::{
         Commands,
         Engine,
@@ -46,6 +43,7 @@ pub(crate) use self::{
         MAX_IBS,
         MAX_PACKET_DWORDS, //
     },
+    event_work::EventWatch,
     gpu::Gpu,
     info::Info,
     irq::Interrupts,
@@ -58,8 +56,7 @@ pub(crate) use self::{
     },
     recovery_events::{
         Recovery,
-        RecoveryHandler,
-        RecoveryWatch, //
+        RecoveryHandler, //
     },
     reset::Resetter, //
 };

@@ -47,9 +47,6 @@ pub(crate) struct RecoveryEvents {
     work: Arc<EventWork>,
 }
 
-/// The registration of a [`RecoveryHandler`].
-pub(crate) type RecoveryWatch = EventWatch;
-
 impl RecoveryEvents {
     pub(super) fn new() -> Result<Arc<Self>> {
         let this = Self {
@@ -65,7 +62,7 @@ impl RecoveryEvents {
     pub(crate) fn watch(
         self: &Arc<Self>,
         handler: impl RecoveryHandler + 'static,
-    ) -> Result<RecoveryWatch> {
+    ) -> Result<EventWatch> {
         let this = self.clone();
         self.work.watch(move || this.drain(&handler))
     }
