@@ -78,8 +78,7 @@ pub(super) fn start(
     qemu.arg("-initrd").arg(software.initramfs);
     qemu.args(["-append", &append(machine, software.append)]);
     qemu.args(["-serial", "file:console.log"]);
-    qemu.args(["-fsdev", "local,id=share,path=share,security_model=none"]);
-    qemu.args(["-device", "virtio-9p-pci,fsdev=share,mount_tag=share"]);
+    channels(&mut qemu);
     if machine.swap.is_some() {
         // Nothing of it has to be there after the guest.
         qemu.args([
@@ -89,10 +88,6 @@ pub(super) fn start(
         qemu.args(["-device", "virtio-blk-pci,drive=swap"]);
     }
     gpus(&mut qemu, machine);
-    // A guest tells the device process by a port of this name what trouble to make.
-    qemu.args(["-device", "virtio-serial-pci"]);
-    qemu.args(["-chardev", &format!("socket,id=control,path={CONTROL}")]);
-    qemu.args(["-device", "virtserialport,chardev=control,name=softgpu"]);
     for device in machine.devices {
         qemu.args(["-device", device]);
     }
@@ -128,6 +123,25 @@ fn cpus(qemu: &mut Command, clock: Clock, accel: Accel) {
             "1",
         ]),
     };
+}
+
+/// The devices by which a guest talks to us are there after the system has slept, if they keep their
+/// state, which only those below a port can be told.
+fn channels(qemu: &mut Command) {
+    const BELOW: &str = "bus=channels,multifunction=on,x-pcie-pm-no-soft-reset=on";
+    qemu.args(["-device", "pcie-root-port,id=channels,chassis=100,slot=100"]);
+    qemu.args(["-fsdev", "local,id=share,path=share,security_model=none"]);
+    qemu.arg("-device").arg(format!(
+        "virtio-9p-pci,fsdev=share,mount_tag=share,addr=0.0,{BELOW}"
+    ));
+    // A guest tells the device process by a port of this name what trouble to make.
+    qemu.arg("-device")
+        .arg(format!("virtio-serial-pci,id=serial,addr=0.1,{BELOW}"));
+    qemu.args(["-chardev", &format!("socket,id=control,path={CONTROL}")]);
+    qemu.args([
+        "-device",
+        "virtserialport,bus=serial.0,chardev=control,name=softgpu",
+    ]);
 }
 
 /// Each GPU sits where it can be unplugged, by the port's own hotplug.
