@@ -118,7 +118,13 @@ use crate::{
             Aperture,
             ChannelState,
             ErrorHandlers,
-            ErrorResult, //
+            ErrorResult,
+            SystemSleep, //
+        },
+        pm::{
+            self,
+            SleepNotifier,
+            Transition, //
         },
         shrinker, //
     },
@@ -179,11 +185,12 @@ pub(crate) struct RgtPciDriver;
 
 /// The data of the PCI driver, which lives as long as the device is bound.
 ///
-/// The fields are dropped in this order: first the device is unregistered and the hardware stops,
-/// then no bad page is retired any more and no recovery is told, then dying VMs are waited for, then
-/// the shrinker is unregistered, then system pages are unmapped from the device, then its interrupts
-/// and its memory are freed.
+/// The fields are dropped in this order: first nothing is evicted for sleep any more, then the device
+/// is unregistered and the hardware stops, then no bad page is retired any more and no recovery is
+/// told, then dying VMs are waited for, then the shrinker is unregistered, then system pages are
+/// unmapped from the device, then its interrupts and its memory are freed.
 pub(crate) struct RgtPciData<'bound> {
+    _evacuation: pm::Registration<Evacuation>,
     _registration: drm::Registration<'bound, RgtDriver>,
     _bad_pages: EventWatch,
     _recoveries: EventWatch,
@@ -193,6 +200,7 @@ pub(crate) struct RgtPciData<'bound> {
     _interrupts: Interrupts<'bound>,
     _aperture: Aperture<'bound>,
     resetter: Arc<Resetter>,
+    drm: ARef<RgtDevice>,
 }
 
 kernel::pci_device_table!(
@@ -268,12 +276,15 @@ impl pci::Driver for RgtPciDriver {
         let resetter = gpu.resetter().clone();
         let recoveries = resetter.events().watch(RecoveryReport::new(&drm))?;
 
+        let device: ARef<RgtDevice> = (&*drm).into();
+        let evacuation = pm::Registration::new(guarantee, Evacuation(device.clone()))?;
         // For a reset of the slot.
         save_state(pdev)?;
         // SAFETY: It is kept in `RgtPciData` and dropped with it; nothing forgets it.
         let registration =
             unsafe { drm::Registration::new(pdev.as_ref(), drm, Ok::<_, Error>(gpu), 0)? };
         Ok(RgtPciData {
+            _evacuation: evacuation,
             _registration: registration,
             _bad_pages: bad_pages,
             _recoveries: recoveries,
@@ -283,6 +294,7 @@ impl pci::Driver for RgtPciDriver {
             _interrupts: interrupts,
             _aperture: aperture,
             resetter,
+            drm: device,
         })
     }
 
@@ -329,6 +341,35 @@ impl ErrorHandlers for RgtPciDriver {
 
     fn resume(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) {
         data.resetter.finish_bus_reset();
+    }
+}
+
+impl SystemSleep for RgtPciDriver {
+    fn prepare(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) -> Result {
+        bo::empty_local_memory(&data.drm)
+    }
+
+    fn suspend(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) -> Result {
+        data.drm.queues.sleep()
+    }
+
+    fn resume(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) -> Result {
+        data.drm.queues.wake();
+        Ok(())
+    }
+}
+
+/// Evicts BOs before tasks are frozen and devices suspended.
+struct Evacuation(ARef<RgtDevice>);
+
+impl SleepNotifier for Evacuation {
+    fn prepare(&self, transition: Transition) -> Result {
+        bo::evict_local_memory(&self.0)?;
+        match transition {
+            Transition::Suspend => Ok(()),
+            // Pages of BOs are not in the image, which has to fit into half of the memory.
+            Transition::Hibernation => self.0.ttm().prepare_hibernation(),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod record;
 mod room;
 pub(crate) mod selftest;
 mod shrink;
+mod sleep;
 mod stats;
 pub(crate) mod trace;
 mod ttm;
@@ -65,6 +66,10 @@ pub(crate) use self::{
         Effort, //
     },
     shrink::Shrinker,
+    sleep::{
+        empty_local_memory,
+        evict_local_memory, //
+    },
     stats::{
         MoveReason,
         MoveStats, //

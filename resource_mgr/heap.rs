@@ -126,7 +126,7 @@ impl Heap {
 
     /// Ties the heap to `generation`: memory counts as dirty again when it changes.
     pub(super) fn with_generation(mut self, generation: &VramGeneration) -> Self {
-        self.known = Atomic::new(generation.get());
+        self.known = Atomic::new(generation.zeros());
         self.generation = Some(generation.clone());
         self
     }
@@ -136,7 +136,7 @@ impl Heap {
         let Some(generation) = &self.generation else {
             return;
         };
-        let now = generation.get();
+        let now = generation.zeros();
         if self.known.load(Relaxed) != now && self.known.xchg(now, Relaxed) != now {
             self.buddy.forget_zeros();
         }

@@ -21,6 +21,7 @@ pub(crate) mod io;
 pub(crate) mod mm;
 pub(crate) mod module;
 pub(crate) mod pci;
+pub(crate) mod pm;
 pub(crate) mod shared_words;
 pub(crate) mod shrinker;
 pub(crate) mod sync;

@@ -5,12 +5,16 @@
 use kernel::{
     device::Device,
     dma::DmaAddress,
+    io::poll::read_poll_timeout,
     prelude::*,
     sync::{
         aref::ARef,
         Arc, //
     },
-    time::Jiffies, //
+    time::{
+        Delta,
+        Jiffies, //
+    }, //
 };
 
 use super::{
@@ -58,6 +62,11 @@ use crate::{
         module::DropGuarantee, //
     }, //
 };
+
+/// Interval at which engines are looked at until they are idle.
+const POLL_INTERVAL: Delta = Delta::from_millis(1);
+/// Time that engines have until they are idle: several jobs that time out.
+const PATIENCE: Delta = Delta::from_secs(60);
 
 /// An engine and its scheduler.
 pub(crate) struct Queue {
@@ -178,6 +187,31 @@ impl Queues {
             .min_by_key(|queue| queue.kernel.load())
             // PANIC: A GPU without engines is no GPU for `hw`.
             .unwrap_or(&self.queues[0])
+    }
+
+    /// Prepares the device for sleep, once the engines have done what they have: they get no more
+    /// until [`Self::wake`].
+    ///
+    /// `EBUSY` if they do not get it done.
+    pub(crate) fn sleep(&self) -> Result {
+        let mut pauses = KVec::with_capacity(self.queues.len(), GFP_KERNEL)?;
+        for queue in &self.queues {
+            pauses.push(queue.scheduler.pause()?, GFP_KERNEL)?;
+        }
+        let is_busy = |queue: &Queue| queue.engine.jobs().1 != 0;
+        let idle = read_poll_timeout(
+            || Ok(!self.iter().any(is_busy)),
+            |idle| *idle,
+            POLL_INTERVAL,
+            PATIENCE, //
+        );
+        idle.map_err(|_| EBUSY)?;
+        self.resetter.sleep()
+    }
+
+    /// Uses the device again after its sleep, in which nothing was in its memory.
+    pub(crate) fn wake(&self) {
+        self.resetter.wake();
     }
 
     /// Makes the entity of a VM's binds.

@@ -147,11 +147,36 @@ impl Engine {
     /// Resumes after a reset of the device: runs the jobs that it does not cancel.
     pub(in crate::hw) fn resume(&self) {
         let mut state = self.state.lock();
-        state.paused = false;
         if !state.stopped {
             state.in_flight.cancel_on_device_reset();
-            self.restart(&mut state);
         }
+        self.run_again(&mut state);
+    }
+
+    /// Resumes after a sleep of the device, before which the engine was idle: runs the jobs that it
+    /// got meanwhile.
+    pub(in crate::hw) fn wake(&self) {
+        self.run_again(&mut self.state.lock());
+    }
+
+    fn run_again(&self, state: &mut EngineState) {
+        state.paused = false;
+        if !state.stopped {
+            self.restart(state);
+        }
+    }
+
+    /// Pauses the engine until [`Self::wake`] if it has no job in flight. Returns whether it is
+    /// paused.
+    pub(in crate::hw) fn pause_if_idle(&self) -> bool {
+        let _section = SignallingSection::begin();
+        let mut state = self.state.lock();
+        self.retire(&mut state);
+        if state.in_flight.is_empty() {
+            state.paused = true;
+            self.reset();
+        }
+        state.paused
     }
 
     /// Declares the device dead and fails all jobs of the engine.

@@ -30,24 +30,46 @@ use crate::{
     rust::workqueue::ReclaimQueue, //
 };
 
-/// A counter of losses of the content of device-local memory.
+/// Counters of losses of the content of device-local memory.
 #[derive(Clone)]
-pub(crate) struct VramGeneration(Arc<Atomic<u64>>);
+pub(crate) struct VramGeneration(Arc<Losses>);
+
+struct Losses {
+    /// Losses of what BOs had there, from 1 on.
+    content: Atomic<u64>,
+    /// All of them, also those while no BO was there.
+    zeros: Atomic<u64>,
+}
 
 impl VramGeneration {
-    /// Makes a counter, which begins at 1.
+    /// Makes counters.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self(Arc::new(Atomic::new(1), GFP_KERNEL)?))
+        let losses = Losses {
+            content: Atomic::new(1),
+            zeros: Atomic::new(1),
+        };
+        Ok(Self(Arc::new(losses, GFP_KERNEL)?))
     }
 
-    /// Returns the current generation.
+    /// Returns the generation of what BOs have there.
     pub(crate) fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.content.load(Relaxed)
+    }
+
+    /// Returns the generation of what is known to be zero.
+    pub(crate) fn zeros(&self) -> u64 {
+        self.0.zeros.load(Relaxed)
     }
 
     /// Counts a loss.
     pub(crate) fn lose(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.0.content.fetch_add(1, Relaxed);
+        self.lose_zeros();
+    }
+
+    /// Counts a loss while no BO was there.
+    pub(in crate::hw) fn lose_zeros(&self) {
+        self.0.zeros.fetch_add(1, Relaxed);
     }
 }
 

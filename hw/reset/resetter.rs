@@ -86,7 +86,7 @@ impl Reason<'_> {
 pub(crate) struct Resetter {
     mmu: Arc<Mmu>,
     pub(super) shared: Arc<Shared>,
-    engines: KVec<Arc<Engine>>,
+    pub(super) engines: KVec<Arc<Engine>>,
     pub(super) count: Atomic<u64>,
     /// Serialises resets of the device.
     #[pin]
@@ -102,7 +102,7 @@ impl_has_delayed_work! {
 
 /// The state of the device as far as resets go.
 pub(super) struct DeviceState {
-    /// The bus resets the device: its engines are paused until that is done.
+    /// The bus resets the device, or has it sleep: its engines are paused until that is done.
     pub(super) on_bus: bool,
 }
 
@@ -233,24 +233,34 @@ impl Resetter {
 
     /// Resets the device, whose engines are paused, and has them run again. The caller has the lock
     /// of the device.
-    ///
-    /// This is the one place where the device gets back what it has lost, whatever has reset it.
     pub(super) fn restart(&self) {
-        self.shared.reset();
-        if self.shared.is_dead() || !self.shared.regs.is_present() {
+        if !self.reset() {
             self.kill();
             return;
         }
         // Before any job runs that relies on the content of VRAM.
         self.shared.vram.lose();
-        self.mmu.restore();
-        self.shared
-            .regs
-            .write(INT_ENABLE, vectors(self.engines.len()));
+        self.restore();
         for engine in &self.engines {
             engine.resume();
         }
         self.shared.events.note(Recovery::Done);
+    }
+
+    /// Resets the device, and returns whether it answers.
+    pub(super) fn reset(&self) -> bool {
+        self.shared.reset();
+        !self.shared.is_dead() && self.shared.regs.is_present()
+    }
+
+    /// Restores what a reset takes from the device but for its engines.
+    ///
+    /// This is the one place where the device gets back what it has lost, whatever has reset it.
+    pub(super) fn restore(&self) {
+        self.mmu.restore();
+        self.shared
+            .regs
+            .write(INT_ENABLE, vectors(self.engines.len()));
     }
 
     /// Gives the device up: all jobs fail, and there are no more. The caller has the lock of the

@@ -20,6 +20,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/notifier.h>
 #include <linux/shrinker.h>
 #include <linux/workqueue.h>
 
@@ -96,6 +97,7 @@ void rgt_ttm_device_flush(struct ttm_device *bdev);
 void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man);
 void rgt_ttm_resource_manager_show(struct ttm_resource_manager *man,
 				   struct seq_file *m);
+bool rgt_ttm_resource_manager_is_evicting(struct ttm_resource_manager *man);
 void rgt_drm_dmem_unregister(struct dmem_cgroup_region *region);
 
 /* linux/iosys-map.h */
@@ -121,6 +123,11 @@ unsigned long rgt_totalram_pages(void);
 bool rgt_try_module_get(struct module *module);
 void rgt_module_put(struct module *module);
 void rgt_module_pin(void);
+
+/* linux/suspend.h */
+int rgt_register_pm_notifier(struct notifier_block *nb);
+void rgt_unregister_pm_notifier(struct notifier_block *nb);
+int rgt_notifier_from_errno(int err);
 
 /* linux/shrinker.h */
 bool rgt_shrink_control_may_enter_fs(struct shrink_control *control);

@@ -47,6 +47,22 @@ void rgt_ttm_resource_manager_cleanup(struct ttm_resource_manager *man)
 	ttm_resource_manager_cleanup(man);
 }
 
+bool rgt_ttm_resource_manager_is_evicting(struct ttm_resource_manager *man)
+{
+	bool evicting = false;
+	int i;
+
+	spin_lock(&man->eviction_lock);
+	for (i = 0; i < TTM_NUM_MOVE_FENCES; i++) {
+		struct dma_fence *fence = man->eviction_fences[i];
+
+		evicting |= fence && !dma_fence_is_signaled(fence);
+	}
+	spin_unlock(&man->eviction_lock);
+
+	return evicting;
+}
+
 /* The printer, of which the kernel's bindings have no more than the name. */
 void rgt_ttm_resource_manager_show(struct ttm_resource_manager *man,
 				   struct seq_file *m)

@@ -2,31 +2,17 @@
 
 //! A driver's part in resets of its devices and in the recovery from errors of the bus.
 //!
-//! `kernel::pci` registers drivers without a `struct pci_error_handlers`. [`Adapter`] registers one
-//! as [`kernel::pci::Adapter`] does, and has it called at what [`ErrorHandlers`] says.
-//!
 //! C header: [`include/linux/pci.h`](srctree/include/linux/pci.h)
-
-use core::{
-    marker::PhantomData,
-    mem::offset_of, //
-};
 
 use kernel::{
     bindings,
-    device::{
-        Core,
-        CoreInternal, //
-    },
-    driver::{
-        DriverLayout,
-        RegistrationOps, //
-    },
+    device::Core,
     error::to_result,
     pci,
-    prelude::*,
-    types::Opaque, //
+    prelude::*, //
 };
+
+use super::adapter::with_data;
 
 /// The state of the channel to a device: `pci_channel_state_t`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,72 +101,16 @@ fn raw(pdev: &pci::Device<Core<'_>>) -> *mut bindings::pci_dev {
     core::ptr::from_ref(pdev).cast_mut().cast()
 }
 
-/// An adapter for the registration of PCI drivers that have [`ErrorHandlers`].
-pub struct Adapter<T>(PhantomData<T>);
-
-// SAFETY: It has the layout of `pci::Adapter<T>`:
-// - `bindings::pci_driver` is a C type declared as `repr(C)`.
-// - `T::Data` is the type of the driver's device private data.
-// - `DEVICE_DRIVER_OFFSET` is the offset of the `struct device_driver` in it.
-unsafe impl<T: ErrorHandlers> DriverLayout for Adapter<T> {
-    type DriverType = bindings::pci_driver;
-    type DriverData<'bound> = T::Data<'bound>;
-    const DEVICE_DRIVER_OFFSET: usize = offset_of!(Self::DriverType, driver);
-}
-
-// SAFETY: `pci::Adapter` registers and unregisters the driver.
-unsafe impl<T: ErrorHandlers> RegistrationOps for Adapter<T> {
-    unsafe fn register(
-        pdrv: &Opaque<Self::DriverType>,
-        name: &'static CStr,
-        module: &'static ThisModule,
-    ) -> Result {
-        // SAFETY: It's safe to set the fields of `struct pci_driver` on initialization.
-        unsafe { (*pdrv.get()).err_handler = const { &Self::HANDLERS } };
-
-        // SAFETY: By the safety requirements.
-        unsafe { <pci::Adapter<T> as RegistrationOps>::register(pdrv, name, module) }
-    }
-
-    unsafe fn unregister(pdrv: &Opaque<Self::DriverType>) {
-        // SAFETY: By the safety requirements.
-        unsafe { <pci::Adapter<T> as RegistrationOps>::unregister(pdrv) }
-    }
-}
-
-impl<T: ErrorHandlers> Adapter<T> {
-    /// The table of a driver.
-    pub(crate) const HANDLERS: bindings::pci_error_handlers = bindings::pci_error_handlers {
+/// Returns the table of a driver.
+pub(super) const fn handlers<T: ErrorHandlers>() -> bindings::pci_error_handlers {
+    bindings::pci_error_handlers {
         error_detected: Some(error_detected::<T>),
         slot_reset: Some(slot_reset::<T>),
         reset_prepare: Some(reset_prepare::<T>),
         reset_done: Some(reset_done::<T>),
         resume: Some(resume::<T>),
         ..pin_init::zeroed()
-    };
-}
-
-/// Calls `f` with a device and its driver's data. [`None`] without data.
-///
-/// # Safety
-///
-/// `pdev` must be a valid device whose lock is held, and whose driver is `T`.
-unsafe fn with_data<T: ErrorHandlers, R>(
-    pdev: *mut bindings::pci_dev,
-    f: impl FnOnce(&pci::Device<Core<'_>>, Pin<&T::Data<'_>>) -> R,
-) -> Option<R> {
-    // SAFETY: By the safety requirements the device is valid, and nothing binds or unbinds it.
-    if unsafe { (*pdev).dev.driver_data }.is_null() {
-        return None;
     }
-    // SAFETY: As above. `pci::Device` is transparent over `struct pci_dev`, and the lock of the
-    // device is what its context asks for.
-    let pdev = unsafe { &*pdev.cast::<pci::Device<CoreInternal<'_>>>() };
-
-    // SAFETY: The device has data, which the probe of `T` has set and which is dropped when the
-    // device is unbound, for which its lock is taken.
-    let data = unsafe { pdev.as_ref().drvdata_borrow::<T::Data<'_>>() };
-    Some(f(pdev, data))
 }
 
 /// Calls [`ErrorHandlers::error_detected`].
@@ -252,11 +182,3 @@ unsafe extern "C" fn resume<T: ErrorHandlers>(pdev: *mut bindings::pci_dev) {
     // SAFETY: The PCI core calls this with a device of the driver, whose lock it holds.
     unsafe { with_data::<T, _>(pdev, T::resume) };
 }
-
-/// Declares a kernel module that exposes a single PCI driver, which has [`ErrorHandlers`].
-macro_rules! module_pci_driver {
-    ($($f:tt)*) => {
-        kernel::module_driver!(<T>, $crate::rust::pci::Adapter<T>, { $($f)* });
-    };
-}
-pub(crate) use module_pci_driver;

@@ -2,27 +2,32 @@
 
 //! PCI abstractions.
 
+mod adapter;
 mod aperture;
 mod atomic;
 mod error_handlers;
 mod irq;
 mod peer;
+mod system_sleep;
 
 pub(crate) use self::{
+    adapter::{
+        module_pci_driver,
+        Adapter, //
+    },
     aperture::{
         Aperture,
         ApertureMap, //
     },
     atomic::enable_atomics_to_root,
     error_handlers::{
-        module_pci_driver,
         restore_state,
         save_state,
-        Adapter,
         ChannelState,
         ErrorHandlers,
         ErrorResult, //
     },
     irq::MsixHandlers,
-    peer::init_peer_to_peer, //
+    peer::init_peer_to_peer,
+    system_sleep::SystemSleep, //
 };

@@ -57,7 +57,8 @@ impl<T: DriverBo> Reserved<'_, T> {
     /// the copy to swap.
     ///
     /// Returns the number of pages freed, which may be a part of them only. `EBUSY` when that is
-    /// none, also where the pages are coherent memory.
+    /// none, also where the pages are coherent memory; `ERESTARTSYS` when a signal came, if `ctx` is
+    /// interruptible.
     ///
     /// May be called in the context of a memory allocation that may enter file systems and, for
     /// `writeback`, may start I/O. The BO's move to system pages must allow that, too.
@@ -68,7 +69,10 @@ impl<T: DriverBo> Reserved<'_, T> {
         if !self.is_shrinkable(ctx) {
             return Err(EBUSY);
         }
-        self.wait_idle(ctx).map_err(|_| EBUSY)?;
+        self.wait_idle(ctx).map_err(|err| match err {
+            ERESTARTSYS => err,
+            _ => EBUSY,
+        })?;
         if let Some(data) = self.tt_data() {
             T::Driver::tt_unpopulate(data);
         }

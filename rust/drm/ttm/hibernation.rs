@@ -27,7 +27,7 @@ impl<T: Driver> Device<T> {
     /// BOs that are pinned or reserved by others keep theirs, and all that are left do when there is
     /// no room in swap. A driver stops jobs before, and evicts what is in device-local memory, see
     /// [`Self::evict_all()`]; what is validated afterwards gets pages again. Must not be called with
-    /// a reservation held. `ENODEV` before the device is up.
+    /// a reservation held. `ENODEV` before the device is up, `ERESTARTSYS` when a signal came.
     ///
     /// C: `ttm_device_prepare_hibernation()`.
     pub fn prepare_hibernation(&self) -> Result {
@@ -43,11 +43,14 @@ impl<T: Driver> Device<T> {
                 continue;
             }
             pin_init::stack_pin_init!(
-                let walk = self.walk_lru(mem_type, OperationCtx::new(false))?
+                let walk = self.walk_lru(mem_type, OperationCtx::new(true))?
             );
             while let Some(mut at) = walk.as_mut().next() {
-                // It may have no pages, or be pinned.
-                let _ = at.bo.back_up(at.ctx, true);
+                match at.bo.back_up(at.ctx, true) {
+                    Err(ERESTARTSYS) => return Err(ERESTARTSYS),
+                    // It may have no pages, or be pinned.
+                    _ => {}
+                }
             }
         }
         Ok(())

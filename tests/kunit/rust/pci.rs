@@ -19,7 +19,8 @@ use crate::{
             Adapter,
             ChannelState,
             ErrorHandlers,
-            ErrorResult, //
+            ErrorResult,
+            SystemSleep, //
         }, //
     }, //
 };
@@ -32,6 +33,9 @@ enum Call {
     Error(ChannelState),
     SlotReset,
     Resume,
+    BeforeSleep,
+    Sleep,
+    Wake,
 }
 
 /// The data of a device: what was called last, and what to answer.
@@ -89,6 +93,64 @@ impl ErrorHandlers for Fake {
     fn resume(_pdev: &pci::Device<Core<'_>>, data: Pin<&Calls>) {
         data.note(Call::Resume);
     }
+}
+
+impl SystemSleep for Fake {
+    fn prepare(_pdev: &pci::Device<Core<'_>>, data: Pin<&Calls>) -> Result {
+        match data.note(Call::BeforeSleep) {
+            ErrorResult::Recovered => Ok(()),
+            _ => Err(ENOSPC),
+        }
+    }
+
+    fn suspend(_pdev: &pci::Device<Core<'_>>, data: Pin<&Calls>) -> Result {
+        match data.note(Call::Sleep) {
+            ErrorResult::Recovered => Ok(()),
+            _ => Err(EBUSY),
+        }
+    }
+
+    fn resume(_pdev: &pci::Device<Core<'_>>, data: Pin<&Calls>) -> Result {
+        data.note(Call::Wake);
+        Ok(())
+    }
+}
+
+/// Has all callbacks for sleep called for a device with this answer: the one before, then pairs of one
+/// for sleep and one for the time after. Returns the calls and the results.
+fn sleep_and_wake(answer: ErrorResult) -> Result<([Option<Call>; 7], [c_int; 7])> {
+    let table = &Adapter::<Fake>::PM_OPS;
+    let mut pdev: KBox<bindings::pci_dev> = KBox::init(pin_init::init_zeroed(), GFP_KERNEL)?;
+    let calls = pin_init!(Calls {
+        last <- new_mutex!(None, "Calls::last"),
+        answer,
+    });
+    let data = KBox::pin_init(calls, GFP_KERNEL)?.into_foreign();
+    pdev.dev.driver_data = data.cast();
+    let mut calls = [None; 7];
+    let mut results = [1; 7];
+
+    for (at, callback) in [
+        table.prepare,
+        table.suspend,
+        table.resume,
+        table.freeze,
+        table.thaw,
+        table.poweroff,
+        table.restore,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // SAFETY: The callbacks look at the data of the device only, which nobody else has.
+        unsafe {
+            results[at] = callback.map_or(1, |f| f(&raw mut pdev.dev));
+            calls[at] = Pin::<KBox<Calls>>::borrow(data).last.lock().take();
+        }
+    }
+    // SAFETY: It is from `into_foreign()` above, and not borrowed any more.
+    drop(unsafe { Pin::<KBox<Calls>>::from_foreign(data) });
+    Ok((calls, results))
 }
 
 /// Has all handlers called for a device with this answer, or without data. Returns the calls, in
@@ -186,6 +248,26 @@ mod tests {
             assert_eq!(calls, wanted.map(Some));
             assert_eq!(results, [raw; 4]);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn sleep_may_be_refused() -> Result {
+        let [prepare, pairs @ ..] = [Call::BeforeSleep, Call::Sleep, Call::Wake].map(Some);
+        let is_right = |calls: [Option<Call>; 7]| {
+            calls[0] == prepare && calls[1..].chunks(2).all(|pair| pair == pairs)
+        };
+
+        let (calls, results) = sleep_and_wake(ErrorResult::Recovered)?;
+        assert!(is_right(calls));
+        assert_eq!(results, [0; 7]);
+
+        let (calls, results) = sleep_and_wake(ErrorResult::NeedReset)?;
+        assert!(is_right(calls));
+        assert_eq!(results[0], ENOSPC.to_errno());
+        assert!(results[1..]
+            .chunks(2)
+            .all(|pair| pair == [EBUSY.to_errno(), 0]));
         Ok(())
     }
 

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What BOs have in memory that a device loses in its sleep.
+
+use kernel::{
+    io::poll::read_poll_timeout,
+    prelude::*,
+    time::Delta, //
+};
+
+use super::{
+    evict::evict_placement,
+    stats::MoveReason, //
+};
+use crate::{
+    device::RgtDevice,
+    resource_mgr::{
+        region_name,
+        SCRATCHPAD, //
+    },
+    rust::{
+        dma_resv::Usage,
+        drm::ttm::{
+            MemType,
+            OperationCtx,
+            Placement, //
+        }, //
+    }, //
+};
+
+/// The memory types that are lost.
+const LOST: [MemType; 2] = [MemType::VRAM, SCRATCHPAD];
+
+/// Interval at which memory is looked at until it is empty.
+const POLL_INTERVAL: Delta = Delta::from_millis(1);
+/// Time until then: several jobs that time out, and moves behind them.
+const PATIENCE: Delta = Delta::from_secs(60);
+
+/// Evicts what is in device-local memory now, while clients go on: at best, little is left for
+/// [`empty_local_memory`], and system pages can be swapped out to wherever that needs user space.
+///
+/// `ERESTARTSYS` when a signal came, `ENOMEM` when system memory does not suffice. Does not wait for
+/// the moves.
+pub(crate) fn evict_local_memory(dev: &RgtDevice) -> Result {
+    LOST.into_iter().try_for_each(|mem_type| evict(dev, mem_type))
+}
+
+/// Evicts all BOs from device-local memory, and waits until it is empty. No client may bring
+/// another one there meanwhile.
+///
+/// `ERESTARTSYS` when a signal came, `ENOMEM` when system memory does not suffice, `EBUSY` if a BO
+/// does not leave: it is pinned, or a job that uses it does not end.
+pub(crate) fn empty_local_memory(dev: &RgtDevice) -> Result {
+    for mem_type in LOST {
+        let empty = read_poll_timeout(
+            || {
+                evict(dev, mem_type)?;
+                Ok(used(dev, mem_type) == 0 && !dev.ttm().is_evicting(mem_type)?)
+            },
+            |empty| *empty,
+            POLL_INTERVAL,
+            PATIENCE, //
+        );
+        match empty {
+            Ok(_) => {}
+            Err(ETIMEDOUT) => {
+                dev_err!(
+                    dev.as_ref(),
+                    "no sleep: {} bytes in {} are pinned, or jobs that use it do not end\n",
+                    used(dev, mem_type),
+                    region_name(mem_type)
+                );
+                return Err(EBUSY);
+            }
+            Err(err) => return Err(err),
+        }
+    }
+    Ok(())
+}
+
+fn used(dev: &RgtDevice, mem_type: MemType) -> u64 {
+    dev.managers.size(mem_type) - dev.managers.free(mem_type)
+}
+
+/// Evicts as much as is in use of a memory type: what comes there meanwhile would make it endless.
+///
+/// BOs that are reserved by others stay, and so do those that jobs use. A move behind a job that may
+/// not end before tasks run again would hold up everybody else's.
+fn evict(dev: &RgtDevice, mem_type: MemType) -> Result {
+    let mut left = used(dev, mem_type);
+    if left == 0 {
+        return Ok(());
+    }
+    pin_init::stack_pin_init!(
+        let walk = dev.ttm().walk_lru(mem_type, OperationCtx::new(true))?
+    );
+
+    while left != 0 {
+        let Some(mut at) = walk.as_mut().next() else {
+            break;
+        };
+        if !at.bo.bo().resv().test_signaled(Usage::Bookkeep) {
+            continue;
+        }
+        let _moving = at.bo.bo().record.moving(MoveReason::Evict);
+        let places = evict_placement(&at.bo);
+        left = left.saturating_sub(at.bo.size() as u64);
+        at.bo.validate(&Placement::new(places), at.ctx)?;
+    }
+    Ok(())
+}
