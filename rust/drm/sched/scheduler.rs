@@ -134,15 +134,23 @@ impl<J: Job> Inner<J> {
         }
     }
 
-    /// Undoes [`Self::disable_work()`], of a scheduler that is not stopped, and queues the work.
+    /// Undoes [`Self::disable_work()`], and queues the work, unless others have disabled it.
+    ///
+    /// `drm_sched_wqueue_start()` would also say that the scheduler is not stopped any more, which is
+    /// up to the reset that may have stopped it meanwhile.
     pub(super) fn enable_work(&self) {
         let raw = self.as_raw();
 
-        // SAFETY: By the type invariant the scheduler is valid.
+        // SAFETY: By the type invariant the scheduler is valid, with its queue.
         unsafe {
-            bindings::enable_work(&raw mut (*raw).work_run_job);
-            bindings::enable_work(&raw mut (*raw).work_free_job);
-            bindings::drm_sched_wqueue_start(raw);
+            for work in [&raw mut (*raw).work_run_job, &raw mut (*raw).work_free_job] {
+                bindings::enable_work(work);
+                bindings::queue_work_on(
+                    bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                    (*raw).submit_wq,
+                    work,
+                );
+            }
         }
     }
 }

@@ -154,6 +154,9 @@ pub(super) struct Hw {
     jobs: Mutex<Jobs>,
     looks: Atomic<u32>,
     resets: Atomic<u32>,
+    /// A reset does not end while this is held.
+    #[pin]
+    pub(super) gate: Mutex<()>,
 }
 
 impl Hw {
@@ -253,6 +256,7 @@ impl Job for MockJob {
 
     fn reset(&self, hw: &Arc<Hw>) {
         hw.resets.fetch_add(1, Relaxed);
+        drop(hw.gate.lock());
         if let Some(pending) = hw.take(self.id) {
             pending.signal(Err(EIO));
         }
@@ -288,6 +292,7 @@ impl Fixture {
                 jobs <- new_mutex!(Jobs { started, running }),
                 looks: Atomic::new(0),
                 resets: Atomic::new(0),
+                gate <- new_mutex!(()),
             }),
             GFP_KERNEL,
         )?;

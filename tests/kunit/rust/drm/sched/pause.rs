@@ -78,6 +78,28 @@ mod tests {
         outcome(&next)
     }
 
+    /// The kernel warns when a scheduler is not stopped while its jobs are visited.
+    #[test]
+    fn pause_that_ends_during_a_reset_leaves_the_scheduler_stopped() -> Result {
+        let test = Fixture::new(8, Some(msecs_to_jiffies(60_000)))?;
+        let entity = test.entity(Priority::Normal)?;
+        let guilty = test.hanging_job(&entity, 1)?.submit(|_| ());
+
+        assert!(test.has_started(1));
+        let paused = test.sched.pause()?;
+        let next = test.submit(&entity, 2)?;
+        let gate = test.hw.gate.lock();
+        test.sched.fault();
+        let resets = soon(|| test.hw.resets() == 1);
+        drop(paused);
+        drop(gate);
+        assert!(resets);
+        assert_eq!(outcome(&guilty), Err(EIO));
+        assert!(test.has_started(12));
+        test.finish(2);
+        outcome(&next)
+    }
+
     #[test]
     fn paused_scheduler_can_go() -> Result {
         let test = Fixture::new(8, None)?;
