@@ -52,7 +52,7 @@ const SIZE: usize = 2 * PAGE_SIZE;
 ///
 /// # Errors
 ///
-/// [`EIO`], with a message, if a copy fails or differs.
+/// With a message, that of a copy that fails, [`EILSEQ`] if one differs.
 pub(crate) fn run(dev: &RgtDevice, bound: &Device<Bound>, gpu: &Gpu) -> Result {
     let visible = pages(dev.managers.vram.inner().cpu_visible_end());
     let vram = Place::new(MemType::VRAM, PlaceFlags::NONE).within(0, visible);
@@ -81,8 +81,7 @@ pub(crate) fn run(dev: &RgtDevice, bound: &Device<Bound>, gpu: &Gpu) -> Result {
                         direction.name(),
                         err
                     )
-                })
-                .map_err(|_| EIO)?;
+                })?;
         }
     }
     Ok(())
