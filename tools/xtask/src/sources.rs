@@ -12,7 +12,7 @@ use crate::step::Step;
 
 /// The parts of the checkout that a kernel tree does not want at the driver's
 /// place: the uAPI header has its own.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 15] = [
     "/.*",
     "Cargo.*",
     "/LICENSE*",
@@ -22,7 +22,9 @@ const OTHERS: [&str; 13] = [
     "/hw/abi/include",
     "/include",
     "/softgpu",
+    "/tests/fuzz",
     "/tests/guest",
+    "/tests/uapi",
     "/tools",
     "/userspace",
     "*.md",
