@@ -6,6 +6,7 @@
 //! The uAPI only grows, so that a change of the list may add to it, and nothing else. The list is
 //! made by a C program that includes the header.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +14,7 @@ use std::{env, fs, process};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{UAPI, read};
+use crate::{PACKETS, UAPI, read};
 
 /// Folders of the kernel's headers for user space: with `drm.h`, the kernel's copy or libdrm's, and
 /// with `asm/`, which compilers for 32 bits do not look for there.
@@ -57,11 +58,14 @@ impl Names {
         names
     }
 
-    /// The C program that prints the list.
-    fn program(&self) -> Result<String> {
-        let mut out = String::from(
-            "#include <stddef.h>\n#include <stdio.h>\n#include \"rust_gpu_ttm_drm.h\"\n\
-             int main(void)\n{\n",
+    /// The C program that prints the list of the names in `header`.
+    fn program(&self, header: &str) -> Result<String> {
+        let mut out = format!(
+            "#include <stddef.h>\n#include <stdio.h>\n#include \"{}\"\nint main(void)\n{{\n",
+            Path::new(header)
+                .file_name()
+                .context("it is a file")?
+                .display(),
         );
         for (name, fields) in &self.structs {
             let value = format!("struct {name}");
@@ -95,11 +99,43 @@ impl Names {
 /// The header does not compile.
 pub(crate) fn list(root: &Path) -> Result<String> {
     let names = Names::of(&read(root, UAPI)?);
+    output(root, &names.program(UAPI)?)
+}
+
+/// The constants of the uAPI's headers, that of packets included.
+///
+/// # Errors
+///
+/// As of [`list()`].
+pub(crate) fn constants(root: &Path) -> Result<BTreeMap<String, u64>> {
+    let mut constants = BTreeMap::new();
+    for header in [UAPI, PACKETS] {
+        let mut names = Names::of(&read(root, header)?);
+        names.structs.clear();
+        for line in output(root, &names.program(header)?)?.lines() {
+            constants.extend(constant(line));
+        }
+    }
+    Ok(constants)
+}
+
+/// The name and the value of a constant, from its line of a list.
+pub(crate) fn constant(line: &str) -> Option<(String, u64)> {
+    let (name, value) = line.split_once(" = ")?;
+    let value = match value.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => value.parse(),
+    };
+    Some((name.to_owned(), value.ok()?))
+}
+
+/// What a C program prints that uses the headers.
+fn output(root: &Path, program: &str) -> Result<String> {
     let folder = env::temp_dir().join(format!("rgt-layout-{}", process::id()));
     fs::create_dir_all(&folder)?;
-    let made = run(root, &folder, &names.program()?);
+    let output = run(root, &folder, program);
     fs::remove_dir_all(&folder)?;
-    made
+    output
 }
 
 fn run(root: &Path, folder: &Path, program: &str) -> Result<String> {
@@ -124,7 +160,7 @@ mod tests {
     use std::process::Stdio;
 
     use super::*;
-    use crate::{LAYOUT, PACKETS, root};
+    use crate::{LAYOUT, root};
 
     /// The languages and machines that the headers are for.
     const DIALECTS: [[&str; 3]; 6] = [

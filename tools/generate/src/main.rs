@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Makes the files that are committed although they follow from others: the C headers and the
-//! tables of the device's numbers, the list of the uAPI's layouts, the table of the driver's layers,
-//! and the manual page of the device process.
+//! tables of the device's numbers, the list of the uAPI's layouts and its constants for syzkaller, the
+//! table of the driver's layers, and the manual page of the device process.
 //!
 //! `make generate` writes them. A test sees to it that what is committed is what would be written.
 
 mod architecture;
+mod fuzz;
 mod header;
 mod layout;
 mod man;
@@ -31,6 +32,10 @@ const PACKETS: &str = "include/uapi/drm/rust_gpu_ttm_packet.h";
 const UAPI: &str = "include/uapi/drm/rust_gpu_ttm_drm.h";
 /// Its sizes, offsets and numbers.
 const LAYOUT: &str = "tests/uapi/layout.txt";
+/// Its descriptions for syzkaller, which are not made here.
+const DESCRIPTIONS: &str = "tests/fuzz/rust_gpu_ttm.txt";
+/// Their constants.
+const CONSTANTS: &str = "tests/fuzz/rust_gpu_ttm.txt.const";
 /// The programmer's manual, of which a part is made here.
 const MANUAL: &str = "docs/hardware.md";
 /// The page on the driver's architecture, of which a part is made here.
@@ -48,12 +53,13 @@ fn read(root: &Path, name: &str) -> Result<String> {
 }
 
 /// The files by their names in the checkout, and what they are to hold.
-fn files(root: &Path) -> Result<[(&'static str, String); 6]> {
+fn files(root: &Path) -> Result<[(&'static str, String); 7]> {
     let numbers = Numbers::read(&root.join(NUMBERS))?;
     Ok([
         (HEADER, header::text(&numbers)?),
         (PACKETS, header::packets(&numbers)?),
         (LAYOUT, layout::list(root)?),
+        (CONSTANTS, fuzz::constants(root)?),
         (MANUAL, manual::with_tables(&read(root, MANUAL)?, &numbers)?),
         (
             ARCHITECTURE,
