@@ -23,6 +23,7 @@ mod observe;
 mod overcommit;
 mod placement;
 mod policy;
+mod power;
 mod pressure;
 mod query;
 mod racing;
@@ -80,6 +81,7 @@ pub(crate) const ALL: &[Suite] = &[
     inject::SUITE,
     inject::BACKUP,
     observe::SUITE,
+    power::SUITE,
     reset::SUITE,
     unbind::SUITE,
 ];

@@ -36,27 +36,31 @@ pub(super) const SUITE: Suite = Suite {
 const SMALL: u64 = 2 * MIB;
 
 const VRAM_ONLY: Make = |bo| bo.placement(Placement::VRAM);
-const VRAM_OR_GTT: Make = |bo| bo.placement(Placement::VRAM | Placement::GTT);
+pub(super) const VRAM_OR_GTT: Make = |bo| bo.placement(Placement::VRAM | Placement::GTT);
 
-fn vram(rig: &Rig) -> Result<Region> {
+pub(super) fn vram(rig: &Rig) -> Result<Region> {
     rig.device
         .region(RegionKind::Vram)?
         .context("there is VRAM")
 }
 
 /// So many percent of VRAM, in whole small BOs.
-fn percent(rig: &Rig, percent: u64) -> Result<u64> {
+pub(super) fn percent(rig: &Rig, percent: u64) -> Result<u64> {
     Ok(vram(rig)?.size * percent / 100 / SMALL * SMALL)
 }
 
 /// Small BOs of this much together.
-fn bos(rig: &Rig, bytes: u64, make: Make) -> Result<Vec<Bo>> {
+pub(super) fn bos(rig: &Rig, bytes: u64, make: Make) -> Result<Vec<Bo>> {
     (0..bytes / SMALL).map(|_| rig.bo(SMALL, make)).collect()
 }
 
 /// A job that writes a number into the first word of each of some BOs, the next number into that of
 /// the next one.
-fn writing<'a>(rig: &Rig, bos: impl IntoIterator<Item = &'a Bo>, first: u32) -> Result<Work> {
+pub(super) fn writing<'a>(
+    rig: &Rig,
+    bos: impl IntoIterator<Item = &'a Bo>,
+    first: u32,
+) -> Result<Work> {
     let bos: Vec<_> = bos.into_iter().collect();
     let mut work = rig.work_of(rig.copy, 16 + 8 * bos.len())?;
     for (number, bo) in (first..).zip(bos) {
@@ -67,7 +71,7 @@ fn writing<'a>(rig: &Rig, bos: impl IntoIterator<Item = &'a Bo>, first: u32) -> 
 }
 
 /// Each BO has its number in the first word.
-fn check<'a>(rig: &Rig, bos: impl IntoIterator<Item = &'a Bo>, first: u32) -> Outcome {
+pub(super) fn check<'a>(rig: &Rig, bos: impl IntoIterator<Item = &'a Bo>, first: u32) -> Outcome {
     let result = rig.gtt(4)?;
     for (number, bo) in (first..).zip(bos) {
         let mut work = rig.work(rig.copy)?;

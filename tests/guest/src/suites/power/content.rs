@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What clients have is there after sleep: content, mappings, jobs, places.
+
+use anyhow::{Context as _, Result};
+use rgt::{Bo, Context, Placement, Priority};
+
+use super::sleep::Sleep;
+use crate::expect::same;
+use crate::harness::{Outcome, Test, tests};
+use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM, noise};
+
+pub(super) const TESTS: &[Test] = tests![
+    before_an_image,
+    after_the_drivers_part,
+    after_a_loss_of_power,
+    after_suspend_to_ram,
+];
+
+const ROUNDS: u32 = 2;
+
+fn before_an_image() -> Outcome {
+    is_kept(Sleep::Image)
+}
+
+fn after_the_drivers_part() -> Outcome {
+    is_kept(Sleep::Drivers)
+}
+
+fn after_a_loss_of_power() -> Outcome {
+    is_kept(Sleep::Devices)
+}
+
+fn after_suspend_to_ram() -> Outcome {
+    is_kept(Sleep::Ram)
+}
+
+/// A BO that has content.
+struct Kept {
+    bo: Bo,
+    content: Vec<u32>,
+}
+
+impl Kept {
+    fn new(rig: &Rig, make: Make, seed: u32) -> Result<Self> {
+        let content = noise(seed, MIB as usize / 4);
+        let source = rig.gtt(MIB)?;
+        source.map()?.write_slice(0, &content);
+        let bo = rig.bo(MIB, make)?;
+        rig.copy(&source, &bo)?;
+        Ok(Self { bo, content })
+    }
+
+    /// Byte for byte, as the GPU reads it.
+    fn check(&self, rig: &Rig) -> Outcome {
+        let target = rig.gtt(MIB)?;
+        rig.copy(&self.bo, &target)?;
+        let mut found = vec![0; self.content.len()];
+        target.map()?.read_slice(0, &mut found);
+        let wrong = found.iter().zip(&self.content).position(|(a, b)| a != b);
+        same("the first wrong dword", wrong, None)
+    }
+}
+
+fn is_kept(sleep: Sleep) -> Outcome {
+    let rig = Rig::new()?;
+    let context = Context::create(&rig.device, Priority::Normal)?;
+    let makes = [SHARED[0].1, SHARED[1].1, SHARED[2].1, HIDDEN];
+    let kept = (1..)
+        .zip(makes)
+        .map(|(seed, make)| Kept::new(&rig, make, seed))
+        .collect::<Result<Vec<_>>>()?;
+    let hidden = &kept.last().context("there are some")?.bo;
+    let mapped = rig.visible(MIB)?;
+    let map = mapped.map()?;
+    let system = rig.bo(PAGE, SYSTEM)?;
+    system.map()?.write(0, 4);
+    let generation = rig.device.vram_generation()?;
+
+    for round in 0..ROUNDS {
+        map.write(8, round + 1);
+        let mut work = rig.work(rig.copy)?;
+        work.context(&context);
+        let at = work.writes(&mapped)?;
+        work.commands.write(at, &[round + 5])?;
+        // In flight, or queued, when the system goes to sleep.
+        work.submit()?;
+        sleep.enter()?;
+        let moved = hidden.info()?;
+        same(
+            "moved away",
+            moved.current_placement != Placement::VRAM,
+            true,
+        )?;
+        work.wait().context("a job from before")?;
+
+        same("the CPU's word", map.read(8), round + 1)?;
+        same("the job's word", map.read(0), round + 5)?;
+        for kept in &kept {
+            kept.check(&rig)?;
+        }
+        same("system memory", system.map()?.read(0), 4)?;
+        same("back", hidden.info()?.current_placement, Placement::VRAM)?;
+        let fresh = rig.visible(MIB)?.map()?;
+        let dirty = (0..MIB as usize)
+            .step_by(4)
+            .position(|at| fresh.read(at) != 0);
+        same("the first dirty dword of new VRAM", dirty, None)?;
+    }
+    same("generation", rig.device.vram_generation()?, generation)?;
+    same("the context", context.status()?.cause, None)
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sleep of the system: the GPU loses VRAM, registers and page tables, and no client notices.
+
+mod busy;
+mod content;
+mod refused;
+mod sleep;
+
+use crate::harness::{Need, Suite};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "power",
+    needs: &[Need::LastOfBoot],
+    tags: &[],
+    tests: &[content::TESTS, busy::TESTS, refused::TESTS],
+};

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How the system is sent to sleep, and woken.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+use crate::harness::Outcome;
+
+/// The state that is asked for.
+const STATE: &str = "/sys/power/state";
+/// How far the system goes, for tests.
+const TEST: &str = "/sys/power/pm_test";
+/// For how many seconds a test sleeps.
+const TEST_DELAY: &str = "/sys/module/suspend/parameters/pm_test_delay";
+
+/// The bridge that has the machine's power management.
+const LPC: &str = "/sys/bus/pci/devices/0000:00:1f.0/config";
+/// Its registers PMBASE and ACPI_CNTL, which say where that is.
+const PM_BASE: u64 = 0x40;
+
+/// When the alarm comes. It must not come while the system still goes to sleep.
+const ALARM: Duration = Duration::from_secs(8);
+
+/// A way to sleep.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sleep {
+    /// Tasks are frozen, and memory is made free for the image of a hibernation.
+    Image,
+    /// Drivers have their devices sleep, which keep their power.
+    Drivers,
+    /// Devices are without power, as in suspend to idle, and the CPUs stay awake: nothing wakes them
+    /// from that in QEMU, where the clock's alarm is an event of suspend to RAM only.
+    Devices,
+    /// Suspend to RAM: the machine is reset, but for its memory.
+    Ram,
+}
+
+impl Sleep {
+    /// Returns after the system was asleep. What prevents that is the error.
+    pub(super) fn enter(self) -> Outcome {
+        Ok(self.try_enter()?)
+    }
+
+    /// As [`Self::enter`], with the error of the kernel.
+    pub(super) fn try_enter(self) -> io::Result<()> {
+        let (test, state) = match self {
+            Self::Image => ("freezer", "disk"),
+            Self::Drivers => ("devices", "freeze"),
+            Self::Devices => ("platform", "freeze"),
+            Self::Ram => ("none", "mem"),
+        };
+        fs::write(TEST_DELAY, "0")?;
+        fs::write(TEST, test)?;
+        let alarm = timerfd_create(TimerfdClockId::BoottimeAlarm, TimerfdFlags::CLOEXEC)?;
+        if test == "none" {
+            let once = Itimerspec {
+                it_interval: Timespec::default(),
+                it_value: Timespec::try_from(ALARM).map_err(io::Error::other)?,
+            };
+            timerfd_settime(&alarm, TimerfdTimerFlags::empty(), &once)?;
+        }
+        // The firmware should set this again on the way back from suspend to RAM, and does not: then
+        // the machine neither sleeps again nor powers off.
+        let lpc = File::options().read(true).write(true).open(LPC)?;
+        let mut base = [0; 8];
+        lpc.read_exact_at(&mut base, PM_BASE)?;
+        let result = fs::write(STATE, state);
+        lpc.write_all_at(&base, PM_BASE)?;
+        result
+    }
+}
