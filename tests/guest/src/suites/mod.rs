@@ -33,6 +33,7 @@ mod scratchpad;
 mod stale_data;
 mod submit;
 mod unbind;
+mod unplug;
 mod vm;
 mod wait;
 mod zero;
@@ -84,6 +85,7 @@ pub(crate) const ALL: &[Suite] = &[
     power::SUITE,
     reset::SUITE,
     unbind::SUITE,
+    unplug::SUITE,
 ];
 
 /// Runs a helper: what a test starts as another process.

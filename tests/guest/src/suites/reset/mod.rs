@@ -65,7 +65,7 @@ pub(super) fn reset_function(device: &Device) -> Outcome {
 }
 
 /// The directory of a device's PCI function.
-fn directory(device: &Device) -> Result<PathBuf> {
+pub(super) fn directory(device: &Device) -> Result<PathBuf> {
     let name = device.path().file_name().context("a node's name")?;
     Ok(PathBuf::from("/sys/class/drm").join(name).join("device"))
 }
