@@ -3,12 +3,12 @@
 //! What clients have is there after sleep: content, mappings, jobs, places.
 
 use anyhow::{Context as _, Result};
-use rgt::{Bo, Context, Placement, Priority};
+use rgt::{Bo, Context, Job, Placement, Priority, WaitFor};
 
 use super::sleep::Sleep;
 use crate::expect::same;
 use crate::harness::{Outcome, Test, tests};
-use crate::rig::{HIDDEN, MIB, Make, PAGE, Rig, SHARED, SYSTEM, noise};
+use crate::rig::{HIDDEN, MIB, Make, PAGE, PATIENCE, Rig, SHARED, SYSTEM, noise};
 
 pub(super) const TESTS: &[Test] = tests![
     before_an_image,
@@ -18,6 +18,8 @@ pub(super) const TESTS: &[Test] = tests![
 ];
 
 const ROUNDS: u32 = 2;
+/// More VRAM than is in use.
+const CLEARED: u64 = 16 * MIB;
 
 fn before_an_image() -> Outcome {
     is_kept(Sleep::Image)
@@ -62,6 +64,13 @@ impl Kept {
     }
 }
 
+/// Leaves VRAM that the driver has cleared and nobody has written to: free, and known to be zero.
+fn cleared_and_freed(rig: &Rig) -> Outcome {
+    let bo = rig.visible(CLEARED)?;
+    Job::new(&rig.vm, rig.copy).read(&bo).submit()?;
+    Ok(bo.wait(PATIENCE, WaitFor::All)?)
+}
+
 fn is_kept(sleep: Sleep) -> Outcome {
     let rig = Rig::new()?;
     let context = Context::create(&rig.device, Priority::Normal)?;
@@ -83,6 +92,7 @@ fn is_kept(sleep: Sleep) -> Outcome {
         work.context(&context);
         let at = work.writes(&mapped)?;
         work.commands.write(at, &[round + 5])?;
+        cleared_and_freed(&rig)?;
         // In flight, or queued, when the system goes to sleep.
         work.submit()?;
         sleep.enter()?;
@@ -101,9 +111,9 @@ fn is_kept(sleep: Sleep) -> Outcome {
         }
         same("system memory", system.map()?.read(0), 4)?;
         same("back", hidden.info()?.current_placement, Placement::VRAM)?;
-        let fresh = rig.visible(MIB)?.map()?;
-        let dirty = (0..MIB as usize)
-            .step_by(4)
+        let fresh = rig.visible(CLEARED)?.map()?;
+        let dirty = (0..CLEARED as usize)
+            .step_by(64)
             .position(|at| fresh.read(at) != 0);
         same("the first dirty dword of new VRAM", dirty, None)?;
     }
