@@ -5,10 +5,7 @@
 use kernel::{
     drm,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    }, //
+    sync::Arc, //
 };
 
 use crate::{
@@ -29,7 +26,8 @@ use crate::{
         self,
         BindQueue,
         Vm,
-        VmHandle, //
+        VmHandle,
+        VmInUse, //
     }, //
 };
 
@@ -114,9 +112,11 @@ impl RgtFile {
         self.vms.for_each(|_, handle| f(handle.vm()));
     }
 
-    /// Looks a VM up. `ENOENT` when there is none of this number.
-    pub(crate) fn vm(&self, id: u32) -> Result<ARef<Vm>> {
-        self.vms.get(id, |handle| handle.vm().clone())
+    /// Looks a VM up for a call. `ENOENT` when there is none of this number.
+    ///
+    /// The result must be dropped without the reservation of the VM or of one of its BOs.
+    pub(crate) fn vm(&self, id: u32) -> Result<VmInUse> {
+        self.vms.get(id, |handle| handle.in_use())
     }
 
     /// Creates a bind queue of a VM and returns its number. `ENOSPC` when the VM has too many.

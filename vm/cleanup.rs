@@ -5,6 +5,8 @@
 //! Binds remove mappings in the signalling path, where neither a BO may be freed nor the VM's
 //! reservation be taken.
 
+use core::ops::Deref;
+
 use kernel::{
     impl_has_work,
     new_work,
@@ -59,5 +61,26 @@ impl WorkItem for Cleanup {
 
     fn run(this: Arc<Self>) {
         this.vm.cleanup();
+    }
+}
+
+/// A VM that a call uses, for which it cleans up in the end.
+///
+/// A bind does so when its work is done, and a VM when it is destroyed. But a call that fails, or that
+/// looks at a BO while others unmap it, may have the last reference to what connects both, and may
+/// have it for longer than there is the VM.
+pub(crate) struct VmInUse(pub(super) ARef<Vm>);
+
+impl Deref for VmInUse {
+    type Target = Vm;
+
+    fn deref(&self) -> &Vm {
+        &self.0
+    }
+}
+
+impl Drop for VmInUse {
+    fn drop(&mut self) {
+        self.0.cleanup();
     }
 }

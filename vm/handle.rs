@@ -16,7 +16,10 @@ use kernel::{
 };
 
 use super::{
-    cleanup::Cleanup,
+    cleanup::{
+        Cleanup,
+        VmInUse, //
+    },
     data::{
         Open,
         Vm,
@@ -89,6 +92,11 @@ impl VmHandle {
     /// Returns the VM.
     pub(crate) fn vm(&self) -> &ARef<Vm> {
         &self.vm
+    }
+
+    /// Returns its VM, for a call.
+    pub(crate) fn in_use(&self) -> VmInUse {
+        VmInUse(self.vm().clone())
     }
 
     /// Returns the table of its bind queues; 0 is the default queue.

@@ -34,6 +34,7 @@ mod update;
 
 pub(crate) use self::{
     bind::bind,
+    cleanup::VmInUse,
     data::{
         Access,
         Vm,
