@@ -91,6 +91,21 @@ impl Helper {
         }
     }
 
+    /// Has it ended: it may have by itself, with success, or it is killed, which takes effect within
+    /// `limit`.
+    pub(crate) fn stop(mut self, limit: Duration) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            anyhow::ensure!(
+                status.success(),
+                "the helper {} failed: {status}",
+                self.name
+            );
+            return Ok(());
+        }
+        self.child.kill()?;
+        self.end(limit).map(drop)
+    }
+
     /// Kills it by SIGKILL; an error if it had ended already.
     pub(crate) fn kill(mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {

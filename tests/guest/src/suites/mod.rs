@@ -9,6 +9,7 @@ mod dmabuf;
 mod evict;
 mod fair;
 mod faults;
+mod fuzz;
 mod gem;
 mod gpus;
 mod inject;
@@ -78,6 +79,7 @@ pub(crate) const ALL: &[Suite] = &[
     madvise::SUITE,
     pressure::SUITE,
     leak::SUITE,
+    fuzz::SUITE,
     // Before those that unbind the device: TTM leaks a little each time the last one goes.
     inject::SUITE,
     inject::BACKUP,
@@ -102,6 +104,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         submit::INTERRUPTED => submit::run_jobs(arguments),
         dmabuf::GIVER => dmabuf::give(arguments),
         dmabuf::IMPORTER => dmabuf::import(arguments),
+        fuzz::CALLER => fuzz::run(arguments),
         fair::CALLER => fair::call(arguments),
         fair::HOARDER => fair::hoard(arguments),
         faults::FAULTER => faults::fault(),

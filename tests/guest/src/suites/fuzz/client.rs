@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A process that makes calls on one file, in several threads.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::{AsFd, AsRawFd};
+use std::ptr;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rgt::Device;
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use super::arena::Arena;
+use super::calls::{Caller, Objects, pick, push};
+use super::grammar::Grammar;
+use crate::harness::Outcome;
+use crate::rig::Dice;
+
+const THREADS: u32 = 2;
+
+// Ioctls of DRM's own, and the sizes of their structures.
+const GEM_CLOSE: u32 = 0x4008_6409;
+const HANDLE_TO_FD: u32 = 0xc00c_642d;
+const FD_TO_HANDLE: u32 = 0xc00c_642e;
+const SYNCOBJ_CREATE: u32 = 0xc008_64bf;
+const SYNCOBJ_DESTROY: u32 = 0xc008_64c0;
+const SYNCOBJ_WAIT: u32 = 0xc028_64c3;
+const SYNCOBJ_RESET: u32 = 0xc010_64c4;
+const SYNCOBJ_SIGNAL: u32 = 0xc010_64c5;
+
+/// Makes calls: arguments are a seed and milliseconds.
+pub(in crate::suites) fn run(arguments: &[&str]) -> Outcome {
+    let [seed, millis] = arguments else {
+        bail!("expected a seed and milliseconds")
+    };
+    let seed: u32 = seed.parse()?;
+    let end = Instant::now() + Duration::from_millis(millis.parse()?);
+    let grammar = Arc::new(Grammar::new()?);
+    let nodes = Device::list()?;
+    let node = nodes.first().context("no device")?;
+    let file = Arc::new(OpenOptions::new().read(true).write(true).open(node)?);
+    let threads: Vec<_> = (0..THREADS)
+        .map(|number| {
+            let (grammar, file) = (grammar.clone(), file.clone());
+            let arena = Arena::new()?;
+            Ok(thread::spawn(move || {
+                let caller = Caller {
+                    grammar: &grammar,
+                    arena,
+                    dice: Dice::new(seed * THREADS + number + 1),
+                    fd: file.as_raw_fd(),
+                    objects: Objects::default(),
+                    kind: 0,
+                    successes: vec![0; grammar.calls.len()],
+                };
+                calls(caller, &file, end)
+            }))
+        })
+        .collect::<Result<_>>()?;
+    let mut successes = vec![0; grammar.calls.len()];
+    for thread in threads {
+        let more = thread.join().map_err(|_| anyhow!("a thread panicked"))??;
+        successes
+            .iter_mut()
+            .zip(more)
+            .for_each(|(sum, more)| *sum += more);
+    }
+    // What never succeeds is not tested.
+    let names = grammar.calls.iter().map(|call| call.name);
+    let never: Vec<_> = names
+        .zip(&successes)
+        .filter(|(_, count)| **count == 0)
+        .collect();
+    ensure!(never.is_empty(), "seed {seed}: {never:?} of {successes:?}");
+    Ok(())
+}
+
+/// Makes calls until it is time. Returns how often each of the driver's succeeded.
+fn calls(mut caller: Caller<'_>, file: &File, end: Instant) -> Result<Vec<u32>> {
+    let scratch = memfd_create("fuzz", MemfdFlags::CLOEXEC)?;
+    let mut fds = vec![];
+    while Instant::now() < end {
+        match caller.dice.below(24) {
+            0 => close(&mut caller),
+            1 => share(&mut caller, &mut fds),
+            2 => take(&mut caller, &fds),
+            3 => create_syncobj(&mut caller),
+            4 => use_syncobj(&mut caller),
+            5 => touch(&mut caller, file, &scratch),
+            _ => caller.call(),
+        }
+    }
+    Ok(caller.successes)
+}
+
+/// Makes an ioctl of these words. Returns their place if it succeeded.
+fn ioctl(caller: &mut Caller<'_>, number: u32, words: &[u32]) -> Option<u64> {
+    let at = caller.arena.place(caller.dice.roll());
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    caller.arena.write(at, &bytes);
+    caller.arena.ioctl(caller.fd, number, at).then_some(at)
+}
+
+fn close(caller: &mut Caller<'_>) {
+    let handle = pick(&mut caller.dice, &caller.objects.handles) as u32;
+    ioctl(caller, GEM_CLOSE, &[handle, 0]);
+}
+
+/// Exports a BO. Buffers are open until the process ends.
+fn share(caller: &mut Caller<'_>, fds: &mut Vec<u32>) {
+    const MOST: usize = 200;
+    let handle = pick(&mut caller.dice, &caller.objects.handles) as u32;
+    let flags = libc::O_CLOEXEC as u32 | (caller.dice.below(2) * libc::O_RDWR as u32);
+    if fds.len() == MOST {
+        return;
+    }
+    if let Some(at) = ioctl(caller, HANDLE_TO_FD, &[handle, flags, 0]) {
+        fds.push(caller.arena.read(at + 8, 4) as u32);
+    }
+}
+
+fn take(caller: &mut Caller<'_>, fds: &[u32]) {
+    let fd = pick(&mut caller.dice, fds) as u32;
+    if let Some(at) = ioctl(caller, FD_TO_HANDLE, &[0, 0, fd]) {
+        let handle = caller.arena.read(at, 4) as u32;
+        push(&mut caller.objects.handles, handle);
+    }
+}
+
+fn create_syncobj(caller: &mut Caller<'_>) {
+    let flags = caller.dice.below(2);
+    if let Some(at) = ioctl(caller, SYNCOBJ_CREATE, &[0, flags]) {
+        let handle = caller.arena.read(at, 4) as u32;
+        push(&mut caller.objects.syncobjs, handle);
+    }
+}
+
+fn use_syncobj(caller: &mut Caller<'_>) {
+    let handle = pick(&mut caller.dice, &caller.objects.syncobjs) as u32;
+    let list = caller.arena.place(caller.dice.roll());
+    caller.arena.write(list, &handle.to_le_bytes());
+    let (low, high) = (list as u32, (list >> 32) as u32);
+    match caller.dice.below(6) {
+        0 => ioctl(caller, SYNCOBJ_DESTROY, &[handle, 0]),
+        1 => ioctl(caller, SYNCOBJ_RESET, &[low, high, 1, 0]),
+        2 | 3 => ioctl(caller, SYNCOBJ_SIGNAL, &[low, high, 1, 0]),
+        // At once.
+        _ => ioctl(caller, SYNCOBJ_WAIT, &[low, high, 0, 0, 1, 0, 0, 0, 0, 0]),
+    };
+}
+
+/// Maps a page of a BO, and accesses it.
+fn touch(caller: &mut Caller<'_>, file: &File, scratch: impl AsFd) {
+    let offsets = &caller.objects.offsets;
+    if offsets.is_empty() {
+        return;
+    }
+    let offset = offsets[caller.dice.below(offsets.len() as u32) as usize];
+    // SAFETY: The kernel chooses the address. The kernel accesses the page, so that it is no signal
+    // if there is nothing to access, and it is unmapped then.
+    unsafe {
+        let map = libc::mmap(
+            ptr::null_mut(),
+            4096,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED,
+            file.as_raw_fd(),
+            offset as libc::off_t,
+        );
+        if map == libc::MAP_FAILED {
+            return;
+        }
+        if caller.dice.below(2) == 0 {
+            libc::getrandom(map, 8, 0);
+        } else {
+            libc::pwrite(scratch.as_fd().as_raw_fd(), map, 8, 0);
+        }
+        libc::munmap(map, 4096);
+    }
+}
