@@ -42,7 +42,8 @@ const PATIENCE: Delta = Delta::from_secs(60);
 /// `ERESTARTSYS` when a signal came, `ENOMEM` when system memory does not suffice. Does not wait for
 /// the moves.
 pub(crate) fn evict_local_memory(dev: &RgtDevice) -> Result {
-    LOST.into_iter().try_for_each(|mem_type| evict(dev, mem_type))
+    LOST.into_iter()
+        .try_for_each(|mem_type| evict(dev, mem_type))
 }
 
 /// Evicts all BOs from device-local memory, and waits until it is empty. No client may bring

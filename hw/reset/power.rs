@@ -20,7 +20,9 @@ impl Resetter {
 
         for (count, engine) in self.engines.iter().enumerate() {
             if !engine.pause_if_idle() {
-                self.engines[..count].iter().for_each(|engine| engine.wake());
+                self.engines[..count]
+                    .iter()
+                    .for_each(|engine| engine.wake());
                 return Err(EBUSY);
             }
         }

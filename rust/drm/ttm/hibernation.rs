@@ -46,10 +46,9 @@ impl<T: Driver> Device<T> {
                 let walk = self.walk_lru(mem_type, OperationCtx::new(true))?
             );
             while let Some(mut at) = walk.as_mut().next() {
-                match at.bo.back_up(at.ctx, true) {
-                    Err(ERESTARTSYS) => return Err(ERESTARTSYS),
-                    // It may have no pages, or be pinned.
-                    _ => {}
+                // Otherwise it may have no pages, or be pinned.
+                if at.bo.back_up(at.ctx, true) == Err(ERESTARTSYS) {
+                    return Err(ERESTARTSYS);
                 }
             }
         }
