@@ -18,13 +18,10 @@ use crate::{
         region_name,
         SCRATCHPAD, //
     },
-    rust::{
-        dma_resv::Usage,
-        drm::ttm::{
-            MemType,
-            OperationCtx,
-            Placement, //
-        }, //
+    rust::drm::ttm::{
+        MemType,
+        OperationCtx,
+        Placement, //
     }, //
 };
 
@@ -53,8 +50,14 @@ pub(crate) fn evict_local_memory(dev: &RgtDevice) -> Result {
 /// does not leave: it is pinned, or a job that uses it does not end.
 pub(crate) fn empty_local_memory(dev: &RgtDevice) -> Result {
     for mem_type in LOST {
+        if dev.managers.size(mem_type) == 0 {
+            continue;
+        }
         let empty = read_poll_timeout(
             || {
+                if current!().signal_pending() {
+                    return Err(ERESTARTSYS);
+                }
                 evict(dev, mem_type)?;
                 Ok(used(dev, mem_type) == 0 && !dev.ttm().is_evicting(mem_type)?)
             },
@@ -86,7 +89,7 @@ fn used(dev: &RgtDevice, mem_type: MemType) -> u64 {
 /// Evicts as much as is in use of a memory type: what comes there meanwhile would make it endless.
 ///
 /// BOs that are reserved by others stay, and so do those that jobs use. A move behind a job that may
-/// not end before tasks run again would hold up everybody else's.
+/// not end before tasks run again would hold up everybody else's; one behind a move does not.
 fn evict(dev: &RgtDevice, mem_type: MemType) -> Result {
     let mut left = used(dev, mem_type);
     if left == 0 {
@@ -100,7 +103,7 @@ fn evict(dev: &RgtDevice, mem_type: MemType) -> Result {
         let Some(mut at) = walk.as_mut().next() else {
             break;
         };
-        if !at.bo.bo().resv().test_signaled(Usage::Bookkeep) {
+        if at.bo.locked_resv().has_users() {
             continue;
         }
         let _moving = at.bo.bo().record.moving(MoveReason::Evict);

@@ -259,6 +259,19 @@ impl<'a> LockedResv<'a> {
         }
         Ok(())
     }
+
+    /// Returns whether anybody uses what the reservation is of: a fence has not signalled that is not
+    /// one of [`Usage::Kernel`].
+    pub fn has_users(&self) -> bool {
+        let mut iter = FenceIter::new(self.resv, Usage::Bookkeep);
+
+        while iter.next().is_some() {
+            if iter.cursor.fence_usage != Usage::Kernel.as_raw() {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 impl Deref for LockedResv<'_> {

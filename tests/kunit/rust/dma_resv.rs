@@ -132,6 +132,24 @@ mod tests {
     }
 
     #[test]
+    fn moves_are_no_users() -> Result {
+        let resv = OwnResv::new()?;
+        let (moved, end_of_move) = fence()?;
+        let (used, end_of_use) = fence()?;
+        let guard = resv.lock()?;
+
+        assert!(!guard.has_users());
+        add(&guard, &moved, Usage::Kernel)?;
+        assert!(!guard.has_users());
+        add(&guard, &used, Usage::Bookkeep)?;
+        assert!(guard.has_users());
+        end_of_use.signal(Ok(()));
+        assert!(!guard.has_users());
+        end_of_move.signal(Ok(()));
+        Ok(())
+    }
+
+    #[test]
     fn usages_are_ordered() -> Result {
         let resv = OwnResv::new()?;
         let usages = [Usage::Kernel, Usage::Write, Usage::Read, Usage::Bookkeep];
