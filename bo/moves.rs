@@ -9,6 +9,7 @@
 //! when the CPU has heard of that.
 
 use kernel::{
+    page::PAGE_SHIFT,
     prelude::*,
     sync::{
         aref::ARef,
@@ -31,6 +32,7 @@ use super::{
     object::BoData, //
 };
 use crate::{
+    device::RgtDriver,
     fence::Dependencies,
     hw::Gpu,
     resource_mgr::{
@@ -43,6 +45,7 @@ use crate::{
         drm::{
             device,
             ttm::{
+                Driver,
                 MemType,
                 Move,
                 MoveOutcome,
@@ -134,6 +137,11 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     Ok(MoveOutcome::Done(match fence {
         Ok(Some(fence)) => mv.accelerated(&fence)?,
         Ok(None) => mv.copied()?,
+        // Nobody can read it any more.
+        Err(ENODEV) if !mv.bo().resource().is_some_and(is_seen_by_cpu) => {
+            mv.bo().bo().lost.store(true, Relaxed);
+            return move_lost(mv);
+        }
         // No engine runs any more, and none reads page tables.
         Err(ENODEV) => {
             invalidate_mappings(mv.bo());
@@ -141,6 +149,20 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
         }
         Err(err) => return Err(err),
     }))
+}
+
+/// Returns whether the CPU sees all of the memory behind a resource.
+fn is_seen_by_cpu(res: &Resource) -> bool {
+    let pages = res.size() >> PAGE_SHIFT;
+    let mut page = 0;
+
+    while !res.uses_tt() && page < pages {
+        match RgtDriver::io_mem_run(res, page) {
+            Some(run) => page += run.pages(),
+            None => return false,
+        }
+    }
+    true
 }
 
 /// Takes a BO out of page tables: now if no job uses it, or else in a job behind those that do, whose

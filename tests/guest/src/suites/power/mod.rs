@@ -9,6 +9,8 @@ mod sleep;
 
 use crate::harness::{Need, Suite};
 
+pub(super) use sleep::Sleep;
+
 pub(super) const SUITE: Suite = Suite {
     name: "power",
     needs: &[Need::LastOfBoot],

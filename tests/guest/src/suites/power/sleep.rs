@@ -31,7 +31,7 @@ const ALARM: Duration = Duration::from_secs(8);
 
 /// A way to sleep.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Sleep {
+pub(in crate::suites) enum Sleep {
     /// Tasks are frozen, and memory is made free for the image of a hibernation.
     Image,
     /// Drivers have their devices sleep, which keep their power.
@@ -45,7 +45,7 @@ pub(super) enum Sleep {
 
 impl Sleep {
     /// Returns after the system was asleep. What prevents that is the error.
-    pub(super) fn enter(self) -> Outcome {
+    pub(in crate::suites) fn enter(self) -> Outcome {
         Ok(self.try_enter()?)
     }
 

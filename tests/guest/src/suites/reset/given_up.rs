@@ -14,7 +14,8 @@ use super::{Reset, directory};
 use crate::expect::{fails, same};
 use crate::harness::{Control, Outcome, Test, tests};
 use crate::peer::Uevents;
-use crate::rig::{PATIENCE, Rig};
+use crate::rig::{HIDDEN, PAGE, PATIENCE, Rig};
+use crate::suites::power::Sleep;
 use crate::suites::unbind::{Unbound, works};
 
 pub(super) const TESTS: &[Test] = tests![without_bus_mastering, unbound_after_a_reset];
@@ -37,6 +38,9 @@ fn without_bus_mastering() -> Outcome {
     let rig = Rig::new()?;
     let events = Uevents::new()?;
     let context = Context::create(&rig.device, Priority::Normal)?;
+    // Nobody can save it when it is to leave VRAM.
+    let hidden = rig.bo(PAGE, HIDDEN)?;
+    rig.fill(&hidden, 1)?;
     take_the_bus(&rig.device)?;
     let mut works_of_all = Vec::new();
     for engine in rig.device.engines() {
@@ -67,7 +71,8 @@ fn without_bus_mastering() -> Outcome {
     fails("a job", Errno::NODEV, late)?;
     let new = Context::create(&rig.device, Priority::Normal);
     fails("a context", Errno::NODEV, new.map(drop))?;
-    drop((works_of_all, rig));
+    Sleep::Devices.enter().context("sleep with a dead GPU")?;
+    drop((works_of_all, hidden, rig));
     Unbound::now()?.bind()?;
     works()
 }
