@@ -81,10 +81,10 @@ impl PageTableUpdate for Update {
     fn run(self: KBox<Self>) -> Result {
         let Self { changes, cleanup } = KBox::into_inner(self);
 
-        apply(&cleanup.vm, changes)?;
-        // Mappings, and references to what they are of, are gone.
+        let done = apply(&cleanup.vm, changes);
+        // Mappings, and references to what they are of, are gone, also if it has failed.
         cleanup.enqueue();
-        Ok(())
+        done
     }
 }
 
