@@ -300,7 +300,7 @@ impl pci::Driver for RgtPciDriver {
 
     fn unbind<'bound>(_pdev: &'bound pci::Device<Core<'_>>, data: Pin<&Self::Data<'bound>>) {
         // Clients that wait for jobs hold up what follows.
-        data.resetter.abandon_bus_reset();
+        data.drm.queues.abandon();
     }
 }
 

@@ -18,6 +18,7 @@ use crate::rust::{
     drm::sched::{
         self,
         Entity,
+        Paused,
         Priority,
         Scheduler,
         UnarmedJob, //
@@ -69,6 +70,10 @@ impl BindScheduler {
 
     pub(super) fn entity(&self) -> Result<BindEntity> {
         Ok(BindEntity(Entity::new(&self.0, Priority::Normal)?))
+    }
+
+    pub(super) fn pause(&self) -> Result<Paused<BindJob>> {
+        self.0.pause()
     }
 }
 

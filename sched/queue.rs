@@ -6,10 +6,12 @@ use kernel::{
     device::Device,
     dma::DmaAddress,
     io::poll::read_poll_timeout,
+    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
-        Arc, //
+        Arc,
+        Mutex, //
     },
     time::{
         Delta,
@@ -20,6 +22,7 @@ use kernel::{
 use super::{
     bind::{
         BindEntity,
+        BindJob,
         BindScheduler,
         PageTableUpdate, //
     },
@@ -58,7 +61,10 @@ use crate::{
     },
     rust::{
         dma_fence::Fence,
-        drm::sched::Scheduler,
+        drm::sched::{
+            Paused,
+            Scheduler, //
+        },
         module::DropGuarantee, //
     }, //
 };
@@ -131,7 +137,17 @@ pub(crate) struct Queues {
     bind: BindScheduler,
     pub(super) resetter: Arc<Resetter>,
     pub(super) vram: VramGeneration,
+    dev: ARef<Device>,
+    /// Those of a device that sleeps.
+    pauses: Pin<KBox<Mutex<Option<Pauses>>>>,
     _coredump: CoredumpGuard,
+}
+
+/// The pauses of the schedulers while a device sleeps. Jobs that are submitted meanwhile have no time
+/// that runs.
+struct Pauses {
+    _engines: KVec<Paused<EngineJob>>,
+    _binds: Paused<BindJob>,
 }
 
 impl Queues {
@@ -170,6 +186,8 @@ impl Queues {
             bind: BindScheduler::new(guarantee, dev)?,
             resetter: gpu.resetter().clone(),
             vram: gpu.vram_generation().clone(),
+            dev: dev.into(),
+            pauses: KBox::pin_init(new_mutex!(None, "Queues::pauses"), GFP_KERNEL)?,
             _coredump: coredump,
         })
     }
@@ -189,29 +207,51 @@ impl Queues {
             .unwrap_or(&self.queues[0])
     }
 
-    /// Prepares the device for sleep, once the engines have done what they have: they get no more
-    /// until [`Self::wake`].
+    /// Prepares the device for sleep, once the engines have done what they have: no job runs, and no
+    /// bind, until [`Self::wake`].
     ///
     /// `EBUSY` if they do not get it done.
     pub(crate) fn sleep(&self) -> Result {
-        let mut pauses = KVec::with_capacity(self.queues.len(), GFP_KERNEL)?;
+        let mut engines = KVec::with_capacity(self.queues.len(), GFP_KERNEL)?;
         for queue in &self.queues {
-            pauses.push(queue.scheduler.pause()?, GFP_KERNEL)?;
+            engines.push(queue.scheduler.pause()?, GFP_KERNEL)?;
         }
-        let is_busy = |queue: &Queue| queue.engine.jobs().1 != 0;
+        let pauses = Pauses {
+            _engines: engines,
+            _binds: self.bind.pause()?,
+        };
+        let busy = || self.iter().find(|queue| queue.engine.jobs().1 != 0);
         let idle = read_poll_timeout(
-            || Ok(!self.iter().any(is_busy)),
+            || Ok(busy().is_none()),
             |idle| *idle,
             POLL_INTERVAL,
             PATIENCE, //
         );
-        idle.map_err(|_| EBUSY)?;
-        self.resetter.sleep()
+        if idle.is_err() {
+            let index = busy().map_or(0, |queue| queue.engine.index());
+            dev_err!(self.dev, "no sleep: engine {} stays busy\n", index);
+            return Err(EBUSY);
+        }
+        self.resetter.sleep()?;
+        *self.pauses.lock() = Some(pauses);
+        Ok(())
     }
 
     /// Uses the device again after its sleep, in which nothing was in its memory.
     pub(crate) fn wake(&self) {
+        let pauses = self.pauses.lock().take();
+
         self.resetter.wake();
+        drop(pauses);
+    }
+
+    /// Gives up a device that sleeps, or is being reset by the bus, as it may not be there any more: its
+    /// jobs end.
+    pub(crate) fn abandon(&self) {
+        let pauses = self.pauses.lock().take();
+
+        self.resetter.abandon();
+        drop(pauses);
     }
 
     /// Makes the entity of a VM's binds.

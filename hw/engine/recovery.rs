@@ -37,8 +37,11 @@ impl Engine {
     pub(crate) fn is_hung(&self, fence: &Fence) -> bool {
         let _section = SignallingSection::begin();
         let mut state = self.state.lock();
+        if state.paused {
+            return false;
+        }
         self.retire(&mut state);
-        !(fence.is_signaled() || state.paused || self.waits_for_reset())
+        !(fence.is_signaled() || self.waits_for_reset())
     }
 
     /// Returns whether the engine cannot run before the device is reset, which is requested if it

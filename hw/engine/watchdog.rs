@@ -35,9 +35,12 @@ impl Engine {
     }
 
     fn check(&self, state: &mut EngineState) {
+        // While it is paused, the device may be off its bus, or asleep.
+        if state.paused {
+            return;
+        }
         self.retire(state);
-        // While it is paused, the device may be off its bus for a reset.
-        if state.in_flight.is_empty() || state.paused {
+        if state.in_flight.is_empty() {
             return;
         }
         let regs = &self.shared.regs;

@@ -15,7 +15,9 @@ impl Resetter {
 
         if !device.on_bus {
             device.on_bus = true;
-            self.pause();
+            if !device.asleep {
+                self.pause();
+            }
         }
     }
 
@@ -25,19 +27,19 @@ impl Resetter {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
 
-        if core::mem::replace(&mut device.on_bus, false) {
+        if core::mem::take(&mut device.on_bus) && !device.asleep {
             self.count.fetch_add(1, Relaxed);
             self.restart();
         }
     }
 
-    /// Gives the device up if a reset was prepared for that may not come before the driver goes. Those
-    /// that wait for jobs would wait for it.
-    pub(crate) fn abandon_bus_reset(&self) {
+    /// Gives the device up if a reset was prepared for, or sleep, whose end may not come before the
+    /// driver goes. Those that wait for jobs would wait for it.
+    pub(crate) fn abandon(&self) {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
 
-        if core::mem::replace(&mut device.on_bus, false) {
+        if core::mem::take(&mut device.on_bus) | core::mem::take(&mut device.asleep) {
             self.kill();
         }
     }
@@ -48,6 +50,7 @@ impl Resetter {
         let mut device = self.device.lock();
 
         device.on_bus = false;
+        device.asleep = false;
         self.kill();
     }
 

@@ -14,7 +14,7 @@ impl Resetter {
     pub(crate) fn sleep(&self) -> Result {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
-        if device.on_bus {
+        if device.on_bus || device.asleep {
             return Err(EBUSY);
         }
 
@@ -26,7 +26,7 @@ impl Resetter {
                 return Err(EBUSY);
             }
         }
-        device.on_bus = true;
+        device.asleep = true;
         Ok(())
     }
 
@@ -34,7 +34,8 @@ impl Resetter {
     pub(crate) fn wake(&self) {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
-        if !core::mem::replace(&mut device.on_bus, false) {
+        // The end of a reset by the bus, if one is under way, does what follows.
+        if !core::mem::take(&mut device.asleep) || device.on_bus {
             return;
         }
 

@@ -102,8 +102,17 @@ impl_has_delayed_work! {
 
 /// The state of the device as far as resets go.
 pub(super) struct DeviceState {
-    /// The bus resets the device, or has it sleep: its engines are paused until that is done.
+    /// The bus resets the device: its engines are paused until that is done.
     pub(super) on_bus: bool,
+    /// The device sleeps: its engines are paused until it is awake.
+    pub(super) asleep: bool,
+}
+
+impl DeviceState {
+    /// Returns whether the device is to be left alone.
+    fn is_away(&self) -> bool {
+        self.on_bus || self.asleep
+    }
 }
 
 impl Resetter {
@@ -122,7 +131,7 @@ impl Resetter {
                 shared: shared.clone(),
                 engines: all,
                 count: Atomic::new(0),
-                device <- new_mutex!(DeviceState { on_bus: false }, "Resetter::device"),
+                device <- new_mutex!(DeviceState { on_bus: false, asleep: false }, "Resetter::device"),
                 request <- new_delayed_work!("Resetter::request"),
             }),
             GFP_KERNEL,
@@ -196,8 +205,8 @@ impl Resetter {
     fn reset_device(&self, reason: Reason<'_>) {
         let _section = SignallingSection::begin();
         let device = self.device.lock();
-        if device.on_bus {
-            // That does for this one as well.
+        if device.is_away() {
+            // What follows that does for this one as well.
             return;
         }
         // Another reset may have been faster.

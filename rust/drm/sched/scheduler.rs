@@ -119,38 +119,52 @@ impl<J: Job> Inner<J> {
         self.freeing.store(0, Relaxed);
     }
 
-    /// Keeps the work items that run and free jobs from being queued, and waits for them.
+    /// Keeps the work item that runs jobs from being queued, and waits for it.
     ///
-    /// `drm_sched_wqueue_stop()` only cancels them, and a job that ends without having seen the
-    /// flag that it sets queues them again.
-    pub(super) fn disable_work(&self) {
-        let raw = self.as_raw();
-
-        // SAFETY: By the type invariant the scheduler is valid. None of its work waits for what
-        // calls this.
-        unsafe {
-            bindings::disable_work_sync(&raw mut (*raw).work_run_job);
-            bindings::disable_work_sync(&raw mut (*raw).work_free_job);
-        }
+    /// `drm_sched_wqueue_stop()` only cancels it, and a job that ends without having seen the flag
+    /// that it sets queues it again.
+    pub(super) fn disable_run(&self) {
+        // SAFETY: By the type invariant the scheduler is valid. Its work does not wait for what calls
+        // this.
+        unsafe { bindings::disable_work_sync(&raw mut (*self.as_raw()).work_run_job) };
     }
 
-    /// Undoes [`Self::disable_work()`], and queues the work, unless others have disabled it.
+    /// Undoes [`Self::disable_run()`], and queues the work, unless others have disabled it.
     ///
     /// `drm_sched_wqueue_start()` would also say that the scheduler is not stopped any more, which is
     /// up to the reset that may have stopped it meanwhile.
-    pub(super) fn enable_work(&self) {
-        let raw = self.as_raw();
+    pub(super) fn enable_run(&self) {
+        // SAFETY: By the type invariant the scheduler is valid.
+        unsafe { self.enable(&raw mut (*self.as_raw()).work_run_job) };
+    }
 
-        // SAFETY: By the type invariant the scheduler is valid, with its queue.
+    /// Does what [`Self::disable_run()`] does, also with the work item that frees jobs.
+    pub(super) fn disable_work(&self) {
+        self.disable_run();
+        // SAFETY: As there.
+        unsafe { bindings::disable_work_sync(&raw mut (*self.as_raw()).work_free_job) };
+    }
+
+    /// Undoes [`Self::disable_work()`] as [`Self::enable_run()`] does.
+    pub(super) fn enable_work(&self) {
+        self.enable_run();
+        // SAFETY: As there.
+        unsafe { self.enable(&raw mut (*self.as_raw()).work_free_job) };
+    }
+
+    /// # Safety
+    ///
+    /// `work` must be one of the scheduler's work items.
+    unsafe fn enable(&self, work: *mut bindings::work_struct) {
+        // SAFETY: By the safety requirements, and by the type invariant the scheduler is valid, with
+        // its queue.
         unsafe {
-            for work in [&raw mut (*raw).work_run_job, &raw mut (*raw).work_free_job] {
-                bindings::enable_work(work);
-                bindings::queue_work_on(
-                    bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
-                    (*raw).submit_wq,
-                    work,
-                );
-            }
+            bindings::enable_work(work);
+            bindings::queue_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                (*self.as_raw()).submit_wq,
+                work,
+            );
         }
     }
 }

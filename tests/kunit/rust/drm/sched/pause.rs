@@ -32,7 +32,7 @@ mod tests {
         test.finish(1);
         assert_eq!(outcome(&running), Ok(()));
         settle();
-        assert_eq!((test.started(), test.jobs()), (1, 2));
+        assert_eq!((test.started(), test.jobs()), (1, 1));
 
         drop(paused);
         assert!(test.has_started(12));
@@ -100,19 +100,22 @@ mod tests {
         outcome(&next)
     }
 
+    /// A time-out looks at the oldest job that is not freed.
     #[test]
-    fn paused_scheduler_can_go() -> Result {
-        let test = Fixture::new(8, None)?;
+    fn job_that_hangs_behind_one_that_has_ended_is_found() -> Result {
+        let test = Fixture::new(8, Some(msecs_to_jiffies(60_000)))?;
         let entity = test.entity(Priority::Normal)?;
-        let fence = test.submit(&entity, 1)?;
+        let first = test.submit(&entity, 1)?;
+        let guilty = test.hanging_job(&entity, 2)?.submit(|_| ());
 
-        assert!(test.has_started(1));
-        core::mem::forget(test.sched.pause()?);
-        let hw = test.hw.clone();
-        entity.kill();
-        drop(test);
-        assert_eq!(fence.status(), Some(Err(ECANCELED)));
-        hw.finish(1);
+        assert!(test.has_started(12));
+        let paused = test.sched.pause()?;
+        test.finish(1);
+        assert_eq!(outcome(&first), Ok(()));
+        assert!(soon(|| test.jobs() == 1));
+        test.sched.fault();
+        assert_eq!(outcome(&guilty), Err(EIO));
+        drop(paused);
         Ok(())
     }
 }
