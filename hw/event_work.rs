@@ -34,6 +34,7 @@ impl_has_delayed_work! {
 }
 
 impl EventWork {
+    /// Makes one that has no handler yet.
     pub(super) fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {

@@ -14,7 +14,7 @@ impl Resetter {
     pub(crate) fn sleep(&self) -> Result {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
-        if device.on_bus || device.asleep {
+        if device.is_away() {
             return Err(EBUSY);
         }
 

@@ -110,7 +110,7 @@ pub(super) struct DeviceState {
 
 impl DeviceState {
     /// Returns whether the device is to be left alone.
-    fn is_away(&self) -> bool {
+    pub(super) fn is_away(&self) -> bool {
         self.on_bus || self.asleep
     }
 }

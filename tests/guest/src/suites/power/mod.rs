@@ -7,13 +7,13 @@ mod content;
 mod refused;
 mod sleep;
 
-use crate::harness::{Need, Suite};
+use crate::harness::{Need, Suite, Tag};
 
 pub(super) use sleep::Sleep;
 
 pub(super) const SUITE: Suite = Suite {
     name: "power",
     needs: &[Need::LastOfBoot],
-    tags: &[],
+    tags: &[Tag::Long],
     tests: &[content::TESTS, busy::TESTS, refused::TESTS],
 };

@@ -217,7 +217,15 @@ fn stress_takes_what_has_a_long_form() {
     let stress = |names: &str| real().stress(&Choice::of(names));
     assert_eq!(
         labels(&stress("").unwrap()),
-        ["vm", "racing", "overcommit", "stale-data"]
+        [
+            "vm",
+            "racing",
+            "overcommit",
+            "stale-data",
+            "fuzz",
+            "power",
+            "unplug"
+        ]
     );
     assert_eq!(labels(&stress("stale-data").unwrap()), ["stale-data"]);
     assert!(stress("gem").is_err());
