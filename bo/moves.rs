@@ -137,7 +137,7 @@ fn move_copied<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     Ok(MoveOutcome::Done(match fence {
         Ok(Some(fence)) => mv.accelerated(&fence)?,
         Ok(None) => mv.copied()?,
-        // Nobody can read it any more.
+        // Neither an engine nor the CPU can read it any more: its content is lost.
         Err(ENODEV) if !mv.bo().resource().is_some_and(is_seen_by_cpu) => {
             mv.bo().bo().lost.store(true, Relaxed);
             return move_lost(mv);

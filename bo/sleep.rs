@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What BOs have in memory that a device loses in its sleep.
+//! Eviction from device-local memory before a suspend, in which that loses its content.
 
 use kernel::{
     io::poll::read_poll_timeout,
@@ -88,8 +88,9 @@ fn used(dev: &RgtDevice, mem_type: MemType) -> u64 {
 
 /// Evicts as much as is in use of a memory type: what comes there meanwhile would make it endless.
 ///
-/// BOs that are reserved by others stay, and so do those that jobs use. A move behind a job that may
-/// not end before tasks run again would hold up everybody else's; one behind a move does not.
+/// BOs that are reserved by others stay, and so do those that jobs use. A move that is pipelined behind
+/// a job which may not end before tasks are thawed would block the moves of all clients; one behind
+/// another move does not.
 fn evict(dev: &RgtDevice, mem_type: MemType) -> Result {
     let mut left = used(dev, mem_type);
     if left == 0 {

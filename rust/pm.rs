@@ -29,7 +29,7 @@ pub enum Transition {
     Hibernation,
 }
 
-/// What is to be done before a transition, while tasks run and nothing of the system is suspended.
+/// A notifier of transitions, called while tasks run and no device is suspended.
 pub trait SleepNotifier: Send + Sync {
     /// Prepares a transition. With an error there is none.
     ///

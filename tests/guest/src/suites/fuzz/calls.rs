@@ -27,7 +27,7 @@ pub(super) struct Caller<'a> {
     pub(super) dice: Dice,
     pub(super) fd: i32,
     pub(super) objects: Objects,
-    /// What kind the structure is that is being made, if there are kinds of it.
+    /// The op of a bind, or the type of a sync, that is being made.
     pub(super) kind: u64,
     /// How often each call succeeded.
     pub(super) successes: Vec<u32>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What clients have is there after sleep: content, mappings, jobs, places.
+//! BOs have their content, mappings and placement after a suspend, and jobs go on.
 
 use anyhow::{Context as _, Result};
 use rgt::{Bo, Context, Job, Placement, Priority, WaitFor};
@@ -64,7 +64,7 @@ impl Kept {
     }
 }
 
-/// Leaves VRAM that the driver has cleared and nobody has written to: free, and known to be zero.
+/// Leaves free VRAM that is known to be zero: the driver has cleared it, and no job or CPU has had it.
 fn cleared_and_freed(rig: &Rig) -> Outcome {
     let bo = rig.visible(CLEARED)?;
     Job::new(&rig.vm, rig.copy).read(&bo).submit()?;

@@ -38,7 +38,7 @@ fn without_bus_mastering() -> Outcome {
     let rig = Rig::new()?;
     let events = Uevents::new()?;
     let context = Context::create(&rig.device, Priority::Normal)?;
-    // Nobody can save it when it is to leave VRAM.
+    // Its content cannot be saved when it is evicted from a dead GPU.
     let hidden = rig.bo(PAGE, HIDDEN)?;
     rig.fill(&hidden, 1)?;
     take_the_bus(&rig.device)?;
