@@ -5,8 +5,8 @@
 use std::fmt::Debug;
 
 use anyhow::{Context, Result, bail, ensure};
-use rgt::Device;
 use rgt::ioctl::{self, Request};
+use rgt::{Device, Mapping};
 use rustix::io::Errno;
 
 use crate::harness::Outcome;
@@ -92,5 +92,14 @@ pub(crate) fn each<T>(
     for (name, thing) in things {
         check(thing).with_context(|| name)?;
     }
+    Ok(())
+}
+
+/// The content that a mapping must have, byte for byte.
+pub(crate) fn content_is(what: &str, map: &Mapping, wanted: &[u32]) -> Outcome {
+    let mut found = vec![0; wanted.len()];
+    map.read_slice(0, &mut found);
+    let at = found.iter().zip(wanted).position(|(a, b)| a != b);
+    ensure!(at.is_none(), "{what}: dword {at:?} is wrong");
     Ok(())
 }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rgt::Device;
+use rgt::ioctl::{FdToHandle, HandleToFd, Request};
+use rgt::uapi::drm_gem_close;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::arena::Arena;
@@ -21,10 +23,10 @@ use crate::rig::Dice;
 
 const THREADS: u32 = 2;
 
-// Ioctls of DRM's own, and the sizes of their structures.
-const GEM_CLOSE: u32 = 0x4008_6409;
-const HANDLE_TO_FD: u32 = 0xc00c_642d;
-const FD_TO_HANDLE: u32 = 0xc00c_642e;
+// Ioctls of DRM's own.
+const GEM_CLOSE: u32 = drm_gem_close::OPCODE;
+const HANDLE_TO_FD: u32 = HandleToFd::OPCODE;
+const FD_TO_HANDLE: u32 = FdToHandle::OPCODE;
 const SYNCOBJ_CREATE: u32 = 0xc008_64bf;
 const SYNCOBJ_DESTROY: u32 = 0xc008_64c0;
 const SYNCOBJ_WAIT: u32 = 0xc028_64c3;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use rgt::{Bo, Context, Job, Placement, Priority, WaitFor};
 
 use super::sleep::Sleep;
-use crate::expect::same;
+use crate::expect::{content_is, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{HIDDEN, MIB, Make, PAGE, PATIENCE, Rig, SHARED, SYSTEM, noise};
 
@@ -57,10 +57,7 @@ impl Kept {
     fn check(&self, rig: &Rig) -> Outcome {
         let target = rig.gtt(MIB)?;
         rig.copy(&self.bo, &target)?;
-        let mut found = vec![0; self.content.len()];
-        target.map()?.read_slice(0, &mut found);
-        let wrong = found.iter().zip(&self.content).position(|(a, b)| a != b);
-        same("the first wrong dword", wrong, None)
+        content_is("a BO", &target.map()?, &self.content)
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use rgt::{Bo, Cause, Context, Mapping, Priority};
 
 use super::{Reset, verdict};
-use crate::expect::same;
+use crate::expect::{content_is, same};
 use crate::harness::{Control, Outcome, Test, tests};
 use crate::rig::{MIB, PAGE, Rig, SYSTEM, noise};
 
@@ -21,15 +21,6 @@ fn by_the_bus() -> Outcome {
 
 fn by_a_loss_of_power() -> Outcome {
     (0..ROUNDS).try_for_each(|round| at_rest(Reset::PowerLoss, round))
-}
-
-/// Whether a mapping has this content, byte for byte.
-fn has(what: &str, map: &Mapping, wanted: &[u32]) -> Outcome {
-    let mut found = vec![0; wanted.len()];
-    map.read_slice(0, &mut found);
-    let at = found.iter().zip(wanted).position(|(a, b)| a != b);
-    ensure!(at.is_none(), "{what}: dword {at:?} is wrong");
-    Ok(())
 }
 
 /// Memory that a reset does not touch.
@@ -76,8 +67,8 @@ fn at_rest(reset: Reset, round: u32) -> Outcome {
     verdict("who used no VRAM", &lucky, None, false)?;
     verdict("who used VRAM", &poor, Some(Cause::VramLost), false)?;
     ensure!(vram_map.read(0) != 7, "VRAM is not lost, {what}");
-    has("GTT", &gtt_map, &content)?;
-    has("system memory", &system_map, &content)?;
+    content_is("GTT", &gtt_map, &content)?;
+    content_is("system memory", &system_map, &content)?;
 
     // Pages that are there already, new pages, and new VRAM.
     vram_map.write(0, 8);
@@ -96,10 +87,10 @@ fn at_rest(reset: Reset, round: u32) -> Outcome {
 
     // Jobs of the default context, of new ones, and of those that have lost nothing.
     rig.copy(&gtt, &fresh)?;
-    has("VRAM", &fresh_map, &content)?;
+    content_is("VRAM", &fresh_map, &content)?;
     let back = rig.gtt(MIB)?;
     rig.copy(&fresh, &back)?;
-    has("GTT after VRAM", &back.map()?, &content)?;
+    content_is("GTT after VRAM", &back.map()?, &content)?;
     for context in [&lucky, &bystander, &context()?] {
         mark(&rig, context, &vram, 11).context("a job of a context that is not banned")?;
         same("its job", vram_map.read(0), 11)?;
