@@ -129,7 +129,7 @@ pub(crate) fn constant(line: &str) -> Option<(String, u64)> {
     Some((name.to_owned(), value.ok()?))
 }
 
-/// What a C program prints that uses the headers.
+/// Returns the output of a C program that uses the headers.
 fn output(root: &Path, program: &str) -> Result<String> {
     let folder = env::temp_dir().join(format!("rgt-layout-{}", process::id()));
     fs::create_dir_all(&folder)?;

@@ -258,8 +258,7 @@ fn opcodes(header: &str) -> impl Iterator<Item = &str> {
     names.filter(|name| name.starts_with("DRM_RGT_PACKET_") && !name.contains("_LEN_"))
 }
 
-/// What is committed: the descriptions, the list of layouts, the header of packets and the
-/// constants.
+/// Reads the committed descriptions, list of layouts, header of packets and constants.
 fn committed() -> [String; 4] {
     [DESCRIPTIONS, LAYOUT, PACKETS, CONSTANTS].map(|name| read(&root(), name).unwrap())
 }

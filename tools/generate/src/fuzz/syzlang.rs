@@ -107,7 +107,7 @@ pub(super) struct Layout {
     pub(super) fields: Vec<Place>,
 }
 
-/// What calls use: types, and those that these consist of or point to, and flags.
+/// The types and flags that calls use, directly or through other types.
 #[derive(Default)]
 pub(super) struct Used {
     pub(super) types: BTreeSet<Type>,
@@ -216,7 +216,7 @@ impl Descriptions {
         Ok(fields.collect())
     }
 
-    /// What calls use, directly or not.
+    /// Returns the types and flags that calls use.
     ///
     /// # Errors
     ///
