@@ -84,10 +84,11 @@ impl Engine {
             }
         })?;
         commands.note_job(self.index, &fence);
+        self.watch();
+        // Last: the interrupt of a short job finds the lock free then.
         if !*paused {
             self.shared.regs.doorbell(self.index, ring.tail_offset());
         }
-        self.watch();
         Ok(fence)
     }
 
