@@ -52,6 +52,11 @@ impl Locked<'_> {
     pub(crate) fn exec(&self) -> &Exec {
         &self.exec
     }
+
+    /// Returns the reservations, for what nothing else may do with them meanwhile.
+    pub(crate) fn exec_mut(&mut self) -> &mut Exec {
+        &mut self.exec
+    }
 }
 
 /// Calls `lock` to lock the reservations of a job and to validate its BOs, until there is room for

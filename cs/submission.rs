@@ -21,6 +21,7 @@ use crate::{
         BoUse,
         Dependencies,
         JobSlots,
+        JobUses,
         OutSyncs, //
     },
     hw::{
@@ -104,10 +105,10 @@ impl Submission<'_> {
                 interruptible: true,
                 ignore_duplicates: true,
             },
-            self.bos.len() as u32 + 1,
+            self.vm.likely_locked(self.bos.len()),
         )?;
 
-        let (locked, rebind) = lock_with_room(
+        let (mut locked, rebind) = lock_with_room(
             self.dev,
             exec,
             |locks, effort| self.lock(locks, effort),
@@ -118,7 +119,8 @@ impl Submission<'_> {
                 drm_dbg!(self.dev, "CS: no room for what is bound in the VM\n");
             }
         })?;
-        self.queue(locked.exec(), place, rebind, ibs, out_syncs)
+        self.vm.note_locked(locked.exec());
+        self.queue(locked.exec_mut(), place, rebind, ibs, out_syncs)
     }
 
     /// Locks the reservations of the job, validates what it names and what was evicted.
@@ -134,7 +136,7 @@ impl Submission<'_> {
     /// reservations.
     fn queue(
         &self,
-        exec: &Exec,
+        exec: &mut Exec,
         place: JobPlace<'_>,
         rebind: Option<Rebind>,
         ibs: KVec<Ib>,
@@ -156,14 +158,15 @@ impl Submission<'_> {
         job.add_resv_dependencies(exec.locked_resv(self.vm.resv())?, Usage::Kernel)?;
         // The rebind is among these.
         self.vm.add_bind_dependencies(&mut job)?;
-        let mut slots = JobSlots::new(exec)?;
+        let mut uses = JobUses::new(exec, self.bos.len())?;
         for job_bo in self.bos {
             let (index, resv) = exec.entry_of(job_bo.bo.as_gem())?;
             job.add_resv_dependencies(resv, job_bo.bo_use.waits_for())?;
-            slots.set_use(index, job_bo.bo_use)?;
+            uses.add(index, job_bo.bo_use)?;
         }
         self.in_syncs.add_to(&mut job)?;
 
+        let slots = JobSlots::new(exec, uses)?;
         Ok(job.submit(|fence| slots.attach(fence, out_syncs)))
     }
 }

@@ -62,6 +62,7 @@ pub(crate) use self::{
         BoUse,
         Dependencies,
         JobSlots,
+        JobUses,
         OutSyncs, //
     },
     timeline::{

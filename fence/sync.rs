@@ -165,44 +165,58 @@ impl OutSyncs {
     }
 }
 
+/// The uses that a job makes of what was locked for it: of the BOs that it names, and of all else that
+/// is bound in its VM [`BoUse::Explicit`].
+pub(crate) struct JobUses {
+    /// The usages of the job's fence, by the indices of [`Exec::entry_of`]. Empty if all are
+    /// [`Usage::Bookkeep`].
+    usages: LazyVec<Usage>,
+}
+
+impl JobUses {
+    /// Makes those of a job that names `named` BOs, all of which `exec` has locked.
+    pub(crate) fn new(exec: &Exec, named: usize) -> Result<Self> {
+        let count = if named == 0 { 0 } else { exec.len() };
+
+        Ok(Self {
+            usages: LazyVec::from_elem(Usage::Bookkeep, count, GFP_KERNEL)?,
+        })
+    }
+
+    /// Adds the use of the BO of the reservation that has an index of [`Exec::entry_of`]. Of several
+    /// uses the strictest counts. `EINVAL` if the job names no BO.
+    pub(crate) fn add(&mut self, index: usize, bo_use: BoUse) -> Result {
+        let usage = self.usages.get_mut(index).ok_or(EINVAL)?;
+
+        *usage = (*usage).min(bo_use.attaches());
+        Ok(())
+    }
+}
+
 /// Room for the fence of a job on all reservations that were locked for it.
 ///
 /// All that may fail is done when this is made: attaching neither allocates nor fails.
 pub(crate) struct JobSlots<'a> {
     slots: AllSlots<'a>,
-    /// The usages, by the indices of the reservations; those that are not there are
-    /// [`Usage::Bookkeep`].
-    uses: LazyVec<Usage>,
+    uses: JobUses,
 }
 
 impl<'a> JobSlots<'a> {
     /// Reserves a slot of each reservation that `exec` holds: those of the job's VM and of the BOs
     /// that are bound in it or that the job names.
-    pub(crate) fn new(exec: &'a Exec) -> Result<Self> {
+    pub(crate) fn new(exec: &'a mut Exec, uses: JobUses) -> Result<Self> {
         Ok(Self {
             slots: exec.reserve_all()?,
-            uses: LazyVec::new(),
+            uses,
         })
-    }
-
-    /// Sets how the job uses the BO of the reservation that has an index of [`Exec::entry_of`]. Of
-    /// several uses the strictest counts.
-    pub(crate) fn set_use(&mut self, index: usize, bo_use: BoUse) -> Result {
-        for _ in self.uses.len()..=index {
-            self.uses.push(Usage::Bookkeep, GFP_KERNEL)?;
-        }
-        let usage = &mut self.uses[index];
-
-        *usage = (*usage).min(bo_use.attaches());
-        Ok(())
     }
 
     /// Attaches the fence of the job, also to syncobjs.
     pub(crate) fn attach(self, fence: &Fence, syncobjs: OutSyncs) {
-        let Self { slots, uses } = self;
+        let usages = &*self.uses.usages;
 
-        slots.add(fence, |index| {
-            uses.get(index).copied().unwrap_or(Usage::Bookkeep)
+        self.slots.add(fence, |index| {
+            usages.get(index).copied().unwrap_or(Usage::Bookkeep)
         });
         syncobjs.set(fence);
     }

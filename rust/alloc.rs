@@ -47,6 +47,17 @@ impl<T> LazyVec<T> {
         }))
     }
 
+    /// Returns one with `count` copies of a value.
+    pub fn from_elem(value: T, count: usize, flags: Flags) -> Result<Self>
+    where
+        T: Clone,
+    {
+        Ok(Self(match count {
+            0 => None,
+            _ => Some(KVVec::from_elem(value, count, flags)?),
+        }))
+    }
+
     /// Appends a value.
     pub fn push(&mut self, value: T, flags: Flags) -> Result {
         Ok(self.0.get_or_insert_default().push(value, flags)?)

@@ -15,7 +15,6 @@ use core::{
     array,
     cell::Cell,
     marker::PhantomData,
-    mem::ManuallyDrop,
     ops::Deref,
     ptr, //
 };
@@ -190,43 +189,24 @@ impl<'a> LockedResv<'a> {
     /// addition to the room of other slots of the same reservation.
     pub fn reserve_fences<const N: usize>(&self) -> Result<[FenceSlot<'_>; N]> {
         const { assert!(N <= Self::MAX_ROOM as usize) };
-        self.promise(N as u32)?;
+        let room = self.make_room(N as u32)?;
 
-        // INVARIANT: The slots are counted in `promised`.
+        // INVARIANT: There is room for the new fences and all that were promised before. The slots
+        // are counted.
+        self.promised.set(room);
         Ok(array::from_fn(|_| FenceSlot { locked: self }))
     }
 
-    /// Reserves room for `n` fences as [`Self::reserve_fences`] does, for a caller that ends each
-    /// promise with [`Self::keep`] or [`Self::withdraw`].
-    pub(in crate::rust) fn promise(&self, n: u32) -> Result {
-        let room = self.make_room(n)?;
-
-        // INVARIANT: There is room for the new fences and all that were promised before.
-        self.promised.set(room);
-        Ok(())
-    }
-
-    /// Ends a promise.
+    /// Adds a fence.
     ///
     /// # Safety
     ///
-    /// It must be one of the caller's, which does not rely on it any more.
-    pub(in crate::rust) unsafe fn withdraw(&self) {
-        // INVARIANT: By the safety requirements there is one promise less.
-        self.promised.set(self.promised.get() - 1);
-    }
-
-    /// Adds a fence for a promise, and ends that.
-    ///
-    /// # Safety
-    ///
-    /// The promise must be one of the caller's, which does not rely on it any more.
-    pub(in crate::rust) unsafe fn keep(&self, fence: &Fence, usage: Usage) {
-        // SAFETY: By the type invariants the lock is held and there is room for the fence, which is
-        // valid by the type invariant of `Fence`. The reservation takes its own reference.
+    /// There must be room for it that is promised to nothing else.
+    pub(in crate::rust) unsafe fn add_fence(&self, fence: &Fence, usage: Usage) {
+        // SAFETY: By the type invariant the lock is held, by the safety requirements there is room for
+        // the fence, which is valid by the type invariant of `Fence`. The reservation takes its own
+        // reference.
         unsafe { bindings::dma_resv_add_fence(self.as_raw(), fence.as_raw(), usage.as_raw()) };
-        // SAFETY: By the safety requirements.
-        unsafe { self.withdraw() };
     }
 
     /// Reserves room for `n` fences in addition to the promised ones, and returns the sum. It is a
@@ -343,17 +323,15 @@ impl FenceSlot<'_> {
     ///
     /// This neither allocates nor sleeps nor fails.
     pub fn add(self, fence: &Fence, usage: Usage) {
-        let this = ManuallyDrop::new(self);
-
-        // SAFETY: By the type invariant there is a promise for this, which is no more then.
-        unsafe { this.locked.keep(fence, usage) };
+        // SAFETY: By the type invariant there is room that is promised to this, which takes it once.
+        unsafe { self.locked.add_fence(fence, usage) };
     }
 }
 
 impl Drop for FenceSlot<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant there is a promise for this, which is no more then.
-        unsafe { self.locked.withdraw() };
+        // INVARIANT: It was counted, and is no more.
+        self.locked.promised.set(self.locked.promised.get() - 1);
     }
 }
 

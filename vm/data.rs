@@ -33,6 +33,7 @@ use crate::{
     },
     hw::Space,
     rust::drm::{
+        exec::Exec,
         gpuvm::{
             DriverGpuVm,
             GpuVm, //
@@ -87,6 +88,8 @@ pub(crate) struct VmData {
     pub(super) leaves: Leaves,
     /// Set once it has mapped device-local memory.
     uses_vram: Atomic<bool>,
+    /// The number of reservations that the last job had locked.
+    locked: Atomic<u32>,
     /// Set if a BO that is mapped may have lost its content on its way, so that it is not in the
     /// page tables.
     pub(super) lost: AtomicFlag,
@@ -109,8 +112,19 @@ impl VmData {
             pending_binds <- new_mutex!(PendingBinds::new(), "VmData::pending_binds"),
             leaves: Leaves::new()?,
             uses_vram: Atomic::new(false),
+            locked: Atomic::new(1),
             lost: AtomicFlag::new(false),
         })
+    }
+
+    /// Returns how many reservations a job that names `named` BOs is likely to lock.
+    pub(crate) fn likely_locked(&self, named: usize) -> u32 {
+        self.locked.load(Relaxed).max(named as u32 + 1)
+    }
+
+    /// Notes the reservations that are locked for a job.
+    pub(crate) fn note_locked(&self, exec: &Exec) {
+        self.locked.store(exec.len() as u32, Relaxed);
     }
 
     pub(super) fn set_open(&self, open: Open) {

@@ -104,8 +104,8 @@ pub struct Exec {
     nr_hint: u32,
     used: bool,
     locked: KVVec<LockedResv<'static>>,
-    /// The index of the last lookup: many look the reservations up in the order of the locks.
-    last: Cell<usize>,
+    /// The index after the last lookup: many look the reservations up in the order of the locks.
+    next: Cell<usize>,
     by_address: OnceCell<KVVec<u32>>,
     _not_send: NotThreadSafe,
 }
@@ -124,7 +124,7 @@ impl Exec {
             nr_hint,
             used: false,
             locked: KVVec::new(),
-            last: Cell::new(0),
+            next: Cell::new(0),
             by_address: OnceCell::new(),
             _not_send: PhantomData,
         };
@@ -272,18 +272,14 @@ impl Exec {
     }
 
     /// Reserves room for a fence on each reservation whose lock is held.
-    pub fn reserve_all(&self) -> Result<AllSlots<'_>> {
-        let mut slots = AllSlots {
-            exec: self,
-            count: 0,
-        };
-
+    pub fn reserve_all(&mut self) -> Result<AllSlots<'_>> {
         for locked in &self.locked {
-            locked.promise(1)?;
-            // INVARIANT: There is a promise for it now.
-            slots.count += 1;
+            locked.make_room(1)?;
         }
-        Ok(slots)
+
+        // INVARIANT: There is room now, beside that of earlier promises. As all proofs are borrowed
+        // with `self`, nothing else gets it.
+        Ok(AllSlots { exec: self })
     }
 
     fn locked(&self, resv: *mut bindings::dma_resv) -> Result<&LockedResv<'_>> {
@@ -295,25 +291,30 @@ impl Exec {
     ///
     /// The time does not depend on how many there are for the reservation that was looked up last,
     /// and for the next one.
+    #[inline]
     pub fn entry_of<O: IntoGEMObject>(&self, obj: &O) -> Result<(usize, &LockedResv<'_>)> {
         let index = self.index(resv_of(obj))?;
 
         Ok((index, &self.locked[index]))
     }
 
+    #[inline]
     fn index(&self, resv: *mut bindings::dma_resv) -> Result<usize> {
-        let last = self.last.get();
-        let is_at = |&index: &usize| {
+        let next = self.next.get();
+        let is_at = |index: usize| {
             self.locked
                 .get(index)
                 .is_some_and(|locked| locked.as_raw() == resv)
         };
-        let index = match [last, last + 1].into_iter().find(is_at) {
-            Some(index) => index,
-            None => self.search(resv)?,
+        let index = if is_at(next) {
+            next
+        } else if next != 0 && is_at(next - 1) {
+            next - 1
+        } else {
+            self.search(resv)?
         };
 
-        self.last.set(index);
+        self.next.set(index + 1);
         Ok(index)
     }
 
@@ -349,32 +350,20 @@ impl Drop for Exec {
 ///
 /// # Invariants
 ///
-/// There is a promise for this of each of the first `count` reservations of `exec`.
+/// Each reservation of `exec` has room for a fence that is promised to nothing else.
 #[must_use = "the room is given up when this is dropped"]
 pub struct AllSlots<'a> {
-    exec: &'a Exec,
-    count: usize,
+    exec: &'a mut Exec,
 }
 
 impl AllSlots<'_> {
     /// Adds a fence to all, with the usage that `usage` returns for the index of [`Exec::entry_of`].
     ///
     /// This neither allocates nor sleeps nor fails, if `usage` does not.
-    pub fn add(mut self, fence: &Fence, mut usage: impl FnMut(usize) -> Usage) {
-        for (index, locked) in self.exec.locked.iter().enumerate().take(self.count).rev() {
-            // INVARIANT: The promise is used up.
-            self.count = index;
-            // SAFETY: By the type invariant there was one.
-            unsafe { locked.keep(fence, usage(index)) };
-        }
-    }
-}
-
-impl Drop for AllSlots<'_> {
-    fn drop(&mut self) {
-        for locked in self.exec.locked.iter().take(self.count) {
-            // SAFETY: By the type invariant there is a promise, which is no more then.
-            unsafe { locked.withdraw() };
+    pub fn add(self, fence: &Fence, mut usage: impl FnMut(usize) -> Usage) {
+        for (index, locked) in self.exec.locked.iter().enumerate() {
+            // SAFETY: By the type invariant there is room, and this is the only fence that takes it.
+            unsafe { locked.add_fence(fence, usage(index)) };
         }
     }
 }

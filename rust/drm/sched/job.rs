@@ -161,16 +161,18 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         job: J,
         payload: J::Payload,
     ) -> Result<Self> {
-        // First, so that the parts are not put together elsewhere and copied.
-        let memory = KBox::<RawJob<J>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
-        let job = memory.write(RawJob {
-            raw: Opaque::uninit(),
-            payload: UnsafeCell::new(Some(payload)),
-            hurdle: UnsafeCell::new(None),
-            hw: UnsafeCell::new(None),
-            job,
-            alive: entity.scheduler().alive(),
-        });
+        // In place, so that the parts are not put together elsewhere and copied.
+        let job = KBox::init(
+            init!(RawJob {
+                raw: Opaque::uninit(),
+                payload: UnsafeCell::new(Some(payload)),
+                hurdle: UnsafeCell::new(None),
+                hw: UnsafeCell::new(None),
+                job,
+                alive: entity.scheduler().alive(),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )?;
 
         // SAFETY: The memory is valid and stays where it is, and the entity is valid. On failure
         // there is nothing to clean up.

@@ -9,6 +9,7 @@ use crate::{
         BoUse,
         Dependencies,
         JobSlots,
+        JobUses,
         OutSyncs, //
     },
     rust::{
@@ -40,11 +41,12 @@ fn attach(bos: &[&Bo], bo_uses: &[BoUse], fence: &Fence) -> Result {
     let mut exec = Exec::new(ExecFlags::default(), 0)?;
     exec.until_all_locked(|locks| bos.iter().try_for_each(|bo| locks.lock(bo.as_gem())))?;
     let (index, _) = exec.entry_of(bos[0].as_gem())?;
-    let mut slots = JobSlots::new(&exec)?;
+    let mut uses = JobUses::new(&exec, bos.len())?;
 
     for bo_use in bo_uses {
-        slots.set_use(index, *bo_use)?;
+        uses.add(index, *bo_use)?;
     }
+    let slots = JobSlots::new(&mut exec, uses)?;
     slots.attach(fence, OutSyncs::new());
     Ok(())
 }
