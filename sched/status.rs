@@ -3,7 +3,6 @@
 //! Status of a context: whether it takes jobs, and who is to blame if it does not.
 
 use kernel::{
-    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
@@ -12,7 +11,7 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        Mutex, //
+        SetOnce, //
     }, //
 };
 
@@ -109,12 +108,9 @@ impl ResetStats {
 }
 
 /// The part of a context that its jobs share, and that may outlive it.
-///
-/// Its lock is taken in the signalling path: memory must not be allocated while it is held.
-#[pin_data]
 pub(super) struct ContextState {
-    #[pin]
-    cause: Mutex<Option<Cause>>,
+    /// The cause of the ban, if there is one: the first.
+    cause: SetOnce<Cause>,
     /// Whether an error of one job bans the context. Jobs of the default context are independent.
     ban_on_error: bool,
     /// The length of its jobs on each engine.
@@ -134,9 +130,9 @@ impl ContextState {
         resetter: &Arc<Resetter>,
         usage: &Arc<Usage>,
     ) -> Result<Arc<Self>> {
-        Arc::pin_init(
-            pin_init!(Self {
-                cause <- new_mutex!(None, "ContextState::cause"),
+        Ok(Arc::new(
+            Self {
+                cause: SetOnce::new(),
                 ban_on_error,
                 lengths: [const { Lengths::new() }; MAX_ENGINES as usize],
                 used: Atomic::new(0),
@@ -144,16 +140,16 @@ impl ContextState {
                 resetter: resetter.clone(),
                 resets_before: resetter.count(),
                 usage: usage.clone(),
-            }),
+            },
             GFP_KERNEL,
-        )
+        )?)
     }
 
     pub(super) fn reset_stats(&self) -> ResetStats {
         // A loss of VRAM is noticed here, or when a job is submitted.
         let _ = self.check();
         ResetStats {
-            cause: *self.cause.lock(),
+            cause: self.cause.copy(),
             resets: self.resetter.count() - self.resets_before,
         }
     }
@@ -165,7 +161,7 @@ impl ContextState {
         } else if self.has_lost_vram() {
             self.ban(Cause::VramLost);
         }
-        match *self.cause.lock() {
+        match self.cause.as_ref() {
             None => Ok(()),
             Some(Cause::DeviceLost) => Err(ENODEV),
             Some(_) => Err(ECANCELED),
@@ -192,7 +188,7 @@ impl ContextState {
     /// loss of the device.
     pub(super) fn ban(&self, cause: Cause) {
         if self.ban_on_error || matches!(cause, Cause::DeviceLost) {
-            self.cause.lock().get_or_insert(cause);
+            self.cause.populate(cause);
         }
     }
 }

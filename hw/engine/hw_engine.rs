@@ -6,6 +6,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
         barrier::{
             dma_mb,
             Read, //
@@ -80,6 +84,8 @@ pub(crate) struct Engine {
     /// Taken in the signalling path: memory must not be allocated while it is held.
     #[pin]
     pub(super) state: Mutex<EngineState>,
+    /// It takes no more jobs. Changes with `state` locked.
+    pub(super) stopped: AtomicFlag,
     #[pin]
     watchdog: DelayedWork<Self>,
 }
@@ -99,8 +105,6 @@ pub(super) struct EngineState {
     pub(super) ring_faults: u32,
     /// The engine fetches no packets for now.
     pub(super) paused: bool,
-    /// The engine takes no more jobs.
-    pub(super) stopped: bool,
 }
 
 /// The memory that the engine reads and writes.
@@ -131,7 +135,6 @@ impl Engine {
             timestamp: 0,
             ring_faults: 0,
             paused: false,
-            stopped: false,
         };
         Arc::pin_init(
             try_pin_init!(Self {
@@ -142,6 +145,7 @@ impl Engine {
                 shared: shared.clone(),
                 timeline: Timeline::new(names.engine)?,
                 state <- new_mutex!(state, "Engine::state"),
+                stopped: AtomicFlag::new(false),
                 watchdog <- new_delayed_work!("Engine::watchdog"),
             }? Error),
             GFP_KERNEL,
@@ -187,7 +191,7 @@ impl Engine {
 
     /// Returns whether the engine takes no more jobs.
     pub(crate) fn is_dead(&self) -> bool {
-        self.shared.is_dead() || self.state.lock().stopped
+        self.shared.is_dead() || self.stopped.load(Relaxed)
     }
 
     /// Starts the engine, which is reset: it fetches packets from its ring.

@@ -2,7 +2,10 @@
 
 //! Recovery of a hung engine.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
 
 use super::hw_engine::{
     Engine,
@@ -64,7 +67,7 @@ impl Engine {
         let mut state = self.state.lock();
         self.retire(&mut state);
         // A reset of the device that is under way does more than one of the engine.
-        if fence.is_signaled() || state.stopped || state.paused {
+        if fence.is_signaled() || self.stopped.load(Relaxed) || state.paused {
             return RecoveryAction::None;
         }
         self.reset_and_fail(&mut state, fence.seqno(), ECANCELED)
@@ -150,7 +153,7 @@ impl Engine {
     /// Resumes after a reset of the device: runs the jobs that it does not cancel.
     pub(in crate::hw) fn resume(&self) {
         let mut state = self.state.lock();
-        if !state.stopped {
+        if !self.stopped.load(Relaxed) {
             state.in_flight.cancel_on_device_reset();
         }
         self.run_again(&mut state);
@@ -164,7 +167,7 @@ impl Engine {
 
     fn run_again(&self, state: &mut EngineState) {
         state.paused = false;
-        if !state.stopped {
+        if !self.stopped.load(Relaxed) {
             self.restart(state);
         }
     }
@@ -194,7 +197,7 @@ impl Engine {
 
     /// Fails all jobs and takes no more.
     pub(super) fn fail_all(&self, state: &mut EngineState) {
-        state.stopped = true;
+        self.stopped.store(true, Relaxed);
         while state
             .in_flight
             .complete_oldest(u64::MAX, |_, _| Outcome::failed(ENODEV))

@@ -94,7 +94,7 @@ impl Engine {
 
     /// Returns the slot of a job for which there is room.
     fn check_room(&self, state: &EngineState, commands: &Commands) -> Result<u32> {
-        if state.stopped || self.shared.is_dead() {
+        if self.is_dead() {
             return Err(ENODEV);
         }
         let memory = state.memory.as_ref().ok_or(ENODEV)?;
