@@ -51,6 +51,11 @@ impl Samples {
         self.0.push(cost);
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The one in the middle.
     pub(crate) fn median(&self) -> u64 {
         let mut sorted = self.0.clone();

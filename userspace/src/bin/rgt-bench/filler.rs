@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::clock::counter;
+use crate::policy::{self, Policy};
 
 /// How long an idle machine is looked at.
 const CALIBRATION: Duration = Duration::from_millis(200);
@@ -55,7 +56,7 @@ impl Filler {
         let thread = thread::Builder::new().name("filler".into()).spawn({
             let (rounds, stop) = (Arc::clone(&rounds), Arc::clone(&stop));
             move || {
-                give_way()?;
+                policy::set(Policy::BehindAll)?;
                 let mut round = 0;
                 while !stop.load(Ordering::Relaxed) {
                     round += 1;
@@ -103,17 +104,6 @@ impl Drop for Filler {
             // One that failed has not run, which was noticed.
             let _ = thread.join();
         }
-    }
-}
-
-/// Lets everybody else go first. A thread may always do that.
-fn give_way() -> io::Result<()> {
-    let none = libc::sched_param { sched_priority: 0 };
-    // SAFETY: The call reads the structure and changes nothing but how this thread is scheduled.
-    let answer = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &none) };
-    match answer {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
     }
 }
 

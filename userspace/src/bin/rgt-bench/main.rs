@@ -14,6 +14,7 @@ mod filler;
 mod footprint;
 mod lifecycle;
 mod places;
+mod policy;
 mod row;
 mod share;
 mod submit;

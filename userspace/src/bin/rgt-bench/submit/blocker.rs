@@ -1,24 +1,45 @@
 // SPDX-License-Identifier: MIT
 
-//! A job that keeps an engine busy while others are submitted, so that these are done in one go: how
-//! fast the device is does not tell how many interrupts they take.
+//! A job that keeps an engine busy while others are submitted, so that these are done in one go, and
+//! none while it is submitted: how fast the device is does not tell how many interrupts there are, and
+//! when.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use rgt::{Binding, Bo, CommandBuffer, Device, EngineClass, Job, Placement, Vm};
+use rgt::{Binding, Bo, CommandBuffer, Context, Device, EngineClass, Job, Placement, Priority, Vm};
 
+/// Bytes of a fill.
 const BYTES: u64 = 16 << 20;
-const FILLS: u32 = 32;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The job, with what it uses.
+/// How long the engine is busy.
+#[derive(Clone, Copy)]
+pub(super) enum Length {
+    /// While one job is submitted.
+    Short,
+    /// While many are.
+    Long,
+}
+
+impl Length {
+    fn fills(self) -> u32 {
+        match self {
+            Self::Short => 4,
+            Self::Long => 32,
+        }
+    }
+}
+
+/// The job, with what it uses. It is of a context of its own.
 pub(super) struct Blocker {
-    job: Job,
+    short: Job,
+    long: Job,
     // The GPU's mapping goes before the BO.
     _binding: Binding,
     _bo: Bo,
-    commands: CommandBuffer,
+    _commands: CommandBuffer,
+    _context: Context,
 }
 
 impl Blocker {
@@ -30,25 +51,35 @@ impl Blocker {
             .private(&vm)
             .create(device)?;
         let binding = vm.map(&bo)?;
+        let context = Context::create(device, Priority::Normal)?;
         let mut commands = CommandBuffer::new(&vm, 1 << 10)?;
-        for pattern in 0..FILLS {
-            commands.fill(binding.addr(), BYTES, pattern)?;
-        }
         let engine = device.engine(EngineClass::Copy)?;
-        let blocker = Self {
-            job: Job::new(&vm, engine).ib(commands.take()),
+        let mut job = |length: Length| -> Result<Job> {
+            for pattern in 0..length.fills() {
+                commands.fill(binding.addr(), BYTES, pattern)?;
+            }
+            Ok(Job::new(&vm, engine).context(&context).ib(commands.take()))
+        };
+        let (short, long) = (job(Length::Short)?, job(Length::Long)?);
+        // The first one brings the BO to VRAM.
+        short.submit()?;
+        commands.wait(PATIENCE)?;
+        Ok(Self {
+            short,
+            long,
             _binding: binding,
             _bo: bo,
-            commands,
-        };
-        // The first one brings the BO to VRAM.
-        blocker.start()?;
-        blocker.commands.wait(PATIENCE)?;
-        Ok(blocker)
+            _commands: commands,
+            _context: context,
+        })
     }
 
     /// Submits it.
-    pub(super) fn start(&self) -> Result<()> {
-        Ok(self.job.submit()?)
+    pub(super) fn start(&self, length: Length) -> Result<()> {
+        let job = match length {
+            Length::Short => &self.short,
+            Length::Long => &self.long,
+        };
+        Ok(job.submit()?)
     }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use anyhow::Result;
 use rgt::{Binding, Bo, BoBuilder, CommandBuffer, EngineClass, Job, Vm};
 
-use super::blocker::Blocker;
+use super::blocker::{Blocker, Length};
 use crate::clock::Samples;
 use crate::filler::Filler;
+use crate::policy::{self, Policy};
 
 /// How often the call is measured.
-const TIMES: usize = 101;
+const TIMES: usize = 51;
 /// Jobs in a batch.
 const BATCH: u64 = 50;
 /// Batches.
@@ -30,7 +31,7 @@ pub(super) struct Case {
 
 /// The cost of a job.
 pub(super) struct Cost {
-    /// The thread that submits it, in the call.
+    /// The thread that submits it, in the call, while the engine does something else.
     pub(super) call: u64,
     /// The whole machine, from the call to the fence, when the engine does many in one go.
     pub(super) queued: u64,
@@ -112,14 +113,18 @@ impl Case {
         self.submit()?;
         self.wait()?;
         let mut call = Samples::default();
+        policy::set(Policy::BeforeAll)?;
         for _ in 0..TIMES {
+            // Neither the job's interrupt falls into the call, nor the worker that it wakes.
+            blocker.start(Length::Short)?;
             call.time(|| self.submit())?;
             self.wait()?;
         }
+        policy::set(Policy::Fair)?;
         let (mut queued, mut alone) = (Samples::default(), Samples::default());
         for _ in 0..BATCHES {
             queued.add(filler.per_job(BATCH, || {
-                blocker.start()?;
+                blocker.start(Length::Long)?;
                 (0..BATCH).try_for_each(|_| self.submit())?;
                 self.wait()
             })?);

@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Result, anyhow};
 use rgt::{Device, Vm};
 
-use super::blocker::Blocker;
+use super::blocker::{Blocker, Length};
 use super::case::Case;
 use crate::clock::Samples;
 use crate::filler::Filler;
@@ -31,7 +31,7 @@ pub(super) fn run(device: &Device, filler: &Filler, blocker: &Blocker) -> Result
     let one = client()?;
     print("jobs.ahead", || {
         filler.per_job(JOBS, || {
-            blocker.start()?;
+            blocker.start(Length::Long)?;
             flood(&one)
         })
     })?;
@@ -47,7 +47,7 @@ pub(super) fn run(device: &Device, filler: &Filler, blocker: &Blocker) -> Result
     let clients = (0..CLIENTS).map(|_| client()).collect::<Result<Vec<_>>>()?;
     print("jobs.clients", || {
         filler.per_job(CLIENTS * JOBS, || {
-            blocker.start()?;
+            blocker.start(Length::Long)?;
             thread::scope(|scope| {
                 let all: Vec<_> = clients
                     .iter()

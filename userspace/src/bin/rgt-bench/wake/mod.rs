@@ -7,7 +7,7 @@ mod trace;
 use std::iter;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rgt::{
     Binding, Bo, CommandBuffer, Device, Engine, EngineClass, Job, Placement, Syncobj, Vm, WaitFor,
     WaitFrom,
@@ -19,6 +19,8 @@ use crate::row::cost;
 use trace::{ALL, Event, Trace};
 
 const TIMES: usize = 51;
+/// The most jobs for that.
+const MOST: usize = 4 * TIMES;
 /// The bytes that a job fills, and how often: the thread has to be asleep when it ends.
 const BYTES: u64 = 16 << 20;
 const FILLS: u32 = 16;
@@ -90,7 +92,10 @@ impl Waiter {
         // The first job brings the BO to VRAM.
         self.start()?;
         wait(self)?;
-        for _ in 0..TIMES {
+        for _ in 0..MOST {
+            if samples.len() == TIMES {
+                return Ok(samples.median());
+            }
             trace.clear()?;
             self.start()?;
             wait(self)?;
@@ -98,12 +103,15 @@ impl Waiter {
             let text = trace.text()?;
             let start = trace::last(&text, &interrupt)?;
             let end = match until {
-                Some(event) => trace::first_after(&text, event, start)?,
-                None => end,
+                Some(event) => trace::first_after(&text, event, start),
+                None => Some(end),
             };
-            samples.add(end.saturating_sub(start));
+            // The job may have ended before the thread was asleep.
+            if let Some(end) = end {
+                samples.add(end.saturating_sub(start));
+            }
         }
-        Ok(samples.median())
+        bail!("of {MOST} jobs, only {} were waited for", samples.len())
     }
 
     fn start(&mut self) -> Result<()> {
