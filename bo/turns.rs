@@ -42,8 +42,7 @@ enum Turn<'a> {
 
 /// The reservations of a job whose BOs have been validated.
 pub(crate) struct Locked<'a> {
-    // Released first: who is alone meets no reservation of another job.
-    exec: Exec,
+    exec: Pin<&'a mut Exec>,
     _turn: Turn<'a>,
 }
 
@@ -54,8 +53,15 @@ impl Locked<'_> {
     }
 
     /// Returns the reservations, for what nothing else may do with them meanwhile.
-    pub(crate) fn exec_mut(&mut self) -> &mut Exec {
-        &mut self.exec
+    pub(crate) fn exec_mut(&mut self) -> Pin<&mut Exec> {
+        self.exec.as_mut()
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // Before the turn: who is alone meets no reservation of another job.
+        self.exec.as_mut().release();
     }
 }
 
@@ -70,14 +76,17 @@ impl Locked<'_> {
 /// signal came.
 pub(crate) fn lock_with_room<'a, R>(
     dev: &'a RgtDevice,
-    mut exec: Exec,
+    mut exec: Pin<&'a mut Exec>,
     mut lock: impl FnMut(&mut ExecLocks<'_>, Effort) -> Result<R>,
     mut settle: impl FnMut(Jiffies) -> Result<bool>,
 ) -> Result<(Locked<'a>, R)> {
     let turn = Turn::Shared {
         _guard: dev.validation.read_interruptible()?,
     };
-    match exec.until_all_locked(|locks| lock(locks, Effort::Shared)) {
+    match exec
+        .as_mut()
+        .until_all_locked(|locks| lock(locks, Effort::Shared))
+    {
         Err(ENOSPC | ENOMEM) => drop(turn),
         done => return done.map(|value| (Locked { exec, _turn: turn }, value)),
     }
@@ -88,7 +97,10 @@ pub(crate) fn lock_with_room<'a, R>(
         let turn = Turn::Alone {
             _guard: dev.validation.write_killable()?,
         };
-        match exec.until_all_locked(|locks| lock(locks, Effort::Alone)) {
+        match exec
+            .as_mut()
+            .until_all_locked(|locks| lock(locks, Effort::Alone))
+        {
             Err(err @ (ENOSPC | ENOMEM)) => {
                 drop(turn);
                 if !settle(time_left(start))?

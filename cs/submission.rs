@@ -30,6 +30,7 @@ use crate::{
         Ib, //
     },
     rust::{
+        alloc::LazyVec,
         dma_fence::Fence,
         dma_resv::Usage,
         drm::{
@@ -88,7 +89,7 @@ impl Submission<'_> {
     /// `ENOMEM` when there is no room for what is bound, `EIO` when the content of a BO is lost,
     /// `ECANCELED` when the context takes no jobs any more, `EAGAIN` when it has too many for the
     /// engine, `ENODEV` when the GPU is dead. Nothing was submitted then.
-    pub(crate) fn submit(&self, ibs: KVec<Ib>, out_syncs: OutSyncs) -> Result<ARef<Fence>> {
+    pub(crate) fn submit(&self, ibs: LazyVec<Ib>, out_syncs: OutSyncs) -> Result<ARef<Fence>> {
         self.context.check()?;
         if self.engine.is_dead() {
             return Err(ENODEV);
@@ -100,13 +101,12 @@ impl Submission<'_> {
                 self.engine.index()
             );
         })?;
-        let exec = Exec::new(
-            ExecFlags {
-                interruptible: true,
-                ignore_duplicates: true,
-            },
-            self.vm.likely_locked(self.bos.len()),
-        )?;
+        let flags = ExecFlags {
+            interruptible: true,
+            ignore_duplicates: true,
+        };
+        let count = self.vm.likely_locked(self.bos.len());
+        pin_init::stack_pin_init!(let exec = Exec::new(flags, count));
 
         let (mut locked, rebind) = lock_with_room(
             self.dev,
@@ -136,16 +136,16 @@ impl Submission<'_> {
     /// reservations.
     fn queue(
         &self,
-        exec: &mut Exec,
+        exec: Pin<&mut Exec>,
         place: JobPlace<'_>,
         rebind: Option<Rebind>,
-        ibs: KVec<Ib>,
+        ibs: LazyVec<Ib>,
         out_syncs: OutSyncs,
     ) -> Result<ARef<Fence>> {
         // With the VM's reservation held: destroying the VM waits for this job.
         let commands = Commands::indirect(self.vm.space()?.clone(), ibs)?;
         if let Some(rebind) = rebind {
-            rebind.submit(self.vm, exec)?;
+            rebind.submit(self.vm, &exec)?;
         }
         if self.vm.uses_vram() {
             self.context.uses_vram();
@@ -158,7 +158,7 @@ impl Submission<'_> {
         job.add_resv_dependencies(exec.locked_resv(self.vm.resv())?, Usage::Kernel)?;
         // The rebind is among these.
         self.vm.add_bind_dependencies(&mut job)?;
-        let mut uses = JobUses::new(exec, self.bos.len())?;
+        let mut uses = JobUses::new(&exec, self.bos.len())?;
         for job_bo in self.bos {
             let (index, resv) = exec.entry_of(job_bo.bo.as_gem())?;
             job.add_resv_dependencies(resv, job_bo.bo_use.waits_for())?;

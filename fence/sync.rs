@@ -156,12 +156,10 @@ impl OutSyncs {
 
     /// Puts `fence` into all of them.
     pub(crate) fn set(self, fence: &Fence) {
-        for out in self.syncobjs {
-            out.set(fence);
-        }
-        for user_fence in self.user_fences {
-            user_fence.arm(fence);
-        }
+        self.syncobjs.into_iter().for_each(|out| out.set(fence));
+        self.user_fences
+            .into_iter()
+            .for_each(|user_fence| user_fence.arm(fence));
     }
 }
 
@@ -204,7 +202,7 @@ pub(crate) struct JobSlots<'a> {
 impl<'a> JobSlots<'a> {
     /// Reserves a slot of each reservation that `exec` holds: those of the job's VM and of the BOs
     /// that are bound in it or that the job names.
-    pub(crate) fn new(exec: &'a mut Exec, uses: JobUses) -> Result<Self> {
+    pub(crate) fn new(exec: Pin<&'a mut Exec>, uses: JobUses) -> Result<Self> {
         Ok(Self {
             slots: exec.reserve_all()?,
             uses,

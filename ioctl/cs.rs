@@ -65,9 +65,9 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
     Ok(0)
 }
 
-fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
+fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<LazyVec<Ib>> {
     let entries = call.array::<drm_rgt_cs_ib>("ibs", &args.ibs, MAX_IBS)?;
-    let mut ibs = KVec::with_capacity(entries.len(), GFP_KERNEL_ACCOUNT)?;
+    let mut ibs = LazyVec::with_capacity(entries.len(), GFP_KERNEL_ACCOUNT)?;
     for entry in entries {
         let (call, raw) = entry?;
         call.flags(raw.flags, 0)?;
@@ -100,6 +100,9 @@ fn ibs(call: Call<'_>, args: &drm_rgt_cs) -> Result<KVec<Ib>> {
 }
 
 fn bos(call: Call<'_>, args: &drm_rgt_cs, file: &File) -> Result<LazyVec<JobBo>> {
+    if args.bos.count == 0 {
+        return Ok(LazyVec::new());
+    }
     let entries = call.array::<drm_rgt_cs_bo>("bos", &args.bos, MAX_BOS)?;
     let mut bos = LazyVec::with_capacity(entries.len(), GFP_KERNEL)?;
 

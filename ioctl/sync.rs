@@ -75,6 +75,9 @@ impl Sync {
 /// Decodes the fences that a submission waits for.
 pub(super) fn in_syncs(call: Call<'_>, file: &File, array: &drm_rgt_array) -> Result<Dependencies> {
     let mut dependencies = Dependencies::new();
+    if array.count == 0 {
+        return Ok(dependencies);
+    }
     for entry in call.array::<drm_rgt_sync>("in_syncs", array, MAX_SYNCS)? {
         let (call, raw) = entry?;
         let Sync::Syncobj { handle, point } = Sync::new(call, &raw)? else {
@@ -93,6 +96,9 @@ pub(super) fn in_syncs(call: Call<'_>, file: &File, array: &drm_rgt_array) -> Re
 /// Decodes what takes the fence of a submission.
 pub(super) fn out_syncs(call: Call<'_>, file: &File, array: &drm_rgt_array) -> Result<OutSyncs> {
     let mut outs = OutSyncs::new();
+    if array.count == 0 {
+        return Ok(outs);
+    }
     for entry in call.array::<drm_rgt_sync>("out_syncs", array, MAX_SYNCS)? {
         let (call, raw) = entry?;
         match Sync::new(call, &raw)? {

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Vectors that are mostly empty.
+//! Vectors that mostly have no value, or one.
 
-use core::ops::{
-    Deref,
-    DerefMut, //
+use core::{
+    iter::{
+        Chain,
+        Flatten, //
+    },
+    mem,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
+    option,
+    slice, //
 };
 
 use kernel::{
@@ -12,10 +21,10 @@ use kernel::{
     prelude::*, //
 };
 
-/// A [`KVVec`] that is there only once something was pushed.
+/// A vector that allocates memory only for a second value.
 ///
-/// Dropping an empty [`KVVec`] calls the allocator all the same, which costs more than many a list
-/// that is mostly empty is worth. Dropping this costs nothing then.
+/// Where lists mostly have no value or one, allocating and freeing a [`KVVec`] costs more than the
+/// rest, and even dropping an empty one calls the allocator.
 ///
 /// # Examples
 ///
@@ -26,24 +35,47 @@ use kernel::{
 /// assert!(numbers.is_empty());
 ///
 /// numbers.push(1, GFP_KERNEL)?;
+/// assert_eq!(&numbers[..], &[1]);
 /// numbers.push(2, GFP_KERNEL)?;
 /// assert_eq!(&numbers[..], &[1, 2]);
 /// assert_eq!(numbers.into_iter().sum::<i32>(), 3);
 /// # Ok::<(), Error>(())
 /// ```
-pub struct LazyVec<T>(Option<KVVec<T>>);
+pub struct LazyVec<T>(Values<T>);
+
+enum Values<T> {
+    None,
+    One(T),
+    /// There is memory for two or more.
+    Many(KVVec<T>),
+}
 
 impl<T> LazyVec<T> {
     /// Returns an empty one.
     pub const fn new() -> Self {
-        Self(None)
+        Self(Values::None)
     }
 
-    /// Returns an empty one with room for `capacity` values, or for none if that is 0.
+    /// Returns an empty one with room for `capacity` values.
     pub fn with_capacity(capacity: usize, flags: Flags) -> Result<Self> {
         Ok(Self(match capacity {
-            0 => None,
-            _ => Some(KVVec::with_capacity(capacity, flags)?),
+            0 | 1 => Values::None,
+            _ => Values::Many(KVVec::with_capacity(capacity, flags)?),
+        }))
+    }
+
+    /// Returns one with some values.
+    pub fn collect(mut values: impl ExactSizeIterator<Item = T>, flags: Flags) -> Result<Self> {
+        Ok(Self(match values.len() {
+            0 => Values::None,
+            1 => values.next().map_or(Values::None, Values::One),
+            count => {
+                let mut vec = KVVec::with_capacity(count, flags)?;
+                for value in values {
+                    vec.push_within_capacity(value).map_err(|_| ENOMEM)?;
+                }
+                Values::Many(vec)
+            }
         }))
     }
 
@@ -53,41 +85,73 @@ impl<T> LazyVec<T> {
         T: Clone,
     {
         Ok(Self(match count {
-            0 => None,
-            _ => Some(KVVec::from_elem(value, count, flags)?),
+            0 => Values::None,
+            1 => Values::One(value),
+            _ => Values::Many(KVVec::from_elem(value, count, flags)?),
         }))
     }
 
-    /// Appends a value.
+    /// Appends a value. Nothing changes if this fails.
     pub fn push(&mut self, value: T, flags: Flags) -> Result {
-        Ok(self.0.get_or_insert_default().push(value, flags)?)
+        match &mut self.0 {
+            Values::None => self.0 = Values::One(value),
+            Values::One(_) => {
+                let mut vec = KVVec::with_capacity(2, flags)?;
+                if let Values::One(first) = mem::replace(&mut self.0, Values::None) {
+                    vec.push(first, flags)?;
+                }
+                vec.push(value, flags)?;
+                self.0 = Values::Many(vec);
+            }
+            Values::Many(vec) => vec.push(value, flags)?,
+        }
+        Ok(())
     }
 
-    /// Returns the vector, if it is there.
-    pub fn into_vec(self) -> Option<KVVec<T>> {
-        self.0
+    /// Returns the vector that has the values, if there may be more than one.
+    pub fn as_many_mut(&mut self) -> Option<&mut KVVec<T>> {
+        match &mut self.0 {
+            Values::None | Values::One(_) => None,
+            Values::Many(vec) => Some(vec),
+        }
     }
 }
 
 impl<T> Deref for LazyVec<T> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
-        self.0.as_deref().unwrap_or_default()
+        match &self.0 {
+            Values::None => &[],
+            Values::One(value) => slice::from_ref(value),
+            Values::Many(vec) => vec,
+        }
     }
 }
 
 impl<T> DerefMut for LazyVec<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        self.0.as_deref_mut().unwrap_or_default()
+        match &mut self.0 {
+            Values::None => &mut [],
+            Values::One(value) => slice::from_mut(value),
+            Values::Many(vec) => vec,
+        }
     }
 }
 
 impl<T> IntoIterator for LazyVec<T> {
     type Item = T;
-    type IntoIter = core::iter::Flatten<core::option::IntoIter<KVVec<T>>>;
+    type IntoIter = Chain<option::IntoIter<T>, Flatten<option::IntoIter<KVVec<T>>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().flatten()
+        let (one, many) = match self.0 {
+            Values::None => (None, None),
+            Values::One(value) => (Some(value), None),
+            Values::Many(vec) => (None, Some(vec)),
+        };
+
+        Iterator::chain(one.into_iter(), many.into_iter().flatten())
     }
 }

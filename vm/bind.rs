@@ -80,7 +80,7 @@ pub(crate) fn bind(
         interruptible: true,
         ignore_duplicates: true,
     };
-    let exec = Exec::new(flags, prepared.len() as u32 + 1)?;
+    pin_init::stack_pin_init!(let exec = Exec::new(flags, prepared.len() as u32 + 1));
     let (locked, moves) = lock_with_room(
         dev,
         exec,

@@ -146,10 +146,12 @@ fn validate_unplaced<'a, 'n: 'a>(
             bos.push(bo, GFP_KERNEL)?;
         }
     }
-    let Some(mut bos) = bos.into_vec() else {
+    if bos.is_empty() {
         return Ok(false);
-    };
-    keep_one_each(&mut bos);
+    }
+    if let Some(bos) = bos.as_many_mut() {
+        keep_one_each(bos);
+    }
     validate_all(locks, bos.iter().copied(), effort, ctx)?;
     Ok(true)
 }

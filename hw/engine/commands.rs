@@ -32,7 +32,10 @@ use crate::{
             Space, //
         }, //
     },
-    rust::dma_fence::Fence, //
+    rust::{
+        alloc::LazyVec,
+        dma_fence::Fence, //
+    }, //
 };
 
 /// Maximum number of indirect buffers of a job.
@@ -88,7 +91,7 @@ enum Kind {
         space: Arc<Space>,
         /// The slot of the space, from [`Commands::prepare`] on.
         slot: Option<SlotGuard>,
-        ibs: KVec<Ib>,
+        ibs: LazyVec<Ib>,
     },
     Packets(PacketBuffer),
 }
@@ -97,7 +100,7 @@ impl Commands {
     /// Calls indirect buffers of an address space, one after the other.
     ///
     /// [`EINVAL`] for more than [`MAX_IBS`], or for an invalid one.
-    pub(crate) fn indirect(space: Arc<Space>, ibs: KVec<Ib>) -> Result<Self> {
+    pub(crate) fn indirect(space: Arc<Space>, ibs: LazyVec<Ib>) -> Result<Self> {
         if ibs.len() > MAX_IBS || !ibs.iter().all(Ib::is_valid) {
             return Err(EINVAL);
         }
@@ -178,7 +181,7 @@ impl Commands {
     pub(super) fn push(&self, ring: &mut Ring, slot: u32, seqno: u64) {
         match &self.0 {
             Kind::Indirect { ibs, .. } => {
-                for ib in ibs {
+                for ib in &**ibs {
                     ring.push(&packet::indirect(slot, ib.addr, ib.dwords, seqno));
                 }
             }

@@ -28,6 +28,7 @@ use kernel::{
 };
 
 use crate::rust::{
+    alloc::LazyVec,
     bindings,
     dma_fence::Fence,
     dma_resv::{
@@ -57,9 +58,9 @@ pub struct ExecFlags {
 /// # let fixture = Fixture::new()?;
 /// # let (source, target) = (fixture.object()?, fixture.object()?);
 /// # let timeline = timeline()?;
-/// let mut exec = Exec::new(ExecFlags::default(), 2)?;
+/// pin_init::stack_pin_init!(let exec = Exec::new(ExecFlags::default(), 2));
 ///
-/// exec.until_all_locked(|locks| {
+/// exec.as_mut().until_all_locked(|locks| {
 ///     locks.prepare(&*source, 1)?;
 ///     locks.prepare(&*target, 1)
 /// })?;
@@ -72,7 +73,7 @@ pub struct ExecFlags {
 /// let (fence, pending) = unpublished.publish();
 /// source_slot.add(&fence, Usage::Read);
 /// target_slot.add(&fence, Usage::Write);
-/// drop(exec);
+/// exec.release();
 /// # pending.signal(Ok(()));
 /// # Ok::<(), Error>(())
 /// ```
@@ -82,9 +83,9 @@ pub struct ExecFlags {
 /// ```compile_fail,E0505
 /// # use kernel::{drm::gem::IntoGEMObject, prelude::*};
 /// # use crate::rust::drm::exec::Exec;
-/// fn keep_the_lock<O: IntoGEMObject>(exec: Exec, obj: &O) -> Result {
+/// fn keep_the_lock<O: IntoGEMObject>(exec: Pin<&mut Exec>, obj: &O) -> Result {
 ///     let resv = exec.resv_of(obj)?;
-///     drop(exec);
+///     exec.release();
 ///     let [_slot] = resv.reserve_fences()?;
 ///     Ok(())
 /// }
@@ -92,18 +93,21 @@ pub struct ExecFlags {
 ///
 /// # Invariants
 ///
-/// - `exec` is initialised.
+/// - `exec` is initialised if `in_use` is set.
 /// - `locked` has an entry for each reservation that `exec` tracks if [`Self::until_all_locked`]
 ///   has succeeded, and else none. The entries' lifetime is that of the locks, which the current
 ///   task holds until `exec` is finalised.
 /// - `by_address`, if it is there, has the indices of all entries, in the order of the reservations'
 ///   addresses.
+#[pin_data(PinnedDrop)]
 pub struct Exec {
-    exec: Pin<KBox<Opaque<bindings::drm_exec>>>,
+    // The locks' waiters know the context by its address, so it has to stay where it is.
+    #[pin]
+    exec: Opaque<bindings::drm_exec>,
     flags: ExecFlags,
     nr_hint: u32,
-    used: bool,
-    locked: KVVec<LockedResv<'static>>,
+    in_use: bool,
+    locked: LazyVec<LockedResv<'static>>,
     /// The index after the last lookup: many look the reservations up in the order of the locks.
     next: Cell<usize>,
     by_address: OnceCell<KVVec<u32>>,
@@ -114,29 +118,25 @@ impl Exec {
     /// Creates a context that has no lock yet.
     ///
     /// `nr_hint` is how many objects it is likely to lock, or 0 if that is not known.
-    pub fn new(flags: ExecFlags, nr_hint: u32) -> Result<Self> {
-        // The lock's waiters know the context by its address, so it has to stay where it is.
-        let exec = KBox::into_pin(KBox::new(Opaque::uninit(), GFP_KERNEL)?);
-
-        let mut this = Self {
-            exec,
+    pub fn new(flags: ExecFlags, nr_hint: u32) -> impl PinInit<Self> {
+        pin_init!(Self {
+            exec: Opaque::uninit(),
             flags,
             nr_hint,
-            used: false,
-            locked: KVVec::new(),
+            in_use: false,
+            locked: LazyVec::new(),
             next: Cell::new(0),
             by_address: OnceCell::new(),
             _not_send: PhantomData,
-        };
-        this.init();
-        Ok(this)
+        })
     }
 
     fn as_raw(&self) -> *mut bindings::drm_exec {
         self.exec.get()
     }
 
-    fn init(&mut self) {
+    /// Initialises the context, which is not in use.
+    fn init(self: Pin<&mut Self>) {
         let flag = |set, flag| if set { flag } else { 0 };
         let flags = flag(
             self.flags.interruptible,
@@ -148,16 +148,25 @@ impl Exec {
 
         // SAFETY: The memory is valid, and the context is not in use.
         unsafe { bindings::drm_exec_init(self.as_raw(), flags, self.nr_hint) };
+        // INVARIANT: It is initialised now.
+        *self.project().in_use = true;
     }
 
-    /// Releases all locks and what else the context has.
-    fn fini(&mut self) {
-        self.by_address = OnceCell::new();
-        self.locked.clear();
+    /// Releases all locks.
+    pub fn release(self: Pin<&mut Self>) {
+        if !self.in_use {
+            return;
+        }
+        let exec = self.as_raw();
+        let this = self.project();
+        // INVARIANT: It is finalised below, and there are no proofs any more.
+        *this.in_use = false;
+        *this.by_address = OnceCell::new();
+        *this.locked = LazyVec::new();
 
-        // SAFETY: The context is initialised by the type invariant and this is the task that made
-        // it, as it cannot move to another.
-        unsafe { bindings::drm_exec_fini(self.as_raw()) };
+        // SAFETY: The context was initialised by the type invariant, and by this task, as it cannot
+        // move to another.
+        unsafe { bindings::drm_exec_fini(exec) };
     }
 
     /// Runs `f` until it gets through without meeting another task's group of locks.
@@ -166,43 +175,39 @@ impl Exec {
     /// time that it is called no lock is held. It should return the errors of [`ExecLocks`] as
     /// they are; any other error ends the attempt.
     ///
-    /// If this succeeds, the locks are held until the context is dropped or this is called again.
-    /// If it fails none is.
+    /// If this succeeds, the locks are held until they are released, the context is dropped, or this
+    /// is called again. If it fails none is.
     pub fn until_all_locked<R>(
-        &mut self,
+        mut self: Pin<&mut Self>,
         mut f: impl FnMut(&mut ExecLocks<'_>) -> Result<R>,
     ) -> Result<R> {
-        if self.used {
-            self.reset();
-        }
-        self.used = true;
-        self.try_until_all_locked(&mut f)
-            .inspect_err(|_| self.reset())
-    }
+        self.as_mut().release();
+        self.as_mut().init();
+        let done = self.as_mut().try_until_all_locked(&mut f);
 
-    /// Releases all locks, for a new attempt.
-    fn reset(&mut self) {
-        self.fini();
-        self.init();
-        self.used = false;
+        done.inspect_err(|_| self.release())
     }
 
     fn try_until_all_locked<R>(
-        &mut self,
+        mut self: Pin<&mut Self>,
         f: &mut impl FnMut(&mut ExecLocks<'_>) -> Result<R>,
     ) -> Result<R> {
         let exec = self.as_raw();
+        let mut contended = false;
 
         loop {
             // SAFETY: The context is initialised. This begins a new attempt: at first, or because
             // there was contention.
             unsafe { bindings::drm_exec_cleanup(exec) };
 
-            // Take the lock that the last attempt stopped at, if there was one, even if `f` takes
-            // none this time.
-            //
-            // SAFETY: The context is initialised, and none of its locks is held.
-            to_result(unsafe { bindings::drm_exec_prepare_array(exec, ptr::null_mut(), 0, 0) })?;
+            if contended {
+                // Take the lock that the last attempt stopped at, even if `f` takes none this time.
+                //
+                // SAFETY: The context is initialised, and none of its locks is held.
+                to_result(unsafe {
+                    bindings::drm_exec_prepare_array(exec, ptr::null_mut(), 0, 0)
+                })?;
+            }
 
             let result = f(&mut ExecLocks {
                 exec,
@@ -210,12 +215,13 @@ impl Exec {
             });
 
             // SAFETY: The context is initialised.
-            if unsafe { bindings::rgt_drm_exec_is_contended(exec) } {
+            contended = unsafe { bindings::rgt_drm_exec_is_contended(exec) };
+            if contended {
                 continue;
             }
 
             let value = result?;
-            self.collect()?;
+            self.as_mut().collect()?;
 
             // SAFETY: As there is no contention this ends the acquire phase.
             unsafe { bindings::drm_exec_cleanup(exec) };
@@ -224,15 +230,12 @@ impl Exec {
     }
 
     /// Creates the proofs of all locks that are held.
-    fn collect(&mut self) -> Result {
+    fn collect(self: Pin<&mut Self>) -> Result {
         let exec = self.as_raw();
 
         // SAFETY: The context is initialised.
         let count = unsafe { (*exec).num_objects };
-        // INVARIANT: The indices are not those of earlier entries, or of none.
-        self.by_address = OnceCell::new();
-        self.locked.reserve(count as usize, GFP_KERNEL)?;
-        for index in 0..count as usize {
+        let proofs = (0..count as usize).map(|index| {
             // SAFETY: The context has that many objects.
             let obj = unsafe { *(*exec).objects.add(index) };
 
@@ -242,14 +245,17 @@ impl Exec {
 
             // SAFETY: The context tracks an object when it takes the lock of its reservation, so
             // that each reservation comes up once, and holds the lock until it is finalised.
-            // `self.locked` is cleared before that. Nothing else of `Exec` gives out proofs now,
+            // `self.locked` is emptied before that. Nothing else of `Exec` gives out proofs now,
             // and those of `ExecLocks` are gone with it.
-            let locked = unsafe { LockedResv::new(resv) };
+            unsafe { LockedResv::new(resv) }
+        });
 
-            self.locked
-                .push_within_capacity(locked)
-                .map_err(|_| ENOMEM)?;
-        }
+        let locked = LazyVec::collect(proofs, GFP_KERNEL)?;
+        let this = self.project();
+
+        *this.locked = locked;
+        // INVARIANT: The indices are not those of a lookup among none.
+        *this.by_address = OnceCell::new();
         Ok(())
     }
 
@@ -272,8 +278,8 @@ impl Exec {
     }
 
     /// Reserves room for a fence on each reservation whose lock is held.
-    pub fn reserve_all(&mut self) -> Result<AllSlots<'_>> {
-        for locked in &self.locked {
+    pub fn reserve_all(self: Pin<&mut Self>) -> Result<AllSlots<'_>> {
+        for locked in &*self.locked {
             locked.make_room(1)?;
         }
 
@@ -339,9 +345,10 @@ impl Exec {
     }
 }
 
-impl Drop for Exec {
-    fn drop(&mut self) {
-        self.fini();
+#[pinned_drop]
+impl PinnedDrop for Exec {
+    fn drop(self: Pin<&mut Self>) {
+        self.release();
     }
 }
 
@@ -353,7 +360,7 @@ impl Drop for Exec {
 /// Each reservation of `exec` has room for a fence that is promised to nothing else.
 #[must_use = "the room is given up when this is dropped"]
 pub struct AllSlots<'a> {
-    exec: &'a mut Exec,
+    exec: Pin<&'a mut Exec>,
 }
 
 impl AllSlots<'_> {

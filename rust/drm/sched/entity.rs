@@ -175,6 +175,7 @@ impl<J: Job> Entity<J> {
     /// `credits` is the job's share of the scheduler's limit while the hardware has it: [`EINVAL`]
     /// if it is 0 or more than that. `client_id` is the number of the DRM client that it is for,
     /// shown in trace events; 0 if there is none.
+    #[inline]
     pub fn job(
         &self,
         credits: u32,

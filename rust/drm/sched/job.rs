@@ -154,6 +154,7 @@ pub struct UnarmedJob<'a, J: Job> {
 unsafe impl<J: Job> Send for UnarmedJob<'_, J> {}
 
 impl<'a, J: Job> UnarmedJob<'a, J> {
+    #[inline]
     pub(super) fn new(
         entity: &'a Entity<J>,
         credits: u32,
@@ -161,18 +162,20 @@ impl<'a, J: Job> UnarmedJob<'a, J> {
         job: J,
         payload: J::Payload,
     ) -> Result<Self> {
-        // In place, so that the parts are not put together elsewhere and copied.
-        let job = KBox::init(
-            init!(RawJob {
-                raw: Opaque::uninit(),
-                payload: UnsafeCell::new(Some(payload)),
-                hurdle: UnsafeCell::new(None),
-                hw: UnsafeCell::new(None),
-                job,
-                alive: entity.scheduler().alive(),
-            }),
-            GFP_KERNEL_ACCOUNT,
-        )?;
+        let mut memory = KBox::<RawJob<J>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
+        let at = memory.as_mut_ptr();
+        // Each where it stays, so that they are not put together elsewhere and copied.
+        //
+        // SAFETY: The memory is valid for writes.
+        unsafe {
+            (&raw mut (*at).payload).write(UnsafeCell::new(Some(payload)));
+            (&raw mut (*at).hurdle).write(UnsafeCell::new(None));
+            (&raw mut (*at).hw).write(UnsafeCell::new(None));
+            (&raw mut (*at).job).write(job);
+            (&raw mut (*at).alive).write(entity.scheduler().alive());
+        }
+        // SAFETY: All fields are written but `raw`, which may be uninitialised.
+        let job = unsafe { memory.assume_init() };
 
         // SAFETY: The memory is valid and stays where it is, and the entity is valid. On failure
         // there is nothing to clean up.

@@ -38,15 +38,16 @@ use crate::{
 
 /// Attaches the fence of a job that has all of `bos` locked, and uses the first so.
 fn attach(bos: &[&Bo], bo_uses: &[BoUse], fence: &Fence) -> Result {
-    let mut exec = Exec::new(ExecFlags::default(), 0)?;
-    exec.until_all_locked(|locks| bos.iter().try_for_each(|bo| locks.lock(bo.as_gem())))?;
+    let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 0), GFP_KERNEL)?;
+    exec.as_mut()
+        .until_all_locked(|locks| bos.iter().try_for_each(|bo| locks.lock(bo.as_gem())))?;
     let (index, _) = exec.entry_of(bos[0].as_gem())?;
     let mut uses = JobUses::new(&exec, bos.len())?;
 
     for bo_use in bo_uses {
         uses.add(index, *bo_use)?;
     }
-    let slots = JobSlots::new(&mut exec, uses)?;
+    let slots = JobSlots::new(exec.as_mut(), uses)?;
     slots.attach(fence, OutSyncs::new());
     Ok(())
 }

@@ -77,10 +77,10 @@ mod tests {
     fn locks_until_dropped() -> Result {
         let fixture = Fixture::new()?;
         let (a, b, other) = (fixture.object()?, fixture.object()?, fixture.object()?);
-        let mut exec = Exec::new(ExecFlags::default(), 0)?;
+        let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 0), GFP_KERNEL)?;
 
         assert!(exec.resv_of(&*a).is_err());
-        exec.until_all_locked(|locks| {
+        exec.as_mut().until_all_locked(|locks| {
             locks.lock(&*a)?;
             locks.lock(&*b)
         })?;
@@ -104,9 +104,9 @@ mod tests {
     fn lock_outside_of_the_group_is_no_proof() -> Result {
         let fixture = Fixture::new()?;
         let obj = fixture.object()?;
-        let mut exec = Exec::new(ExecFlags::default(), 1)?;
+        let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 1), GFP_KERNEL)?;
 
-        exec.until_all_locked(|locks| {
+        exec.as_mut().until_all_locked(|locks| {
             let guard = resv(&obj).try_lock();
 
             assert!(guard.is_some());
@@ -119,15 +119,18 @@ mod tests {
 
     #[test]
     fn locks_nothing() -> Result {
-        let mut exec = Exec::new(ExecFlags::default(), 0)?;
+        let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 0), GFP_KERNEL)?;
 
-        assert_eq!(exec.until_all_locked(|_| Ok(42))?, 42);
+        assert_eq!(exec.as_mut().until_all_locked(|_| Ok(42))?, 42);
         Ok(())
     }
 
     #[test]
     fn unused_context_is_dropped() -> Result {
-        drop(Exec::new(ExecFlags::default(), 0)?);
+        drop(KBox::pin_init(
+            Exec::new(ExecFlags::default(), 0),
+            GFP_KERNEL,
+        )?);
         Ok(())
     }
 
@@ -135,9 +138,9 @@ mod tests {
     fn keeps_locked_objects() -> Result {
         let fixture = Fixture::new()?;
         let obj = fixture.object()?;
-        let mut exec = Exec::new(ExecFlags::default(), 1)?;
+        let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 1), GFP_KERNEL)?;
 
-        exec.until_all_locked(|locks| locks.lock(&*obj))?;
+        exec.as_mut().until_all_locked(|locks| locks.lock(&*obj))?;
         drop(obj);
         // The last reference is the context's.
         drop(exec);
@@ -148,9 +151,9 @@ mod tests {
     fn error_releases_all_locks() -> Result {
         let fixture = Fixture::new()?;
         let obj = fixture.object()?;
-        let mut exec = Exec::new(ExecFlags::default(), 1)?;
+        let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 1), GFP_KERNEL)?;
 
-        let result: Result = exec.until_all_locked(|locks| {
+        let result: Result = exec.as_mut().until_all_locked(|locks| {
             locks.lock(&*obj)?;
             Err(ENOSPC)
         });
@@ -159,7 +162,7 @@ mod tests {
         assert!(exec.resv_of(&*obj).is_err());
 
         // And the context can be used again.
-        exec.until_all_locked(|locks| locks.lock(&*obj))?;
+        exec.as_mut().until_all_locked(|locks| locks.lock(&*obj))?;
         assert!(exec.resv_of(&*obj).is_ok());
         Ok(())
     }
@@ -168,10 +171,10 @@ mod tests {
     fn second_use_releases_the_first() -> Result {
         let fixture = Fixture::new()?;
         let (a, b) = (fixture.object()?, fixture.object()?);
-        let mut exec = Exec::new(ExecFlags::default(), 1)?;
+        let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 1), GFP_KERNEL)?;
 
-        exec.until_all_locked(|locks| locks.lock(&*a))?;
-        exec.until_all_locked(|locks| locks.lock(&*b))?;
+        exec.as_mut().until_all_locked(|locks| locks.lock(&*a))?;
+        exec.as_mut().until_all_locked(|locks| locks.lock(&*b))?;
         assert!(!is_locked(&a));
         assert!(exec.resv_of(&*a).is_err());
         assert!(exec.resv_of(&*b).is_ok());
@@ -182,18 +185,18 @@ mod tests {
     fn duplicates_are_an_error_unless_ignored() -> Result {
         let fixture = Fixture::new()?;
         let obj = fixture.object()?;
-        let mut strict = Exec::new(ExecFlags::default(), 2)?;
+        let mut strict = KBox::pin_init(Exec::new(ExecFlags::default(), 2), GFP_KERNEL)?;
 
-        let result = strict.until_all_locked(|locks| {
+        let result = strict.as_mut().until_all_locked(|locks| {
             locks.lock(&*obj)?;
             locks.lock(&*obj)
         });
         assert_eq!(result, Err(EALREADY));
         drop(strict);
 
-        let mut lenient = Exec::new(IGNORE_DUPLICATES, 2)?;
+        let mut lenient = KBox::pin_init(Exec::new(IGNORE_DUPLICATES, 2), GFP_KERNEL)?;
 
-        lenient.until_all_locked(|locks| {
+        lenient.as_mut().until_all_locked(|locks| {
             locks.prepare(&*obj, 1)?;
             locks.prepare(&*obj, 1)
         })?;
@@ -206,8 +209,9 @@ mod tests {
     fn slots_of_a_duplicate_add_up() -> Result {
         let fixture = Fixture::new()?;
         let obj = fixture.object()?;
-        let mut exec = Exec::new(IGNORE_DUPLICATES, 1)?;
-        exec.until_all_locked(|locks| locks.prepare(&*obj, 1))?;
+        let mut exec = KBox::pin_init(Exec::new(IGNORE_DUPLICATES, 1), GFP_KERNEL)?;
+        exec.as_mut()
+            .until_all_locked(|locks| locks.prepare(&*obj, 1))?;
 
         let mut slots = KVec::new();
         for _ in 0..16 {
@@ -244,9 +248,9 @@ mod tests {
     fn proof_while_locking() -> Result {
         let fixture = Fixture::new()?;
         let (a, b) = (fixture.object()?, fixture.object()?);
-        let mut exec = Exec::new(ExecFlags::default(), 2)?;
+        let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 2), GFP_KERNEL)?;
 
-        exec.until_all_locked(|locks| {
+        exec.as_mut().until_all_locked(|locks| {
             assert!(locks.resv_of(&*a).is_err());
             locks.lock(&*a)?;
             drop(locks.resv_of(&*a)?.reserve_fences::<5>()?);
@@ -267,9 +271,9 @@ mod tests {
             objects.push(fixture.object()?, GFP_KERNEL)?;
         }
 
-        let mut exec = Exec::new(ExecFlags::default(), 4)?;
+        let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 4), GFP_KERNEL)?;
 
-        exec.until_all_locked(|locks| {
+        exec.as_mut().until_all_locked(|locks| {
             for obj in &objects {
                 locks.prepare(&**obj, 1)?;
             }
@@ -296,15 +300,18 @@ mod tests {
         let attempts = Cell::new(0);
 
         for _ in 0..ROUNDS {
-            let mut exec = Exec::new(
-                ExecFlags {
-                    interruptible,
-                    ignore_duplicates: interruptible,
-                },
-                2,
+            let mut exec = KBox::pin_init(
+                Exec::new(
+                    ExecFlags {
+                        interruptible,
+                        ignore_duplicates: interruptible,
+                    },
+                    2,
+                ),
+                GFP_KERNEL,
             )?;
 
-            exec.until_all_locked(|locks| {
+            exec.as_mut().until_all_locked(|locks| {
                 attempts.set(attempts.get() + 1);
                 locks.prepare(first, 1)?;
                 // Give the other task the time to take its first lock.
@@ -345,11 +352,11 @@ mod tests {
     fn contention_restarts_even_if_the_error_is_lost() -> Result {
         let fixture = Fixture::new()?;
         let (a, b) = (fixture.object()?, fixture.object()?);
-        let mut exec = Exec::new(ExecFlags::default(), 2)?;
+        let mut exec = KBox::pin_init(Exec::new(ExecFlags::default(), 2), GFP_KERNEL)?;
 
         // Debug kernels make up contention now and then.
         for _ in 0..100 {
-            exec.until_all_locked(|locks| {
+            exec.as_mut().until_all_locked(|locks| {
                 let _ = locks.lock(&*a);
                 let _ = locks.lock(&*b);
                 Ok(())

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Looks at some displaced BOs, in their order.
-fn displaced(vm: &Vm, exec: &mut Exec, most: usize) -> Result<LazyVec<VmBo<TestVm>>> {
+fn displaced(vm: &Vm, exec: Pin<&mut Exec>, most: usize) -> Result<LazyVec<VmBo<TestVm>>> {
     exec.until_all_locked(|locks| {
         vm.lock_resv(locks)?;
         vm.displaced(locks, most)
@@ -47,7 +47,7 @@ fn displaced(vm: &Vm, exec: &mut Exec, most: usize) -> Result<LazyVec<VmBo<TestV
 
 /// Returns whether these come up next.
 fn is_displaced(vm: &Vm, most: usize, expected: &[&Bo]) -> Result<bool> {
-    let displaced = displaced(vm, &mut exec()?, most)?;
+    let displaced = displaced(vm, exec()?.as_mut(), most)?;
 
     Ok(displaced
         .iter()
@@ -59,7 +59,7 @@ fn displace(vm: &Vm, bo: &Bo) -> Result {
     let vm_bo = VmBo::new(vm, bo)?;
     let mut exec = exec()?;
 
-    exec.until_all_locked(|locks| {
+    exec.as_mut().until_all_locked(|locks| {
         vm.lock_resv(locks)?;
         locks.lock(bo.as_gem())
     })?;
@@ -89,7 +89,7 @@ mod tests {
         assert!(is_displaced(&vm, 1, &[&one])?);
         assert!(is_evicted(&vm, &[])?);
 
-        exec()?.until_all_locked(|locks| {
+        exec()?.as_mut().until_all_locked(|locks| {
             vm.lock_resv(locks)?;
             VmBo::new(&vm, &one)?.set_settled(locks)
         })?;
@@ -111,14 +111,14 @@ mod tests {
         // It has to be validated first.
         displace(&vm, &bo)?;
         assert!(is_displaced(&vm, 8, &[])?);
-        exec()?.until_all_locked(|locks| {
+        exec()?.as_mut().until_all_locked(|locks| {
             vm.lock_resv(locks)?;
             VmBo::new(&vm, &bo)?.set_settled(locks)
         })?;
         assert!(is_evicted(&vm, &[&bo])?);
 
         let mut exec = exec()?;
-        for vm_bo in evicted(&vm, &mut exec)? {
+        for vm_bo in evicted(&vm, exec.as_mut())? {
             vm_bo.set_validated(&exec)?;
             vm_bo.set_displaced(&exec)?;
         }
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(displace(&vm, &external), Err(EINVAL));
         let vm_bo = VmBo::new(&vm, &bo)?;
         let mut exec = exec()?;
-        exec.until_all_locked(|locks| {
+        exec.as_mut().until_all_locked(|locks| {
             assert!(vm.displaced(locks, 8).is_err());
             assert_eq!(vm_bo.set_settled(locks), Err(EINVAL));
             locks.lock(external.as_gem())

@@ -39,13 +39,13 @@ use crate::{
     }, //
 };
 
-pub(super) fn exec() -> Result<Exec> {
+pub(super) fn exec() -> Result<Pin<KBox<Exec>>> {
     let flags = ExecFlags {
         interruptible: false,
         ignore_duplicates: true,
     };
 
-    Exec::new(flags, 0)
+    KBox::pin_init(Exec::new(flags, 0), GFP_KERNEL)
 }
 
 /// Maps all of a BO, after it was put on the list of external objects, as a bind does.
@@ -53,14 +53,15 @@ pub(super) fn bind(vm: &Vm, bo: &Bo, at: u64) -> Result {
     let vm_bo = VmBo::new(vm, bo)?;
     let mut exec = exec()?;
 
-    exec.until_all_locked(|locks| vm.lock_resv(locks))?;
+    exec.as_mut()
+        .until_all_locked(|locks| vm.lock_resv(locks))?;
     vm_bo.add_extobj(&exec)?;
     drop(exec);
     map(vm, bo, 0, at..at + bo.size() as u64 / PAGE, true)
 }
 
 /// Locks all that a VM has, and returns the BOs that were evicted.
-pub(super) fn evicted(vm: &Vm, exec: &mut Exec) -> Result<LazyVec<VmBo<TestVm>>> {
+pub(super) fn evicted(vm: &Vm, exec: Pin<&mut Exec>) -> Result<LazyVec<VmBo<TestVm>>> {
     exec.until_all_locked(|locks| {
         vm.lock_resv(locks)?;
         vm.lock_extobjs(locks)?;
@@ -80,7 +81,7 @@ fn is_locked(exec: &Exec, resv: &Resv) -> bool {
 
 /// Returns whether the evicted BOs are these.
 pub(super) fn is_evicted(vm: &Vm, expected: &[&Bo]) -> Result<bool> {
-    let evicted = evicted(vm, &mut exec()?)?;
+    let evicted = evicted(vm, exec()?.as_mut())?;
 
     Ok(evicted.len() == expected.len()
         && expected
@@ -103,7 +104,7 @@ mod tests {
         bind(&vm, &two, 30)?;
         // Once, however often it is mapped.
         bind(&vm, &two, 40)?;
-        assert!(evicted(&vm, &mut exec)?.is_empty());
+        assert!(evicted(&vm, exec.as_mut())?.is_empty());
         assert!(is_locked(&exec, vm.resv()));
         assert!(is_locked(&exec, one.resv()));
         assert!(is_locked(&exec, two.resv()));
@@ -114,7 +115,7 @@ mod tests {
         unmap(&vm, 20..21)?;
         vm.cleanup();
         let mut exec = super::exec()?;
-        assert!(evicted(&vm, &mut exec)?.is_empty());
+        assert!(evicted(&vm, exec.as_mut())?.is_empty());
         assert!(!is_locked(&exec, one.resv()));
         drop(exec);
         clear(&vm)
@@ -137,7 +138,7 @@ mod tests {
         assert!(is_evicted(&vm, &[&one])?);
 
         let mut exec = exec()?;
-        for vm_bo in evicted(&vm, &mut exec)? {
+        for vm_bo in evicted(&vm, exec.as_mut())? {
             vm_bo.set_validated(&exec)?;
         }
         drop(exec);
@@ -158,7 +159,7 @@ mod tests {
         assert!(is_evicted(&vm, &[])?);
         move_away(&bo)?;
         let mut exec = exec()?;
-        let list = evicted(&vm, &mut exec)?;
+        let list = evicted(&vm, exec.as_mut())?;
         assert_eq!(list.len(), 1);
         assert_eq!(exec.len(), 1);
         for vm_bo in list {
@@ -196,7 +197,7 @@ mod tests {
         let vm_bo = VmBo::new(&vm, &bo)?;
         let mut exec = exec()?;
 
-        exec.until_all_locked(|locks| {
+        exec.as_mut().until_all_locked(|locks| {
             assert_eq!(vm.lock_extobjs(locks), Err(EINVAL));
             assert!(vm.evicted(locks).is_err());
             locks.lock(bo.as_gem())

@@ -83,13 +83,15 @@ mod tests {
 
         // A lock alone is no use.
         for (touch, goes) in [(false, &first), (true, &second)] {
-            Exec::new(ExecFlags::default(), 1)?.until_all_locked(|locks| {
-                locks.lock(first.as_gem())?;
-                if touch {
-                    Reserved::of_exec(locks, &first)?.touch();
-                }
-                Ok(())
-            })?;
+            KBox::pin_init(Exec::new(ExecFlags::default(), 1), GFP_KERNEL)?
+                .as_mut()
+                .until_all_locked(|locks| {
+                    locks.lock(first.as_gem())?;
+                    if touch {
+                        Reserved::of_exec(locks, &first)?.touch();
+                    }
+                    Ok(())
+                })?;
             let new = fixture.bo_in(VRAM, HALF)?;
 
             assert_eq!(mem_type(goes)?, TT_TYPE);
@@ -162,12 +164,14 @@ mod tests {
         let free = fixture.bo_in(VRAM, HALF)?;
         let new = fixture.bo(HALF)?;
 
-        Exec::new(ExecFlags::default(), 2)?.until_all_locked(|locks| {
-            locks.prepare(locked.as_gem(), 1)?;
-            locks.prepare(new.as_gem(), 1)?;
-            Reserved::of_exec(locks, &new)?
-                .validate(&Placement::new(&[VRAM]), &mut OperationCtx::new(false))
-        })?;
+        KBox::pin_init(Exec::new(ExecFlags::default(), 2), GFP_KERNEL)?
+            .as_mut()
+            .until_all_locked(|locks| {
+                locks.prepare(locked.as_gem(), 1)?;
+                locks.prepare(new.as_gem(), 1)?;
+                Reserved::of_exec(locks, &new)?
+                    .validate(&Placement::new(&[VRAM]), &mut OperationCtx::new(false))
+            })?;
         assert_eq!(mem_type(&locked)?, VRAM_TYPE);
         assert_eq!(mem_type(&free)?, TT_TYPE);
         assert_eq!(mem_type(&new)?, VRAM_TYPE);

@@ -214,15 +214,17 @@ mod tests {
         };
 
         validate(&own, &[VRAM])?;
-        Exec::new(flags, 2)?.until_all_locked(|locks| {
-            locks.lock(own.as_gem())?;
-            locks.lock(external.as_gem())?;
-            let mut bo = Reserved::of_exec(locks, &external)?;
-            let mut ctx = OperationCtx::new(false);
+        KBox::pin_init(Exec::new(flags, 2), GFP_KERNEL)?
+            .as_mut()
+            .until_all_locked(|locks| {
+                locks.lock(own.as_gem())?;
+                locks.lock(external.as_gem())?;
+                let mut bo = Reserved::of_exec(locks, &external)?;
+                let mut ctx = OperationCtx::new(false);
 
-            assert_eq!(bo.validate(&held, &mut ctx), Err(ENOSPC));
-            bo.validate_evicting(&held, &mut ctx, own.resv())
-        })?;
+                assert_eq!(bo.validate(&held, &mut ctx), Err(ENOSPC));
+                bo.validate_evicting(&held, &mut ctx, own.resv())
+            })?;
         assert_eq!(mem_type(&own)?, Some(MemType::TT));
 
         // One that is not held, or not with the BO's own.
