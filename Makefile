@@ -14,7 +14,7 @@ ifeq ($(origin AS),default)
 undefine AS
 endif
 
-.PHONY: modules modules_install clean run test stress bench compare kunit shell lint layers generate headers_install record-versions intree help
+.PHONY: modules modules_install clean run test stress bench mutants compare kunit shell lint layers generate headers_install record-versions intree help
 
 modules:
 	@tools/kdir.sh "$(KDIR)"
@@ -55,6 +55,9 @@ stress:
 bench:
 	@tools/root.sh bench $(BENCH)
 
+mutants:
+	@tools/root.sh mutants $(MUTANT)
+
 compare:
 	@tools/root.sh compare $(RUNS:%=--runs=%) "$(A)" "$(B)" $(BENCH)
 
@@ -71,6 +74,7 @@ help:
 	@echo '  TEST=name             one test of them, for kunit a suite or SUITE.TEST, too; for cargo a part of names'
 	@echo '  FAILFAST=1            stop at the first failure'
 	@echo 'make stress [SUITE=]    the suites that find more the longer they run, for long'
+	@echo 'make mutants [MUTANT=]  faults in the kernel, and which of them the suites see; hours for all of them'
 	@echo 'make bench [BENCH=]     what things cost, in instructions; figures under out/'
 	@echo 'make compare A= B=      the same on two trees, kernels or states of the driver, and the ratios'
 	@echo 'make kunit [TEST=]      the KUnit suites, with their KTAP'

@@ -18,6 +18,7 @@ mod klog;
 mod ktap;
 mod lock;
 mod module;
+mod mutants;
 mod options;
 mod paths;
 mod progress;
@@ -81,6 +82,11 @@ enum Task {
     },
     /// Run the KUnit suites and show their KTAP.
     Kunit,
+    /// Run suites on kernels that have a fault each, and show which saw it.
+    Mutants {
+        /// The faults, all if none is named.
+        faults: Vec<String>,
+    },
     /// Check the sources.
     Lint,
     /// Record the versions of the tools that whole green runs were made with.
@@ -150,6 +156,13 @@ fn dispatch(task: Task) -> Result<ExitCode> {
             },
         ),
         Task::Kunit => task::kunit::kunit(&paths),
+        Task::Mutants { faults } => {
+            ensure!(
+                paths.is_plain(),
+                "mutants are of the distribution's kernel: no KSRC=, KDIR=, KERNEL= or APPEND="
+            );
+            mutants::run(&paths, &faults)
+        }
         Task::Lint => task::lint::lint(&paths),
         Task::RecordVersions => task::record_versions::record(&paths),
         Task::Intree { ksrc } => task::intree::intree(&paths, &ksrc),
