@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What queued jobs take: their number is bounded, and their memory is charged to who submits them.
+//! What a client takes of the kernel's memory: the number of its queued jobs is bounded, and their
+//! memory, and that of its page tables, is charged to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use rgt::{Context, Ib, Job, Priority, Syncobj};
+use rgt::{BindOp, Context, Ib, Job, Priority, Syncobj};
 use rustix::io::Errno;
 
 use crate::expect::fails;
 use crate::harness::{Outcome, Test, tests};
 use crate::peer::SwFence;
-use crate::rig::{PATIENCE, Rig};
+use crate::rig::{MIB, PAGE, PATIENCE, Rig};
 
-pub(super) const TESTS: &[Test] = tests![queue_is_bounded, jobs_are_charged, points_are_charged];
+pub(super) const TESTS: &[Test] = tests![
+    queue_is_bounded,
+    jobs_are_charged,
+    points_are_charged,
+    page_tables_are_charged,
+];
 
 /// The most jobs of a context that are queued or running on an engine.
 const MOST: usize = 1000;
@@ -165,4 +173,36 @@ fn points_are_charged() -> Outcome {
         lines.push(line);
         Ok(job)
     })
+}
+
+/// Those that are empty are freed, and the charge goes with them, if the VM needs none for a while.
+fn page_tables_are_charged() -> Outcome {
+    const TABLES: u64 = 512;
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    // One page of each table of the last level.
+    let range = rig.vm.reserve((TABLES + 1) * 2 * MIB)?;
+    let at = |table: u64| range.addr().next_multiple_of(2 * MIB) + table * 2 * MIB;
+    let group = MemoryGroup::new()?;
+
+    // What is allocated once is there afterwards.
+    rig.vm.bind(&[BindOp::map(&bo, 0, at(0), PAGE)])?;
+    let before = group.charged()?;
+    for table in 1..TABLES {
+        rig.vm.bind(&[BindOp::map(&bo, 0, at(table), PAGE)])?;
+    }
+    let each = group.charged()?.saturating_sub(before) / TABLES;
+    ensure!(each >= PAGE, "a table is charged with {each} bytes");
+
+    rig.vm.bind(&[BindOp::unmap(at(0), TABLES * 2 * MIB)])?;
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let left = group.charged()?.saturating_sub(before) / TABLES;
+        if left < PAGE / 4 {
+            return Ok(());
+        }
+        let why = format!("{left} bytes a table are charged for none");
+        ensure!(Instant::now() < end, why);
+        thread::sleep(Duration::from_millis(50));
+    }
 }
