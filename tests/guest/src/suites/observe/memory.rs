@@ -2,6 +2,9 @@
 
 //! How much memory there is, in use, and where a BO is.
 
+use std::thread;
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use rgt::{Bo, Placement, Region, RegionKind};
 
@@ -175,6 +178,7 @@ fn listed(debugfs: &Debugfs, kind: RegionKind) -> Result<u64> {
 }
 
 fn bos_add_up_to_what_is_used() -> Outcome {
+    const LOOKS: u32 = 20;
     let rig = Rig::new()?;
     let debugfs = Debugfs::of(&rig.device)?;
     let kinds = [RegionKind::System, RegionKind::Gtt, RegionKind::Vram];
@@ -185,7 +189,18 @@ fn bos_add_up_to_what_is_used() -> Outcome {
         used.checked_sub(listed)
             .with_context(|| format!("{kind}: {listed} listed, {used} used"))
     };
-    let before = kinds.map(own);
+    // A BO that was closed is in use until its last unbind is done.
+    let settled = |kind| -> Result<u64> {
+        let (mut last, mut looks) = (own(kind)?, 0);
+        while looks < LOOKS {
+            thread::sleep(Duration::from_millis(5));
+            let now = own(kind)?;
+            looks = if now == last { looks + 1 } else { 0 };
+            last = now;
+        }
+        Ok(last)
+    };
+    let before = kinds.map(settled);
 
     let mut bos = Vec::new();
     for (pages, (_, make)) in (7..).zip(SHARED) {
@@ -196,9 +211,9 @@ fn bos_add_up_to_what_is_used() -> Outcome {
     let system = rig.bo(3 * MIB, SYSTEM)?;
     system.map()?.write(0, 1);
     bos.push(system);
-    let many = kinds.map(own);
+    let many = kinds.map(settled);
     bos.truncate(2);
-    let few = kinds.map(own);
+    let few = kinds.map(settled);
 
     for (kind, ((before, many), few)) in kinds.iter().zip(before.into_iter().zip(many).zip(few)) {
         let before = before?;
