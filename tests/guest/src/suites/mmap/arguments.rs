@@ -6,7 +6,7 @@ use std::ptr;
 
 use anyhow::ensure;
 use rgt::uapi::*;
-use rgt::{Device, Mapping};
+use rgt::{Bo, Device, Mapping};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
@@ -93,7 +93,18 @@ fn another_clients_offset() -> Outcome {
         Mapping::new(&other, offset, STEP),
     )?;
     Mapping::new(&rig.device, offset, STEP)?;
+
+    // The right to map it goes with the handle, also while the BO lives on with another client.
+    let shared = Bo::import(&other, bo.export()?)?;
+    same("offset", shared.mmap_offset()?, offset)?;
     drop(bo);
+    fails(
+        "a BO whose handle is closed",
+        Errno::ACCESS,
+        Mapping::new(&rig.device, offset, STEP),
+    )?;
+    Mapping::new(&other, offset, STEP)?;
+    drop(shared);
     let stale = Mapping::new(&rig.device, offset, STEP);
     crate::expect::fails_any("a closed BO", &[Errno::INVAL, Errno::ACCESS], stale)
 }
