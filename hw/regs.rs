@@ -14,7 +14,14 @@ use kernel::{
         DevresBar, //
     },
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        rcu,
+        Arc, //
+    }, //
 };
 
 use super::abi::{
@@ -84,22 +91,54 @@ const _: () = {
 /// A handle of the registers.
 ///
 /// A device that is gone, unbound or removed, ignores writes, and its reads have no meaning; see
-/// [`Regs::is_present`].
+/// [`Regs::is_present`]. So does one that is asleep, which is left alone.
 #[derive(Clone)]
-pub(crate) struct Regs(Arc<DevresBar<BAR_REGS_SIZE>>);
+pub(crate) struct Regs(Arc<Registers>);
+
+struct Registers {
+    bar: DevresBar<BAR_REGS_SIZE>,
+    /// The device is asleep: its BARs are not accessed.
+    asleep: AtomicFlag,
+}
 
 impl Regs {
     /// Maps the registers of `pdev`.
     pub(super) fn new(pdev: &pci::Device<Bound>) -> Result<Self> {
         let bar = pdev.iomap_region_sized::<BAR_REGS_SIZE>(BAR_REGS, c"rust_gpu_ttm/regs")?;
-        Ok(Self(Arc::new(bar.into_devres()?, GFP_KERNEL)?))
+        let registers = Registers {
+            bar: bar.into_devres()?,
+            asleep: AtomicFlag::new(false),
+        };
+        Ok(Self(Arc::new(registers, GFP_KERNEL)?))
+    }
+
+    /// Has the device left alone, which goes to sleep: no access is under way when this returns.
+    pub(super) fn sleep(&self) {
+        self.0.asleep.store(true, Relaxed);
+        // Accesses look at it in RCU read-side critical sections.
+        rcu::synchronize_rcu();
+    }
+
+    /// Has the device accessed again, which is awake.
+    pub(super) fn wake(&self) {
+        self.0.asleep.store(false, Relaxed);
+    }
+
+    /// Returns whether the device is asleep. It stays awake until the end of the RCU read-side
+    /// critical section that this is called in, if it is in one.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.0.asleep.load(Relaxed)
     }
 
     /// Reads the register at `offset`.
     pub(super) fn read(&self, offset: usize) -> u32 {
         self.0
-            .try_access_with(|bar| bar.try_read32(offset))
-            .and_then(Result::ok)
+            .bar
+            .try_access_with(|bar| match self.is_asleep() {
+                true => None,
+                false => bar.try_read32(offset).ok(),
+            })
+            .flatten()
             .unwrap_or(!0)
     }
 
@@ -113,8 +152,10 @@ impl Regs {
     ///
     /// Earlier writes to coherent memory are visible to the device before this one is.
     pub(super) fn write(&self, offset: usize, value: u32) {
-        self.0
-            .try_access_with(|bar| bar.try_write32(value, offset).ok());
+        self.0.bar.try_access_with(|bar| match self.is_asleep() {
+            true => None,
+            false => bar.try_write32(value, offset).ok(),
+        });
     }
 
     /// Reads the pair of registers at `offset`.

@@ -101,6 +101,8 @@ pub(super) struct EngineState {
     pub(super) in_flight: InFlight<RingSpan>,
     /// Time stamp of the job that was completed last, in nanoseconds since the reset.
     timestamp: u64,
+    /// Nanoseconds that the engine was busy before the device slept last.
+    busy_before_sleep: u64,
     /// Times that the ring halted since a job was completed.
     pub(super) ring_faults: u32,
     /// The engine fetches no packets for now.
@@ -133,6 +135,7 @@ impl Engine {
             memory: Some(EngineMemory { ring, status }),
             in_flight: InFlight::new()?,
             timestamp: 0,
+            busy_before_sleep: 0,
             ring_faults: 0,
             paused: false,
         };
@@ -174,9 +177,23 @@ impl Engine {
 
     /// Returns the device time that the engine was busy since its reset, in nanoseconds.
     pub(crate) fn busy_ns(&self) -> u64 {
+        self.busy_so_far(&self.state.lock())
+    }
+
+    /// Notes the time that the engine was busy, before a sleep of the device resets it.
+    pub(super) fn note_busy(&self, state: &mut EngineState) {
+        state.busy_before_sleep = self.busy_so_far(state);
+    }
+
+    fn busy_so_far(&self, state: &EngineState) -> u64 {
+        let regs = &self.shared.regs;
         // Reading the low half latches the high one, so the two reads must not be interrupted.
-        let _state = self.state.lock();
-        self.shared.regs.engine_read64(self.index, BUSY_LO)
+        let busy = regs.engine_read64(self.index, BUSY_LO);
+
+        match regs.is_present() {
+            true => state.busy_before_sleep.saturating_add(busy),
+            false => state.busy_before_sleep,
+        }
     }
 
     /// Returns the numbers of completed jobs and of those in flight.

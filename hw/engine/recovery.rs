@@ -180,6 +180,7 @@ impl Engine {
         self.retire(&mut state);
         if state.in_flight.is_empty() {
             state.paused = true;
+            self.note_busy(&mut state);
             self.reset();
         }
         state.paused

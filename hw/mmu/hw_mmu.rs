@@ -55,6 +55,7 @@ use super::{
     },
     table::PageTable,
     table_memory::{
+        GuardedWindow,
         TableMemory,
         TableMemoryUsage,
         TableWindow, //
@@ -197,6 +198,8 @@ impl Mmu {
         window: KBox<dyn TableWindow>,
         size: u64,
     ) -> Result {
+        let regs = self.regs.clone();
+        let window = KBox::new(GuardedWindow { window, regs }, GFP_KERNEL)?;
         self.tables.set_vram(TableMemory::new(window, size)?);
         Ok(())
     }

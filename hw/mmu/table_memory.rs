@@ -15,7 +15,10 @@ use kernel::{
 };
 
 use crate::{
-    hw::abi::limits::PAGE_SIZE,
+    hw::{
+        abi::limits::PAGE_SIZE,
+        regs::Regs, //
+    },
     rust::{
         pci::ApertureMap,
         shared_words::SharedWords, //
@@ -24,7 +27,8 @@ use crate::{
 
 /// The CPU's view of the start of VRAM.
 pub(crate) trait TableWindow: Send + Sync {
-    /// Calls `f` with the page at an offset in bytes. It must not sleep.
+    /// Calls `f` with the page at an offset in bytes, in an RCU read-side critical section. It must
+    /// not sleep.
     fn with_page(&self, offset: u64, f: &mut dyn FnMut(SharedWords<'_>));
 }
 
@@ -32,6 +36,22 @@ impl TableWindow for ApertureMap {
     fn with_page(&self, offset: u64, f: &mut dyn FnMut(SharedWords<'_>)) {
         // There are no tables any more when the device is unbound.
         let _ = self.with_words(offset..offset + PAGE_SIZE, f);
+    }
+}
+
+/// The window of a device that may be asleep: its tables are written anew when it wakes.
+pub(super) struct GuardedWindow {
+    pub(super) window: KBox<dyn TableWindow>,
+    pub(super) regs: Regs,
+}
+
+impl TableWindow for GuardedWindow {
+    fn with_page(&self, offset: u64, f: &mut dyn FnMut(SharedWords<'_>)) {
+        self.window.with_page(offset, &mut |words| {
+            if !self.regs.is_asleep() {
+                f(words);
+            }
+        });
     }
 }
 

@@ -40,6 +40,7 @@ impl Resetter {
         let mut device = self.device.lock();
 
         if core::mem::take(&mut device.on_bus) | core::mem::take(&mut device.asleep) {
+            self.shared.regs.wake();
             self.kill();
         }
     }
@@ -51,6 +52,7 @@ impl Resetter {
 
         device.on_bus = false;
         device.asleep = false;
+        self.shared.regs.wake();
         self.kill();
     }
 

@@ -8,10 +8,17 @@ use super::resetter::Resetter;
 use crate::rust::dma_fence::SignallingSection;
 
 impl Resetter {
-    /// Prepares the device, whose engines are idle, for sleep. Later jobs wait until it is over.
+    /// Prepares the device, whose engines are idle, for sleep. Later jobs wait until it is over, and
+    /// nothing touches the device before.
     ///
     /// `EBUSY` if an engine has a job, or the bus resets the device.
     pub(crate) fn sleep(&self) -> Result {
+        self.pause_idle()?;
+        self.shared.regs.sleep();
+        Ok(())
+    }
+
+    fn pause_idle(&self) -> Result {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
         if device.is_away() {
@@ -34,8 +41,12 @@ impl Resetter {
     pub(crate) fn wake(&self) {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
+        if !core::mem::take(&mut device.asleep) {
+            return;
+        }
+        self.shared.regs.wake();
         // The end of a reset by the bus, if one is under way, does what follows.
-        if !core::mem::take(&mut device.asleep) || device.on_bus {
+        if device.on_bus {
             return;
         }
 

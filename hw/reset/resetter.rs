@@ -187,6 +187,9 @@ impl Resetter {
     pub(crate) fn print(&self, out: &mut dyn Write) -> FmtResult {
         let regs = &self.shared.regs;
 
+        if regs.is_asleep() {
+            return writeln!(out, "device: asleep");
+        }
         writeln!(
             out,
             "device: revision {:#x} features {:#x} resets {} interrupts {:#x} enabled {:#x} faults waiting {}",
