@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Transitions of the system to sleep and back.
+//! Power management: transitions of the system to sleep and back, and of devices at run time.
 //!
 //! C header: [`include/linux/suspend.h`](srctree/include/linux/suspend.h)
+
+pub(crate) mod runtime;
 
 use kernel::{
     bindings,

@@ -118,6 +118,7 @@ void rgt_vmf_unlock_mm(struct vm_fault *vmf);
 unsigned long rgt_page_to_pfn(struct page *page);
 pgprot_t rgt_pgprot_decrypted(pgprot_t prot);
 unsigned long rgt_totalram_pages(void);
+long rgt_si_mem_available(void);
 
 /* linux/module.h */
 bool rgt_try_module_get(struct module *module);
@@ -128,6 +129,24 @@ void rgt_module_pin(void);
 int rgt_register_pm_notifier(struct notifier_block *nb);
 void rgt_unregister_pm_notifier(struct notifier_block *nb);
 int rgt_notifier_from_errno(int err);
+
+/* linux/pm_runtime.h */
+int rgt_pm_runtime_resume_and_get(struct device *dev);
+bool rgt_pm_runtime_get_if_active(struct device *dev);
+bool rgt_pm_runtime_get_if_in_use(struct device *dev);
+void rgt_pm_runtime_get_noresume(struct device *dev);
+void rgt_pm_runtime_retry_suspend(struct device *dev);
+void rgt_pm_runtime_put(struct device *dev);
+void rgt_pm_runtime_put_autosuspend(struct device *dev);
+int rgt_pm_runtime_usage_count(struct device *dev);
+void rgt_pm_runtime_enable_autosuspend(struct device *dev, unsigned int delay);
+void rgt_pm_runtime_disable_autosuspend(struct device *dev);
+void rgt_pm_runtime_begin_callback(void);
+void rgt_pm_runtime_end_callback(void);
+
+/* linux/device.h */
+bool rgt_device_trylock(struct device *dev);
+void rgt_device_unlock(struct device *dev);
 
 /* linux/shrinker.h */
 bool rgt_shrink_control_may_enter_fs(struct shrink_control *control);

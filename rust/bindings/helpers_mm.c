@@ -12,6 +12,11 @@ unsigned long rgt_totalram_pages(void)
 	return totalram_pages();
 }
 
+long rgt_si_mem_available(void)
+{
+	return si_mem_available();
+}
+
 int rgt_arch_io_reserve_memtype_wc(resource_size_t start, resource_size_t size)
 {
 	return arch_io_reserve_memtype_wc(start, size);

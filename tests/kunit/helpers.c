@@ -3,10 +3,13 @@
 #include <drm/drm_device.h>
 #include <drm/drm_file.h>
 #include <kunit/test.h>
+#include <linux/device.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pm_runtime.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
@@ -62,4 +65,30 @@ void rgt_test_close(struct drm_file *file)
 {
 	/* Tests are threads of the kernel, whose files are closed later. */
 	__fput_sync(file->filp);
+}
+
+void rgt_test_init_device_lock(struct device *dev)
+{
+	mutex_init(&dev->mutex);
+}
+
+void rgt_test_enable_runtime_pm(struct device *dev)
+{
+	pm_runtime_set_active(dev);
+	pm_runtime_enable(dev);
+}
+
+void rgt_test_disable_runtime_pm(struct device *dev)
+{
+	pm_runtime_disable(dev);
+}
+
+int rgt_test_runtime_suspend(struct device *dev)
+{
+	return pm_runtime_suspend(dev);
+}
+
+bool rgt_test_is_runtime_suspended(struct device *dev)
+{
+	return pm_runtime_suspended(dev);
 }

@@ -2,6 +2,7 @@
 #ifndef _RGT_TEST_HELPERS_H_
 #define _RGT_TEST_HELPERS_H_
 
+struct device;
 struct drm_device;
 struct drm_file;
 struct kunit;
@@ -26,5 +27,14 @@ void rgt_test_end_signals(void);
  */
 struct drm_file *rgt_test_open(struct drm_device *dev);
 void rgt_test_close(struct drm_file *file);
+
+/* Makes the lock of a device that is not registered. */
+void rgt_test_init_device_lock(struct device *dev);
+
+/* A device that is active has runtime PM until the second function. */
+void rgt_test_enable_runtime_pm(struct device *dev);
+void rgt_test_disable_runtime_pm(struct device *dev);
+int rgt_test_runtime_suspend(struct device *dev);
+bool rgt_test_is_runtime_suspended(struct device *dev);
 
 #endif

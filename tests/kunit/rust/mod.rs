@@ -8,6 +8,7 @@ pub(super) mod dma_fence;
 pub(super) mod dma_resv;
 pub(super) mod drm;
 mod pci;
+mod pm;
 mod shrinker;
 mod sync_file;
 mod workqueue;
