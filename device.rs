@@ -8,7 +8,10 @@ use kernel::{
     drm,
     module::this_module,
     prelude::*,
-    sync::static_lock_class, //
+    sync::{
+        static_lock_class,
+        Arc, //
+    }, //
 };
 
 use crate::{
@@ -20,6 +23,7 @@ use crate::{
     resource_mgr::Managers,
     rust::{
         pci::ApertureMap,
+        pm::runtime::Power,
         sync::RwSemaphore,
         user_fence::UserFenceQueue,
         workqueue::ReclaimQueue, //
@@ -54,6 +58,8 @@ pub(crate) struct RgtData {
     /// What may take its time, or cannot be done where fences signal: destroying VMs that have jobs,
     /// giving up BOs.
     pub(crate) workers: ReclaimQueue,
+    /// What keeps the device awake.
+    pub(crate) power: Arc<Power>,
     /// The engines' schedulers; after everything else that may have jobs.
     pub(crate) queues: Queues,
     /// Writes the words of processes that signal the ends of jobs; last, when all have ended.
@@ -66,6 +72,7 @@ impl RgtData {
         managers: Managers,
         gpu_mappings: &'static dyn GpuMappings,
         vram_map: ApertureMap,
+        power: Arc<Power>,
         queues: Queues,
         plain_lru: bool,
         moveback_mbps: u32,
@@ -82,6 +89,7 @@ impl RgtData {
             validation <- RwSemaphore::new(c"RgtData::validation", static_lock_class!()),
             moves: MoveStats::new(),
             workers: ReclaimQueue::new(c"rust_gpu_ttm")?,
+            power,
             queues,
             user_fences: UserFenceQueue::new(
                 this_module::<crate::LocalModule>(),

@@ -4,6 +4,7 @@
 
 use kernel::{
     device::{
+        Bound,
         Core,
         DeviceContext, //
     },
@@ -17,7 +18,8 @@ use kernel::{
     sync::{
         aref::ARef,
         Arc, //
-    }, //
+    },
+    time::Msecs, //
 };
 
 use crate::{
@@ -116,13 +118,19 @@ use crate::{
             restore_state,
             save_state,
             Aperture,
+            Autosuspend,
             ChannelState,
             ErrorHandlers,
             ErrorResult,
+            RuntimePm,
             SystemSleep, //
         },
         pm::{
             self,
+            runtime::{
+                Power,
+                Suspending, //
+            },
             SleepNotifier,
             Transition, //
         },
@@ -183,12 +191,16 @@ impl DriverTable for RgtDriver {
 /// The PCI driver.
 pub(crate) struct RgtPciDriver;
 
+/// How long a device is idle before it sleeps, unless user space says so: what is in VRAM is copied
+/// for that, and back when it is used.
+const AUTOSUSPEND_DELAY: Msecs = 5000;
+
 /// The data of the PCI driver, which lives as long as the device is bound.
 ///
 /// The fields are dropped in this order: first nothing is evicted for sleep any more, then the device
 /// is unregistered and the hardware stops, then no bad page is retired any more and no recovery is
 /// told, then dying VMs are waited for, then the shrinker is unregistered, then system pages are
-/// unmapped from the device, then its interrupts and its memory are freed.
+/// unmapped from the device, then its interrupts and its memory are freed. It is awake all the while.
 pub(crate) struct RgtPciData<'bound> {
     _evacuation: pm::Registration<Evacuation>,
     _registration: drm::Registration<'bound, RgtDriver>,
@@ -201,6 +213,7 @@ pub(crate) struct RgtPciData<'bound> {
     _aperture: Aperture<'bound>,
     resetter: Arc<Resetter>,
     drm: ARef<RgtDevice>,
+    autosuspend: Autosuspend,
 }
 
 kernel::pci_device_table!(
@@ -255,11 +268,13 @@ impl pci::Driver for RgtPciDriver {
             gpu.set_table_memory(KBox::new(window, GFP_KERNEL)?)?;
         }
         let vram_map = aperture.map(managers.vram.inner().cpu_visible_end())?;
-        let queues = Queues::new(guarantee, pdev.as_ref(), &gpu, job_timeout)?;
+        let power = Arc::new(Power::new(pdev.as_ref()), GFP_KERNEL)?;
+        let queues = Queues::new(guarantee, pdev.as_ref(), &gpu, &power, job_timeout)?;
         let data = RgtData::new(
             managers.clone(),
             &vm::Mappings,
             vram_map,
+            power,
             queues,
             plain_lru,
             module_parameters::moveback_mbps.value(),
@@ -295,10 +310,12 @@ impl pci::Driver for RgtPciDriver {
             _aperture: aperture,
             resetter,
             drm: device,
+            autosuspend: Autosuspend::enable(pdev, AUTOSUSPEND_DELAY),
         })
     }
 
-    fn unbind<'bound>(_pdev: &'bound pci::Device<Core<'_>>, data: Pin<&Self::Data<'bound>>) {
+    fn unbind<'bound>(pdev: &'bound pci::Device<Core<'_>>, data: Pin<&Self::Data<'bound>>) {
+        data.autosuspend.disable(pdev);
         // Clients that wait for jobs hold up what follows.
         data.drm.queues.abandon();
     }
@@ -356,6 +373,25 @@ impl SystemSleep for RgtPciDriver {
     fn resume(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) -> Result {
         data.drm.queues.wake();
         Ok(())
+    }
+}
+
+impl RuntimePm for RgtPciDriver {
+    fn runtime_suspend(
+        _pdev: &pci::Device<Core<'_>>,
+        data: Pin<&Self::Data<'_>>,
+        suspending: &Suspending<'_>,
+    ) -> Result {
+        let drm = &data.drm;
+
+        drm.power.suspend(suspending, || {
+            bo::empty_unused_memory(drm, suspending)?;
+            drm.queues.sleep_unused()
+        })
+    }
+
+    fn runtime_resume(_pdev: &pci::Device<Bound>, data: Pin<&Self::Data<'_>>) {
+        data.drm.queues.wake();
     }
 }
 

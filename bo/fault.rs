@@ -19,6 +19,9 @@ use crate::{
 
 /// Moves a BO into visible VRAM, or to system pages, unless the CPU can map it where it is.
 ///
+/// The device is resumed for that if it sleeps. It need not stay awake for the CPU's mapping: nothing
+/// is in VRAM while it sleeps, and the mapping goes before the BO does.
+///
 /// Returns `EFAULT` for a BO whose content is not needed.
 pub(super) fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Result {
     check_content(bo)?;
@@ -32,5 +35,9 @@ pub(super) fn prepare_fault(bo: &mut Reserved<'_>, ctx: &mut OperationCtx) -> Re
         return Ok(());
     }
 
+    let _awake = match bo.request.allows_local() {
+        true => Some(bo.bo().device().power.resume_and_get()?),
+        false => None,
+    };
     validate(bo, Accessor::Cpu, ctx)
 }

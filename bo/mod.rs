@@ -68,6 +68,7 @@ pub(crate) use self::{
     shrink::Shrinker,
     sleep::{
         empty_local_memory,
+        empty_unused_memory,
         evict_local_memory, //
     },
     stats::{

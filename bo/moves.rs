@@ -65,6 +65,11 @@ const HOP: Place = Place::new(MemType::TT, PlaceFlags::TEMPORARY);
 pub(super) fn execute<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     let old = mv.bo().resource().map(Resource::mem_type);
     let new = mv.new_resource().mem_type();
+    // A device that may go to sleep gets nothing that it would lose.
+    let _awake = match new {
+        MemType::VRAM | SCRATCHPAD => Some(mv.bo().bo().device().power.hold()?),
+        _ => None,
+    };
 
     match (old, new) {
         (Some(MemType::VRAM | SCRATCHPAD), _) if !mv.bo().advice.is_usable() => move_discarded(mv),

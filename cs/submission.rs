@@ -41,7 +41,8 @@ use crate::{
             },
             print::drm_dbg,
             ttm::OperationCtx, //
-        }, //
+        },
+        pm::runtime::Awake, //
     },
     sched::{
         Context,
@@ -84,12 +85,18 @@ pub(crate) struct Submission<'a> {
 impl Submission<'_> {
     /// Submits the job, with its indirect buffers and what takes its fence. That is on the
     /// reservations of its VM, of the BOs that are bound there, and of those of its list then.
+    /// The device stays `awake` until the job has ended.
     ///
     /// `EINVAL` for a BO that jobs cannot use, `ENOENT` when the VM is destroyed, `ENOSPC` or
     /// `ENOMEM` when there is no room for what is bound, `EIO` when the content of a BO is lost,
     /// `ECANCELED` when the context takes no jobs any more, `EAGAIN` when it has too many for the
     /// engine, `ENODEV` when the GPU is dead. Nothing was submitted then.
-    pub(crate) fn submit(&self, ibs: LazyVec<Ib>, out_syncs: OutSyncs) -> Result<ARef<Fence>> {
+    pub(crate) fn submit(
+        &self,
+        ibs: LazyVec<Ib>,
+        out_syncs: OutSyncs,
+        awake: Awake,
+    ) -> Result<ARef<Fence>> {
         self.context.check()?;
         if self.engine.is_dead() {
             return Err(ENODEV);
@@ -120,7 +127,7 @@ impl Submission<'_> {
             }
         })?;
         self.vm.note_locked(locked.exec());
-        self.queue(locked.exec_mut(), place, rebind, ibs, out_syncs)
+        self.queue(locked.exec_mut(), place, rebind, ibs, out_syncs, awake)
     }
 
     /// Locks the reservations of the job, validates what it names and what was evicted.
@@ -141,11 +148,12 @@ impl Submission<'_> {
         rebind: Option<Rebind>,
         ibs: LazyVec<Ib>,
         out_syncs: OutSyncs,
+        awake: Awake,
     ) -> Result<ARef<Fence>> {
         // With the VM's reservation held: destroying the VM waits for this job.
         let commands = Commands::indirect(self.vm.space()?.clone(), ibs)?;
         if let Some(rebind) = rebind {
-            rebind.submit(self.vm, &exec)?;
+            rebind.submit(self.vm, &exec, awake.clone())?;
         }
         if self.vm.uses_vram() {
             self.context.uses_vram();
@@ -154,7 +162,7 @@ impl Submission<'_> {
         let lost = lost_flags(self.vm)?;
         let mut job = self
             .context
-            .job(place, self.engine, self.client, commands, lost)?;
+            .job(place, self.engine, self.client, commands, lost, awake)?;
         job.add_resv_dependencies(exec.locked_resv(self.vm.resv())?, Usage::Kernel)?;
         // The rebind is among these.
         self.vm.add_bind_dependencies(&mut job)?;

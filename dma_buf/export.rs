@@ -20,7 +20,8 @@ use crate::{
         ttm::{
             self,
             OperationCtx,
-            PeerAccess, //
+            PeerAccess,
+            Resource, //
         }, //
     }, //
 };
@@ -31,6 +32,14 @@ fn accessor(access: PeerAccess) -> Accessor {
         PeerAccess::None => Accessor::NonPeer,
         PeerAccess::Allowed => Accessor::Peer,
     }
+}
+
+/// Returns whether it may take this device to bring a BO to where another one reaches it. Pages stay
+/// pages for a device that reaches nothing else.
+fn needs_device(bo: &Reserved<'_>, access: PeerAccess) -> bool {
+    let in_pages = bo.resource().is_none_or(Resource::uses_tt);
+
+    bo.request.allows_local() && (access == PeerAccess::Allowed || !in_pages)
 }
 
 impl ttm::Sharing for RgtDriver {
@@ -52,6 +61,10 @@ impl ttm::Sharing for RgtDriver {
     }
 
     fn prepare_share(bo: &mut Reserved<'_>, access: PeerAccess, ctx: &mut OperationCtx) -> Result {
+        let _awake = match needs_device(bo, access) {
+            true => Some(bo.bo().device().power.resume_and_get()?),
+            false => None,
+        };
         validate(bo, accessor(access), ctx)
     }
 

@@ -52,6 +52,7 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
     let vm = file.inner().vm(args.vm_id)?;
 
     let ibs = ibs(call, args)?;
+    let awake = dev.power.resume_and_get()?;
     Submission {
         dev,
         context: &context,
@@ -61,7 +62,7 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
         bos: &bos(call, args, file)?,
         in_syncs: &sync::in_syncs(call, file, &args.in_syncs)?,
     }
-    .submit(ibs, sync::out_syncs(call, file, &args.out_syncs)?)?;
+    .submit(ibs, sync::out_syncs(call, file, &args.out_syncs)?, awake)?;
     Ok(0)
 }
 

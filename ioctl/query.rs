@@ -109,7 +109,7 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &Fi
             gpu.recover_lost_state();
             context(&file.inner().context(args.arg)?.reset_stats())?
         }
-        DRM_RGT_QUERY_TIMESTAMP => timestamp(call, gpu, args.arg)?,
+        DRM_RGT_QUERY_TIMESTAMP => timestamp(call, dev, gpu, args.arg)?,
         query => return Err(call.refuse(EINVAL, fmt!("query {query}: unknown"))),
     };
 
@@ -206,11 +206,12 @@ fn context(stats: &ResetStats) -> Result<KVec<u8>> {
     bytes_of(&answer)
 }
 
-fn timestamp(call: Call<'_>, gpu: &Gpu, clock: u32) -> Result<KVec<u8>> {
+fn timestamp(call: Call<'_>, dev: &Device, gpu: &Gpu, clock: u32) -> Result<KVec<u8>> {
     let now = match clock_of(clock) {
         Some(now) => now,
         None => return Err(call.refuse(EINVAL, fmt!("arg {clock}: unknown clock"))),
     };
+    let _awake = dev.power.resume_and_get()?;
     let before = now();
     let timestamp = gpu.timestamp()?;
     // CAST: Clocks are not negative. One that is set back gives 0.

@@ -278,7 +278,8 @@ pub(crate) fn bind(dev: &Device, _: &Gpu, args: &mut drm_rgt_vm_bind, file: &Fil
     let in_syncs = sync::in_syncs(call, file, &args.in_syncs)?;
     let out_syncs = sync::out_syncs(call, file, &args.out_syncs)?;
 
-    let done = vm::bind(dev, &vm, &queue, &ops, in_syncs, out_syncs);
+    let awake = dev.power.resume_and_get()?;
+    let done = vm::bind(dev, awake, &vm, &queue, &ops, in_syncs, out_syncs);
     for (op, raw) in ops.iter().zip(&raw_ops) {
         let bo_id = op.bo().map_or(0, |bo| bo.record.id());
         vm::trace::bound(dev, client_id(file), args.vm_id, raw, bo_id, done);

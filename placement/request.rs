@@ -200,6 +200,11 @@ impl Request {
         self.mask & DRM_RGT_PLACEMENT_GTT != 0
     }
 
+    /// Returns whether the BO may be in device-local memory.
+    pub(crate) fn allows_local(&self) -> bool {
+        self.mask & (DRM_RGT_PLACEMENT_VRAM | DRM_RGT_PLACEMENT_SCRATCHPAD) != 0
+    }
+
     /// Returns the memory type of the only region where jobs can use the BO; [`None`] if there are
     /// several, or none.
     pub(crate) fn only_gpu_region(&self) -> Option<MemType> {

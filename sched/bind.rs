@@ -23,7 +23,8 @@ use crate::rust::{
         Scheduler,
         UnarmedJob, //
     },
-    module::DropGuarantee, //
+    module::DropGuarantee,
+    pm::runtime::Awake, //
 };
 
 /// A bind takes one credit, until it has run.
@@ -43,8 +44,10 @@ pub(super) struct BindScheduler(Arc<Scheduler<BindJob>>);
 /// The entity of a bind queue.
 pub(crate) struct BindEntity(Entity<BindJob>);
 
-/// A bind.
-pub(crate) struct BindJob(());
+/// A bind, whose end others wait for: it keeps the device awake until then.
+pub(crate) struct BindJob {
+    _awake: Awake,
+}
 
 impl sched::Job for BindJob {
     type Payload = KBox<dyn PageTableUpdate>;
@@ -78,8 +81,12 @@ impl BindScheduler {
 }
 
 impl BindEntity {
-    /// Makes a bind.
-    pub(crate) fn job(&self, update: KBox<dyn PageTableUpdate>) -> Result<UnarmedJob<'_, BindJob>> {
-        self.0.job(1, 0, BindJob(()), update)
+    /// Makes a bind. `awake` is dropped when it has ended.
+    pub(crate) fn job(
+        &self,
+        update: KBox<dyn PageTableUpdate>,
+        awake: Awake,
+    ) -> Result<UnarmedJob<'_, BindJob>> {
+        self.0.job(1, 0, BindJob { _awake: awake }, update)
     }
 }

@@ -51,7 +51,8 @@ use crate::{
             Entity,
             Priority,
             UnarmedJob, //
-        }, //
+        },
+        pm::runtime::Awake, //
     }, //
 };
 
@@ -176,7 +177,8 @@ impl Context {
 
     /// Makes a job of the context for an engine, on behalf of a client.
     ///
-    /// It fails if one of the flags `lost` is set when its dependencies have signalled.
+    /// It fails if one of the flags `lost` is set when its dependencies have signalled. `awake` is
+    /// dropped when it has ended.
     pub(crate) fn job<'a>(
         &self,
         place: JobPlace<'a>,
@@ -184,6 +186,7 @@ impl Context {
         client: u64,
         commands: Commands,
         lost: LazyVec<Arc<AtomicFlag>>,
+        awake: Awake,
     ) -> Result<UnarmedJob<'a, EngineJob>> {
         let JobPlace { queue, guard } = place;
         let credits = commands.credits();
@@ -192,7 +195,7 @@ impl Context {
             state: self.state.clone(),
             _job: guard,
         };
-        let job = EngineJob::new(owner, &commands);
+        let job = EngineJob::new(owner, &commands, awake.into());
         let payload = Payload {
             commands,
             fence: engine.new_fence()?,

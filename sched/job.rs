@@ -38,7 +38,8 @@ use crate::{
             Fence,
             UnpublishedFence, //
         },
-        drm::sched, //
+        drm::sched,
+        pm::runtime::Held, //
     }, //
 };
 
@@ -65,6 +66,8 @@ pub(crate) struct EngineJob {
     owner: Owner,
     /// The address space that it runs in, kept until it has ended.
     _space: Option<Arc<Space>>,
+    /// Keeps the device awake until the job has ended.
+    _awake: Held,
     /// The fence of the engine's timeline, once the job was submitted to the engine.
     fence: SetOnce<ARef<Fence>>,
 }
@@ -82,10 +85,11 @@ pub(crate) struct Payload {
 }
 
 impl EngineJob {
-    pub(super) fn new(owner: Owner, commands: &Commands) -> Self {
+    pub(super) fn new(owner: Owner, commands: &Commands, awake: Held) -> Self {
         Self {
             owner,
             _space: commands.space().cloned(),
+            _awake: awake,
             fence: SetOnce::new(),
         }
     }

@@ -35,7 +35,8 @@ use crate::{
             Entity,
             Priority,
             Scheduler, //
-        }, //
+        },
+        pm::runtime::Power, //
     }, //
 };
 
@@ -46,13 +47,15 @@ const NO_CLIENT: u64 = 0;
 pub(super) struct KernelEntity {
     entity: Entity<EngineJob>,
     load: Load,
+    power: Arc<Power>,
 }
 
 impl KernelEntity {
-    pub(super) fn new(scheduler: &Arc<Scheduler<EngineJob>>) -> Result<Self> {
+    pub(super) fn new(scheduler: &Arc<Scheduler<EngineJob>>, power: &Arc<Power>) -> Result<Self> {
         Ok(Self {
             entity: Entity::new(scheduler, Priority::Kernel)?,
             load: Load::new()?,
+            power: power.clone(),
         })
     }
 
@@ -77,7 +80,7 @@ impl KernelEntity {
         let owner = Owner::Kernel {
             _load: self.load.add(),
         };
-        let job = EngineJob::new(owner, &commands);
+        let job = EngineJob::new(owner, &commands, self.power.hold()?);
         let payload = Payload {
             commands,
             fence: engine.new_fence()?,

@@ -65,7 +65,8 @@ use crate::{
             Paused,
             Scheduler, //
         },
-        module::DropGuarantee, //
+        module::DropGuarantee,
+        pm::runtime::Power, //
     }, //
 };
 
@@ -107,6 +108,7 @@ impl Queue {
     /// In all cases nothing was submitted, and the completion callback was not called.
     ///
     /// - [`ENODEV`]: the device is gone.
+    /// - [`EBUSY`]: nobody keeps the device awake, see [`Power::hold()`].
     /// - [`ENOMEM`]
     pub(crate) fn submit_kernel(
         &self,
@@ -156,6 +158,7 @@ impl Queues {
         guarantee: DropGuarantee,
         dev: &Device,
         gpu: &Gpu,
+        power: &Arc<Power>,
         timeout: Jiffies,
     ) -> Result<Self> {
         let coredump = CoredumpGuard(Coredump::new(dev)?);
@@ -172,7 +175,7 @@ impl Queues {
             queues.push(
                 Queue {
                     engine: engine.clone(),
-                    kernel: KernelEntity::new(&scheduler)?,
+                    kernel: KernelEntity::new(&scheduler, power)?,
                     unmaps: unmaps.entity()?,
                     arbiter: Arbiter::new()?,
                     windows: Windows::new(engine)?,
@@ -235,6 +238,14 @@ impl Queues {
         self.resetter.sleep()?;
         *self.pauses.lock() = Some(pauses);
         Ok(())
+    }
+
+    /// Prepares a device that nobody keeps awake, so that there is no job and none comes, for sleep
+    /// until [`Self::wake`].
+    ///
+    /// `EBUSY` if there is a job all the same, or the bus resets the device.
+    pub(crate) fn sleep_unused(&self) -> Result {
+        self.resetter.sleep()
     }
 
     /// Uses the device again after its sleep, in which nothing was in its memory.

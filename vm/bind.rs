@@ -52,17 +52,19 @@ use crate::{
             },
             gpuvm::evict,
             ttm::OperationCtx, //
-        }, //
+        },
+        pm::runtime::Awake, //
     }, //
 };
 
-/// Queues a bind to `queue`. It waits for `in_syncs`, and `out_syncs`
-/// take its fence.
+/// Queues a bind to `queue`. It waits for `in_syncs`, keeps the device `awake`, and `out_syncs` take
+/// its fence.
 ///
 /// `ENOENT` when the VM is destroyed, `ENOSPC` or `ENOMEM` when there is no room for what is mapped,
 /// `EIO` when the content of a BO is lost. Nothing is changed then.
 pub(crate) fn bind(
     dev: &RgtDevice,
+    awake: Awake,
     vm: &Vm,
     queue: &BindQueue,
     ops: &[BindOp],
@@ -96,6 +98,7 @@ pub(crate) fn bind(
         moves,
         in_syncs,
         out_syncs,
+        awake,
     }
     .submit(locked.exec())
 }
@@ -161,6 +164,7 @@ struct BindJob<'a> {
     moves: Dependencies,
     in_syncs: Dependencies,
     out_syncs: OutSyncs,
+    awake: Awake,
 }
 
 impl BindJob<'_> {
@@ -212,7 +216,7 @@ impl BindJob<'_> {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        let mut job = queue.entity.job(update)?;
+        let mut job = queue.entity.job(update, self.awake)?;
         self.moves.add_to(&mut job)?;
         self.in_syncs.add_to(&mut job)?;
         for vm_bo in &validated {

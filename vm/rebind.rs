@@ -51,7 +51,8 @@ use crate::{
             },
             gpuvm::VmBo,
             ttm::OperationCtx, //
-        }, //
+        },
+        pm::runtime::Awake, //
     }, //
 };
 
@@ -209,7 +210,7 @@ impl Rebind {
     /// which is on the reservations of the VM and of the BOs.
     ///
     /// `exec` must have held all locks since [`validate_bound()`].
-    pub(crate) fn submit(self, vm: &Vm, exec: &Exec) -> Result<ARef<Fence>> {
+    pub(crate) fn submit(self, vm: &Vm, exec: &Exec, awake: Awake) -> Result<ARef<Fence>> {
         let open = vm.open()?;
         let [vm_slot] = exec.locked_resv(vm.resv())?.reserve_fences()?;
         let mut bo_slots = KVVec::with_capacity(self.bos.len(), GFP_KERNEL_ACCOUNT)?;
@@ -247,7 +248,7 @@ impl Rebind {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        let mut job = open.rebind_queue.entity.job(update)?;
+        let mut job = open.rebind_queue.entity.job(update, awake)?;
         self.moves.add_to(&mut job)?;
         for (vm_bo, is_displaced) in &vm_bos {
             vm_bo.set_validated(exec)?;

@@ -15,6 +15,7 @@ use core::{
 use kernel::{
     bindings,
     device::{
+        Bound,
         Core,
         CoreInternal, //
     },
@@ -32,6 +33,10 @@ use super::{
         self,
         ErrorHandlers, //
     },
+    runtime_pm::{
+        self,
+        RuntimePm, //
+    },
     system_sleep::{
         self,
         SystemSleep, //
@@ -39,9 +44,9 @@ use super::{
 };
 
 /// The callbacks of a PCI driver that `kernel::pci` has none for.
-pub trait Callbacks: ErrorHandlers + SystemSleep {}
+pub trait Callbacks: ErrorHandlers + SystemSleep + RuntimePm {}
 
-impl<T: ErrorHandlers + SystemSleep> Callbacks for T {}
+impl<T: ErrorHandlers + SystemSleep + RuntimePm> Callbacks for T {}
 
 /// An adapter for the registration of PCI drivers that have [`Callbacks`].
 pub struct Adapter<T>(PhantomData<T>);
@@ -83,29 +88,56 @@ impl<T: Callbacks> Adapter<T> {
     /// The callbacks for resets and errors.
     pub(crate) const HANDLERS: bindings::pci_error_handlers = error_handlers::handlers::<T>();
     /// The callbacks for power management.
-    pub(crate) const PM_OPS: bindings::dev_pm_ops = system_sleep::pm_ops::<T>();
+    pub(crate) const PM_OPS: bindings::dev_pm_ops =
+        runtime_pm::add_pm_ops::<T>(system_sleep::pm_ops::<T>());
+}
+
+/// Returns a device and its driver's data. [`None`] without data.
+///
+/// # Safety
+///
+/// `pdev` must be a valid device whose driver is `T`, and nothing may bind or unbind it during `'a`.
+unsafe fn parts<'a, T: pci::Driver>(
+    pdev: *mut bindings::pci_dev,
+) -> Option<(&'a pci::Device<CoreInternal<'a>>, Pin<&'a T::Data<'a>>)> {
+    // SAFETY: By the safety requirements.
+    if unsafe { (*pdev).dev.driver_data }.is_null() {
+        return None;
+    }
+    // SAFETY: As above. `pci::Device` is transparent over `struct pci_dev`.
+    let pdev = unsafe { &*pdev.cast::<pci::Device<CoreInternal<'a>>>() };
+
+    // SAFETY: The device has data, which the probe of `T` has set and which is dropped when the
+    // device is unbound.
+    let data = unsafe { pdev.as_ref().drvdata_borrow::<T::Data<'a>>() };
+    Some((pdev, data))
+}
+
+/// Returns a device that is bound, and its driver's data. [`None`] without data.
+///
+/// # Safety
+///
+/// As for [`parts()`].
+pub(super) unsafe fn bound_data<'a, T: pci::Driver>(
+    pdev: *mut bindings::pci_dev,
+) -> Option<(&'a pci::Device<Bound>, Pin<&'a T::Data<'a>>)> {
+    // SAFETY: By the safety requirements.
+    let (pdev, data) = unsafe { parts::<T>(pdev) }?;
+    Some((pdev, data))
 }
 
 /// Calls `f` with a device and its driver's data. [`None`] without data.
 ///
 /// # Safety
 ///
-/// `pdev` must be a valid device whose lock is held, and whose driver is `T`.
+/// `pdev` must be a valid device whose lock is held, which is what the context of `f` asks for, and
+/// whose driver is `T`.
 pub(super) unsafe fn with_data<T: pci::Driver, R>(
     pdev: *mut bindings::pci_dev,
     f: impl FnOnce(&pci::Device<Core<'_>>, Pin<&T::Data<'_>>) -> R,
 ) -> Option<R> {
-    // SAFETY: By the safety requirements the device is valid, and nothing binds or unbinds it.
-    if unsafe { (*pdev).dev.driver_data }.is_null() {
-        return None;
-    }
-    // SAFETY: As above. `pci::Device` is transparent over `struct pci_dev`, and the lock of the
-    // device is what its context asks for.
-    let pdev = unsafe { &*pdev.cast::<pci::Device<CoreInternal<'_>>>() };
-
-    // SAFETY: The device has data, which the probe of `T` has set and which is dropped when the
-    // device is unbound, for which its lock is taken.
-    let data = unsafe { pdev.as_ref().drvdata_borrow::<T::Data<'_>>() };
+    // SAFETY: By the safety requirements nothing binds or unbinds it: that takes the lock.
+    let (pdev, data) = unsafe { parts::<T>(pdev) }?;
     Some(f(pdev, data))
 }
 

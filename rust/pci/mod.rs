@@ -8,6 +8,7 @@ mod atomic;
 mod error_handlers;
 mod irq;
 mod peer;
+mod runtime_pm;
 mod system_sleep;
 
 pub(crate) use self::{
@@ -29,5 +30,9 @@ pub(crate) use self::{
     },
     irq::MsixHandlers,
     peer::init_peer_to_peer,
+    runtime_pm::{
+        Autosuspend,
+        RuntimePm, //
+    },
     system_sleep::SystemSleep, //
 };

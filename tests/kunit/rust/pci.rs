@@ -3,7 +3,10 @@
 //! Handlers of resets and of errors of the bus.
 
 use kernel::{
-    device::Core,
+    device::{
+        Bound,
+        Core, //
+    },
     new_mutex,
     pci,
     prelude::*,
@@ -20,10 +23,17 @@ use crate::{
             ChannelState,
             ErrorHandlers,
             ErrorResult,
+            RuntimePm,
             SystemSleep, //
-        }, //
+        },
+        pm::runtime::Suspending, //
     }, //
 };
+
+// Declared as in `helpers.h`.
+unsafe extern "C" {
+    fn rgt_test_init_device_lock(dev: *mut c_void);
+}
 
 /// A call of a handler.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,6 +124,61 @@ impl SystemSleep for Fake {
         data.note(Call::Wake);
         Ok(())
     }
+}
+
+impl RuntimePm for Fake {
+    fn runtime_suspend(
+        _pdev: &pci::Device<Core<'_>>,
+        data: Pin<&Calls>,
+        _suspending: &Suspending<'_>,
+    ) -> Result {
+        match data.note(Call::Sleep) {
+            ErrorResult::Recovered => Ok(()),
+            _ => Err(ENOMEM),
+        }
+    }
+
+    fn runtime_resume(_pdev: &pci::Device<Bound>, data: Pin<&Calls>) {
+        data.note(Call::Wake);
+    }
+}
+
+/// Has a device suspended and resumed that gives this answer, or has no data yet. Returns the calls
+/// and the results.
+fn suspend_and_resume(answer: Option<ErrorResult>) -> Result<([Option<Call>; 2], [c_int; 2])> {
+    let table = &Adapter::<Fake>::PM_OPS;
+    let mut pdev: KBox<bindings::pci_dev> = KBox::init(pin_init::init_zeroed(), GFP_KERNEL)?;
+    // SAFETY: It is in a box, and does not move.
+    unsafe { rgt_test_init_device_lock((&raw mut pdev.dev).cast()) };
+    if let Some(answer) = answer {
+        let calls = pin_init!(Calls {
+            last <- new_mutex!(None, "Calls::last"),
+            answer,
+        });
+        pdev.dev.driver_data = KBox::pin_init(calls, GFP_KERNEL)?.into_foreign().cast();
+    }
+    let data = pdev.dev.driver_data;
+    let mut calls = [None; 2];
+    let mut results = [1; 2];
+
+    for (at, callback) in [table.runtime_suspend, table.runtime_resume]
+        .into_iter()
+        .enumerate()
+    {
+        // SAFETY: The callbacks look at the lock of the device, its data and when it was used last,
+        // all of which nobody else has.
+        results[at] = unsafe { callback.map_or(1, |f| f(&raw mut pdev.dev)) };
+        if !data.is_null() {
+            // SAFETY: It is from `into_foreign()` above.
+            let borrowed = unsafe { Pin::<KBox<Calls>>::borrow(data.cast()) };
+            calls[at] = borrowed.last.lock().take();
+        }
+    }
+    if !data.is_null() {
+        // SAFETY: As above, and not borrowed any more.
+        drop(unsafe { Pin::<KBox<Calls>>::from_foreign(data.cast()) });
+    }
+    Ok((calls, results))
 }
 
 /// Has all callbacks for sleep called for a device with this answer: the one before, then pairs of one
@@ -268,6 +333,21 @@ mod tests {
         assert!(results[1..]
             .chunks(2)
             .all(|pair| pair == [EBUSY.to_errno(), 0]));
+        Ok(())
+    }
+
+    #[test]
+    fn runtime_suspend_is_tried_again() -> Result {
+        let [sleep, wake] = [Call::Sleep, Call::Wake].map(Some);
+
+        let done = suspend_and_resume(Some(ErrorResult::Recovered))?;
+        assert_eq!(done, ([sleep, wake], [0, 0]));
+        // The core gives up for ever after any other error.
+        let done = suspend_and_resume(Some(ErrorResult::NeedReset))?;
+        assert_eq!(done, ([sleep, wake], [EBUSY.to_errno(), 0]));
+        // While it is being probed.
+        let done = suspend_and_resume(None)?;
+        assert_eq!(done, ([None; 2], [EBUSY.to_errno(), 0]));
         Ok(())
     }
 
