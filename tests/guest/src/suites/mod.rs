@@ -30,6 +30,7 @@ mod query;
 mod racing;
 mod reset;
 mod room;
+mod runtime_pm;
 mod scratchpad;
 mod stale_data;
 mod submit;
@@ -84,6 +85,7 @@ pub(crate) const ALL: &[Suite] = &[
     inject::SUITE,
     inject::BACKUP,
     observe::SUITE,
+    runtime_pm::SUITE,
     power::SUITE,
     reset::SUITE,
     unbind::SUITE,

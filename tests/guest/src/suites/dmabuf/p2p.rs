@@ -15,6 +15,7 @@ use crate::harness::{Need, Outcome, Suite, Tag, Test, tests};
 use crate::peer::{DmaBuf, Vgem};
 use crate::rig::{HIDDEN, MIB, Pressure, Rig, noise};
 use crate::suites::reset::reset_function;
+use crate::suites::runtime_pm::{Auto, SHORT};
 
 pub(crate) const P2P: Suite = Suite {
     name: "dmabuf-peers",
@@ -46,6 +47,7 @@ const COMMON: &[Test] = tests![
     a_mapping_is_rebound_after_a_move,
     they_share_in_a_circle,
     both_are_overcommitted,
+    either_sleeps,
     an_importer_dies_at_each_step,
 ];
 
@@ -103,6 +105,42 @@ fn one_reads_what_the_other_wrote() -> Outcome {
         same("sum of a copy", to.checksum(&own)?, sum)?;
     }
     Ok(())
+}
+
+/// The GPU that has the BO, the other one, or both, when a job of the latter uses it.
+fn either_sleeps() -> Outcome {
+    let [one, other] = both()?;
+    let bo = one.bo(MIB, |bo| bo)?;
+    one.fill(&bo, 0x33)?;
+    let theirs = share(&bo, &other)?;
+    same("sum", other.checksum(&theirs)?, sum_of(0x33))?;
+
+    for (pattern, sleepers) in (0x34..).zip([[true, false], [false, true], [true, true]]) {
+        let autos = [&one, &other]
+            .into_iter()
+            .zip(sleepers)
+            .filter(|(_, sleeps)| *sleeps)
+            .map(|(rig, _)| Auto::after(&rig.device, SHORT))
+            .collect::<Result<Vec<_>>>()?;
+        autos.iter().try_for_each(Auto::falls_asleep)?;
+        other.fill(&theirs, pattern)?;
+        autos.iter().try_for_each(Auto::falls_asleep)?;
+        same("sum by one", one.checksum(&bo)?, sum_of(pattern))?;
+        autos.iter().try_for_each(Auto::falls_asleep)?;
+        same(
+            "sum by the other",
+            other.checksum(&theirs)?,
+            sum_of(pattern),
+        )?;
+    }
+
+    let pages = one.gtt(MIB)?;
+    one.fill(&pages, 0x44)?;
+    let theirs = share(&pages, &other)?;
+    let auto = Auto::after(&one.device, SHORT)?;
+    auto.falls_asleep()?;
+    let sum = auto.sleeps_on("use of its pages", || other.checksum(&theirs))?;
+    same("sum of pages", sum, sum_of(0x44))
 }
 
 fn one_writes_what_the_other_reads() -> Outcome {

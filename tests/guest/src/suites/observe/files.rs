@@ -84,7 +84,7 @@ impl Debugfs {
     }
 
     /// The text of a file.
-    pub(super) fn text(&self, file: &str) -> Result<String> {
+    pub(crate) fn text(&self, file: &str) -> Result<String> {
         let path = self.path(file);
         fs::read_to_string(&path).with_context(|| format!("{}", path.display()))
     }

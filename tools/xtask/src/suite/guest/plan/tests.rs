@@ -223,6 +223,7 @@ fn stress_takes_what_has_a_long_form() {
             "overcommit",
             "stale-data",
             "fuzz",
+            "runtime-pm",
             "power",
             "unplug"
         ]

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A GPU that nobody uses falls asleep, and is left asleep by those who only look.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use rgt::{Context, Priority, Vm, WaitFor};
+
+use super::auto::{Auto, SHORT, WHILE};
+use crate::expect::same;
+use crate::harness::{Outcome, Test, tests};
+use crate::rig::{MIB, PAGE, Rig, SHARED, shrink_all};
+use crate::suites::observe::{Debugfs, FdInfo};
+use crate::suites::reset::directory;
+
+pub(super) const TESTS: &[Test] = tests![
+    once_it_may,
+    looks_leave_it_asleep,
+    its_clock_wakes_it,
+    what_is_made_leaves_it_asleep,
+];
+
+/// The files of debugfs.
+const FILES: [&str; 11] = [
+    "bad_pages",
+    "bos",
+    "contexts",
+    "engines",
+    "gtt_mm",
+    "moved",
+    "page_pool",
+    "page_tables",
+    "regions",
+    "rings",
+    "vram_mm",
+];
+
+/// As the PCI core has it, a GPU does not sleep before user space allows it.
+pub(super) fn awake_without_permission(rig: &Rig) -> Outcome {
+    let power = directory(&rig.device)?.join("power");
+    let is = |file: &str, value: &str| -> Outcome {
+        same(
+            file,
+            fs::read_to_string(power.join(file))?.trim_end(),
+            value,
+        )
+    };
+
+    is("control", "on")?;
+    is("autosuspend_delay_ms", "5000")?;
+    fs::write(power.join("autosuspend_delay_ms"), "0")?;
+    rig.fill(&rig.vram(MIB)?, 1)?;
+    thread::sleep(WHILE);
+    is("runtime_status", "active")?;
+    Ok(fs::write(power.join("autosuspend_delay_ms"), "5000")?)
+}
+
+fn once_it_may() -> Outcome {
+    let rig = Rig::new()?;
+    awake_without_permission(&rig)?;
+
+    let bo = rig.vram(MIB)?;
+    rig.fill(&bo, 1)?;
+    let auto = Auto::after(&rig.device, SHORT)?;
+    auto.falls_asleep()?;
+    for round in 2..5 {
+        auto.wakes("a job", || rig.fill(&bo, round))?;
+    }
+    drop(auto);
+    awake_without_permission(&rig)
+}
+
+/// Statistics, the files of debugfs and the shrinker.
+fn looks_leave_it_asleep() -> Outcome {
+    let rig = Rig::new()?;
+    let context = Context::create(&rig.device, Priority::Normal)?;
+    let bos = SHARED
+        .iter()
+        .map(|(_, make)| rig.bo(MIB, *make))
+        .collect::<Result<Vec<_>>>()?;
+    bos.iter().try_for_each(|bo| rig.fill(bo, 1))?;
+    let debugfs = Debugfs::of(&rig.device)?;
+    let auto = Auto::after(&rig.device, SHORT)?;
+    auto.falls_asleep()?;
+    let busy = rig.device.busy(rig.copy)?;
+
+    same("it was busy", busy.is_zero(), false)?;
+    auto.sleeps_on("QUERY", || {
+        rig.device.regions()?;
+        rig.device.reset_count()?;
+        rig.device.vram_generation()?;
+        same("a status", context.status()?.cause, None)?;
+        same("the time of an engine", rig.device.busy(rig.copy)?, busy)
+    })?;
+    auto.sleeps_on("GEM_INFO, GEM_WAIT and GEM_MADVISE", || {
+        for bo in &bos {
+            bo.info()?;
+            bo.wait(Duration::ZERO, WaitFor::All)?;
+            bo.dont_need()?;
+            same("it is there", bo.will_need()?, true)?;
+        }
+        Ok(())
+    })?;
+    auto.sleeps_on("fdinfo", || {
+        FdInfo::of(&rig.device)?.memory("vram").map(drop)
+    })?;
+    auto.sleeps_on("debugfs", || {
+        for file in FILES {
+            debugfs.text(file)?;
+        }
+        let rings = debugfs.text("rings")?;
+        same("rings", rings.as_str(), "device: asleep\n")
+    })?;
+    auto.sleeps_on("the shrinker", shrink_all)?;
+    auto.wakes("jobs", || {
+        bos.iter().try_for_each(|bo| {
+            same(
+                "content",
+                rig.checksum(bo)?,
+                rgt::checksum::of_fill(1, MIB / 4),
+            )
+        })
+    })?;
+    // It goes on where it was.
+    let more = auto.sleeps_on("QUERY", || Ok(rig.device.busy(rig.copy)?))?;
+    same("later", more > busy, true)
+}
+
+/// Nobody but the clock knows what it shows.
+fn its_clock_wakes_it() -> Outcome {
+    let rig = Rig::new()?;
+    let auto = Auto::after(&rig.device, SHORT)?;
+    let mut last = 0;
+
+    for _ in 0..3 {
+        auto.falls_asleep()?;
+        let now = auto.wakes("TIMESTAMP", || Ok(rig.device.timestamp()?))?;
+        same("it goes on", now.ticks > last, true)?;
+        last = now.ticks;
+    }
+    Ok(())
+}
+
+/// What needs no GPU yet.
+fn what_is_made_leaves_it_asleep() -> Outcome {
+    let rig = Rig::new()?;
+    let auto = Auto::after(&rig.device, SHORT)?;
+    auto.falls_asleep()?;
+
+    let (bo, page) = auto.sleeps_on("new ones", || {
+        Context::create(&rig.device, Priority::Normal)?;
+        Vm::create(&rig.device)?;
+        let page = rig.gtt(PAGE)?;
+        page.map()?.write(0, 7);
+        Ok((rig.visible(MIB)?, page))
+    })?;
+    // The GPU clears it.
+    auto.wakes("the first touch of VRAM", || {
+        same("a new BO", bo.map()?.read(MIB as usize - 4), 0)
+    })?;
+    auto.wakes("a job", || {
+        let target = rig.gtt(PAGE)?;
+        rig.copy(&page, &target)?;
+        same("the copy", target.map()?.read(0), 7)
+    })?;
+    auto.sleeps_on("the CPU's mappings", || {
+        same("a page", page.map()?.read(0), 7)?;
+        same("a BO that was in VRAM", bo.map()?.read(0), 0)
+    })
+}
