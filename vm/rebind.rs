@@ -82,6 +82,10 @@ pub(crate) fn validate_bound<'a>(
     }
     let private = vm.private_bos()?;
     private.used(dev, &locks.locked_resv(vm.resv())?)?;
+    // As most are.
+    if effort == Effort::Shared && named.clone().next().is_none() && vm.is_settled(locks)? {
+        return Ok(None);
+    }
     let mut evicted = vm.evicted(locks)?;
     let displaced = displaced::candidates(dev, vm, &private, locks)?;
 

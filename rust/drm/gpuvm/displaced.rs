@@ -92,6 +92,21 @@ impl<D: DriverGpuVm> VmBo<D> {
 }
 
 impl<D: DriverGpuVm> GpuVm<D> {
+    /// Returns whether no object is displaced, and none evicted: among those are external ones only
+    /// after [`Self::lock_extobjs()`].
+    ///
+    /// `EINVAL` if `locks` do not hold the VM's reservation.
+    pub fn is_settled(&self, locks: &mut ExecLocks<'_>) -> Result<bool> {
+        locks.check_locked(self.resv())?;
+
+        // SAFETY: The VM is valid, and its reservation, which protects the lists, is held.
+        Ok(unsafe {
+            let evicted = &raw const (*self.raw.get()).evict.list;
+            let displaced = self.displaced.head.get().cast_const();
+            (*evicted).next.cast_const() == evicted && (*displaced).next.cast_const() == displaced
+        })
+    }
+
     /// Returns displaced objects that have not come up for longest, of `most` that it looks at. They
     /// come up again after all others.
     ///

@@ -13,6 +13,7 @@ use super::{
         evicted,
         exec,
         is_evicted,
+        is_settled,
         move_away, //
     },
     unmap,
@@ -79,7 +80,9 @@ mod tests {
         bind(&vm, &one, 20)?;
         bind(&vm, &two, 30)?;
         assert!(is_displaced(&vm, 8, &[])?);
+        assert!(is_settled(&vm)?);
         displace(&vm, &one)?;
+        assert!(!is_settled(&vm)?);
         displace(&vm, &two)?;
         // Once, however often it is noted.
         displace(&vm, &one)?;

@@ -69,6 +69,15 @@ pub(super) fn evicted(vm: &Vm, exec: Pin<&mut Exec>) -> Result<LazyVec<VmBo<Test
     })
 }
 
+/// Returns whether a VM has neither displaced nor evicted BOs.
+pub(super) fn is_settled(vm: &Vm) -> Result<bool> {
+    exec()?.as_mut().until_all_locked(|locks| {
+        vm.lock_resv(locks)?;
+        vm.lock_extobjs(locks)?;
+        vm.is_settled(locks)
+    })
+}
+
 /// Tells the VMs that a BO moves.
 pub(super) fn move_away(bo: &Bo) -> Result {
     evict::<TestVm>(&*bo.reserve(false)?);
@@ -131,7 +140,9 @@ mod tests {
             bind(vm, &one, 20)?;
             bind(vm, &two, 30)?;
         }
+        assert!(is_settled(&vm)?);
         move_away(&one)?;
+        assert!(!is_settled(&vm)?);
         assert!(is_evicted(&vm, &[&one])?);
         // It stays so if nothing comes of it, and is on the list once.
         move_away(&one)?;
