@@ -8,7 +8,9 @@
 use kernel::{
     prelude::*,
     time::{
+        delay::fsleep,
         msecs_to_jiffies,
+        Delta,
         Instant,
         Jiffies,
         Monotonic,
@@ -33,6 +35,12 @@ use crate::{
 
 /// The time that a job waits for memory of deleted BOs that other jobs use, in ms.
 const PATIENCE: Msecs = 15_000;
+
+/// How often a job that is alone tries again when there is nothing to wait for: BOs stay that another
+/// task has reserved, a fault of the CPU for example, which is for a moment.
+const TRIES: u32 = 5;
+/// The pause before each.
+const PAUSE: Delta = Delta::from_millis(10);
 
 /// Who is looking for room.
 enum Turn<'a> {
@@ -70,7 +78,7 @@ impl Drop for Locked<'_> {
 ///
 /// At first along with other jobs. If there is no room, then alone, and again when `settle` says that
 /// there may be now, or each time that memory of a deleted BO becomes free, for both of which it
-/// waits with no lock held. `settle` gets the time that is left.
+/// waits with no lock held, and a few times more. `settle` gets the time that is left.
 ///
 /// Fails as `lock` does; `ENOSPC` and `ENOMEM` when waiting does not help. `ERESTARTSYS` when a
 /// signal came.
@@ -92,6 +100,7 @@ pub(crate) fn lock_with_room<'a, R>(
     }
 
     let start = Instant::<Monotonic>::now();
+    let mut tries = TRIES;
     loop {
         let seen = dev.ttm().deletions_done();
         let turn = Turn::Alone {
@@ -103,11 +112,16 @@ pub(crate) fn lock_with_room<'a, R>(
         {
             Err(err @ (ENOSPC | ENOMEM)) => {
                 drop(turn);
-                if !settle(time_left(start))?
-                    && !dev.ttm().wait_for_deletion(seen, time_left(start))?
+                if settle(time_left(start))?
+                    || dev.ttm().wait_for_deletion(seen, time_left(start))?
                 {
+                    continue;
+                }
+                if err != ENOSPC || tries == 0 {
                     return Err(err);
                 }
+                tries -= 1;
+                fsleep(PAUSE);
             }
             done => return done.map(|value| (Locked { exec, _turn: turn }, value)),
         }
