@@ -9,6 +9,7 @@ mod sleep;
 
 use crate::harness::{Need, Suite, Tag};
 
+pub(super) use refused::crowd;
 pub(super) use sleep::Sleep;
 
 pub(super) const SUITE: Suite = Suite {

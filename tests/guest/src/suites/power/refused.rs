@@ -2,7 +2,8 @@
 
 //! Sleep that is refused: everything goes on as before.
 
-use anyhow::ensure;
+use anyhow::{Result, ensure};
+use rgt::Bo;
 use rustix::io::Errno;
 
 use super::sleep::Sleep;
@@ -21,8 +22,9 @@ fn refused(what: &str, errno: Errno) -> Outcome {
     same(what, found, Some(errno))
 }
 
-/// Without swap, and with more in VRAM than the pages that are left.
-fn without_memory() -> Outcome {
+/// A client that has more in VRAM than the pages that are left, without swap. Its BOs have the numbers
+/// from 100 on.
+pub(in crate::suites) fn crowd() -> Result<(Rig, Vec<Bo>, Hog)> {
     let rig = Rig::new()?;
     if vram(&rig)?.size < 2 * LITTLE {
         return skip("all of VRAM fits into little memory");
@@ -33,7 +35,11 @@ fn without_memory() -> Outcome {
     let all = bos(&rig, percent(&rig, 90)?, VRAM_OR_GTT)?;
     writing(&rig, &all, 100)?.run()?;
 
-    let hog = Hog::leave_little()?;
+    Ok((rig, all, Hog::leave_little()?))
+}
+
+fn without_memory() -> Outcome {
+    let (rig, all, hog) = crowd()?;
     for _ in 0..3 {
         refused("without memory", Errno::NOMEM)?;
     }

@@ -8,11 +8,11 @@ use rgt::{BindOp, BindQueue, Cause, Context, Placement, Priority, Syncobj};
 
 use super::auto::{Auto, SHORT};
 use crate::expect::same;
-use crate::harness::{Control, Outcome, Test, skip, tests};
+use crate::harness::{Control, Outcome, Test, tests};
 use crate::peer::SwFence;
-use crate::rig::{MIB, PAGE, Rig, meminfo};
-use crate::suites::pressure::{Hog, LITTLE};
-use crate::suites::room::{VRAM_OR_GTT, bos, check, percent, vram, writing};
+use crate::rig::{MIB, PAGE, Rig};
+use crate::suites::power::crowd;
+use crate::suites::room::check;
 
 pub(super) const TESTS: &[Test] = tests![
     while_a_job_runs,
@@ -99,19 +99,8 @@ fn while_a_bind_waits() -> Outcome {
     auto.falls_asleep()
 }
 
-/// Without swap, and with more in VRAM than the pages that are left.
 fn without_memory() -> Outcome {
-    let rig = Rig::new()?;
-    if vram(&rig)?.size < 2 * LITTLE {
-        return skip("all of VRAM fits into little memory");
-    }
-    if meminfo("SwapTotal")? != 0 {
-        return skip("there is swap");
-    }
-    let all = bos(&rig, percent(&rig, 90)?, VRAM_OR_GTT)?;
-    writing(&rig, &all, 100)?.run()?;
-    let hog = Hog::leave_little()?;
-
+    let (rig, all, hog) = crowd()?;
     let auto = Auto::after(&rig.device, SHORT)?;
     auto.stays_awake("there is no memory")?;
     check(&rig, &all[..1], 100)?;
