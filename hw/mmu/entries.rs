@@ -141,9 +141,20 @@ impl Entries {
         let word = move |index| entry(index).to_le();
         match self {
             Self::System(memory) => SharedWords::from(&*memory).write(range, word),
-            Self::Vram { shadow, page } => page.with_words(|words| {
-                words.write_with_shadow(range.clone(), &mut shadow[..], word);
-            }),
+            Self::Vram { shadow, page } => {
+                let mut is_written = false;
+                page.with_words(|words| {
+                    words.write_with_shadow(range.clone(), &mut shadow[..], word);
+                    is_written = true;
+                });
+                if !is_written {
+                    // The device sleeps: VRAM is written anew from the shadow when it wakes.
+                    let copies = shadow.iter_mut().enumerate().take(range.end);
+                    copies
+                        .skip(range.start)
+                        .for_each(|(index, copy)| *copy = word(index));
+                }
+            }
         }
     }
 

@@ -27,8 +27,8 @@ use crate::{
 
 /// The CPU's view of the start of VRAM.
 pub(crate) trait TableWindow: Send + Sync {
-    /// Calls `f` with the page at an offset in bytes, in an RCU read-side critical section. It must
-    /// not sleep.
+    /// Calls `f` with the page at an offset in bytes, in an RCU read-side critical section, unless
+    /// the page is out of reach. It must not sleep.
     fn with_page(&self, offset: u64, f: &mut dyn FnMut(SharedWords<'_>));
 }
 
@@ -155,7 +155,7 @@ impl TablePage {
         self.index as u64 * PAGE_SIZE
     }
 
-    /// Calls `f` with the page's words. It must not sleep.
+    /// Calls `f` with the page's words, unless the device is asleep or gone. It must not sleep.
     pub(super) fn with_words(&self, mut f: impl FnMut(SharedWords<'_>)) {
         self.memory.window.with_page(self.offset(), &mut f);
     }

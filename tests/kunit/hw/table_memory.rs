@@ -7,6 +7,7 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
+            AtomicFlag,
             Relaxed, //
         },
         Arc, //
@@ -34,7 +35,10 @@ use crate::{
 };
 
 /// VRAM of a device that there is not.
-struct FakeVram(KVVec<Atomic<u64>>);
+struct FakeVram {
+    words: KVVec<Atomic<u64>>,
+    asleep: AtomicFlag,
+}
 
 impl FakeVram {
     /// Makes VRAM of so many pages, of undefined content.
@@ -43,23 +47,29 @@ impl FakeVram {
         for _ in 0..pages as usize * ENTRIES {
             words.push(Atomic::new(u64::MAX), GFP_KERNEL)?;
         }
-        Ok(Arc::new(Self(words), GFP_KERNEL)?)
+        let vram = Self {
+            words,
+            asleep: AtomicFlag::new(false),
+        };
+        Ok(Arc::new(vram, GFP_KERNEL)?)
     }
 
     /// Makes tables in it, as far as there is room.
     fn tables(self: &Arc<Self>, bound: BoundDevice) -> Result<TablesUnderTest> {
-        let size = (self.0.len() / ENTRIES) as u64 * PAGE_SIZE;
+        let size = (self.words.len() / ENTRIES) as u64 * PAGE_SIZE;
         TablesUnderTest::in_vram(bound, KBox::new(Window(self.clone()), GFP_KERNEL)?, size)
     }
 
     /// Loses the content.
     fn lose(&self) {
-        self.0.iter().for_each(|word| word.store(u64::MAX, Relaxed));
+        self.words
+            .iter()
+            .for_each(|word| word.store(u64::MAX, Relaxed));
     }
 
     /// Loses the content of a page.
     fn lose_page(&self, page: u64) {
-        let words = self.0.chunks(ENTRIES).nth(page as usize);
+        let words = self.words.chunks(ENTRIES).nth(page as usize);
         for word in words.into_iter().flatten() {
             word.store(u64::MAX, Relaxed);
         }
@@ -74,7 +84,7 @@ impl FakeVram {
             level -= 1;
             let index = (va >> (12 + 9 * level)) as usize % ENTRIES;
             let table = (entry & ADDRESS) as usize / size_of::<u64>();
-            entry = u64::from_le(self.0.get(table + index)?.load(Relaxed));
+            entry = u64::from_le(self.words.get(table + index)?.load(Relaxed));
         }
         let offset = va % (PAGE_SIZE << (9 * level));
         let page = (entry & SPARSE == 0).then_some((entry & ADDRESS) + offset);
@@ -86,7 +96,14 @@ struct Window(Arc<FakeVram>);
 
 impl TableWindow for Window {
     fn with_page(&self, offset: u64, f: &mut dyn FnMut(SharedWords<'_>)) {
-        let page = self.0 .0.chunks(ENTRIES).nth((offset / PAGE_SIZE) as usize);
+        let Window(vram) = self;
+        if vram.asleep.load(Relaxed) {
+            return;
+        }
+        let page = vram
+            .words
+            .chunks(ENTRIES)
+            .nth((offset / PAGE_SIZE) as usize);
         f(SharedWords::from(page.unwrap_or_default()));
     }
 }
@@ -139,6 +156,32 @@ mod tests {
             let mapped = (3..5).contains(&page).then(|| Some((page - 3) * PAGE_SIZE));
             assert_eq!(vram.page(&tables, page * PAGE_SIZE), mapped);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn changes_during_a_sleep_are_there_after_it() -> Result {
+        let parent = device()?;
+        let vram = FakeVram::new(16)?;
+        let mut tables = vram.tables(BoundDevice::new(of(&parent))?)?;
+        let before = 3 * PAGE_SIZE..6 * PAGE_SIZE;
+        // In a table that there is not yet.
+        let new = (1 << 21) + PAGE_SIZE..(1 << 21) + 2 * PAGE_SIZE;
+
+        tables.insert(&before)?;
+        tables.map(&before, &[(before.clone(), 0)], true)?;
+        vram.asleep.store(true, Relaxed);
+        tables.unmap(&(4 * PAGE_SIZE..5 * PAGE_SIZE))?;
+        tables.insert(&new)?;
+        tables.map(&new, &[(new.clone(), 7 * PAGE_SIZE)], true)?;
+        vram.asleep.store(false, Relaxed);
+        vram.lose();
+        tables.restore();
+
+        assert_eq!(vram.page(&tables, 3 * PAGE_SIZE), Some(Some(0)));
+        assert_eq!(vram.page(&tables, 4 * PAGE_SIZE), None);
+        assert_eq!(vram.page(&tables, 5 * PAGE_SIZE), Some(Some(2 * PAGE_SIZE)));
+        assert_eq!(vram.page(&tables, new.start), Some(Some(7 * PAGE_SIZE)));
         Ok(())
     }
 

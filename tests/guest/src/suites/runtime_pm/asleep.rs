@@ -15,10 +15,12 @@ use crate::harness::{Outcome, Test, tests};
 use crate::rig::{MIB, PAGE, Rig, SHARED, shrink_all};
 use crate::suites::observe::{Debugfs, FdInfo};
 use crate::suites::reset::directory;
+use crate::suites::vm::{numbered, seen_at};
 
 pub(super) const TESTS: &[Test] = tests![
     once_it_may,
     looks_leave_it_asleep,
+    what_is_purged_is_out_of_reach,
     its_clock_wakes_it,
     what_is_made_leaves_it_asleep,
 ];
@@ -127,6 +129,22 @@ fn looks_leave_it_asleep() -> Outcome {
     // It goes on where it was.
     let more = auto.sleeps_on("QUERY", || Ok(rig.device.busy(rig.copy)?))?;
     same("later", more > busy, true)
+}
+
+/// What the shrinker takes while the GPU sleeps is in no page table when it wakes.
+fn what_is_purged_is_out_of_reach() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = numbered(&rig, 2, 7)?;
+    let range = rig.vm.map(&bo)?;
+    let see = || seen_at(&rig, &[], range.addr(), 2);
+    same("before", see()?, vec![Some(7), Some(8)])?;
+
+    let auto = Auto::after(&rig.device, SHORT)?;
+    same("it is there", bo.dont_need()?, true)?;
+    auto.falls_asleep()?;
+    auto.sleeps_on("the shrinker", shrink_all)?;
+    same("it is still there", bo.will_need()?, false)?;
+    same("after the sleep", see()?, vec![None, None])
 }
 
 /// Nobody but the clock knows what it shows.

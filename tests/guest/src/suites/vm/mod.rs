@@ -13,6 +13,8 @@ mod split;
 
 use crate::harness::{Suite, Tag};
 
+pub(super) use seen::{numbered, seen_at};
+
 pub(super) const SUITE: Suite = Suite {
     name: "vm",
     needs: &[],

@@ -8,7 +8,7 @@ use rgt::{Binding, Bo};
 use crate::rig::{PAGE, Rig};
 
 /// A BO whose page n is full of the value `tag + n`.
-pub(super) fn numbered(rig: &Rig, pages: u64, tag: u32) -> Result<Bo> {
+pub(in crate::suites) fn numbered(rig: &Rig, pages: u64, tag: u32) -> Result<Bo> {
     let bo = rig.gtt(pages * PAGE)?;
     let map = bo.map()?;
     for page in 0..pages as usize {
@@ -24,7 +24,12 @@ pub(super) fn seen(rig: &Rig, bos: &[&Bo], range: &Binding) -> Result<Vec<Option
 }
 
 /// The same of so many pages from an address.
-pub(super) fn seen_at(rig: &Rig, bos: &[&Bo], addr: u64, pages: u64) -> Result<Vec<Option<u32>>> {
+pub(in crate::suites) fn seen_at(
+    rig: &Rig,
+    bos: &[&Bo],
+    addr: u64,
+    pages: u64,
+) -> Result<Vec<Option<u32>>> {
     const UNWRITTEN: u32 = 0xffff_ffff;
     let result = rig.gtt(PAGE)?;
     let map = result.map()?;
