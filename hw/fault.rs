@@ -96,6 +96,10 @@ impl Faults {
         }
         for _ in 0..count {
             let record = Record::read(regs);
+            // It may have gone to sleep, and answers no more.
+            if regs.is_asleep() {
+                return;
+            }
             regs.write(FAULT_POP, 0);
             drained.note(&record);
             if drained.limit.pass(&self.dev) {

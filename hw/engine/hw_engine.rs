@@ -186,6 +186,10 @@ impl Engine {
     }
 
     fn busy_so_far(&self, state: &EngineState) -> u64 {
+        // It is paused as long as the device sleeps.
+        if state.paused {
+            return state.busy_before_sleep;
+        }
         let regs = &self.shared.regs;
         // Reading the low half latches the high one, so the two reads must not be interrupted.
         let busy = regs.engine_read64(self.index, BUSY_LO);

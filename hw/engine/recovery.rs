@@ -179,8 +179,8 @@ impl Engine {
         let mut state = self.state.lock();
         self.retire(&mut state);
         if state.in_flight.is_empty() {
-            state.paused = true;
             self.note_busy(&mut state);
+            state.paused = true;
             self.reset();
         }
         state.paused
