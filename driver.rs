@@ -323,7 +323,8 @@ impl pci::Driver for RgtPciDriver {
 
 impl ErrorHandlers for RgtPciDriver {
     fn reset_prepare(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) {
-        data.resetter.prepare_bus_reset();
+        data.resetter
+            .prepare_bus_reset(data.drm.power.resume_and_get().ok());
     }
 
     fn reset_done(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) {
@@ -338,7 +339,8 @@ impl ErrorHandlers for RgtPciDriver {
         match state {
             ChannelState::Normal => ErrorResult::CanRecover,
             ChannelState::Frozen => {
-                data.resetter.prepare_bus_reset();
+                data.resetter
+                    .prepare_bus_reset(data.drm.power.resume_and_get().ok());
                 ErrorResult::NeedReset
             }
             ChannelState::PermanentFailure => {

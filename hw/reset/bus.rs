@@ -4,17 +4,26 @@
 
 use kernel::sync::atomic::Relaxed;
 
-use super::resetter::Resetter;
-use crate::rust::dma_fence::SignallingSection;
+use super::resetter::{
+    DeviceState,
+    Resetter, //
+};
+use crate::rust::{
+    dma_fence::SignallingSection,
+    pm::runtime::Awake, //
+};
 
 impl Resetter {
     /// Prepares for a reset by the bus: jobs in flight wait until it is over, and so do later ones.
-    pub(crate) fn prepare_bus_reset(&self) {
+    /// `awake` is dropped then. A device that sleeps has lost its configuration, which the bus saves and
+    /// restores.
+    pub(crate) fn prepare_bus_reset(&self, awake: Option<Awake>) {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
 
         if !device.on_bus {
             device.on_bus = true;
+            device.awake = awake;
             if !device.asleep {
                 self.pause();
             }
@@ -31,6 +40,7 @@ impl Resetter {
             self.count.fetch_add(1, Relaxed);
             self.restart();
         }
+        device.awake = None;
     }
 
     /// Gives the device up if a reset was prepared for, or sleep, whose end may not come before the
@@ -39,7 +49,8 @@ impl Resetter {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
 
-        if core::mem::take(&mut device.on_bus) | core::mem::take(&mut device.asleep) {
+        let DeviceState { on_bus, asleep, .. } = core::mem::take(&mut *device);
+        if on_bus || asleep {
             self.shared.regs.wake();
             self.kill();
         }
@@ -50,8 +61,7 @@ impl Resetter {
         let _section = SignallingSection::begin();
         let mut device = self.device.lock();
 
-        device.on_bus = false;
-        device.asleep = false;
+        *device = DeviceState::default();
         self.shared.regs.wake();
         self.kill();
     }

@@ -53,6 +53,7 @@ use crate::{
             Fence,
             SignallingSection, //
         },
+        pm::runtime::Awake,
         workqueue::{
             disable_delayed_work_sync,
             DelayedReclaimWork,
@@ -101,11 +102,14 @@ impl_has_delayed_work! {
 }
 
 /// The state of the device as far as resets go.
+#[derive(Default)]
 pub(super) struct DeviceState {
     /// The bus resets the device: its engines are paused until that is done.
     pub(super) on_bus: bool,
     /// The device sleeps: its engines are paused until it is awake.
     pub(super) asleep: bool,
+    /// Keeps the device awake while the bus resets it.
+    pub(super) awake: Option<Awake>,
 }
 
 impl DeviceState {
@@ -131,7 +135,7 @@ impl Resetter {
                 shared: shared.clone(),
                 engines: all,
                 count: Atomic::new(0),
-                device <- new_mutex!(DeviceState { on_bus: false, asleep: false }, "Resetter::device"),
+                device <- new_mutex!(DeviceState::default(), "Resetter::device"),
                 request <- new_delayed_work!("Resetter::request"),
             }),
             GFP_KERNEL,
