@@ -140,7 +140,8 @@ void rgt_pm_runtime_put(struct device *dev);
 void rgt_pm_runtime_put_autosuspend(struct device *dev);
 int rgt_pm_runtime_usage_count(struct device *dev);
 void rgt_pm_runtime_enable_autosuspend(struct device *dev, unsigned int delay);
-void rgt_pm_runtime_disable_autosuspend(struct device *dev);
+bool rgt_pm_runtime_disable_autosuspend(struct device *dev);
+void rgt_pm_runtime_enable(struct device *dev);
 void rgt_pm_runtime_begin_callback(void);
 void rgt_pm_runtime_end_callback(void);
 

@@ -101,12 +101,25 @@ void rgt_pm_runtime_enable_autosuspend(struct device *dev, unsigned int delay)
 	pm_runtime_put_autosuspend(dev);
 }
 
-void rgt_pm_runtime_disable_autosuspend(struct device *dev)
+/*
+ * Returns whether runtime PM is to be enabled again: a device that its bus could
+ * not resume must not be resumed any more.
+ */
+bool rgt_pm_runtime_disable_autosuspend(struct device *dev)
 {
 	/* For the bus, which takes it back, and until the driver is gone. */
 	pm_runtime_get_noresume(dev);
 	pm_runtime_get_noresume(dev);
 	pm_runtime_dont_use_autosuspend(dev);
+	if (!pm_runtime_status_suspended(dev))
+		return false;
+	pm_runtime_disable(dev);
+	return true;
+}
+
+void rgt_pm_runtime_enable(struct device *dev)
+{
+	pm_runtime_enable(dev);
 }
 
 bool rgt_device_trylock(struct device *dev)

@@ -115,7 +115,7 @@ fn later(dev: *mut bindings::device) -> c_int {
 unsafe extern "C" fn runtime_resume<T: RuntimePm>(dev: *mut bindings::device) -> c_int {
     // SAFETY: The PM core calls this with a valid device, which is that of a `struct pci_dev`, and
     // which `runtime_suspend()` has suspended: it has data. Who unbinds it resumes it first, and keeps
-    // it so.
+    // it so; if that fails, `Autosuspend::disable()` sees to it that nobody resumes it any more.
     unsafe {
         let pdev = container_of!(dev, bindings::pci_dev, dev);
         rgt::rgt_pm_runtime_begin_callback();
@@ -133,6 +133,8 @@ unsafe extern "C" fn runtime_resume<T: RuntimePm>(dev: *mut bindings::device) ->
 pub struct Autosuspend {
     dev: ARef<Device>,
     enabled: AtomicFlag,
+    /// The bus could not resume the device, which stays suspended until the driver is gone.
+    stuck: AtomicFlag,
 }
 
 impl Autosuspend {
@@ -147,6 +149,7 @@ impl Autosuspend {
         Self {
             dev: dev.into(),
             enabled: AtomicFlag::new(true),
+            stuck: AtomicFlag::new(false),
         }
     }
 
@@ -159,7 +162,8 @@ impl Autosuspend {
         if self.enabled.load(Relaxed) {
             self.enabled.store(false, Relaxed);
             // SAFETY: The device is valid.
-            unsafe { rgt::rgt_pm_runtime_disable_autosuspend(raw(&self.dev)) };
+            let stuck = unsafe { rgt::rgt_pm_runtime_disable_autosuspend(raw(&self.dev)) };
+            self.stuck.store(stuck, Relaxed);
         }
     }
 }
@@ -168,8 +172,14 @@ impl Drop for Autosuspend {
     fn drop(&mut self) {
         // In a probe that fails.
         self.keep_awake();
-        // SAFETY: The device is valid, and has the reference of `keep_awake()`.
-        unsafe { rgt::rgt_pm_runtime_put(raw(&self.dev)) };
+        // SAFETY: The device is valid, and has the reference of `keep_awake()`, which has disabled
+        // runtime PM if this is set.
+        unsafe {
+            if self.stuck.load(Relaxed) {
+                rgt::rgt_pm_runtime_enable(raw(&self.dev));
+            }
+            rgt::rgt_pm_runtime_put(raw(&self.dev));
+        }
     }
 }
 

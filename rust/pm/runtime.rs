@@ -137,9 +137,10 @@ impl Power {
         Ok(Held(None))
     }
 
-    /// Resumes the device if it is suspended, see [`Awake::resume_and_get()`].
+    /// Resumes the device if it is suspended, see [`Awake::resume_and_get()`]. [`ENODEV`] if that
+    /// fails.
     pub fn resume_and_get(&self) -> Result<Awake> {
-        Awake::resume_and_get(&self.dev)
+        Awake::resume_and_get(&self.dev).map_err(|_| ENODEV)
     }
 
     /// Keeps the device awake if it is active, see [`Awake::get_if_active()`].
