@@ -156,12 +156,16 @@ impl ContextState {
 
     /// Checks whether the context takes jobs: `ECANCELED` or `ENODEV` if not.
     pub(super) fn check(&self) -> Result {
-        if self.resetter.is_dead() {
-            self.ban(Cause::DeviceLost);
+        let found = if self.resetter.is_dead() {
+            Some(Cause::DeviceLost)
         } else if self.has_lost_vram() {
-            self.ban(Cause::VramLost);
-        }
-        match self.cause.as_ref() {
+            Some(Cause::VramLost)
+        } else {
+            None
+        };
+        let found = found.filter(|&cause| self.ban(cause));
+        // An earlier one counts, unless another thread is just setting it.
+        match self.cause.as_ref().or(found.as_ref()) {
             None => Ok(()),
             Some(Cause::DeviceLost) => Err(ENODEV),
             Some(_) => Err(ECANCELED),
@@ -185,11 +189,13 @@ impl ContextState {
     }
 
     /// Bans the context, unless it is banned already. The default context is only banned for the
-    /// loss of the device.
-    pub(super) fn ban(&self, cause: Cause) {
-        if self.ban_on_error || matches!(cause, Cause::DeviceLost) {
+    /// loss of the device. Returns whether it is banned.
+    pub(super) fn ban(&self, cause: Cause) -> bool {
+        let bans = self.ban_on_error || matches!(cause, Cause::DeviceLost);
+        if bans {
             self.cause.populate(cause);
         }
+        bans
     }
 }
 
@@ -234,8 +240,8 @@ impl CompletionCallback for ContextCallback {
         match (outcome.result, outcome.fault) {
             (Err(EFAULT), Some(fault)) => self.state.ban(Cause::of_fault(fault)),
             (Err(ENODEV), _) => self.state.ban(Cause::DeviceLost),
-            _ => {}
-        }
+            _ => false,
+        };
         outcome.result
     }
 
