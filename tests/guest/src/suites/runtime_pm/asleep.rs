@@ -143,8 +143,8 @@ fn what_is_purged_is_out_of_reach() -> Outcome {
     same("it is there", bo.dont_need()?, true)?;
     auto.falls_asleep()?;
     auto.sleeps_on("the shrinker", shrink_all)?;
-    same("it is still there", bo.will_need()?, false)?;
-    same("after the sleep", see()?, vec![None, None])
+    same("after the sleep", see()?, vec![None, None])?;
+    same("it is still there", bo.will_need()?, false)
 }
 
 /// Nobody but the clock knows what it shows.

@@ -47,11 +47,6 @@ impl Kept {
             .collect()
     }
 
-    /// Byte for byte, as the CPU reads it.
-    pub(super) fn is_seen_by_the_cpu(&self) -> Outcome {
-        content_is("a mapping", &self.bo.map()?, &self.content)
-    }
-
     /// Byte for byte, as the GPU reads it.
     pub(super) fn check(&self, rig: &Rig) -> Outcome {
         let target = rig.gtt(MIB)?;
