@@ -58,7 +58,7 @@ pub(crate) struct RgtData {
     /// What may take its time, or cannot be done where fences signal: destroying VMs that have jobs,
     /// giving up BOs.
     pub(crate) workers: ReclaimQueue,
-    /// What keeps the device awake.
+    /// The runtime PM state of the device.
     pub(crate) power: Arc<Power>,
     /// The engines' schedulers; after everything else that may have jobs.
     pub(crate) queues: Queues,

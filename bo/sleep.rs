@@ -80,7 +80,7 @@ pub(crate) fn empty_local_memory(dev: &RgtDevice) -> Result {
 }
 
 /// Evicts all BOs from the device-local memory of a device that is being suspended, and waits until it
-/// is empty. None comes there meanwhile: whoever brings one keeps the device awake.
+/// is empty. None is moved there meanwhile, as a move takes a runtime PM reference.
 ///
 /// Gives up as soon as the device is wanted (`EAGAIN`). `ETIMEDOUT` if a BO does not leave: it is
 /// reserved, or others use it. `ENOMEM` when that would take more than half of the memory that is
