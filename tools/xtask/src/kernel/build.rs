@@ -72,6 +72,8 @@ impl Build<'_> {
         make.arg(format!("O={}", self.dir.display()));
         // A commit in a tree under git is no other release.
         make.args(["LLVM=1", "LOCALVERSION="]);
+        // It is configured for the helpers that it selects.
+        make.arg("CONFIG_DRM_XE=");
         make
     }
 }
