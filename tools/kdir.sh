@@ -55,7 +55,7 @@ has CONFIG_DRM=y ||
 	die "$kdir is built without CONFIG_DRM=y (built in: Rust drivers need that)"
 # Each has no prompt, and comes with a driver or a test that selects it.
 for need in DRM_TTM:DRM_QXL DRM_SCHED:DRM_SCHED_KUNIT_TEST GPU_BUDDY:GPU_BUDDY_KUNIT_TEST \
-	RUST_DRM_GPUVM:DRM_TYR; do
+	RUST_DRM_GPUVM:DRM_TYR DRM_GPUSVM:DRM_XE; do
 	option=CONFIG_${need%:*}
 	grep -qE "^$option=[ym]\$" "$conf" ||
 		die "$kdir is built without $option; what selects it, such as ${need#*:}, brings it"

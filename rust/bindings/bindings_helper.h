@@ -7,6 +7,8 @@
 #include <drm/drm_device.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_gem_ttm_helper.h>
+#include <drm/drm_gpusvm.h>
+#include <drm/drm_pagemap.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_prime.h>
 #include <drm/drm_print.h>
@@ -28,7 +30,9 @@
 #include <linux/dma-fence-unwrap.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/hmm.h>
 #include <linux/kthread.h>
+#include <linux/mmu_notifier.h>
 #include <linux/pgtable.h>
 #include <linux/shrinker.h>
 #include <linux/sync_file.h>

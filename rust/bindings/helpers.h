@@ -8,6 +8,7 @@
 #include <drm/drm_debugfs.h>
 #include <drm/drm_device.h>
 #include <drm/drm_exec.h>
+#include <drm/drm_gpusvm.h>
 #include <drm/drm_gpuvm.h>
 #include <drm/drm_file.h>
 #include <drm/drm_syncobj.h>
@@ -20,6 +21,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/mmu_notifier.h>
 #include <linux/notifier.h>
 #include <linux/shrinker.h>
 #include <linux/workqueue.h>
@@ -119,6 +121,17 @@ unsigned long rgt_page_to_pfn(struct page *page);
 pgprot_t rgt_pgprot_decrypted(pgprot_t prot);
 unsigned long rgt_totalram_pages(void);
 long rgt_si_mem_available(void);
+
+/* linux/mmu_notifier.h */
+bool rgt_mmu_notifier_range_blockable(const struct mmu_notifier_range *range);
+void rgt_mmu_interval_set_seq(struct mmu_interval_notifier *notifier,
+			      unsigned long seq);
+bool rgt_mmu_interval_read_retry(struct mmu_interval_notifier *notifier,
+				 unsigned long seq);
+
+/* drm/drm_gpusvm.h */
+void rgt_drm_gpusvm_init_pages(struct drm_gpusvm_pages *pages,
+			       struct drm_device *dev);
 
 /* linux/module.h */
 bool rgt_try_module_get(struct module *module);

@@ -56,3 +56,9 @@ bool rgt_drm_gpuvm_bo_get_unless_zero(struct drm_gpuvm_bo *vm_bo)
 {
 	return kref_get_unless_zero(&vm_bo->kref);
 }
+
+void rgt_drm_gpusvm_init_pages(struct drm_gpusvm_pages *pages,
+			       struct drm_device *dev)
+{
+	drm_gpusvm_init_pages(pages, dev);
+}

@@ -3,6 +3,7 @@
 #include <linux/io.h>
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/shrinker.h>
 
 #include "helpers.h"
@@ -46,4 +47,21 @@ bool rgt_shrink_control_may_enter_fs(struct shrink_control *control)
 bool rgt_shrink_control_may_start_io(struct shrink_control *control)
 {
 	return control->gfp_mask & __GFP_IO;
+}
+
+bool rgt_mmu_notifier_range_blockable(const struct mmu_notifier_range *range)
+{
+	return mmu_notifier_range_blockable(range);
+}
+
+void rgt_mmu_interval_set_seq(struct mmu_interval_notifier *notifier,
+			      unsigned long seq)
+{
+	mmu_interval_set_seq(notifier, seq);
+}
+
+bool rgt_mmu_interval_read_retry(struct mmu_interval_notifier *notifier,
+				 unsigned long seq)
+{
+	return mmu_interval_read_retry(notifier, seq);
 }

@@ -7,6 +7,7 @@ pub(crate) mod exec;
 pub(crate) mod fdinfo;
 pub(crate) mod file;
 pub(crate) mod gem;
+pub(crate) mod gpusvm;
 pub(crate) mod gpuvm;
 pub(crate) mod prime;
 pub(crate) mod print;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
 #include <linux/cc_platform.h>
+#include <linux/hmm.h>
 #include <linux/io.h>
 #include <linux/iosys-map.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/swiotlb.h>
 #include <xen/xen.h>
@@ -36,4 +38,34 @@ void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,
 	iosys_map_memcpy_to(&dst, offset, src, len);
 	/* The device must see it before a doorbell. */
 	wmb();
+}
+
+/*
+ * vma_is_secretmem() is not for modules, and hmm_range_fault() gives pages of
+ * such memory.
+ */
+bool rgt_vma_is_secretmem(const struct vm_area_struct *vma)
+{
+	return vma->vm_file &&
+	       file_inode(vma->vm_file)->i_sb->s_magic == SECRETMEM_MAGIC;
+}
+
+/*
+ * drm_gpusvm_get_pages() leaves pages clean that a device may write from then
+ * on. As when page tables are zapped, they are mapped meanwhile. Those of files
+ * are writable since page_mkwrite(), so that file systems allocate nothing.
+ */
+void rgt_hmm_pfns_mark_dirty(const unsigned long *pfns, unsigned long count)
+{
+	struct folio *folio, *last = NULL;
+	unsigned long i;
+
+	for (i = 0; i < count; i++) {
+		if (!(pfns[i] & HMM_PFN_WRITE))
+			continue;
+		folio = page_folio(hmm_pfn_to_page(pfns[i]));
+		if (folio != last)
+			folio_mark_dirty(folio);
+		last = folio;
+	}
 }

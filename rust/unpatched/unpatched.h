@@ -53,6 +53,8 @@ vm_fault_t rgt_vmf_insert_block(struct vm_fault *vmf, unsigned long pfn);
 bool rgt_vmf_end_vma_lock(struct vm_fault *vmf);
 
 /* mm.c */
+bool rgt_vma_is_secretmem(const struct vm_area_struct *vma);
+void rgt_hmm_pfns_mark_dirty(const unsigned long *pfns, unsigned long count);
 bool rgt_dma_is_bounced(struct device *dev);
 void rgt_iomem_zero_page(void *addr);
 void rgt_iosys_map_write(const struct iosys_map *map, size_t offset,

@@ -4,6 +4,7 @@
 
 mod driver;
 mod exec;
+mod gpusvm;
 mod gpuvm;
 mod ioctl;
 mod sched;
