@@ -22,6 +22,8 @@ use crate::{
     placement::EvictionPolicy,
     resource_mgr::Managers,
     rust::{
+        drm::gpusvm::MappedPages,
+        mm::total_ram,
         pci::ApertureMap,
         pm::runtime::Power,
         sync::RwSemaphore,
@@ -42,6 +44,10 @@ pub(crate) type RgtDevice<Ctx = drm::Normal> = drm::Device<RgtDriver, Ctx>;
 pub(crate) struct RgtData {
     /// The CPU's mapping of visible VRAM.
     pub(crate) vram_map: ApertureMap,
+    /// The pages of processes that are mapped for the GPU.
+    pub(crate) user_pages: Arc<MappedPages>,
+    /// Set if the GPU can access pages of processes: if DMA mappings are not bounced.
+    pub(crate) maps_user_pages: bool,
     /// The eviction policy.
     #[pin]
     pub(crate) eviction_policy: EvictionPolicy,
@@ -74,6 +80,7 @@ impl RgtData {
         vram_map: ApertureMap,
         power: Arc<Power>,
         queues: Queues,
+        maps_user_pages: bool,
         plain_lru: bool,
         moveback_mbps: u32,
     ) -> impl PinInit<Self, Error> {
@@ -86,6 +93,9 @@ impl RgtData {
             gpu_mappings,
             managers,
             vram_map,
+            // As much as there is, and what is bound twice counts twice.
+            user_pages: MappedPages::new(total_ram() as usize)?,
+            maps_user_pages,
             validation <- RwSemaphore::new(c"RgtData::validation", static_lock_class!()),
             moves: MoveStats::new(),
             workers: ReclaimQueue::new(c"rust_gpu_ttm")?,

@@ -104,6 +104,7 @@ use crate::{
                 PrimeImport, //
             },
             fdinfo::FdInfo,
+            gpusvm::MappedPagesGuard,
             ioctl::declare_ioctls,
             ttm::{
                 self,
@@ -199,8 +200,9 @@ const AUTOSUSPEND_DELAY: Msecs = 5000;
 ///
 /// The fields are dropped in this order: first nothing is evicted for sleep any more, then the device
 /// is unregistered and the hardware stops, then no bad page is retired any more and no recovery is
-/// told, then dying VMs are waited for, then the shrinker is unregistered, then system pages are
-/// unmapped from the device, then its interrupts and its memory are freed. It is awake all the while.
+/// told, then dying VMs are waited for, then the shrinker is unregistered, then system pages and
+/// those of processes are unmapped from the device, then its interrupts and its memory are freed. It
+/// is awake all the while.
 pub(crate) struct RgtPciData<'bound> {
     _evacuation: pm::Registration<Evacuation>,
     _registration: drm::Registration<'bound, RgtDriver>,
@@ -209,6 +211,7 @@ pub(crate) struct RgtPciData<'bound> {
     _reaper: ReaperGuard,
     _shrinker: shrinker::Registration<Shrinker>,
     _mappings: DmaMappings<RgtDriver>,
+    _user_pages: MappedPagesGuard,
     _interrupts: Interrupts<'bound>,
     _aperture: Aperture<'bound>,
     resetter: Arc<Resetter>,
@@ -276,6 +279,7 @@ impl pci::Driver for RgtPciDriver {
             vram_map,
             power,
             queues,
+            params::maps_user_pages(pdev.as_ref()),
             plain_lru,
             module_parameters::moveback_mbps.value(),
         );
@@ -284,6 +288,7 @@ impl pci::Driver for RgtPciDriver {
         debugfs::add_files(&drm);
         ttm::Device::init(&drm, alloc_flags, managers.attach())?;
         let mappings = DmaMappings::new(&drm);
+        let user_pages = MappedPagesGuard::new(&drm, &drm.user_pages)?;
         let reaper = ReaperGuard::new(&drm);
         bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
         let shrinker = Shrinker::register(&drm, guarantee)?;
@@ -306,6 +311,7 @@ impl pci::Driver for RgtPciDriver {
             _reaper: reaper,
             _shrinker: shrinker,
             _mappings: mappings,
+            _user_pages: user_pages,
             _interrupts: interrupts,
             _aperture: aperture,
             resetter,

@@ -88,6 +88,12 @@ pub(crate) fn alloc_flags(dev: &device::Device<device::Bound>) -> Result<AllocFl
     Ok(flags)
 }
 
+/// Returns whether the GPU can access any page of the machine: user space has pages wherever it likes,
+/// and a bounce buffer is another one.
+pub(crate) fn maps_user_pages(dev: &device::Device<device::Bound>) -> bool {
+    Streaming::of(dev) == Streaming::Direct
+}
+
 /// Returns whether BOs are evicted by plain LRU. `EINVAL` for a parameter that makes no sense.
 pub(crate) fn plain_lru(dev: &device::Device) -> Result<bool> {
     Ok(flag(dev, c"lru", module_parameters::lru.value(), 1)? != 0)

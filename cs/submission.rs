@@ -2,6 +2,8 @@
 
 //! A job that is being submitted: from its description to its entity.
 
+use core::mem;
+
 use kernel::{
     prelude::*,
     sync::{
@@ -49,12 +51,17 @@ use crate::{
         JobPlace, //
     },
     vm::{
+        fetch_stale,
         lost_flags,
         validate_bound,
+        PagesSeen,
         Rebind,
         Vm, //
     }, //
 };
+
+/// How often a job is submitted anew because memory of a process has changed meanwhile.
+const TRIES: usize = 16;
 
 /// A BO that a job names, for implicit synchronisation.
 pub(crate) struct JobBo {
@@ -89,18 +96,49 @@ impl Submission<'_> {
     ///
     /// `EINVAL` for a BO that jobs cannot use, `ENOENT` when the VM is destroyed, `ENOSPC` or
     /// `ENOMEM` when there is no room for what is bound, `EIO` when the content of a BO is lost,
-    /// `ECANCELED` when the context takes no jobs any more, `EAGAIN` when it has too many for the
-    /// engine, `ENODEV` when the GPU is dead. Nothing was submitted then.
+    /// `EFAULT` when memory of a process that is bound is gone, `ECANCELED` when the context takes no
+    /// jobs any more, `EAGAIN` when it has too many for the engine or when such memory changes again
+    /// and again, `ENODEV` when the GPU is dead. Nothing was submitted then.
     pub(crate) fn submit(
         &self,
         ibs: LazyVec<Ib>,
-        out_syncs: OutSyncs,
+        mut out_syncs: OutSyncs,
         awake: Awake,
     ) -> Result<ARef<Fence>> {
         self.context.check()?;
         if self.engine.is_dead() {
             return Err(ENODEV);
         }
+        if !self.vm.has_user_pages() {
+            return self
+                .try_submit(ibs, &mut out_syncs, awake, false)?
+                .ok_or(EAGAIN);
+        }
+
+        for _ in 0..TRIES {
+            fetch_stale(self.vm).inspect_err(|err| {
+                drm_dbg!(
+                    self.dev,
+                    "CS: no access to memory of a process that is bound in the VM: {err:?}\n"
+                );
+            })?;
+            let ibs = LazyVec::collect(ibs.iter().copied(), GFP_KERNEL_ACCOUNT)?;
+            if let Some(fence) = self.try_submit(ibs, &mut out_syncs, awake.clone(), true)? {
+                return Ok(fence);
+            }
+        }
+        Err(EAGAIN)
+    }
+
+    /// Submits the job, which takes `out_syncs` then. Does not, and returns [`None`], if it
+    /// `needs_pages` of processes that are bound, and they change meanwhile.
+    fn try_submit(
+        &self,
+        ibs: LazyVec<Ib>,
+        out_syncs: &mut OutSyncs,
+        awake: Awake,
+        needs_pages: bool,
+    ) -> Result<Option<ARef<Fence>>> {
         let place = self.context.place(self.engine).inspect_err(|_| {
             drm_dbg!(
                 self.dev,
@@ -115,7 +153,7 @@ impl Submission<'_> {
         let count = self.vm.likely_locked(self.bos.len());
         pin_init::stack_pin_init!(let exec = Exec::new(flags, count));
 
-        let (mut locked, rebind) = lock_with_room(
+        let (mut locked, (rebind, mut seen)) = lock_with_room(
             self.dev,
             exec,
             |locks, effort| self.lock(locks, effort),
@@ -127,11 +165,27 @@ impl Submission<'_> {
             }
         })?;
         self.vm.note_locked(locked.exec());
-        self.queue(locked.exec_mut(), place, rebind, ibs, out_syncs, awake)
+        if !needs_pages {
+            // None was bound when the call began.
+            seen = PagesSeen::None;
+        }
+        self.queue(
+            locked.exec_mut(),
+            place,
+            rebind,
+            seen,
+            ibs,
+            out_syncs,
+            awake,
+        )
     }
 
     /// Locks the reservations of the job, validates what it names and what was evicted.
-    fn lock(&self, locks: &mut ExecLocks<'_>, effort: Effort) -> Result<Option<Rebind>> {
+    fn lock(
+        &self,
+        locks: &mut ExecLocks<'_>,
+        effort: Effort,
+    ) -> Result<(Option<Rebind>, PagesSeen)> {
         let mut ctx = OperationCtx::new(true);
 
         self.vm.lock_resv(locks)?;
@@ -140,16 +194,17 @@ impl Submission<'_> {
     }
 
     /// Submits the job to its entity, behind the rebind that it needs, and adds its fence to the
-    /// reservations.
+    /// reservations. Does not, and returns [`None`], if memory of a process has changed.
     fn queue(
         &self,
         exec: Pin<&mut Exec>,
         place: JobPlace<'_>,
         rebind: Option<Rebind>,
+        seen: PagesSeen,
         ibs: LazyVec<Ib>,
-        out_syncs: OutSyncs,
+        out_syncs: &mut OutSyncs,
         awake: Awake,
-    ) -> Result<ARef<Fence>> {
+    ) -> Result<Option<ARef<Fence>>> {
         // With the VM's reservation held: destroying the VM waits for this job.
         let commands = Commands::indirect(self.vm.space()?.clone(), ibs)?;
         if let Some(rebind) = rebind {
@@ -175,6 +230,11 @@ impl Submission<'_> {
         self.in_syncs.add_to(&mut job)?;
 
         let slots = JobSlots::new(exec, uses)?;
-        Ok(job.submit(|fence| slots.attach(fence, out_syncs)))
+        // Last, as nothing may be allocated from here on.
+        let Some(_pages) = self.vm.stable_pages(seen) else {
+            return Ok(None);
+        };
+        let out_syncs = mem::replace(out_syncs, OutSyncs::new());
+        Ok(Some(job.submit(|fence| slots.attach(fence, out_syncs))))
     }
 }

@@ -50,6 +50,7 @@ pub(crate) use self::{
     mmu::{
         Backing,
         DeferredGart,
+        Invalidation,
         Space,
         SpaceUpdate,
         Tables, //

@@ -106,11 +106,6 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
-    /// Refuses an argument that a later version takes: `EOPNOTSUPP`.
-    pub(super) fn unsupported(self, what: fmt::Arguments<'_>) -> Error {
-        self.refuse(EOPNOTSUPP, fmt!("{what}: not in this version"))
-    }
-
     /// Reads the array in `field` from user space, whose entries may be shorter or longer than `T`:
     /// the fields that they lack are 0, and the bytes after those of `T` must be.
     ///

@@ -10,7 +10,6 @@ pub(crate) mod cs;
 pub(crate) mod gem;
 pub(crate) mod query;
 mod sync;
-mod unimplemented;
 pub(crate) mod vm;
 
 use kernel::{

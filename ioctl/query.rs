@@ -64,6 +64,7 @@ use crate::{
             DRM_RGT_FEATURE_PREFETCH,
             DRM_RGT_FEATURE_SYSTEM_ATOMICS,
             DRM_RGT_FEATURE_UNMAP_ALL,
+            DRM_RGT_FEATURE_USERPTR,
             DRM_RGT_FEATURE_USER_FENCE,
             DRM_RGT_QUERY_CTX,
             DRM_RGT_QUERY_DEVICE,
@@ -140,7 +141,7 @@ fn device(dev: &Device, gpu: &Gpu) -> Result<KVec<u8>> {
         va_start: VA_RANGE.start,
         va_end: VA_RANGE.end,
         page_size: PAGE_SIZE as u32,
-        features: features(gpu.info()),
+        features: features(dev, gpu.info()),
         reset_count: gpu.reset_count().into(),
         vram_generation: gpu.vram_generation().get(),
         max_bo_bytes: largest & !(PAGE_SIZE as u64 - 1),
@@ -160,11 +161,12 @@ fn device(dev: &Device, gpu: &Gpu) -> Result<KVec<u8>> {
     bytes_of(&answer)
 }
 
-fn features(info: &Info) -> u64 {
+fn features(dev: &Device, info: &Info) -> u64 {
     let flag = |set, flag: u32| if set { u64::from(flag) } else { 0 };
 
     flag(true, DRM_RGT_FEATURE_USER_FENCE)
         | flag(info.atomics, DRM_RGT_FEATURE_ATOMICS)
+        | flag(dev.maps_user_pages, DRM_RGT_FEATURE_USERPTR)
         | flag(info.system_atomics, DRM_RGT_FEATURE_SYSTEM_ATOMICS)
         | u64::from(
             DRM_RGT_FEATURE_BIND_QUEUES

@@ -17,7 +17,6 @@ use super::{
     call::Call,
     gem::lookup,
     sync,
-    unimplemented,
     Device,
     File, //
 };
@@ -116,7 +115,13 @@ pub(crate) fn destroy_queue(
 }
 
 /// Checks an operation.
-fn bind_op(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Result<BindOp> {
+fn bind_op(
+    dev: &Device,
+    call: Call<'_>,
+    vm: &Vm,
+    raw: &drm_rgt_vm_bind_op,
+    file: &File,
+) -> Result<BindOp> {
     match raw.op {
         DRM_RGT_VM_BIND_OP_MAP => {
             call.reserved(&[("region", raw.region.into())])?;
@@ -183,6 +188,10 @@ fn bind_op(call: Call<'_>, vm: &Vm, raw: &drm_rgt_vm_bind_op, file: &File) -> Re
             let va = va_range(call, raw)?;
             let access = access(call, raw)?;
             check_part(call, raw, u64::MAX)?;
+            if !dev.maps_user_pages {
+                let why = fmt!("op USERPTR: DMA mappings may be bounce buffers here");
+                return Err(call.refuse(EOPNOTSUPP, why));
+            }
             Ok(BindOp::Userptr {
                 address: raw.offset,
                 va,
@@ -269,8 +278,7 @@ pub(crate) fn bind(dev: &Device, _: &Gpu, args: &mut drm_rgt_vm_bind, file: &Fil
     let mut ops = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
     for entry in entries {
         let (call, raw) = entry?;
-        let op = bind_op(call, &vm, &raw, file)?;
-        unimplemented::bind_op(call, &op)?;
+        let op = bind_op(dev, call, &vm, &raw, file)?;
         raw_ops.push(raw, GFP_KERNEL)?;
         ops.push(op, GFP_KERNEL)?;
     }

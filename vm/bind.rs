@@ -16,7 +16,10 @@ use kernel::{
 };
 
 use super::{
-    cleanup::Cleanup,
+    cleanup::{
+        Cleanup,
+        QueuedCleanup, //
+    },
     data::{
         Vm,
         VmData, //
@@ -61,7 +64,8 @@ use crate::{
 /// its fence.
 ///
 /// `ENOENT` when the VM is destroyed, `ENOSPC` or `ENOMEM` when there is no room for what is mapped,
-/// `EIO` when the content of a BO is lost. Nothing is changed then.
+/// `EIO` when the content of a BO is lost, `EFAULT` for memory of the process that there is not or that
+/// a device may not access. Nothing is changed then.
 pub(crate) fn bind(
     dev: &RgtDevice,
     awake: Awake,
@@ -75,7 +79,7 @@ pub(crate) fn bind(
 
     let mut prepared = KVVec::with_capacity(ops.len(), GFP_KERNEL_ACCOUNT)?;
     for op in ops {
-        prepared.push(PreparedOp::new(vm, op)?, GFP_KERNEL_ACCOUNT)?;
+        prepared.push(PreparedOp::new(dev, vm, op)?, GFP_KERNEL_ACCOUNT)?;
     }
 
     let flags = ExecFlags {
@@ -212,7 +216,7 @@ impl BindJob<'_> {
         let update = KBox::new(
             Update {
                 changes,
-                cleanup: self.cleanup.clone(),
+                cleanup: QueuedCleanup(self.cleanup.clone()),
             },
             GFP_KERNEL_ACCOUNT,
         )?;

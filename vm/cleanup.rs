@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The work that frees BOs which have lost their last mapping.
+//! The work that frees BOs, and ranges of processes' memory, which have lost their last mapping.
 //!
-//! Binds remove mappings in the signalling path, where neither a BO may be freed nor the VM's
+//! Binds remove mappings in the signalling path, where neither may be freed, nor the VM's
 //! reservation be taken.
 
 use core::ops::Deref;
@@ -21,7 +21,10 @@ use kernel::{
     }, //
 };
 
-use super::data::Vm;
+use super::{
+    data::Vm,
+    user, //
+};
 use crate::device::RgtDevice;
 
 /// The clean-up of a VM.
@@ -50,9 +53,34 @@ impl Cleanup {
     }
 
     /// Queues the work, unless it is queued already. Neither allocates nor waits.
-    pub(super) fn enqueue(self: &Arc<Self>) {
+    fn enqueue(self: &Arc<Self>) {
         // If it is queued, it will see what this was called for.
         let _ = self.dev.workers.enqueue(self.clone());
+    }
+}
+
+/// Frees what has lost its last mapping in a VM. Not to be called where fences signal, nor with a
+/// reservation or a lock of the VM held.
+pub(super) fn clean_up(vm: &Vm) {
+    user::clean_up(vm);
+    vm.cleanup();
+}
+
+/// The clean-up of a VM, which is queued when this is dropped: mappings, and references to what they
+/// are of, are gone then.
+pub(super) struct QueuedCleanup(pub(super) Arc<Cleanup>);
+
+impl Deref for QueuedCleanup {
+    type Target = Cleanup;
+
+    fn deref(&self) -> &Cleanup {
+        &self.0
+    }
+}
+
+impl Drop for QueuedCleanup {
+    fn drop(&mut self) {
+        self.0.enqueue();
     }
 }
 
@@ -60,7 +88,7 @@ impl WorkItem for Cleanup {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        this.vm.cleanup();
+        clean_up(&this.vm);
     }
 }
 
@@ -81,6 +109,6 @@ impl Deref for VmInUse {
 
 impl Drop for VmInUse {
     fn drop(&mut self) {
-        self.0.cleanup();
+        clean_up(&self.0);
     }
 }

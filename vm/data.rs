@@ -24,13 +24,20 @@ use super::{
     cleanup::Cleanup,
     leaves::Leaves,
     pending_binds::PendingBinds,
-    queue::BindQueue, //
+    queue::BindQueue,
+    user::{
+        PagesSeen,
+        StablePages,
+        UserMapping,
+        UserRanges, //
+    }, //
 };
 use crate::{
     bo::{
         BoData,
         PrivateBos, //
     },
+    device::RgtDevice,
     hw::Space,
     rust::drm::{
         exec::Exec,
@@ -56,6 +63,20 @@ pub(crate) enum Access {
     Read,
     /// It may read and write.
     Write,
+}
+
+/// What a mapping is beside its place.
+#[derive(Clone)]
+pub(crate) struct MappingData {
+    pub(super) access: Access,
+    /// The memory of a process that it is of.
+    pub(super) user: Option<UserMapping>,
+}
+
+impl From<Access> for MappingData {
+    fn from(access: Access) -> Self {
+        Self { access, user: None }
+    }
 }
 
 /// What a VM has until it is destroyed.
@@ -93,18 +114,23 @@ pub(crate) struct VmData {
     /// Set if a BO that is mapped may have lost its content on its way, so that it is not in the
     /// page tables.
     pub(super) lost: AtomicFlag,
+    /// The memory of processes that is bound.
+    #[pin]
+    pub(super) user: UserRanges,
 }
 
 impl DriverGpuVm for VmData {
     type Bo = BoData;
-    type MappingData = Access;
+    type MappingData = MappingData;
 }
 
 /// A VM of this driver.
 pub(crate) type Vm = GpuVm<VmData>;
 
 impl VmData {
-    pub(super) fn new(space: Arc<Space>) -> impl PinInit<Self, Error> {
+    pub(super) fn new(dev: &RgtDevice, space: Arc<Space>) -> impl PinInit<Self, Error> + use<> {
+        let user = UserRanges::new(dev);
+
         try_pin_init!(Self {
             space,
             open <- new_mutex!(None, "VmData::open"),
@@ -114,6 +140,7 @@ impl VmData {
             uses_vram: Atomic::new(false),
             locked: Atomic::new(1),
             lost: AtomicFlag::new(false),
+            user <- user,
         })
     }
 
@@ -181,6 +208,17 @@ impl VmData {
             }
         }
         Ok(!fences.is_empty())
+    }
+
+    /// Returns whether memory of processes is, or was, bound in the VM.
+    pub(crate) fn has_user_pages(&self) -> bool {
+        self.user.is_used.load(Relaxed)
+    }
+
+    /// Returns the guard for a job of the VM that is about to be submitted. [`None`] if memory of a
+    /// process may not be where the job reaches it, as it has `seen`: the job has to begin anew.
+    pub(crate) fn stable_pages(&self, seen: PagesSeen) -> Option<StablePages<'_>> {
+        self.user.stable(seen)
     }
 
     /// Returns whether jobs of the VM may use device-local memory.

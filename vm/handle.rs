@@ -66,7 +66,7 @@ impl VmHandle {
             c"rust_gpu_ttm",
             dev,
             VA_RANGE,
-            VmData::new(gpu.new_space()?),
+            VmData::new(dev, gpu.new_space()?),
         )?;
 
         let queues = Arc::pin_init(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Invalidation: taking BOs that move out of page tables.
+//! Invalidation: taking memory that moves out of page tables.
 
 use super::{
     data::VmData,
@@ -12,6 +12,8 @@ use crate::{
         GpuMappings,
         Reserved, //
     },
+    device::RgtDevice,
+    hw::Invalidation,
     rust::drm::{
         device,
         gpuvm::{
@@ -37,14 +39,20 @@ impl GpuMappings for Mappings {
             vm.space.unmap(&mapping.range());
             last = vm.space.invalidate(mapping.range()).or(last);
         });
-        // Without the device there are no page tables.
-        if let Some(device) = device::enter(bo.device()) {
-            device.registration_data_with(|gpu| {
-                if let Some(last) = last {
-                    gpu.wait_invalidated(last);
-                }
-                gpu.wait_updates();
-            });
-        }
+        stop_access(bo.device(), last);
+    }
+}
+
+/// Waits until the device does not use what was taken out of page tables: for the last of the
+/// invalidations, and for updates that may have removed it just before.
+pub(super) fn stop_access(dev: &RgtDevice, last: Option<Invalidation>) {
+    // Without the device there are no page tables.
+    if let Some(device) = device::enter(dev) {
+        device.registration_data_with(|gpu| {
+            if let Some(last) = last {
+                gpu.wait_invalidated(last);
+            }
+            gpu.wait_updates();
+        });
     }
 }

@@ -31,6 +31,7 @@ mod reaper;
 mod rebind;
 pub(crate) mod trace;
 mod update;
+mod user;
 
 pub(crate) use self::{
     bind::bind,
@@ -55,5 +56,9 @@ pub(crate) use self::{
         lost_flags,
         validate_bound,
         Rebind, //
+    },
+    user::{
+        fetch_stale,
+        PagesSeen, //
     }, //
 };

@@ -16,7 +16,11 @@ use super::{
     leaves::QueuedLeaves,
     op::BindOp,
     rebind::rebind_tables,
-    update::Change, //
+    update::Change,
+    user::{
+        UserMapping,
+        UserRange, //
+    }, //
 };
 use crate::{
     bo::{
@@ -24,6 +28,7 @@ use crate::{
         Bo,
         Reserved, //
     },
+    device::RgtDevice,
     fence::Dependencies,
     hw::Tables,
     rust::drm::{
@@ -52,6 +57,12 @@ pub(super) enum PreparedOp<'a> {
         /// [`None`] for a BO that cannot be used now: the first job that finds it usable maps it.
         backing: Option<BoBacking>,
     },
+    Userptr {
+        range: UserMapping,
+        access: Access,
+        allocs: MappingAllocs<VmData>,
+        tables: Tables,
+    },
     Null {
         va: &'a Range<u64>,
         allocs: MappingAllocs<VmData>,
@@ -73,8 +84,9 @@ pub(super) enum PreparedOp<'a> {
 }
 
 impl<'a> PreparedOp<'a> {
-    /// Allocates for an operation. `EOPNOTSUPP` for one that is not implemented.
-    pub(super) fn new(vm: &Vm, op: &'a BindOp) -> Result<Self> {
+    /// Allocates for an operation, and fetches the memory of the process that it maps: `EFAULT` where
+    /// there is none that a device may access.
+    pub(super) fn new(dev: &RgtDevice, vm: &Vm, op: &'a BindOp) -> Result<Self> {
         Ok(match op {
             BindOp::Map {
                 bo,
@@ -109,7 +121,21 @@ impl<'a> PreparedOp<'a> {
                 vm_bos: vm.mapped_in(va)?,
                 backings: KVVec::new(),
             },
-            BindOp::Userptr { .. } => return Err(EOPNOTSUPP),
+            BindOp::Userptr {
+                address,
+                va,
+                access,
+            } => {
+                let range = UserRange::add(vm, dev, *address, va, *access)?;
+                let mut tables = vm.space.tables_for(va)?;
+                tables.add_for_pages(va)?;
+                Self::Userptr {
+                    range,
+                    access: *access,
+                    allocs: MappingAllocs::for_map()?,
+                    tables,
+                }
+            }
         })
     }
 
@@ -118,7 +144,7 @@ impl<'a> PreparedOp<'a> {
         match self {
             Self::Map { vm_bo, .. } => f(vm_bo),
             Self::Prefetch { vm_bos, .. } => vm_bos.iter().try_for_each(f),
-            Self::Null { .. } | Self::Unmap { .. } | Self::UnmapAll { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -135,7 +161,7 @@ impl<'a> PreparedOp<'a> {
         match self {
             Self::Map { vm_bo, .. } => vm_bo.bo().private.is_some(),
             Self::Prefetch { vm_bos, .. } => vm_bos.iter().any(|it| it.bo().private.is_some()),
-            Self::Null { .. } | Self::Unmap { .. } | Self::UnmapAll { .. } => false,
+            _ => false,
         }
     }
 
@@ -191,7 +217,7 @@ impl<'a> PreparedOp<'a> {
                     backings.push((backing, tables), GFP_KERNEL_ACCOUNT)?;
                 }
             }
-            Self::Null { .. } | Self::Unmap { .. } | Self::UnmapAll { .. } => {}
+            _ => {}
         }
         Ok(())
     }
@@ -215,7 +241,7 @@ impl<'a> PreparedOp<'a> {
             Self::Prefetch { backings, .. } => {
                 backings.iter().try_for_each(|(backing, _)| f(backing))
             }
-            Self::Null { .. } | Self::Unmap { .. } | Self::UnmapAll { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -245,6 +271,17 @@ impl<'a> PreparedOp<'a> {
                 backing,
                 access,
                 _leaves: leaves,
+            },
+            Self::Userptr {
+                range,
+                access,
+                allocs,
+                tables,
+            } => Change::MapUser {
+                allocs,
+                tables,
+                range,
+                access,
             },
             Self::Null { va, allocs, tables } => Change::Null {
                 allocs,

@@ -16,6 +16,7 @@ use kernel::{
 };
 
 use super::{
+    cleanup::clean_up,
     data::{
         Open,
         Vm,
@@ -111,6 +112,6 @@ impl Drop for DyingVm {
             // The range is valid, and without an end in the middle of a mapping nothing is cut.
             let _ = mappings.unmap(allocs, VA_RANGE, &mut |removed| update.remove(removed));
         }
-        self.vm.cleanup();
+        clean_up(&self.vm);
     }
 }

@@ -18,6 +18,7 @@ use kernel::{
 
 use super::{
     backing::BoBacking,
+    cleanup::QueuedCleanup,
     data::{
         Vm,
         VmData,
@@ -27,6 +28,10 @@ use super::{
     update::{
         Change,
         Update, //
+    },
+    user::{
+        PagesSeen,
+        Unwritten, //
     }, //
 };
 use crate::{
@@ -56,18 +61,43 @@ use crate::{
     }, //
 };
 
-/// The BOs of a VM that were evicted, and are validated again.
+/// The BOs of a VM that were evicted, and are validated again, and the memory of processes that has
+/// changed, and is fetched again.
 pub(crate) struct Rebind {
     bos: KVVec<(VmBo<VmData>, BoBacking, Tables)>,
+    user: LazyVec<Unwritten>,
     moves: Dependencies,
 }
 
 /// Locks all that is bound in a VM and the BOs that a job names, and validates what was evicted or is
-/// not where it is best. Returns what has to be mapped again; [`None`] if nothing has.
+/// not where it is best. Returns what has to be mapped again, [`None`] if nothing has, and what was
+/// seen of memory of processes.
 ///
 /// `locks` hold the VM's reservation, and ignore duplicates. The errors are those of
 /// [`validate_all()`], and `EIO` when the content of a BO that is bound is lost.
 pub(crate) fn validate_bound<'a>(
+    dev: &RgtDevice,
+    vm: &Vm,
+    locks: &mut ExecLocks<'_>,
+    named: impl Iterator<Item = &'a Bo> + Clone,
+    effort: Effort,
+    ctx: &mut OperationCtx,
+) -> Result<(Option<Rebind>, PagesSeen)> {
+    let rebind = validate_bos(dev, vm, locks, named, effort, ctx)?;
+    let (user, seen) = vm.user.unwritten(vm)?;
+
+    if user.is_empty() {
+        return Ok((rebind, seen));
+    }
+    let (bos, moves) = rebind.map_or_else(
+        || (KVVec::new(), Dependencies::new()),
+        |rebind| (rebind.bos, rebind.moves),
+    );
+    Ok((Some(Rebind { bos, user, moves }), seen))
+}
+
+/// Does so for BOs.
+fn validate_bos<'a>(
     dev: &RgtDevice,
     vm: &Vm,
     locks: &mut ExecLocks<'_>,
@@ -124,7 +154,8 @@ pub(crate) fn validate_bound<'a>(
         bos.push_within_capacity((vm_bo, backing, tables))
             .map_err(|_| ENOMEM)?;
     }
-    Ok((!bos.is_empty()).then_some(Rebind { bos, moves }))
+    let user = LazyVec::new();
+    Ok((!bos.is_empty()).then_some(Rebind { bos, user, moves }))
 }
 
 /// Validates the BOs that a job names and are not where they are best, and those of `bound` that can
@@ -219,7 +250,9 @@ impl Rebind {
         let [vm_slot] = exec.locked_resv(vm.resv())?.reserve_fences()?;
         let mut bo_slots = KVVec::with_capacity(self.bos.len(), GFP_KERNEL_ACCOUNT)?;
         let mut vm_bos = KVVec::with_capacity(self.bos.len(), GFP_KERNEL_ACCOUNT)?;
-        let mut changes = KVVec::with_capacity(self.bos.len(), GFP_KERNEL_ACCOUNT)?;
+        let count = self.bos.len() + self.user.len();
+        let mut changes = KVVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
+        let mut ranges = LazyVec::new();
         let mut lost = KVVec::new();
 
         for (vm_bo, backing, tables) in self.bos {
@@ -240,6 +273,15 @@ impl Rebind {
                 GFP_KERNEL_ACCOUNT,
             )?;
         }
+        for unwritten in self.user {
+            let Unwritten {
+                range,
+                tables,
+                revoked,
+            } = unwritten;
+            ranges.push((range.clone(), revoked), GFP_KERNEL_ACCOUNT)?;
+            changes.push(Change::RebindUser { tables, range }, GFP_KERNEL_ACCOUNT)?;
+        }
         let mut arrivals = vm.arrivals.lock();
         arrivals.reserve(lost.len())?;
         let mut pending = vm.pending_binds.lock();
@@ -248,7 +290,7 @@ impl Rebind {
         let update = KBox::new(
             Update {
                 changes,
-                cleanup: open.cleanup.clone(),
+                cleanup: QueuedCleanup(open.cleanup.clone()),
             },
             GFP_KERNEL_ACCOUNT,
         )?;
@@ -259,6 +301,9 @@ impl Rebind {
             if *is_displaced {
                 vm_bo.set_displaced(exec)?;
             }
+        }
+        for (range, revoked) in ranges.iter() {
+            range.set_rebound(*revoked);
         }
 
         let fence = job.submit(|fence| {

@@ -62,6 +62,11 @@ pub(crate) fn bound(
     });
 }
 
+/// A mapping of a process's memory that changes is invalidated.
+pub(super) fn invalidated_user(dev: &RgtDevice, va: Range<u64>) {
+    rgt_vm_zap(|| (dev, 0, va.start, va.end - va.start));
+}
+
 /// A mapping of a BO that moves is invalidated.
 pub(super) fn invalidated(bo: &Bo, va: Range<u64>) {
     rgt_vm_zap(|| (bo.device(), bo.record.id(), va.start, va.end - va.start));

@@ -14,23 +14,33 @@ use kernel::{
 
 use super::{
     backing::BoBacking,
-    cleanup::Cleanup,
+    cleanup::QueuedCleanup,
     data::{
         Access,
+        MappingData,
         Vm,
         VmData, //
     },
-    leaves::QueuedLeaves, //
+    leaves::QueuedLeaves,
+    user::{
+        UserMapping,
+        UserRange, //
+    }, //
 };
 use crate::{
     hw::{
+        Backing,
         SpaceUpdate,
         Tables, //
     },
-    rust::drm::gpuvm::{
-        GpuVmGuard,
-        MappingAllocs,
-        VmBo, //
+    rust::drm::{
+        gpusvm::PageAddresses,
+        gpuvm::{
+            Content,
+            GpuVmGuard,
+            MappingAllocs,
+            VmBo, //
+        }, //
     },
     sched::PageTableUpdate, //
 };
@@ -49,6 +59,13 @@ pub(super) enum Change {
         access: Access,
         _leaves: QueuedLeaves,
     },
+    /// Map memory of a process in place of what is there.
+    MapUser {
+        allocs: MappingAllocs<VmData>,
+        tables: Tables,
+        range: UserMapping,
+        access: Access,
+    },
     /// Map nothing in place of what is there.
     Null {
         allocs: MappingAllocs<VmData>,
@@ -63,6 +80,11 @@ pub(super) enum Change {
     },
     /// Unmap a BO wherever it is mapped.
     UnmapAll { vm_bo: VmBo<VmData> },
+    /// Write the entries of all mappings of a range of a process's memory anew.
+    RebindUser {
+        tables: Tables,
+        range: Arc<UserRange>,
+    },
     /// Write the entries of all mappings of a BO anew.
     Rebind {
         tables: Tables,
@@ -74,17 +96,15 @@ pub(super) enum Change {
 /// The changes of a bind.
 pub(super) struct Update {
     pub(super) changes: KVVec<Change>,
-    pub(super) cleanup: Arc<Cleanup>,
+    /// Last: behind the changes, also if they are never made.
+    pub(super) cleanup: QueuedCleanup,
 }
 
 impl PageTableUpdate for Update {
     fn run(self: KBox<Self>) -> Result {
         let Self { changes, cleanup } = KBox::into_inner(self);
 
-        let done = apply(&cleanup.vm, changes);
-        // Mappings, and references to what they are of, are gone, also if it has failed.
-        cleanup.enqueue();
-        done
+        apply(&cleanup.vm, changes)
     }
 }
 
@@ -119,10 +139,9 @@ fn apply_one(
             update.insert(&va, &mut tables)?;
             mappings.map(
                 allocs,
-                Some(&vm_bo),
-                offset,
+                Content::Bo(&vm_bo, offset),
                 va.clone(),
-                access,
+                access.into(),
                 &mut |removed| update.remove(removed),
             )?;
             if let Some(backing) = backing {
@@ -136,10 +155,36 @@ fn apply_one(
             va,
         } => {
             update.insert_null(&va, &mut tables)?;
-            mappings.map(allocs, None, 0, va.clone(), Access::Write, &mut |removed| {
-                update.remove(removed)
-            })?;
+            mappings.map(
+                allocs,
+                Content::Sparse,
+                va.clone(),
+                Access::Write.into(),
+                &mut |removed| update.remove(removed),
+            )?;
             update.map_null(&va)
+        }
+        Change::MapUser {
+            allocs,
+            mut tables,
+            range,
+            access,
+        } => {
+            let va = range.va.clone();
+            update.insert(&va, &mut tables)?;
+            let data = MappingData {
+                access,
+                user: Some(range.clone()),
+            };
+            mappings.map(
+                allocs,
+                Content::Other(0),
+                va.clone(),
+                data,
+                &mut |removed| update.remove(removed),
+            )?;
+            write_user(update, &range, va, 0, access, &mut tables);
+            Ok(())
         }
         Change::Unmap {
             allocs,
@@ -152,6 +197,16 @@ fn apply_one(
         Change::UnmapAll { vm_bo } => {
             mappings.unmap_all(&vm_bo, &mut |removed| update.remove(removed))
         }
+        Change::RebindUser { mut tables, range } => {
+            mappings.for_each_in(&range.va, |mapping| {
+                let MappingData { access, user } = mapping.data();
+                if user.as_ref().is_some_and(|user| user.is_of(&range)) {
+                    let va = mapping.range();
+                    write_user(update, &range, va, mapping.offset(), *access, &mut tables);
+                }
+            });
+            Ok(())
+        }
         Change::Rebind {
             mut tables,
             vm_bo,
@@ -163,7 +218,7 @@ fn apply_one(
                 &backing,
                 mapping.range(),
                 mapping.offset(),
-                mapping.data(),
+                mapping.data().access,
                 &mut tables,
             )
         }),
@@ -185,7 +240,51 @@ fn write(
         return;
     }
     let segments = backing.segments(va.clone(), offset);
-    let done = update.map(&va, segments, access == Access::Write, tables);
+    check_written(update.map(&va, segments, access == Access::Write, tables));
+}
+
+/// Writes the entries of a mapping of a process's memory, if its pages are there: if not, the next job
+/// of the VM sees to it.
+fn write_user(
+    update: &mut SpaceUpdate<'_>,
+    range: &UserRange,
+    va: Range<u64>,
+    offset: u64,
+    access: Access,
+    tables: &mut Tables,
+) {
+    let Ok(pages) = range.pages() else {
+        return;
+    };
+    // With the lock held: until they are there no more, they are not taken out again.
+    pages.with_addresses(|addresses| {
+        let writable = access == Access::Write && addresses.is_writable();
+        let segments = segments(addresses, va.clone(), offset);
+        check_written(update.map(&va, segments, writable, tables));
+    });
+}
+
+/// Returns the memory of pages from `offset` on at the addresses `va`.
+fn segments<'a>(
+    addresses: &PageAddresses<'a>,
+    va: Range<u64>,
+    offset: u64,
+) -> impl Iterator<Item = (Range<u64>, Backing)> + 'a {
+    let end = offset + (va.end - va.start);
+
+    addresses
+        .runs()
+        .skip_while(move |(bytes, _)| bytes.end <= offset)
+        .take_while(move |(bytes, _)| bytes.start < end)
+        .map(move |(bytes, address)| {
+            let (from, to) = (bytes.start.max(offset), bytes.end.min(end));
+            let at = va.start + (from - offset);
+            let backing = Backing::System(address).plus(from - bytes.start);
+            (at..at + (to - from), backing)
+        })
+}
+
+fn check_written(done: Result) {
     // There are tables enough, until the device has none any more.
     kernel::warn_on!(done.is_err_and(|err| err != ENODEV));
 }

@@ -23,11 +23,12 @@ use crate::rust::{
     drm::ttm::Bo, //
 };
 
-/// A mapping: a range of addresses of a VM, and the part of a BO that is there.
+/// A mapping: a range of addresses of a VM, and the part of a BO, or of something else of the driver's,
+/// that is there.
 ///
 /// # Invariants
 ///
-/// `raw` is a valid `drm_gpuva` in the tree of a [`GpuVm<D>`]: linked to a BO, or sparse.
+/// `raw` is a valid `drm_gpuva` in the tree of a [`GpuVm<D>`]: linked to a BO, or of none.
 #[repr(C)]
 pub struct Mapping<D: DriverGpuVm> {
     pub(super) raw: Opaque<bindings::drm_gpuva>,
@@ -41,7 +42,7 @@ impl<D: DriverGpuVm> Mapping<D> {
         unsafe { range_of(self.raw.get()) }
     }
 
-    /// Returns the BO, or [`None`] for a sparse mapping.
+    /// Returns the BO, or [`None`] for a mapping of none.
     pub fn bo(&self) -> Option<&Bo<D::Bo>> {
         // SAFETY: Valid by the type invariants; a mapping is made with a `VmBo<D>`, which takes a
         // `Bo` of this type, whose GEM object is its first field, and the mapping's `vm_bo` holds
@@ -56,15 +57,16 @@ impl<D: DriverGpuVm> Mapping<D> {
         }
     }
 
-    /// Returns the offset in the BO, in bytes, of what is at the first address.
+    /// Returns the offset, in bytes, of what is at the first address in the BO, or in what else the
+    /// mapping is of.
     pub fn offset(&self) -> u64 {
         // SAFETY: Valid by the type invariants.
         unsafe { (*self.raw.get()).gem.offset }
     }
 
     /// Returns the driver's data.
-    pub fn data(&self) -> D::MappingData {
-        self.data
+    pub fn data(&self) -> &D::MappingData {
+        &self.data
     }
 }
 

@@ -27,6 +27,7 @@ pub use self::{
         Mapping,
         MappingAllocs, //
     },
+    sm_ops::Content,
     vm_bo::{
         evict,
         VmBo, //
@@ -77,8 +78,10 @@ pub trait DriverGpuVm: Send + Sync + Sized + 'static {
     /// The driver's data of the buffer objects that can be mapped.
     type Bo: DriverBo;
 
-    /// The driver's data of a mapping. What is left of a mapping that is cut has the same.
-    type MappingData: Copy + Send + Sync + 'static;
+    /// The driver's data of a mapping. What is left of a mapping that is cut has a clone of it.
+    ///
+    /// It is cloned and dropped in the signalling path, with the tree of mappings locked.
+    type MappingData: Clone + Send + Sync + 'static;
 }
 
 /// A GPU virtual address space: which part of which buffer object is mapped where.
@@ -284,7 +287,7 @@ impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
     }
 
     /// Calls `f` for each mapping that overlaps `range`, in the order of their addresses.
-    pub(super) fn for_each_in(&self, range: &Range<u64>, mut f: impl FnMut(&Mapping<D>)) {
+    pub fn for_each_in(&self, range: &Range<u64>, mut f: impl FnMut(&Mapping<D>)) {
         // SAFETY: The lock is held, so that tree and list do not change; all entries are of a
         // `Mapping<D>`, as there is no node of `drm_gpuvm`'s own.
         unsafe {

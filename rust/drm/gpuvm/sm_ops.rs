@@ -23,19 +23,44 @@ use super::{
 };
 use crate::rust::bindings;
 
+/// What a new mapping is of.
+pub enum Content<'a, D: DriverGpuVm> {
+    /// The bytes of a BO from this offset on.
+    Bo(&'a VmBo<D>, u64),
+    /// The bytes of something else, which the driver's data tells, from this offset on.
+    Other(u64),
+    /// Nothing: reads give zeros.
+    Sparse,
+}
+
+impl<'a, D: DriverGpuVm> Content<'a, D> {
+    fn vm_bo(&self) -> Option<&'a VmBo<D>> {
+        match self {
+            Self::Bo(vm_bo, _) => Some(*vm_bo),
+            _ => None,
+        }
+    }
+
+    fn offset(&self) -> u64 {
+        match self {
+            Self::Bo(_, offset) | Self::Other(offset) => *offset,
+            Self::Sparse => 0,
+        }
+    }
+}
+
 /// The context of an operation's callbacks.
 struct StepCtx<'a, D: DriverGpuVm> {
     vm: *mut bindings::drm_gpuvm,
     allocs: MappingAllocs<D>,
     /// Told the ranges that are not mapped any more.
     removed: &'a mut dyn FnMut(Range<u64>),
-    /// The new mapping's BO, or [`None`] for a sparse one, and its data; [`None`] of an unmap.
-    new: Option<(Option<&'a VmBo<D>>, D::MappingData)>,
+    /// What the new mapping is of, and its data; [`None`] of an unmap.
+    new: Option<(Content<'a, D>, D::MappingData)>,
 }
 
 impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
-    /// Maps the bytes of a BO from `offset` on at `range`, in place of what is mapped there.
-    /// Without a BO the mapping is sparse.
+    /// Maps `content` at `range`, in place of what is mapped there.
     ///
     /// Neither allocates nor waits for a reservation. `removed` is called for each range that was
     /// mapped, while the BO of the old mapping still lists it: when it returns, the hardware's page
@@ -48,12 +73,12 @@ impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
     pub fn map(
         &mut self,
         allocs: MappingAllocs<D>,
-        vm_bo: Option<&VmBo<D>>,
-        offset: u64,
+        content: Content<'_, D>,
         range: Range<u64>,
         data: D::MappingData,
         removed: &mut dyn FnMut(Range<u64>),
     ) -> Result {
+        let vm_bo = content.vm_bo();
         if let Some(vm_bo) = vm_bo {
             vm_bo.check_vm(self.vm)?;
         }
@@ -71,7 +96,7 @@ impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
                     range: range.end.saturating_sub(range.start),
                 },
                 gem: bindings::drm_gpuva_op_map__bindgen_ty_2 {
-                    offset,
+                    offset: content.offset(),
                     obj: vm_bo.map_or(ptr::null_mut(), |vm_bo| {
                         ptr::from_ref(vm_bo.bo()).cast_mut().cast()
                     }),
@@ -82,7 +107,7 @@ impl<D: DriverGpuVm> GpuVmGuard<'_, D> {
             vm: self.vm.raw.get(),
             allocs,
             removed,
-            new: Some((vm_bo, data)),
+            new: Some((content, data)),
         };
 
         // SAFETY: The lock is held, the request valid, and the callbacks take this context.
@@ -151,12 +176,12 @@ impl<D: DriverGpuVm> GpuVm<D> {
                 &mut *ctx.cast::<StepCtx<'_, D>>(),
             )
         };
-        let Some((vm_bo, data)) = ctx.new else {
+        let Some((content, data)) = ctx.new.take() else {
             return EINVAL.to_errno();
         };
-        let flags = match vm_bo {
-            Some(_) => 0,
-            None => bindings::drm_gpuva_flags_DRM_GPUVA_SPARSE,
+        let flags = match content {
+            Content::Sparse => bindings::drm_gpuva_flags_DRM_GPUVA_SPARSE,
+            _ => 0,
         };
         let va = match ctx.allocs.take(flags, data) {
             Ok(va) => va,
@@ -167,7 +192,7 @@ impl<D: DriverGpuVm> GpuVm<D> {
         // it goes into the tree, which owns it from here on. It is linked with the GPUVA lock held.
         unsafe {
             bindings::drm_gpuva_map(ctx.vm, va, map);
-            if let Some(vm_bo) = vm_bo {
+            if let Some(vm_bo) = content.vm_bo() {
                 let lock = &raw mut (*(*vm_bo.as_raw()).obj).gpuva.lock;
                 bindings::mutex_lock(lock);
                 bindings::drm_gpuva_link(va, vm_bo.as_raw());
@@ -226,7 +251,7 @@ impl<D: DriverGpuVm> GpuVm<D> {
                 (*remap).next,
                 (*(*old).raw.get()).vm_bo,
                 (*(*old).raw.get()).flags,
-                (*old).data,
+                &(*old).data,
             )
         };
 
@@ -235,7 +260,7 @@ impl<D: DriverGpuVm> GpuVm<D> {
             if op.is_null() {
                 return Ok(ptr::null_mut());
             }
-            ctx.allocs.take(flags, data)
+            ctx.allocs.take(flags, data.clone())
         };
         let (prev, next) = match (take(prev_op), take(next_op)) {
             (Ok(prev), Ok(next)) => (prev, next),
@@ -256,7 +281,7 @@ impl<D: DriverGpuVm> GpuVm<D> {
 
         // SAFETY: `prev` and `next` are NULL exactly where the operation has none; new mappings
         // are linked to the `vm_bo` of the old one, with its BO's GPUVA lock held, before that is
-        // unlinked, so that the `vm_bo` stays. A sparse mapping has none and is not linked.
+        // unlinked, so that the `vm_bo` stays. A mapping of no BO has none and is not linked.
         unsafe {
             bindings::drm_gpuva_remap(prev, next, remap);
             if !vm_bo.is_null() {

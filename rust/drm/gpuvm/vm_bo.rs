@@ -99,7 +99,7 @@ impl<D: DriverGpuVm> VmBo<D> {
         })
     }
 
-    /// Returns the one of a mapping; [`None`] if that is sparse.
+    /// Returns the one of a mapping; [`None`] if that is of no BO.
     fn of_mapping(mapping: &Mapping<D>) -> Option<Self> {
         // SAFETY: A mapping is valid, and keeps its `vm_bo`.
         let raw = NonNull::new(unsafe { (*mapping.raw.get()).vm_bo })?;

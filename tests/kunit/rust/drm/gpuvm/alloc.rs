@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     rust::drm::gpuvm::{
+        Content,
         MappingAllocs,
         VmBo, //
     },
@@ -112,8 +113,7 @@ mod tests {
         assert_eq!(
             other.lock().map(
                 MappingAllocs::for_map()?,
-                Some(&vm_bo),
-                0,
+                Content::Bo(&vm_bo, 0),
                 bytes(20..21),
                 true,
                 &mut |_| {}
@@ -136,7 +136,7 @@ mod tests {
 
         assert_eq!(
             vm.lock()
-                .map(allocs, None, 0, bytes(20..21), true, &mut |_| {}),
+                .map(allocs, Content::Sparse, bytes(20..21), true, &mut |_| {}),
             Err(ENOMEM)
         );
         assert!(is_vacant(&vm, PAGES));

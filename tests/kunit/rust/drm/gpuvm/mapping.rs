@@ -22,6 +22,7 @@ use super::{
 use crate::{
     rust::drm::gpuvm::{
         for_each_mapping,
+        Content,
         DriverGpuVm,
         GpuVm,
         MappingAllocs,
@@ -126,8 +127,7 @@ mod tests {
         let vm_bo = VmBo::new(&other, &bo)?;
         other.lock().map(
             MappingAllocs::for_map()?,
-            Some(&vm_bo),
-            0,
+            Content::Bo(&vm_bo, 0),
             bytes(30..31),
             (),
             &mut |_| {},

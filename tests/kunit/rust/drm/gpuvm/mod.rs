@@ -3,6 +3,7 @@
 //! GPU address spaces, of a device that has no page tables.
 
 mod alloc;
+mod content;
 mod displaced;
 mod evict;
 mod mapping;
@@ -22,6 +23,7 @@ use super::ttm::fake::{
     PAGE, //
 };
 use crate::rust::drm::gpuvm::{
+    Content,
     DriverGpuVm,
     GpuVm,
     MappingAllocs,
@@ -71,8 +73,9 @@ fn replace(
 
     vm.lock().map(
         allocs,
-        vm_bo.as_ref(),
-        offset * PAGE,
+        vm_bo.as_ref().map_or(Content::Sparse, |vm_bo| {
+            Content::Bo(vm_bo, offset * PAGE)
+        }),
         bytes(at),
         writable,
         &mut |range| removed.push(range),
@@ -123,7 +126,7 @@ fn mappings(vm: &Vm) -> Result<KVec<(Range<u64>, u64, bool)>> {
             (
                 pages(mapping.range()),
                 mapping.offset() / PAGE,
-                mapping.data(),
+                *mapping.data(),
             ),
             GFP_KERNEL,
         )?;

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Fetching of the pages of a VM's ranges, for jobs.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Jiffies, //
+    }, //
+};
+
+use super::range::{
+    UserRange,
+    UserRanges, //
+};
+use crate::{
+    hw::Tables,
+    rust::{
+        alloc::LazyVec,
+        drm::gpusvm::ReadGuard, //
+    },
+    vm::data::Vm, //
+};
+
+/// How long a job waits for binds that may unmap a range that is gone.
+const PATIENCE_MS: u32 = 10_000;
+
+/// What a job has seen of the ranges of its VM.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PagesSeen {
+    /// There are none.
+    None,
+    /// The pages of one have changed, and were not fetched.
+    Stale,
+    /// All were current when so many changes had begun.
+    Current(u64),
+}
+
+/// Holds the lock under which pages change, after a look at all of them: they stay where jobs reach
+/// them until it is dropped, and for as long as the fence of a job is on the VM's reservation that was
+/// put there until then.
+///
+/// Nothing is allocated meanwhile.
+#[must_use]
+pub(crate) struct StablePages<'a> {
+    _lock: Option<ReadGuard<'a>>,
+}
+
+impl UserRanges {
+    /// Returns the guard for a job that is about to be submitted. [`None`] if a range has changed since
+    /// the job has `seen` them.
+    pub(in crate::vm) fn stable(&self, seen: PagesSeen) -> Option<StablePages<'_>> {
+        match seen {
+            PagesSeen::None => Some(StablePages { _lock: None }),
+            PagesSeen::Stale => None,
+            PagesSeen::Current(changes) => {
+                let lock = self.svm.read();
+                (self.changes.load(Relaxed) == changes).then_some(StablePages { _lock: Some(lock) })
+            }
+        }
+    }
+
+    /// Returns the ranges whose pages are to be fetched.
+    fn stale(&self) -> Result<LazyVec<Arc<UserRange>>> {
+        let mut stale = LazyVec::new();
+
+        if self.settled.load(Relaxed) == self.changes.load(Relaxed) {
+            return Ok(stale);
+        }
+        let list = self.list.lock();
+        for range in list.iter().filter(|range| range.is_stale()) {
+            stale.push(range.clone(), GFP_KERNEL_ACCOUNT)?;
+        }
+        Ok(stale)
+    }
+
+    /// Returns the ranges that a rebind has to map, and what was seen of all.
+    ///
+    /// To be called with the VM's reservation held.
+    pub(in crate::vm) fn unwritten(&self, vm: &Vm) -> Result<(LazyVec<Unwritten>, PagesSeen)> {
+        let mut unwritten = LazyVec::new();
+
+        if !self.is_used.load(Relaxed) {
+            return Ok((unwritten, PagesSeen::None));
+        }
+        // First: what changes from here on is seen by `stable()`.
+        let changes = self.changes.load(Acquire);
+        if self.settled.load(Relaxed) == changes {
+            return Ok((unwritten, PagesSeen::Current(changes)));
+        }
+        let list = self.list.lock();
+        for range in list.iter().filter(|range| range.is_mapped()) {
+            if range.is_stale() {
+                return Ok((LazyVec::new(), PagesSeen::Stale));
+            }
+            let Some(revoked) = range.unwritten() else {
+                continue;
+            };
+            let mut tables = vm.space.tables();
+            tables.add_for_pages(&range.va)?;
+            let range = range.clone();
+            unwritten.push(
+                Unwritten {
+                    range,
+                    tables,
+                    revoked,
+                },
+                GFP_KERNEL_ACCOUNT,
+            )?;
+        }
+        if unwritten.is_empty() {
+            self.settled.store(changes, Relaxed);
+        }
+        Ok((unwritten, PagesSeen::Current(changes)))
+    }
+}
+
+/// A range that a rebind has to map.
+pub(in crate::vm) struct Unwritten {
+    /// The range.
+    pub(in crate::vm) range: Arc<UserRange>,
+    /// The page tables that it takes at most.
+    pub(in crate::vm) tables: Tables,
+    /// For [`UserRange::set_rebound()`].
+    pub(in crate::vm) revoked: u32,
+}
+
+/// Fetches the pages of all ranges of a VM that are stale. To be called without any reservation, before
+/// what is bound is validated, and anew when [`VmData::stable_pages()`] gives none.
+///
+/// `EFAULT` where the process has no memory any more, and no bind is about to unmap the range; the
+/// other errors of [`UserPages::fetch()`].
+///
+/// [`VmData::stable_pages()`]: crate::vm::data::VmData::stable_pages
+/// [`UserPages::fetch()`]: crate::rust::drm::gpusvm::UserPages::fetch
+pub(crate) fn fetch_stale(vm: &Vm) -> Result {
+    for range in vm.user.stale()?.iter() {
+        match range.pages()?.fetch() {
+            Err(EFAULT) => {
+                let patience: Jiffies = msecs_to_jiffies(PATIENCE_MS);
+                vm.wait_for_binds(patience)?;
+                if range.is_mapped() {
+                    return Err(EFAULT);
+                }
+            }
+            done => done?,
+        }
+    }
+    Ok(())
+}
