@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 
-//! CPU mappings of BOs.
+//! CPU mappings of BOs, and memory of the process that the GPU can be given.
 
 use std::ffi::c_void;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::ptr::{self, NonNull};
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
 use crate::checksum::{CHUNK, Checksum};
 use crate::error::{Error, Result};
 
-/// A CPU mapping of a BO, unmapped when dropped.
+/// A CPU mapping of a BO, or of memory of the process, unmapped when dropped.
 ///
 /// The GPU and other processes write the memory too, so it is never lent as a slice: all access
 /// is by copies of aligned dwords. Offsets and lengths out of bounds or misaligned panic, as
@@ -35,6 +35,18 @@ impl Mapping {
         let prot = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: The kernel chooses the address, so no memory of ours is replaced.
         let base = unsafe { mmap(ptr::null_mut(), len, prot, MapFlags::SHARED, fd, offset) };
+        Self::of(base, len)
+    }
+
+    /// Maps `len` bytes of memory of the process, which are 0.
+    pub fn anonymous(len: usize) -> Result<Self> {
+        let prot = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: As above.
+        let base = unsafe { mmap_anonymous(ptr::null_mut(), len, prot, MapFlags::PRIVATE) };
+        Self::of(base, len)
+    }
+
+    fn of(base: rustix::io::Result<*mut c_void>, len: usize) -> Result<Self> {
         let base = base.map_err(|errno| Error::Os {
             call: "mmap",
             errno,

@@ -118,6 +118,8 @@ pub struct DeviceInfo {
     pub atomics: bool,
     /// Whether they can do them in system memory, too.
     pub system_atomics: bool,
+    /// Whether memory of processes can be mapped.
+    pub user_memory: bool,
 }
 
 impl DeviceInfo {
@@ -152,6 +154,7 @@ impl DeviceInfo {
             vram_generation: u64_at(answer, offset_of!(Answer, vram_generation)),
             atomics: has(uapi::DRM_RGT_FEATURE_ATOMICS),
             system_atomics: has(uapi::DRM_RGT_FEATURE_SYSTEM_ATOMICS),
+            user_memory: has(uapi::DRM_RGT_FEATURE_USERPTR),
         }
     }
 }

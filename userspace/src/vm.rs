@@ -2,12 +2,14 @@
 
 //! GPU address spaces.
 
+use std::ffi::c_void;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::bo::Bo;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::ioctl;
+use crate::mapping::Mapping;
 use crate::syncobj::Sync;
 use crate::uapi;
 use crate::va::{VaHeap, alignment_for};
@@ -23,6 +25,23 @@ impl BindOp {
             op: uapi::DRM_RGT_VM_BIND_OP_MAP,
             handle: bo.handle(),
             offset,
+            addr,
+            size,
+            ..Default::default()
+        })
+    }
+
+    /// Maps `size` bytes of the process's memory from `address` on at `addr`, in place of what is
+    /// mapped there.
+    ///
+    /// # Safety
+    ///
+    /// Until it is unmapped the GPU reads, and unless it is [`read_only`](Self::read_only) writes, what
+    /// the process has at these addresses at the time, whenever a job of the VM does so.
+    pub unsafe fn memory(address: *const c_void, addr: u64, size: u64) -> Self {
+        Self(uapi::drm_rgt_vm_bind_op {
+            op: uapi::DRM_RGT_VM_BIND_OP_USERPTR,
+            offset: address.addr() as u64,
             addr,
             size,
             ..Default::default()
@@ -145,8 +164,8 @@ impl Vm {
             out_syncs: uapi::drm_rgt_array::of(&signals),
             ..Default::default()
         };
-        // SAFETY: The kernel reads the arrays. No operation maps the process's memory. What it writes
-        // are the words of user fences, which are never freed.
+        // SAFETY: The kernel reads the arrays. Who has made an operation that maps the process's memory
+        // answers for that. What else it writes are the words of user fences, which are never freed.
         unsafe { ioctl::call_unchecked(self.device(), &mut request) }.map_err(|errno| Error::Os {
             call: "VM_BIND",
             errno,
@@ -161,6 +180,30 @@ impl Vm {
     /// As [`map`](Self::map), but the GPU may not write through the mapping.
     pub fn map_read_only(&self, bo: &Bo) -> Result<Binding> {
         self.map_op(bo, BindOp::read_only)
+    }
+
+    /// Maps all of a mapping's memory, of the process, at an address that is free.
+    pub fn map_memory(&self, memory: &Arc<Mapping>) -> Result<Binding> {
+        self.map_memory_op(memory, |op| op)
+    }
+
+    /// As [`map_memory`](Self::map_memory), but the GPU may not write through the mapping.
+    pub fn map_memory_read_only(&self, memory: &Arc<Mapping>) -> Result<Binding> {
+        self.map_memory_op(memory, BindOp::read_only)
+    }
+
+    fn map_memory_op(
+        &self,
+        memory: &Arc<Mapping>,
+        adjust: impl FnOnce(BindOp) -> BindOp,
+    ) -> Result<Binding> {
+        let size = memory.len() as u64;
+        let mut binding = self.reserve(size)?;
+        // SAFETY: The binding keeps the memory, which anyone may change at any time.
+        let op = unsafe { BindOp::memory(memory.as_ptr().cast(), binding.addr, size) };
+        self.bind(&[adjust(op)])?;
+        binding._memory = Some(memory.clone());
+        Ok(binding)
     }
 
     fn map_op(&self, bo: &Bo, adjust: impl FnOnce(BindOp) -> BindOp) -> Result<Binding> {
@@ -181,6 +224,7 @@ impl Vm {
             vm: self.clone(),
             addr,
             size,
+            _memory: None,
         })
     }
 
@@ -254,6 +298,8 @@ pub struct Binding {
     vm: Vm,
     addr: u64,
     size: u64,
+    /// The process's memory that is mapped there.
+    _memory: Option<Arc<Mapping>>,
 }
 
 impl Binding {

@@ -36,6 +36,7 @@ mod stale_data;
 mod submit;
 mod unbind;
 mod unplug;
+mod userptr;
 mod vm;
 mod wait;
 mod zero;
@@ -52,6 +53,9 @@ pub(crate) const ALL: &[Suite] = &[
     wait::SUITE,
     vm::SUITE,
     cs::SUITE,
+    userptr::SUITE,
+    userptr::SWAPPED,
+    userptr::BOUNCED,
     zero::SUITE,
     clients::SUITE,
     placement::SUITE,

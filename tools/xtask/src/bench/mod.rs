@@ -12,6 +12,7 @@ mod memory;
 mod share;
 mod submit;
 mod table;
+mod userptr;
 mod vm;
 
 use std::fs;
@@ -100,6 +101,7 @@ const ALL: &[Benchmark] = &[
     memory::BENCHMARK,
     submit::BENCHMARK,
     vm::BENCHMARK,
+    userptr::BENCHMARK,
     share::BENCHMARK,
     device::BENCHMARK,
 ];

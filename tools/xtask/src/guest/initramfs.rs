@@ -22,7 +22,7 @@ const DIR: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
 const PLAIN: u32 = 0o100_644;
 /// Folders that have to be there before anything is mounted.
-const DIRS: [&str; 15] = [
+const DIRS: [&str; 16] = [
     "bin",
     "dev",
     "etc",
@@ -38,6 +38,7 @@ const DIRS: [&str; 15] = [
     "tmp",
     "usr",
     "usr/bin",
+    "usr/sbin",
 ];
 /// Scripts that suites run besides the programs.
 const SCRIPTS: [(&str, &[u8]); 2] = [
@@ -47,11 +48,19 @@ const SCRIPTS: [(&str, &[u8]); 2] = [
         include_bytes!("../../../guest/reload-test"),
     ),
 ];
-/// gputop, which shows the clients of any DRM driver, and all that it needs.
-const TOOLS: [&str; 3] = [
+/// gputop, which shows the clients of any DRM driver, and what makes a file system of an ext4, with
+/// all that they need.
+const TOOLS: [&str; 10] = [
+    "etc/mke2fs.conf",
+    "lib/x86_64-linux-gnu/libblkid.so.1",
     "lib/x86_64-linux-gnu/libc.so.6",
+    "lib/x86_64-linux-gnu/libcom_err.so.2",
+    "lib/x86_64-linux-gnu/libe2p.so.2",
+    "lib/x86_64-linux-gnu/libext2fs.so.2",
+    "lib/x86_64-linux-gnu/libuuid.so.1",
     "lib64/ld-linux-x86-64.so.2",
     "usr/bin/gputop",
+    "usr/sbin/mke2fs",
 ];
 
 /// Writes the archive. The same inputs make the same bytes; it is not packed,

@@ -19,6 +19,7 @@ mod row;
 mod share;
 mod submit;
 mod trace;
+mod userptr;
 mod vm;
 mod wake;
 
@@ -53,6 +54,8 @@ enum Measure {
     Submit,
     /// Binds and unbinds, on a machine of one CPU
     Vm,
+    /// Memory of the process that the GPU uses
+    Userptr,
     /// From a job's interrupt to the thread that waits, by the kernel's trace events
     Wake,
     /// Export, import and mapping, of this driver and of others
@@ -88,6 +91,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Measure::Calls => calls::run(&device)?,
             Measure::Submit => submit::run(&device)?,
             Measure::Vm => vm::run(&device)?,
+            Measure::Userptr => userptr::run(&device)?,
             Measure::Wake => wake::run(&device)?,
             Measure::Share => share::run()?,
             Measure::Copies => share::copies()?,

@@ -136,9 +136,10 @@ impl Caller<'_> {
         const MAP: u64 = 0;
         const UNMAP_ALL: u64 = 2;
         const PREFETCH: u64 = 4;
+        const USERPTR: u64 = 5;
         const TIMELINE: u64 = 1;
         match (of, field) {
-            ("vm_bind_op", "op") => self.kind = u64::from(self.dice.below(5)),
+            ("vm_bind_op", "op") => self.kind = u64::from(self.dice.below(6)),
             ("sync", "type") => self.kind = u64::from(self.dice.below(2)),
             _ => {}
         }
@@ -146,6 +147,9 @@ impl Caller<'_> {
             ("vm_bind_op", "op", kind) | ("sync", "type", kind) => kind,
             ("vm_bind_op", "handle", MAP | UNMAP_ALL) => return None,
             ("vm_bind_op", "offset", MAP) => self.page(4),
+            // Not more than the memory has behind it: jobs write there, too.
+            ("vm_bind_op", "offset", USERPTR) => self.arena.place(0) + self.page(4),
+            ("vm_bind_op", "size", USERPTR) => 4096 + self.page(4),
             ("vm_bind_op", "region", PREFETCH) => u64::from(self.dice.below(3)),
             ("vm_bind_op", "addr" | "size", UNMAP_ALL) => 0,
             ("vm_bind_op", "addr" | "size", _) => return None,

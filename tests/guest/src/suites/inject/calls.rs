@@ -2,13 +2,21 @@
 
 //! Calls that move nothing.
 
-use rgt::{BindOp, Bo, Vm};
+use std::sync::Arc;
+
+use rgt::{BindOp, Bo, Mapping, Vm};
 
 use super::each_allocation;
+use crate::expect::same;
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{MIB, PAGE, Rig, SHARED, SYSTEM};
 
-pub(super) const TESTS: &[Test] = tests![create_and_close, address_spaces, bind_and_split];
+pub(super) const TESTS: &[Test] = tests![
+    create_and_close,
+    address_spaces,
+    bind_and_split,
+    memory_of_the_process,
+];
 
 fn create_and_close() -> Outcome {
     let rig = Rig::new()?;
@@ -54,6 +62,42 @@ fn bind_and_split() -> Outcome {
             rig.vm.bind(&[map])?;
             rig.vm.bind(&[BindOp::unmap(range.addr() + MIB, MIB)])?;
             Ok(())
+        },
+    )
+}
+
+/// Its bind, and the job that has it fetched again.
+fn memory_of_the_process() -> Outcome {
+    const LEN: usize = 16 * PAGE as usize;
+    let rig = Rig::new()?;
+    let memory = Arc::new(Mapping::anonymous(LEN)?);
+    // In a VM of its own each, as the first bind there is another one.
+    each_allocation(
+        || Ok((rig.sibling()?, None)),
+        |(rig, range)| {
+            *range = Some(rig.vm.map_memory(&memory)?);
+            Ok(())
+        },
+    )?;
+
+    let range = rig.vm.map_memory(&memory)?;
+    each_allocation(
+        || {
+            // SAFETY: All of it is memory of the mapping, which may change at any time.
+            unsafe {
+                rustix::mm::madvise(
+                    memory.as_ptr().cast(),
+                    LEN,
+                    rustix::mm::Advice::LinuxDontNeed,
+                )
+            }?;
+            Ok(())
+        },
+        |()| {
+            let mut work = rig.work(rig.copy)?;
+            work.commands.fill(range.addr(), LEN as u64, 7)?;
+            work.run()?;
+            same("filled", memory.read(LEN - 4), 7)
         },
     )
 }

@@ -400,12 +400,16 @@ fn others(scene: &Scene) -> [(&'static str, drm_rgt_vm_bind_op); 4] {
 fn other_operations() -> Outcome {
     let scene = Scene::new()?;
     let [unmap_all, null, prefetch, userptr] = others(&scene);
-    let (what, op) = userptr;
-    fails(what, Errno::OPNOTSUPP, scene.bind(&[scene.map(), op]))?;
     for (what, op) in [unmap_all, null, prefetch] {
         scene.bind(&[scene.map(), op]).context(what)?;
     }
-    Ok(())
+    // There is no memory of the process.
+    let (what, op) = userptr;
+    let errno = match scene.device.info().user_memory {
+        true => Errno::FAULT,
+        false => Errno::OPNOTSUPP,
+    };
+    fails(what, errno, scene.bind(&[scene.map(), op]))
 }
 
 fn bad_other_operations() -> Outcome {

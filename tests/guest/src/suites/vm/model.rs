@@ -2,14 +2,14 @@
 
 //! Random binds, unbinds, evictions and jobs against a model of the address space.
 //!
-//! Each page of each BO is full of one value, so that the checksum of a page tells which one the GPU
+//! What is mapped are BOs and memory of the process. Each page of each is full of one value, so that the checksum of a page tells which one the GPU
 //! sees. Several VMs share the BOs, and each has several bind queues, which change a part of the
 //! addresses each.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use rgt::{BindOp, BindQueue, Binding, Bo, BoFlags, Placement, Syncobj, checksum};
+use rgt::{BindOp, BindQueue, Binding, Bo, BoFlags, Mapping, Placement, Syncobj, checksum};
 
 use crate::expect::same;
 use crate::harness::{Length, Outcome, Test, tests};
@@ -33,13 +33,19 @@ const KINDS: &[Make] = &[
     |bo| bo.placement(Placement::VRAM).flags(BoFlags::CONTIGUOUS),
 ];
 
-/// A BO and what is in its pages.
+/// What can be mapped.
+enum Memory {
+    Bo(Bo),
+    Process(Mapping),
+}
+
+/// A BO, or as much memory of the process, and what is in its pages.
 struct Content {
-    bo: Bo,
+    memory: Memory,
     values: Vec<u32>,
 }
 
-/// Where a page of addresses leads: to a BO, by its index, and a page of it.
+/// Where a page of addresses leads: to a content, by its index, and a page of it.
 type Target = (usize, u64);
 
 /// A VM, its queues, and what is mapped.
@@ -49,7 +55,7 @@ struct Space {
     queues: Vec<BindQueue>,
     /// By pages of `range`.
     mapped: BTreeMap<u64, Target>,
-    /// BOs that only this VM can have, behind those that all have.
+    /// Those that only this VM has, behind those that all have.
     private: Vec<Content>,
 }
 
@@ -63,9 +69,15 @@ impl Space {
                 .placement(Placement::VRAM | Placement::GTT)
                 .private(&rig.vm)
                 .create(&rig.device)?;
-            Content::new(bo, tag + index * 1000)
+            Content::new(Memory::Bo(bo), tag + index * 1000)
         };
-        let private = (0..2).map(private).collect::<Result<_>>()?;
+        let mut private = (0..2).map(private).collect::<Result<Vec<_>>>()?;
+        if rig.device.info().user_memory {
+            for index in 2..4 {
+                let memory = Memory::Process(Mapping::anonymous((BO_PAGES * PAGE) as usize)?);
+                private.push(Content::new(memory, tag + index * 1000)?);
+            }
+        }
         Ok(Self {
             rig,
             range,
@@ -103,8 +115,8 @@ impl Space {
         for page in 0..pages {
             self.mapped.insert(start + page, (index, offset + page));
         }
-        let bo = &self.content(shared, index).bo;
-        BindOp::map(bo, offset * PAGE, self.addr(start), pages * PAGE)
+        self.content(shared, index)
+            .map(offset * PAGE, self.addr(start), pages * PAGE)
     }
 
     /// Queues changes to all queues, and returns what tells that they are done.
@@ -151,7 +163,7 @@ impl Space {
         for (page, (index, offset)) in &self.mapped {
             let value = self.content(shared, *index).values[*offset as usize];
             same(
-                &format!("page {page}: page {offset} of BO {index}"),
+                &format!("page {page}: page {offset} of content {index}"),
                 seen.read_u64(*page as usize * 8),
                 checksum::of_fill(value, PAGE / 4),
             )?;
@@ -198,14 +210,49 @@ impl Space {
 }
 
 impl Content {
-    fn new(bo: Bo, tag: u32) -> Result<Self> {
+    fn new(memory: Memory, tag: u32) -> Result<Self> {
         let values: Vec<_> = (0..BO_PAGES as u32).map(|page| tag + page).collect();
-        let map = bo.map()?;
-        for (page, value) in values.iter().enumerate() {
-            let start = page * PAGE as usize;
-            map.fill(start..start + PAGE as usize, *value);
+        let fill = |map: &Mapping| {
+            for (page, value) in values.iter().enumerate() {
+                let start = page * PAGE as usize;
+                map.fill(start..start + PAGE as usize, *value);
+            }
+        };
+        match &memory {
+            Memory::Bo(bo) => fill(&bo.map()?),
+            Memory::Process(map) => fill(map),
         }
-        Ok(Self { bo, values })
+        Ok(Self { memory, values })
+    }
+
+    /// What maps bytes of it at an address.
+    fn map(&self, offset: u64, addr: u64, size: u64) -> BindOp {
+        match &self.memory {
+            Memory::Bo(bo) => BindOp::map(bo, offset, addr, size),
+            // SAFETY: The memory is as long there as the VM has jobs, and anyone may change it.
+            Memory::Process(map) => unsafe {
+                BindOp::memory(map.as_ptr().byte_add(offset as usize).cast(), addr, size)
+            },
+        }
+    }
+
+    /// Gives some pages up, if it is memory of the process: they are empty then.
+    fn give_up(&mut self, dice: &mut Dice) -> Outcome {
+        let Memory::Process(map) = &self.memory else {
+            return Ok(());
+        };
+        let first = dice.below(BO_PAGES as u32) as usize;
+        let count = 1 + dice.below(BO_PAGES as u32 - first as u32) as usize;
+        // SAFETY: All of it is memory of the mapping, which may change at any time.
+        unsafe {
+            rustix::mm::madvise(
+                map.as_ptr().byte_add(first * PAGE as usize).cast(),
+                count * PAGE as usize,
+                rustix::mm::Advice::LinuxDontNeed,
+            )
+        }?;
+        self.values[first..first + count].fill(0);
+        Ok(())
     }
 }
 
@@ -216,7 +263,8 @@ fn random_binds() -> Outcome {
     let mut shared = Vec::new();
     for (index, make) in KINDS.iter().enumerate() {
         let bo = first.bo(BO_PAGES * PAGE, *make)?;
-        shared.push(Content::new(bo, 0x0100_0000 + index as u32 * 1000)?);
+        let content = Content::new(Memory::Bo(bo), 0x0100_0000 + index as u32 * 1000)?;
+        shared.push(content);
     }
     let mut spaces = Vec::new();
     for index in 0..VMS as u32 {
@@ -237,6 +285,12 @@ fn random_binds() -> Outcome {
         let evict = dice.below(4) == 0;
         if evict {
             pressure.round()?;
+        }
+        // Not before the jobs have ended, which is so here.
+        for content in spaces.iter_mut().flat_map(|space| &mut space.private) {
+            if dice.below(2) == 0 {
+                content.give_up(&mut dice)?;
+            }
         }
         for space in &spaces {
             let what = format!("round {round}, VM {}, later", space.rig.vm.id());

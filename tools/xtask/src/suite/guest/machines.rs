@@ -59,9 +59,10 @@ const QXL: &str = "qxl";
 /// The guests, in the order in which a suite looks for one that meets its requirements.
 pub(super) const GUESTS: &[Guest] = &[
     Guest {
-        // Half of its RAM has addresses of more than 32 bits.
+        // Half of its RAM has addresses of more than 32 bits, and a little is persistent memory.
         machine: Machine {
             low: Some(1024),
+            append: &["memmap=16M!512M"],
             ..Machine::DEFAULT
         },
         takes: &[],

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that changes under jobs which use it.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::area::Area;
+use crate::expect::same;
+use crate::harness::{Length, Outcome, Test, tests};
+use crate::rig::{Dice, PAGE, Rig};
+
+pub(super) const TESTS: &[Test] = tests![
+    it_goes_when_they_have_ended,
+    many_threads_at_once,
+    bound_by_a_bind_that_waits,
+];
+
+const LEN: usize = 16 * PAGE as usize;
+
+/// Who takes memory away waits for the jobs that may use it: they find it, and nothing else.
+fn it_goes_when_they_have_ended() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::anonymous(LEN)?;
+    area.number(1);
+    let expected = area.checksum();
+    let bound = area.bind(&rig)?;
+    bound.idle_job(&rig)?;
+    let result = rig.gtt(8)?;
+    let mut to = 0;
+    let mut held = rig.held(rig.copy, |work| {
+        to = work.writes(&result)?;
+        work.commands.checksum(bound.addr(), LEN as u64, to)?;
+        Ok(())
+    })?;
+    let (sender, receiver) = mpsc::channel();
+    let area = &area;
+    let gone = thread::scope(|scope| -> Result<_> {
+        scope.spawn(move || {
+            let done = area.punch(0, LEN);
+            // The receiver is there until the scope ends.
+            let _ = sender.send(done);
+        });
+        let early = receiver.recv_timeout(Duration::from_millis(300));
+        ensure!(early.is_err(), "it was gone before the job had run");
+        held.release()?;
+        receiver.recv().context("no end")
+    })?;
+    gone?;
+    same("what the job saw", result.map()?.read_u64(0), expected)
+}
+
+/// Threads of one process, each with memory of its own in one VM, which they give up all the time.
+fn many_threads_at_once() -> Outcome {
+    let rig = Rig::new()?;
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..3)
+            .map(|number| {
+                let rig = &rig;
+                scope.spawn(move || worker(rig, number))
+            })
+            .collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().expect("a worker"))
+    })
+}
+
+fn worker(rig: &Rig, number: u32) -> Outcome {
+    let mut dice = Dice::new(number);
+    let area = Area::anonymous(LEN)?;
+    let mut bound = area.bind(rig)?;
+    for round in 0..Length::choose(25, 3000) {
+        let value = number << 24 | round;
+        bound.fill(rig, value)?;
+        let sum = rgt::checksum::of_fill(value, LEN as u64 / 4);
+        same(
+            &format!("worker {number}, round {round}"),
+            area.checksum(),
+            sum,
+        )?;
+        match dice.below(3) {
+            0 => area.advise(0, LEN, libc::MADV_DONTNEED)?,
+            1 => {
+                drop(bound);
+                bound = area.bind(rig)?;
+            }
+            _ => area.replace(0, LEN, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, None)?,
+        }
+    }
+    Ok(())
+}
+
+/// A bind that waits maps what is there when its turn has come.
+fn bound_by_a_bind_that_waits() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::anonymous(LEN)?;
+    area.number(1);
+    let range = rig.vm.reserve(LEN as u64)?;
+    let queue = rgt::BindQueue::create(&rig.vm)?;
+    let fence = crate::peer::SwFence::new()?;
+    let syncobj = rgt::Syncobj::of_sync_file(&rig.device, fence.file())?;
+    let done = rgt::Syncobj::new(&rig.device)?;
+    queue.bind(&[area.op(range.addr())], &[syncobj.sync()], &[done.sync()])?;
+    // Neither does the change wait for it, nor a job that is not to be behind it.
+    let start = Instant::now();
+    area.advise(0, LEN, libc::MADV_DONTNEED)?;
+    area.number(500);
+    super::basic::submit(&rig)?;
+    ensure!(start.elapsed() < Duration::from_secs(60), "it has waited");
+    fence.signal()?;
+    let result = rig.gtt(8)?;
+    let mut work = rig.work(rig.copy)?;
+    let to = work.writes(&result)?;
+    work.wait_for(done.sync());
+    work.commands.checksum(range.addr(), LEN as u64, to)?;
+    work.run()?;
+    same("what is bound", result.map()?.read_u64(0), area.checksum())
+}

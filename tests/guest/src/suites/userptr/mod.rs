@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory of processes in VMs.
+
+mod area;
+mod basic;
+mod bounced;
+mod files;
+mod jobs;
+mod kinds;
+mod moved;
+mod other_mm;
+mod refused;
+mod swap;
+
+use crate::harness::{Need, Suite, Tag};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "userptr",
+    needs: &[],
+    tags: &[Tag::Memory, Tag::Iommu, Tag::Long],
+    tests: &[
+        basic::TESTS,
+        moved::TESTS,
+        jobs::TESTS,
+        other_mm::TESTS,
+        kinds::TESTS,
+        files::TESTS,
+        refused::TESTS,
+    ],
+};
+
+pub(super) const SWAPPED: Suite = Suite {
+    name: "userptr-swap",
+    needs: &[Need::Swap],
+    tags: &[Tag::Memory],
+    tests: &[swap::TESTS],
+};
+
+pub(super) const BOUNCED: Suite = Suite {
+    name: "userptr-bounced",
+    needs: &[Need::BounceBuffers],
+    tags: &[],
+    tests: &[bounced::TESTS],
+};

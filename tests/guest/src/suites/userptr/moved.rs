@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that goes, comes and moves while it is bound.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::Result;
+use rgt::BindOp;
+use rustix::io::Errno;
+
+use super::area::{Area, HUGE};
+use super::basic::submit;
+use crate::expect::{fails, same};
+use crate::harness::{Length, Outcome, Test, tests};
+use crate::rig::{Dice, PAGE, Rig};
+
+pub(super) const TESTS: &[Test] = tests![
+    gone,
+    gone_and_unbound,
+    given_up_pages,
+    moved_away,
+    compacted,
+    huge_pages_split,
+];
+
+const LEN: usize = 64 * PAGE as usize;
+const ANONYMOUS: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+
+/// Jobs of a VM fail while a part of what is bound is not there, and the process lives on.
+fn gone() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::anonymous(LEN)?;
+    area.number(1);
+    let bound = area.bind(&rig)?;
+    same("at first", bound.checksum(&rig)?, area.checksum())?;
+    area.punch(8 * PAGE as usize, PAGE as usize)?;
+    fails("with a hole", Errno::FAULT, submit(&rig))?;
+    fails("again", Errno::FAULT, submit(&rig))?;
+    area.replace(8 * PAGE as usize, PAGE as usize, ANONYMOUS, None)?;
+    same("with another page", bound.checksum(&rig)?, area.checksum())?;
+    same("that is empty", area.read(8 * PAGE as usize), 0)
+}
+
+/// What is unbound first may go, also if the unbind waits for its turn.
+fn gone_and_unbound() -> Outcome {
+    let rig = Rig::new()?;
+    for _ in 0..20 {
+        let area = Area::anonymous(LEN)?;
+        area.number(1);
+        let bound = area.bind(&rig)?;
+        bound.fill(&rig, 2)?;
+        drop(bound);
+        drop(area);
+        submit(&rig)?;
+    }
+    let area = Area::anonymous(LEN)?;
+    let bound = area.bind(&rig)?;
+    rig.vm
+        .bind(&[BindOp::unmap(bound.addr() + PAGE, LEN as u64 - PAGE)])?;
+    area.punch(PAGE as usize, LEN - PAGE as usize)?;
+    // The rest is of the same bind.
+    fails(
+        "a part that was unbound is gone",
+        Errno::FAULT,
+        submit(&rig),
+    )?;
+    drop(bound);
+    submit(&rig)?;
+    Ok(())
+}
+
+/// Pages that are given up are others, with nothing in them.
+fn given_up_pages() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::anonymous(LEN)?;
+    let bound = area.bind(&rig)?;
+    let mut dice = Dice::new(5);
+    for round in 0..Length::choose(30, 2000) {
+        bound.fill(&rig, round + 1)?;
+        same("filled", area.read(LEN - 4), round + 1)?;
+        let page = dice.below(60) as usize * PAGE as usize;
+        area.advise(page, 4 * PAGE as usize, libc::MADV_DONTNEED)?;
+        same("given up", area.read(page), 0)?;
+        same("round", bound.checksum(&rig)?, area.checksum())?;
+        area.write(page + 8, round);
+        same("written", bound.checksum(&rig)?, area.checksum())?;
+    }
+    Ok(())
+}
+
+/// Memory that is moved leaves a hole, which is filled with nothing.
+fn moved_away() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::anonymous(LEN)?;
+    area.number(50);
+    let bound = area.bind(&rig)?;
+    let before = bound.checksum(&rig)?;
+    let elsewhere = area.move_away()?;
+    bound.fill(&rig, 9)?;
+    same("where it was", area.read(0), 9)?;
+    same("where it is", elsewhere.checksum(), before)
+}
+
+/// Nothing is lost while the kernel moves pages from place to place.
+fn compacted() -> Outcome {
+    const AREAS: u32 = 8;
+    let rig = Rig::new()?;
+    let areas = (0..AREAS)
+        .map(|_| Area::anonymous(LEN))
+        .collect::<Result<Vec<_>>>()?;
+    let bound = areas
+        .iter()
+        .map(|area| area.bind(&rig))
+        .collect::<Result<Vec<_>>>()?;
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let compactor = scope.spawn(|| -> Outcome {
+            while !over.load(Ordering::Relaxed) {
+                fs::write("/proc/sys/vm/compact_memory", "1")?;
+            }
+            Ok(())
+        });
+        let work = || -> Outcome {
+            for round in 0..Length::choose(10, 500) {
+                for (index, bound) in bound.iter().enumerate() {
+                    bound.fill(&rig, round * AREAS + index as u32)?;
+                }
+                for (index, area) in areas.iter().enumerate() {
+                    let value = round * AREAS + index as u32;
+                    let sum = rgt::checksum::of_fill(value, LEN as u64 / 4);
+                    same(
+                        &format!("round {round}, area {index}"),
+                        area.checksum(),
+                        sum,
+                    )?;
+                }
+            }
+            Ok(())
+        };
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        let compacted = compactor.join().expect("the compactor");
+        done.and(compacted)
+    })
+}
+
+/// Huge pages come together and fall apart.
+fn huge_pages_split() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::aligned(2 * HUGE)?;
+    area.advise(0, 2 * HUGE, libc::MADV_HUGEPAGE)?;
+    area.number(1);
+    let bound = area.bind(&rig)?;
+    same("together", bound.checksum(&rig)?, area.checksum())?;
+    // A page in the middle of the first goes, and then a right of one in the middle of the other.
+    area.advise(HUGE / 2, PAGE as usize, libc::MADV_DONTNEED)?;
+    same("given up", bound.checksum(&rig)?, area.checksum())?;
+    area.replace(HUGE + HUGE / 2, PAGE as usize, ANONYMOUS, None)?;
+    same("replaced", bound.checksum(&rig)?, area.checksum())?;
+    const MADV_COLLAPSE: libc::c_int = 25;
+    area.advise(0, HUGE, MADV_COLLAPSE)?;
+    same("together again", bound.checksum(&rig)?, area.checksum())?;
+    bound.fill(&rig, 77)?;
+    let sum = rgt::checksum::of_fill(77, 2 * HUGE as u64 / 4);
+    same("filled", area.checksum(), sum)
+}

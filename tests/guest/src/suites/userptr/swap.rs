@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that goes to swap.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use anyhow::{Result, ensure};
+
+use super::area::{Area, Bound};
+use crate::expect::same;
+use crate::harness::{Length, Outcome, Test, tests};
+use crate::rig::{PAGE, Rig, meminfo};
+
+pub(super) const TESTS: &[Test] = tests![
+    written_by_the_gpu_goes_there_and_comes_back,
+    more_than_there_is,
+];
+
+const LEN: usize = 64 * PAGE as usize;
+const MADV_PAGEOUT: libc::c_int = 21;
+
+/// How many pages of an area are in swap.
+fn swapped(area: &Area) -> Result<usize> {
+    const SWAPPED: u64 = 1 << 62;
+    let first = area.as_ptr().addr() / PAGE as usize;
+    let mut entries = vec![0; area.len() / PAGE as usize * 8];
+    File::open("/proc/self/pagemap")?.read_exact_at(&mut entries, first as u64 * 8)?;
+    let is_swapped = |entry: &&[u8; 8]| u64::from_ne_bytes(**entry) & SWAPPED != 0;
+    Ok(entries.as_chunks().0.iter().filter(is_swapped).count())
+}
+
+/// Has the kernel write an area to swap, and checks that it has, but for a few pages.
+fn page_out(area: &Area) -> Outcome {
+    area.advise(0, area.len(), MADV_PAGEOUT)?;
+    let pages = swapped(area)?;
+    ensure!(
+        pages >= area.len() / PAGE as usize / 2,
+        "{pages} pages are in swap"
+    );
+    Ok(())
+}
+
+/// What the GPU has written is not lost with a page that the process has only read since it came from
+/// swap: the page tables of the process do not tell that it is dirty.
+fn written_by_the_gpu_goes_there_and_comes_back() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::anonymous(LEN)?;
+    let bound = area.bind(&rig)?;
+    for round in 0..Length::choose(10, 500) {
+        area.number(1000 * round);
+        page_out(&area)?;
+        // By reading.
+        let sum = area.checksum();
+        same("the GPU sees what came back", bound.checksum(&rig)?, sum)?;
+        bound.fill(&rig, round + 7)?;
+        area.advise(0, LEN, MADV_PAGEOUT)?;
+        let sum = rgt::checksum::of_fill(round + 7, LEN as u64 / 4);
+        same(&format!("round {round}"), area.checksum(), sum)?;
+    }
+    Ok(())
+}
+
+/// Jobs go on while all of it does not fit into memory.
+fn more_than_there_is() -> Outcome {
+    const AREA: usize = 4 << 20;
+    let rig = Rig::new()?;
+    let wanted = meminfo("MemAvailable")? * 5 / 4;
+    ensure!(
+        meminfo("SwapFree")? > wanted / 2,
+        "there is too little swap for {wanted} bytes"
+    );
+    let rigs = (0..wanted / AREA as u64)
+        .map(|_| rig.sibling())
+        .collect::<Result<Vec<_>>>()?;
+    // Jobs need all that is bound in their VM.
+    let areas = rigs
+        .iter()
+        .map(|rig| {
+            let area = Area::anonymous(AREA)?;
+            let bound = area.bind(rig)?;
+            Ok((area, bound))
+        })
+        .collect::<Result<Vec<(Area, Bound)>>>()?;
+    for round in 0..2 {
+        for (index, (rig, (_, bound))) in rigs.iter().zip(&areas).enumerate() {
+            bound.fill(rig, round << 16 | index as u32)?;
+        }
+    }
+    for (index, (rig, (_, bound))) in rigs.iter().zip(&areas).enumerate() {
+        let sum = rgt::checksum::of_fill(1 << 16 | index as u32, AREA as u64 / 4);
+        same(&format!("area {index}"), bound.checksum(rig)?, sum)?;
+    }
+    Ok(())
+}
