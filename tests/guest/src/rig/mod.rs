@@ -4,6 +4,7 @@
 
 mod frames;
 mod memory;
+mod memory_group;
 mod noise;
 mod pressure;
 mod work;
@@ -18,6 +19,7 @@ use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placemen
 
 pub(crate) use frames::count_write_combined;
 pub(crate) use memory::{meminfo, shrink_all};
+pub(crate) use memory_group::MemoryGroup;
 pub(crate) use noise::{Dice, noise};
 pub(crate) use pressure::Pressure;
 pub(crate) use work::{Busy, Held, Work};

@@ -3,9 +3,6 @@
 //! What a client takes of the kernel's memory: the number of its queued jobs is bounded, and their
 //! memory, and that of its page tables, is charged to it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +13,7 @@ use rustix::io::Errno;
 use crate::expect::fails;
 use crate::harness::{Outcome, Test, tests};
 use crate::peer::SwFence;
-use crate::rig::{MIB, PAGE, PATIENCE, Rig};
+use crate::rig::{MIB, MemoryGroup, PAGE, PATIENCE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![
     queue_is_bounded,
@@ -72,55 +69,6 @@ fn queue_is_bounded() -> Outcome {
     }
     work.commands.wait(PATIENCE)?;
     Ok(())
-}
-
-const ROOT: &str = "/sys/fs/cgroup";
-
-/// A memory cgroup, removed when dropped.
-struct MemoryGroup(PathBuf);
-
-impl MemoryGroup {
-    fn new() -> Result<Self> {
-        let root = Path::new(ROOT);
-        if !root.join("cgroup.controllers").exists() {
-            // SAFETY: All strings are terminated.
-            let done = unsafe {
-                libc::mount(
-                    c"none".as_ptr(),
-                    c"/sys/fs/cgroup".as_ptr(),
-                    c"cgroup2".as_ptr(),
-                    0,
-                    std::ptr::null(),
-                )
-            };
-            if done != 0 {
-                return Err(std::io::Error::last_os_error()).context("mounting cgroup2");
-            }
-        }
-        fs::write(root.join("cgroup.subtree_control"), "+memory").context("memory controller")?;
-        let path = root.join("rgt-fair");
-        fs::create_dir(&path).context("making a group")?;
-        let group = Self(path);
-        enter(&group.0)?;
-        Ok(group)
-    }
-
-    fn charged(&self) -> Result<u64> {
-        let text = fs::read_to_string(self.0.join("memory.current"))?;
-        Ok(text.trim().parse()?)
-    }
-}
-
-impl Drop for MemoryGroup {
-    fn drop(&mut self) {
-        let _ = enter(Path::new(ROOT));
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
-fn enter(group: &Path) -> Outcome {
-    let file = group.join("cgroup.procs");
-    fs::write(&file, process::id().to_string()).with_context(|| format!("{}", file.display()))
 }
 
 /// Queues jobs that `with` adds to, and checks that each is charged with so many bytes at least.

@@ -35,13 +35,14 @@ fn set_up() -> Outcome {
         knob(kind, "verbose", "0")?;
     }
     knob("fail_page_alloc", "min-order", "0")?;
+    knob("fail_usercopy", "verbose", "0")?;
     if Path::new(DEBUGFS).join(TTM).exists() {
         knob(TTM, "verbose", "0")?;
     }
     Ok(())
 }
 
-/// Which of this thread's next allocations fails.
+/// Which of this thread's next allocations, and copies from and to user space, fails.
 struct FailNth(File);
 
 impl FailNth {
@@ -55,15 +56,24 @@ impl FailNth {
         Ok(())
     }
 
-    /// Whether it has not come to that yet. Must not allocate.
-    fn is_left(&self) -> Result<bool> {
+    /// Has nothing fail from here on, and returns whether it has not come to that yet. Must not
+    /// allocate.
+    fn end(&self) -> Result<bool> {
         let mut digits = [0; 16];
-        let len = self.0.read_at(&mut digits, 0)?;
-        Ok(digits[..len].trim_ascii() != b"0")
+        let is_left = match self.0.read_at(&mut digits, 0) {
+            Ok(len) => digits[..len].trim_ascii() != b"0",
+            // It was the turn of this copy.
+            Err(error) if error.raw_os_error() == Some(libc::EFAULT) => true,
+            Err(error) => return Err(error.into()),
+        };
+        // Or of this one.
+        self.set(0).or_else(|_| self.set(0))?;
+        Ok(is_left)
     }
 }
 
-/// Runs `call` with its first allocation failing, then with its second, until all succeed. It gets
+/// Runs `call` with its first allocation failing, then with its second, until all succeed. Copies from
+/// and to user space fail in turn, too. It gets
 /// what `prepare` made, and leaves there what it makes; that is dropped when nothing fails. In the
 /// end as much memory must be in use as before.
 pub(super) fn each_allocation<P>(
@@ -95,8 +105,7 @@ pub(super) fn each_allocation_checked<P>(
         let mut prepared = prepare()?;
         fail_nth.set(nth)?;
         let result = call(&mut prepared);
-        let left = fail_nth.is_left();
-        fail_nth.set(0)?;
+        let left = fail_nth.end();
         check(&mut prepared).with_context(|| format!("allocation {nth}"))?;
         drop(prepared);
 
@@ -109,7 +118,7 @@ pub(super) fn each_allocation_checked<P>(
                 .downcast_ref::<rgt::Error>()
                 .and_then(rgt::Error::errno);
             ensure!(
-                matches!(errno, Some(Errno::NOMEM | Errno::NOSPC)),
+                matches!(errno, Some(Errno::NOMEM | Errno::NOSPC | Errno::FAULT)),
                 "allocation {nth}: {error:#}"
             );
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Every allocation of every call fails once: the call says so, leaves nothing behind, and no
+//! Every allocation, and every copy from and to user space, of every call fails once: the call says so, leaves nothing behind, and no
 //! content is lost. What is left is memory in use, which the tests see, or a leak, which the scan
 //! sees that ends each of their guests.
 

@@ -10,11 +10,12 @@ use anyhow::{Result, ensure};
 use super::area::{Area, Bound};
 use crate::expect::same;
 use crate::harness::{Length, Outcome, Test, tests};
-use crate::rig::{PAGE, Rig, meminfo};
+use crate::rig::{MIB, MemoryGroup, PAGE, Rig, meminfo};
 
 pub(super) const TESTS: &[Test] = tests![
     written_by_the_gpu_goes_there_and_comes_back,
     more_than_there_is,
+    more_than_its_cgroup_has,
 ];
 
 const LEN: usize = 64 * PAGE as usize;
@@ -63,17 +64,33 @@ fn written_by_the_gpu_goes_there_and_comes_back() -> Outcome {
 
 /// Jobs go on while all of it does not fit into memory.
 fn more_than_there_is() -> Outcome {
-    const AREA: usize = 4 << 20;
-    let rig = Rig::new()?;
     let wanted = meminfo("MemAvailable")? * 5 / 4;
     ensure!(
         meminfo("SwapFree")? > wanted / 2,
         "there is too little swap for {wanted} bytes"
     );
+    used_in_turn(wanted)
+}
+
+/// What the GPU has faulted in is charged to whose memory it is.
+fn more_than_its_cgroup_has() -> Outcome {
+    const LIMIT: u64 = 24 * MIB;
+    let group = MemoryGroup::new()?;
+    group.limit(LIMIT)?;
+    used_in_turn(3 * LIMIT)?;
+    let charged = group.charged()?;
+    ensure!(charged <= LIMIT, "it is charged with {charged} bytes");
+    Ok(())
+}
+
+/// Has the GPU fill so many bytes of areas, twice, each in a VM of its own: jobs need all that is bound
+/// in their VM.
+fn used_in_turn(wanted: u64) -> Outcome {
+    const AREA: usize = 4 << 20;
+    let rig = Rig::new()?;
     let rigs = (0..wanted / AREA as u64)
         .map(|_| rig.sibling())
         .collect::<Result<Vec<_>>>()?;
-    // Jobs need all that is bound in their VM.
     let areas = rigs
         .iter()
         .map(|rig| {
