@@ -93,8 +93,8 @@ impl RgtData {
             gpu_mappings,
             managers,
             vram_map,
-            // As much as there is, and what is bound twice counts twice.
-            user_pages: MappedPages::new(total_ram() as usize)?,
+            // What is bound twice counts twice, and there may be swap.
+            user_pages: MappedPages::new(4 * total_ram() as usize)?,
             maps_user_pages,
             validation <- RwSemaphore::new(c"RgtData::validation", static_lock_class!()),
             moves: MoveStats::new(),

@@ -80,9 +80,10 @@ fn memory_of_the_process() -> Outcome {
         },
     )?;
 
-    let range = rig.vm.map_memory(&memory)?;
     each_allocation(
         || {
+            let rig = rig.sibling()?;
+            let range = rig.vm.map_memory(&memory)?;
             // SAFETY: All of it is memory of the mapping, which may change at any time.
             unsafe {
                 rustix::mm::madvise(
@@ -91,9 +92,9 @@ fn memory_of_the_process() -> Outcome {
                     rustix::mm::Advice::LinuxDontNeed,
                 )
             }?;
-            Ok(())
+            Ok((rig, range))
         },
-        |()| {
+        |(rig, range)| {
             let mut work = rig.work(rig.copy)?;
             work.commands.fill(range.addr(), LEN as u64, 7)?;
             work.run()?;

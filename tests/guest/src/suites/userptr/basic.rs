@@ -146,7 +146,7 @@ fn bound_as_often_as_there_is_memory() -> Outcome {
     let area = Area::aligned(SIZE)?;
     area.advise(0, SIZE, libc::MADV_HUGEPAGE)?;
     area.protect(libc::PROT_READ)?;
-    let most = meminfo("MemTotal")? as usize / SIZE * 3 / 2;
+    let most = 5 * meminfo("MemTotal")? as usize / SIZE;
     let mut bound = Vec::new();
     let refused = loop {
         match area.bind(&rig) {
