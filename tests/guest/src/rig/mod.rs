@@ -3,6 +3,7 @@
 //! What most tests start from: a device, a VM, and jobs that are quick to write.
 
 mod frames;
+mod kept;
 mod memory;
 mod memory_group;
 mod noise;
@@ -18,6 +19,7 @@ use rgt::packet::Rows;
 use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placement, Vm};
 
 pub(crate) use frames::count_write_combined;
+pub(crate) use kept::Kept;
 pub(crate) use memory::{meminfo, shrink_all};
 pub(crate) use memory_group::MemoryGroup;
 pub(crate) use noise::{Dice, noise};

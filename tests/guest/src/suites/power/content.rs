@@ -3,12 +3,12 @@
 //! BOs have their content, mappings and placement after a suspend, and jobs go on.
 
 use anyhow::{Context as _, Result};
-use rgt::{Bo, Context, Job, Placement, Priority, WaitFor};
+use rgt::{Context, Job, Placement, Priority, WaitFor};
 
 use super::sleep::Sleep;
-use crate::expect::{content_is, same};
+use crate::expect::same;
 use crate::harness::{Outcome, Test, tests};
-use crate::rig::{HIDDEN, MIB, Make, PAGE, PATIENCE, Rig, SHARED, SYSTEM, noise};
+use crate::rig::{HIDDEN, Kept, MIB, PAGE, PATIENCE, Rig, SHARED, SYSTEM};
 
 pub(super) const TESTS: &[Test] = tests![
     before_an_image,
@@ -35,30 +35,6 @@ fn after_a_loss_of_power() -> Outcome {
 
 fn after_suspend_to_ram() -> Outcome {
     is_kept(Sleep::Ram)
-}
-
-/// A BO that has content.
-struct Kept {
-    bo: Bo,
-    content: Vec<u32>,
-}
-
-impl Kept {
-    fn new(rig: &Rig, make: Make, seed: u32) -> Result<Self> {
-        let content = noise(seed, MIB as usize / 4);
-        let source = rig.gtt(MIB)?;
-        source.map()?.write_slice(0, &content);
-        let bo = rig.bo(MIB, make)?;
-        rig.copy(&source, &bo)?;
-        Ok(Self { bo, content })
-    }
-
-    /// Byte for byte, as the GPU reads it.
-    fn check(&self, rig: &Rig) -> Outcome {
-        let target = rig.gtt(MIB)?;
-        rig.copy(&self.bo, &target)?;
-        content_is("a BO", &target.map()?, &self.content)
-    }
 }
 
 /// Leaves free VRAM that is known to be zero: the driver has cleared it, and no job or CPU has had it.

@@ -2,14 +2,14 @@
 
 //! What is in VRAM is there again after a sleep, however the GPU is woken.
 
-use anyhow::{Context as _, Result};
+use anyhow::Context as _;
 use rgt::{Bo, Context, Job, Placement, Priority, WaitFor};
 
 use super::auto::{Auto, SHORT};
 use crate::expect::{content_is, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::peer::{Cpu, DmaBuf, Vgem, udmabuf};
-use crate::rig::{HIDDEN, MIB, Make, PAGE, PATIENCE, Rig, SHARED, noise};
+use crate::rig::{Kept, MIB, PAGE, PATIENCE, Rig, SHARED, noise};
 
 pub(super) const TESTS: &[Test] = tests![
     to_jobs,
@@ -22,38 +22,6 @@ pub(super) const TESTS: &[Test] = tests![
 const ROUNDS: u32 = 3;
 /// More VRAM than is in use.
 const CLEARED: u64 = 16 * MIB;
-
-/// A BO that has content.
-pub(super) struct Kept {
-    pub(super) bo: Bo,
-    content: Vec<u32>,
-}
-
-impl Kept {
-    pub(super) fn new(rig: &Rig, make: Make, seed: u32) -> Result<Self> {
-        let content = noise(seed, MIB as usize / 4);
-        let source = rig.gtt(MIB)?;
-        source.map()?.write_slice(0, &content);
-        let bo = rig.bo(MIB, make)?;
-        rig.copy(&source, &bo)?;
-        Ok(Self { bo, content })
-    }
-
-    /// One of each kind.
-    pub(super) fn all(rig: &Rig) -> Result<Vec<Self>> {
-        (1..)
-            .zip([SHARED[0].1, SHARED[1].1, SHARED[2].1, SHARED[3].1, HIDDEN])
-            .map(|(seed, make)| Self::new(rig, make, seed))
-            .collect()
-    }
-
-    /// Byte for byte, as the GPU reads it.
-    pub(super) fn check(&self, rig: &Rig) -> Outcome {
-        let target = rig.gtt(MIB)?;
-        rig.copy(&self.bo, &target)?;
-        content_is("a BO", &target.map()?, &self.content)
-    }
-}
 
 fn to_jobs() -> Outcome {
     let rig = Rig::new()?;

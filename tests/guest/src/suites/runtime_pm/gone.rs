@@ -8,10 +8,9 @@ use anyhow::Context as _;
 use rustix::io::Errno;
 
 use super::auto::{Auto, SHORT};
-use super::content::Kept;
 use crate::expect::fails;
 use crate::harness::{Outcome, Test, tests};
-use crate::rig::Rig;
+use crate::rig::{Kept, Rig};
 use crate::suites::reset::directory;
 use crate::suites::unbind::works;
 

@@ -6,10 +6,9 @@ use anyhow::Result;
 
 use super::asleep::awake_without_permission;
 use super::auto::{Auto, SHORT};
-use super::content::Kept;
 use crate::expect::same;
 use crate::harness::{Control, Outcome, Test, tests};
-use crate::rig::Rig;
+use crate::rig::{Kept, Rig};
 use crate::suites::power::Sleep;
 use crate::suites::reset::reset_function;
 use crate::suites::unbind::{Unbound, works};

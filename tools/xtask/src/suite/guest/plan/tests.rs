@@ -136,7 +136,7 @@ fn a_group_has_suites_of_many_guests() {
     let labels: Vec<_> = memory.iter().flat_map(|(_, labels)| labels).collect();
     let has = |wanted: &str| labels.iter().any(|label| *label == wanted);
     assert!(has("evict") && has("coherent/evict") && has("small-vram/stale-data"));
-    assert!(!has("submit") && !has("unbind") && !has(RELOAD) && !has("two-gpus/lost"));
+    assert!(!has("submit") && !has("unbind") && !has(RELOAD) && !has("peers/lost"));
 
     let dmabuf = planned(DMABUF);
     let labels: Vec<_> = dmabuf.iter().flat_map(|(_, labels)| labels).collect();

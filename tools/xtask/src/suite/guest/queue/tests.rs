@@ -76,9 +76,9 @@ fn the_longest_comes_first_and_a_stage_is_not_left_for_another() {
 #[test]
 fn what_spoils_the_guest_comes_last() {
     let queue = queue(
-        "unbind,gem,coherent/gem,reload,two-gpus",
+        "unbind,gem,coherent/gem,reload,peers",
         |label| match label {
-            "unbind" | "reload" | "two-gpus/lost" => 900.0,
+            "unbind" | "reload" | "peers/lost" => 900.0,
             _ => 1.0,
         },
     );
@@ -91,7 +91,7 @@ fn what_spoils_the_guest_comes_last() {
     let default = suites("default");
     assert_eq!(default[..2], ["gem", "gem"]);
     assert_eq!(default.len(), 4);
-    assert_eq!(suites("two-gpus").last().unwrap(), "lost");
+    assert_eq!(suites("peers").last().unwrap(), "lost");
 }
 
 #[test]
