@@ -35,6 +35,8 @@ words! {
         BounceBuffers = "bounce-buffers",
         /// A qxl device, whose driver is a TTM driver in C.
         Qxl = "qxl",
+        /// QEMU's monitor, to inject errors of the bus.
+        Monitor = "monitor",
         /// A scan for leaks at the end of the boot.
         LeakScan = "leak-scan",
         /// No other suite after it in the same boot: it leaves the guest unfit for them.

@@ -2,6 +2,7 @@
 
 //! The suites, in the order in which they run.
 
+mod bus_errors;
 mod cgroup;
 mod clients;
 mod cs;
@@ -78,6 +79,7 @@ pub(crate) const ALL: &[Suite] = &[
     dmabuf::QXL,
     dmabuf::BOUNCED,
     iommu::SUITE,
+    bus_errors::SUITE,
     lost::SUITE,
     policy::SUITE,
     cgroup::SUITE,

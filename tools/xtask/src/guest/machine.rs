@@ -26,6 +26,9 @@ pub(crate) struct Machine {
     pub(crate) iommu: bool,
     /// A disk to swap to, in MiB. It takes host storage as the guest fills it.
     pub(crate) swap: Option<u32>,
+    /// Whether the guest commands QEMU itself, by a port of its console device. It can have QEMU do
+    /// anything then that its user may do.
+    pub(crate) monitor: bool,
     /// More devices, as QEMU's `-device` takes them.
     pub(crate) devices: &'static [&'static str],
     /// The clock.
@@ -80,6 +83,7 @@ impl Machine {
         bus: Bus::RootPorts,
         iommu: false,
         swap: None,
+        monitor: false,
         devices: &[],
         clock: Clock::Time,
         limit: Duration::from_secs(3600),

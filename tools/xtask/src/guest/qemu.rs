@@ -17,6 +17,9 @@ use crate::child::{Child, Group};
 /// The kernel's image, in the folder of the run.
 pub(super) const KERNEL: &str = "bzImage";
 
+/// The socket of QEMU's monitor, in the folder of the boot.
+const MONITOR: &str = "monitor.sock";
+
 /// The software that a machine boots.
 pub(super) struct Software<'a> {
     pub(super) kernel: &'a Path,
@@ -79,6 +82,9 @@ pub(super) fn start(
     qemu.args(["-append", &append(machine, software.append)]);
     qemu.args(["-serial", "file:console.log"]);
     channels(&mut qemu);
+    if machine.monitor {
+        monitor(&mut qemu);
+    }
     if machine.swap.is_some() {
         // Nothing of it has to be there after the guest.
         qemu.args([
@@ -141,6 +147,19 @@ fn channels(qemu: &mut Command) {
     qemu.args([
         "-device",
         "virtserialport,bus=serial.0,chardev=control,name=softgpu",
+    ]);
+}
+
+/// Connects QEMU's monitor, which is the server, with a port of the guest's.
+fn monitor(qemu: &mut Command) {
+    qemu.arg("-chardev").arg(format!(
+        "socket,id=monitor,path={MONITOR},server=on,wait=off"
+    ));
+    qemu.args(["-mon", "chardev=monitor,mode=control"]);
+    qemu.args(["-chardev", &format!("socket,id=qemu,path={MONITOR}")]);
+    qemu.args([
+        "-device",
+        "virtserialport,bus=serial.0,chardev=qemu,name=qemu",
     ]);
 }
 

@@ -40,7 +40,8 @@ fn mark(rig: &Rig, context: &Context, bo: &Bo, value: u32) -> Outcome {
     work.run()
 }
 
-fn at_rest(reset: Reset, round: u32) -> Outcome {
+/// All that is to be seen of a reset.
+pub(in crate::suites) fn at_rest(reset: Reset, round: u32) -> Outcome {
     let mut control = Control::open()?;
     let rig = Rig::new()?;
     let context = || Context::create(&rig.device, Priority::Normal);

@@ -13,7 +13,7 @@ use crate::rig::{PATIENCE, Rig};
 pub(super) const TESTS: &[Test] = tests![of_each_recovery];
 
 /// The variable of the event.
-pub(super) const WEDGED: &str = "WEDGED";
+pub(in crate::suites) const WEDGED: &str = "WEDGED";
 
 /// One event for each reset, which says that nothing has to be done.
 fn of_each_recovery() -> Outcome {

@@ -12,28 +12,29 @@ use crate::rig::{PAGE, Rig, Work};
 
 pub(super) const TESTS: &[Test] = tests![LONG; before_a_reset, of_all_engines_in_a_row];
 
-/// All engines hang when the reset comes, in a way that only a reset of the device ends.
 fn before_a_reset() -> Outcome {
-    for reset in Reset::ALL {
-        let mut control = Control::open()?;
-        let rig = Rig::new()?;
-        let mut works = written(&rig)?;
-        for (engine, (work, _)) in rig.device.engines().iter().zip(&mut works) {
-            control.send(&format!("hang 0 {} fatal", engine.id))?;
-            work.submit()?;
-        }
-        until_hung(&mut control, works.len())?;
-        let generation = rig.device.vram_generation()?;
-        reset.perform(&mut control, &rig.device)?;
-        for (work, context) in &mut works {
-            work.wait().with_context(|| format!("{reset:?}"))?;
-            // The reset came before the time-out: none of them is to blame.
-            verdict("who hung", context, Some(Cause::VramLost), false)?;
-        }
-        same("generation", rig.device.vram_generation()?, generation + 1)?;
-        works_again(&rig)?;
+    Reset::ALL.into_iter().try_for_each(before)
+}
+
+/// All engines hang when the reset comes, in a way that only a reset of the device ends.
+pub(in crate::suites) fn before(reset: Reset) -> Outcome {
+    let mut control = Control::open()?;
+    let rig = Rig::new()?;
+    let mut works = written(&rig)?;
+    for (engine, (work, _)) in rig.device.engines().iter().zip(&mut works) {
+        control.send(&format!("hang 0 {} fatal", engine.id))?;
+        work.submit()?;
     }
-    Ok(())
+    until_hung(&mut control, works.len())?;
+    let generation = rig.device.vram_generation()?;
+    reset.perform(&mut control, &rig.device)?;
+    for (work, context) in &mut works {
+        work.wait().with_context(|| format!("{reset:?}"))?;
+        // The reset came before the time-out: none of them is to blame.
+        verdict("who hung", context, Some(Cause::VramLost), false)?;
+    }
+    same("generation", rig.device.vram_generation()?, generation + 1)?;
+    works_again(&rig)
 }
 
 /// Each engine hangs, alone and with the device, three times in a row: a reset of the device for

@@ -53,66 +53,68 @@ fn until_all_run(device: &Device) -> Outcome {
     }
 }
 
-/// The jobs that run end with an error, and no time-out is to tell that; all others run.
 fn jobs() -> Outcome {
-    each(ROUNDS_OF_JOBS, |reset| {
-        let mut control = Control::open()?;
-        let (long, other) = (Rig::new()?, Rig::new()?);
-        let count = other.gtt(PAGE)?;
-        other.fill(&count, 0)?;
-        let context = Context::create(&other.device, Priority::Normal)?;
-        // All are written before one runs: engines that are busy clear no new memory.
-        let mut waiting = Vec::new();
-        for engine in other.device.engines() {
-            for place in 0..BEHIND {
-                let mut work = other.work(*engine)?;
-                work.context(&context);
-                let at = work.writes(&count)?;
-                let at = at + (u64::from(engine.id) * BEHIND + place) * 4;
-                work.commands.write(at, &[1])?;
-                waiting.push(work);
-            }
+    each(ROUNDS_OF_JOBS, jobs_during)
+}
+
+/// The jobs that run end with an error, and no time-out is to tell that; all others run.
+pub(in crate::suites) fn jobs_during(reset: Reset) -> Outcome {
+    let mut control = Control::open()?;
+    let (long, other) = (Rig::new()?, Rig::new()?);
+    let count = other.gtt(PAGE)?;
+    other.fill(&count, 0)?;
+    let context = Context::create(&other.device, Priority::Normal)?;
+    // All are written before one runs: engines that are busy clear no new memory.
+    let mut waiting = Vec::new();
+    for engine in other.device.engines() {
+        for place in 0..BEHIND {
+            let mut work = other.work(*engine)?;
+            work.context(&context);
+            let at = work.writes(&count)?;
+            let at = at + (u64::from(engine.id) * BEHIND + place) * 4;
+            work.commands.write(at, &[1])?;
+            waiting.push(work);
         }
-        let start = SwFence::new()?;
-        let begin = Syncobj::of_sync_file(&long.device, start.file())?;
-        let mut running = Vec::new();
-        for engine in long.device.engines() {
-            // Binds of the VM of a job that is held back wait for it.
-            let rig = long.sibling()?;
-            let owner = Context::create(&long.device, Priority::Normal)?;
-            let done = Syncobj::new(&long.device)?;
-            let busy = rig.endless(*engine, |work| {
-                work.context(&owner);
-                work.wait_for(begin.sync());
-                work.signal(done.sync());
-                Ok(())
-            })?;
-            let file = done.sync_file()?;
-            running.push((owner, done, file, busy));
-        }
-        start.signal()?;
-        until_all_run(&long.device)?;
-        waiting.iter_mut().try_for_each(|work| work.submit())?;
-        reset.perform(&mut control, &long.device)?;
-        for (owner, done, file, busy) in &mut running {
-            done.wait(PATIENCE, WaitFrom::Now)
-                .context("a job that ran")?;
-            let failed = FenceStatus::Failed(Errno::CANCELED);
-            same("its fence", file.status()?, failed)?;
-            verdict("its context", owner, Some(Cause::VramLost), false)?;
-            busy.settle()?;
-        }
-        for work in &mut waiting {
-            work.wait().context("a job that waited")?;
-        }
-        let map = count.map()?;
-        let words = long.device.engines().len() * BEHIND as usize;
-        ensure!(
-            (0..words).all(|word| map.read(word * 4) == 1),
-            "jobs that had not begun did not run"
-        );
-        verdict("their context", &context, None, false)
-    })
+    }
+    let start = SwFence::new()?;
+    let begin = Syncobj::of_sync_file(&long.device, start.file())?;
+    let mut running = Vec::new();
+    for engine in long.device.engines() {
+        // Binds of the VM of a job that is held back wait for it.
+        let rig = long.sibling()?;
+        let owner = Context::create(&long.device, Priority::Normal)?;
+        let done = Syncobj::new(&long.device)?;
+        let busy = rig.endless(*engine, |work| {
+            work.context(&owner);
+            work.wait_for(begin.sync());
+            work.signal(done.sync());
+            Ok(())
+        })?;
+        let file = done.sync_file()?;
+        running.push((owner, done, file, busy));
+    }
+    start.signal()?;
+    until_all_run(&long.device)?;
+    waiting.iter_mut().try_for_each(|work| work.submit())?;
+    reset.perform(&mut control, &long.device)?;
+    for (owner, done, file, busy) in &mut running {
+        done.wait(PATIENCE, WaitFrom::Now)
+            .context("a job that ran")?;
+        let failed = FenceStatus::Failed(Errno::CANCELED);
+        same("its fence", file.status()?, failed)?;
+        verdict("its context", owner, Some(Cause::VramLost), false)?;
+        busy.settle()?;
+    }
+    for work in &mut waiting {
+        work.wait().context("a job that waited")?;
+    }
+    let map = count.map()?;
+    let words = long.device.engines().len() * BEHIND as usize;
+    ensure!(
+        (0..words).all(|word| map.read(word * 4) == 1),
+        "jobs that had not begun did not run"
+    );
+    verdict("their context", &context, None, false)
 }
 
 /// Where a BO is.
@@ -135,33 +137,39 @@ fn evict(bo: &Bo) -> Outcome {
     Ok(())
 }
 
-/// A BO is on its way into VRAM: the move is done again, as its source is not lost.
 fn a_move() -> Outcome {
-    each(ROUNDS, |reset| {
-        let mut control = Control::open()?;
-        let rig = Rig::new()?;
-        let bo = rig.bo(CHUNK, HIDDEN)?;
-        rig.fill(&bo, 0x5afe)?;
-        let wanted = rig.checksum(&bo)?;
-        evict(&bo)?;
+    each(ROUNDS, a_move_during)
+}
 
-        // Moves take the first copy engine that has nothing to do.
-        control.send(&format!("hang 0 {}", rig.copy.id))?;
-        let result = rig.gtt(PAGE)?;
-        let mut work = rig.work(rig.render)?;
-        let (from, to) = (work.reads(&bo)?, work.writes(&result)?);
-        work.commands.checksum(from, CHUNK, to)?;
-        work.submit()?;
-        until_hung(&mut control, 1)?;
+/// A BO is on its way into VRAM: the move is done again, as its source is not lost.
+pub(in crate::suites) fn a_move_during(reset: Reset) -> Outcome {
+    let mut control = Control::open()?;
+    let rig = Rig::new()?;
+    let bo = rig.bo(CHUNK, HIDDEN)?;
+    rig.fill(&bo, 0x5afe)?;
+    let wanted = rig.checksum(&bo)?;
+    evict(&bo)?;
 
-        reset.perform(&mut control, &rig.device)?;
-        work.wait()?;
-        same("what was moved", result.map()?.read_u64(0), wanted)
-    })
+    // Moves take the first copy engine that has nothing to do.
+    control.send(&format!("hang 0 {}", rig.copy.id))?;
+    let result = rig.gtt(PAGE)?;
+    let mut work = rig.work(rig.render)?;
+    let (from, to) = (work.reads(&bo)?, work.writes(&result)?);
+    work.commands.checksum(from, CHUNK, to)?;
+    work.submit()?;
+    until_hung(&mut control, 1)?;
+
+    reset.perform(&mut control, &rig.device)?;
+    work.wait()?;
+    same("what was moved", result.map()?.read_u64(0), wanted)
+}
+
+fn moves_and_cpu() -> Outcome {
+    moves_and_cpu_during(&Reset::ALL)
 }
 
 /// More BOs than VRAM holds move in and out, and the CPU writes to some of them: all of it goes on.
-fn moves_and_cpu() -> Outcome {
+pub(in crate::suites) fn moves_and_cpu_during(kinds: &[Reset]) -> Outcome {
     const RESETS: usize = 4;
     let stop = AtomicBool::new(false);
     let mover = || -> Outcome {
@@ -203,7 +211,7 @@ fn moves_and_cpu() -> Outcome {
         let resets = || -> Outcome {
             let mut control = Control::open()?;
             let device = rgt::Device::open()?;
-            for (number, reset) in Reset::ALL.into_iter().cycle().take(RESETS).enumerate() {
+            for (number, reset) in kinds.iter().cycle().take(RESETS).enumerate() {
                 thread::sleep(Duration::from_secs(2));
                 let generation = device.vram_generation()?;
                 reset.perform(&mut control, &device)?;

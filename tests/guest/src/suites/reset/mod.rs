@@ -3,11 +3,11 @@
 //! Resets of the GPU that the driver has not asked for: by the bus, which tells it before, and by a
 //! loss of power, which does not.
 
-mod at_rest;
+pub(super) mod at_rest;
 mod events;
 mod given_up;
-mod hangs;
-mod in_flight;
+pub(super) mod hangs;
+pub(super) mod in_flight;
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,6 +20,9 @@ use rgt::{Cause, Context, Device};
 use crate::expect::same;
 use crate::harness::{Control, Need, Outcome, Suite};
 use crate::rig::PATIENCE;
+use crate::suites::bus_errors::{Port, Severity};
+
+pub(super) use events::WEDGED;
 
 pub(super) const SUITE: Suite = Suite {
     name: "reset",
@@ -37,21 +40,25 @@ pub(super) const SUITE: Suite = Suite {
 
 /// A reset.
 #[derive(Clone, Copy, Debug)]
-enum Reset {
+pub(super) enum Reset {
     /// A function-level reset, by a file in sysfs.
     Function,
     /// A loss of power, by the device process.
     PowerLoss,
+    /// One of the link above it, for a fatal error there.
+    Link,
 }
 
 impl Reset {
+    /// Those that no other part of the machine makes.
     const ALL: [Self; 2] = [Self::Function, Self::PowerLoss];
 
-    /// Resets the GPU.
-    fn perform(self, control: &mut Control, device: &Device) -> Outcome {
+    /// Resets the first GPU.
+    pub(super) fn perform(self, control: &mut Control, device: &Device) -> Outcome {
         match self {
             Self::Function => reset_function(device),
             Self::PowerLoss => control.send("power-loss 0"),
+            Self::Link => Port::above(device)?.inject(Severity::Fatal)?.recovers(),
         }
     }
 }
@@ -88,7 +95,7 @@ fn until_hung(control: &mut Control, engines: usize) -> Outcome {
 }
 
 /// Checks the status of a context.
-fn verdict(who: &str, context: &Context, cause: Option<Cause>, guilty: bool) -> Outcome {
+pub(super) fn verdict(who: &str, context: &Context, cause: Option<Cause>, guilty: bool) -> Outcome {
     let verdict = context.status()?;
     same(who, (verdict.cause, verdict.guilty), (cause, guilty))
 }

@@ -101,7 +101,7 @@ impl Auto {
     }
 
     /// Does something that wakes it, and waits until it sleeps again.
-    pub(super) fn wakes<T>(&self, what: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(in crate::suites) fn wakes<T>(&self, what: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
         let before = self.active_ms()?;
         ensure!(self.is_asleep()?, "awake before {what}");
         let done = f().with_context(|| what.to_owned())?;

@@ -123,6 +123,7 @@ pub(super) const GUESTS: &[Guest] = &[
         machine: Machine {
             name: "two-gpus",
             gpus: TWO,
+            monitor: true,
             ..Machine::DEFAULT
         },
         takes: &[],
@@ -158,6 +159,7 @@ pub(super) fn meets(machine: &Machine, need: Need) -> bool {
         Need::Swap => machine.swap.is_some(),
         Need::Iommu => machine.iommu,
         Need::BounceBuffers => machine.append.contains(&BOUNCE_BUFFERS),
+        Need::Monitor => machine.monitor,
         Need::Qxl => machine.devices.contains(&QXL),
         // Matters of a boot, which the plan and the queue see to.
         Need::LeakScan | Need::LastOfBoot => true,

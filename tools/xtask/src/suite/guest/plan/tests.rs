@@ -54,6 +54,7 @@ fn a_suite_runs_where_its_requirements_are_met_first() {
     assert_eq!(first(&[Need::Iommu]), ["iommu"]);
     assert_eq!(first(&[Need::BounceBuffers]), ["swiotlb"]);
     assert_eq!(first(&[Need::TwoGpus, Need::NoPeerAccess]), ["two-gpus"]);
+    assert_eq!(first(&[Need::Monitor]), ["two-gpus"]);
     assert_eq!(first(&[Need::PeerAccess]), ["peers"]);
     assert_eq!(first(&[Need::ThreeGpus, Need::Qxl]), ["peers"]);
 }
