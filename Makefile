@@ -50,7 +50,7 @@ test:
 	@tools/root.sh test $(SUITE)
 
 stress:
-	@tools/root.sh stress $(SUITE)
+	@tools/root.sh stress $(TIME:%=--time=%) $(SUITE)
 
 bench:
 	@tools/root.sh bench $(BENCH)
@@ -74,6 +74,7 @@ help:
 	@echo '  TEST=name             one test of them, for kunit a suite or SUITE.TEST, too; for cargo a part of names'
 	@echo '  FAILFAST=1            stop at the first failure'
 	@echo 'make stress [SUITE=]    the suites that find more the longer they run, for long'
+	@echo '  TIME=seconds          everything at once, for that time'
 	@echo 'make mutants [MUTANT=]  faults in the kernel, and which of them the suites see; hours for all of them'
 	@echo 'make bench [BENCH=]     what things cost, in instructions; figures under out/'
 	@echo 'make compare A= B=      the same on two trees, kernels or states of the driver, and the ratios'

@@ -3,8 +3,9 @@
 //! Test suites that run in the guest, against the driver's uAPI.
 //!
 //! `guest-tests --list` prints the suites' declarations and `guest-tests --list-tests` their tests,
-//! each as `SUITE.TEST`. `guest-tests [--long] [--test NAME] SUITE...` runs suites, with TAP on standard
-//! output: tests that have a long form in that, or only the one of the name.
+//! each as `SUITE.TEST`. `guest-tests [--long] [--time SECONDS] [--test NAME] SUITE...` runs suites, with
+//! TAP on standard output: tests that have a long form in that, those that may run for any time for the
+//! seconds, or only the one of the name.
 
 mod arguments;
 mod expect;
@@ -14,6 +15,7 @@ mod rig;
 mod suites;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use harness::{Length, Suite};
@@ -21,6 +23,8 @@ use suite_spec::Spec;
 
 /// The option for long tests.
 const LONG: &str = "--long";
+/// The option for the time of tests that may run for any.
+const TIME: &str = "--time";
 /// The option that chooses a test.
 const TEST: &str = "--test";
 
@@ -65,6 +69,13 @@ fn chosen<'a>(words: &[&'a str]) -> anyhow::Result<(Vec<&'static Suite>, Option<
     let words = match words {
         [LONG, words @ ..] => {
             Length::set_long();
+            words
+        }
+        words => words,
+    };
+    let words = match words {
+        [TIME, seconds, words @ ..] => {
+            Length::set_time(Duration::from_secs(seconds.parse()?));
             words
         }
         words => words,

@@ -32,6 +32,7 @@ mod versions;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
@@ -62,6 +63,9 @@ enum Task {
     Stress {
         /// The suites to run.
         suites: Vec<String>,
+        /// Run everything at once for so many seconds, instead of one suite after the other.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        time: Option<u32>,
     },
     /// Run every benchmark, or those named, and show what they measured.
     Bench {
@@ -133,7 +137,10 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         Task::Run => task::run::run(&paths),
         Task::Shell => task::shell::shell(&paths),
         Task::Test { suites } => task::test::test(&paths, &Choice::from_env(&suites)?),
-        Task::Stress { suites } => task::stress::stress(&paths, &Choice::from_env(&suites)?),
+        Task::Stress { suites, time } => {
+            let time = time.map(|seconds| Duration::from_secs(seconds.into()));
+            task::stress::stress(&paths, &Choice::from_env(&suites)?, time)
+        }
         Task::Bench { benchmarks } => {
             ensure!(
                 paths.options.flavour(Flavour::Plain) == Flavour::Plain,

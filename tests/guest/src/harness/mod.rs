@@ -115,7 +115,7 @@ fn report(
     test: impl FnOnce() -> Outcome,
 ) -> bool {
     let title = format!("{number} - {suite}.{name}");
-    let limit = Length::choose(limit, LONG_LIMIT);
+    let limit = Length::choose(limit, LONG_LIMIT) + Length::time().unwrap_or_default();
     // For how long nothing may come, to what reads this.
     println!("@limit {}", limit.as_secs());
     let guard = Watchdog::start(title.clone(), limit);

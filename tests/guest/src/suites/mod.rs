@@ -33,6 +33,7 @@ mod reset;
 mod room;
 mod runtime_pm;
 mod scratchpad;
+mod soak;
 mod stale_data;
 mod submit;
 mod unbind;
@@ -93,6 +94,7 @@ pub(crate) const ALL: &[Suite] = &[
     observe::SUITE,
     runtime_pm::SUITE,
     power::SUITE,
+    soak::SUITE,
     reset::SUITE,
     unbind::SUITE,
     unplug::SUITE,

@@ -42,6 +42,14 @@ impl Choice {
         Ok(choice)
     }
 
+    /// A choice of one name.
+    pub(crate) fn one(name: &str) -> Self {
+        Self {
+            names: vec![name.to_owned()],
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing is named, which is to run everything.
     pub(crate) fn is_all(&self) -> bool {
         self.names.is_empty()

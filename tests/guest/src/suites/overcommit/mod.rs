@@ -28,6 +28,16 @@ const PROCESSES: u32 = 4;
 /// How much longer than its time a worker may take: to fill its share, and to check all in the end.
 const SLACK: Duration = Duration::from_secs(1500);
 
+/// Starts a worker that uses so many bytes.
+pub(super) fn worker(seed: u32, time: Duration, share: u64) -> Result<Helper> {
+    let arguments = [
+        seed.to_string(),
+        time.as_millis().to_string(),
+        share.to_string(),
+    ];
+    Helper::start(WORKER, &arguments)
+}
+
 /// Starts workers that together overcommit VRAM four times, and GTT a little.
 fn start(seed: u32, time: Duration) -> Result<Vec<Helper>> {
     let device = Device::open()?;
@@ -36,15 +46,7 @@ fn start(seed: u32, time: Duration) -> Result<Vec<Helper>> {
         .context("there is VRAM")?
         .size;
     (0..PROCESSES)
-        .map(|index| {
-            let share = 4 * vram / u64::from(PROCESSES);
-            let arguments = [
-                (seed + index).to_string(),
-                time.as_millis().to_string(),
-                share.to_string(),
-            ];
-            Helper::start(WORKER, &arguments)
-        })
+        .map(|index| worker(seed + index, time, 4 * vram / u64::from(PROCESSES)))
         .collect()
 }
 

@@ -49,8 +49,18 @@ impl Sleep {
         Ok(self.try_enter()?)
     }
 
+    /// As [`Self::enter`], where it takes long to fall asleep: an alarm of this time ends suspend to
+    /// RAM.
+    pub(in crate::suites) fn enter_until(self, alarm: Duration) -> Outcome {
+        Ok(self.try_enter_until(alarm)?)
+    }
+
     /// As [`Self::enter`], with the error of the kernel.
     pub(super) fn try_enter(self) -> io::Result<()> {
+        self.try_enter_until(ALARM)
+    }
+
+    fn try_enter_until(self, time: Duration) -> io::Result<()> {
         let (test, state) = match self {
             Self::Image => ("freezer", "disk"),
             Self::Drivers => ("devices", "freeze"),
@@ -63,7 +73,7 @@ impl Sleep {
         if test == "none" {
             let once = Itimerspec {
                 it_interval: Timespec::default(),
-                it_value: Timespec::try_from(ALARM).map_err(io::Error::other)?,
+                it_value: Timespec::try_from(time).map_err(io::Error::other)?,
             };
             timerfd_settime(&alarm, TimerfdTimerFlags::empty(), &once)?;
         }

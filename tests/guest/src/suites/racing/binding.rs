@@ -13,6 +13,8 @@ use crate::rig::{HIDDEN, MIB, PAGE, Rig};
 const SIZE: u64 = 2 * MIB;
 /// Several mappings of one BO, of whole and of broken pages.
 const WINDOWS: u64 = 4;
+/// The address space that they take.
+pub(in crate::suites) const WINDOW: u64 = 4 * SIZE;
 
 /// The words at the given addresses, by a job that uses the BO.
 fn words(rig: &Rig, bo: &Bo, addrs: &[u64]) -> Result<Vec<u32>> {
@@ -29,7 +31,7 @@ fn words(rig: &Rig, bo: &Bo, addrs: &[u64]) -> Result<Vec<u32>> {
 }
 
 /// A BO whose pages hold their numbers.
-fn numbered(rig: &Rig) -> Result<Bo> {
+pub(in crate::suites) fn numbered(rig: &Rig) -> Result<Bo> {
     let bo = rig.bo(SIZE, HIDDEN)?;
     let staging = rig.gtt(SIZE)?;
     let map = staging.map()?;
@@ -41,7 +43,7 @@ fn numbered(rig: &Rig) -> Result<Bo> {
 }
 
 /// Maps parts of the BO at changing places, looks through them, and unmaps them.
-fn bind_look_unbind(rig: &Rig, bo: &Bo, base: u64, round: u64) -> Outcome {
+pub(in crate::suites) fn bind_look_unbind(rig: &Rig, bo: &Bo, base: u64, round: u64) -> Outcome {
     let part = SIZE / WINDOWS;
     let shift = round % 8 * PAGE;
     let mut ops = Vec::new();
@@ -57,7 +59,7 @@ fn bind_look_unbind(rig: &Rig, bo: &Bo, base: u64, round: u64) -> Outcome {
     rig.vm.bind(&ops)?;
     let expected: Vec<u32> = expected.into_iter().map(|page| page as u32).collect();
     let seen = words(rig, bo, &addrs);
-    rig.vm.bind(&[BindOp::unmap(base, 4 * SIZE)])?;
+    rig.vm.bind(&[BindOp::unmap(base, WINDOW)])?;
     same("numbers of pages", seen?, expected)
 }
 
@@ -65,7 +67,7 @@ fn bind_look_unbind(rig: &Rig, bo: &Bo, base: u64, round: u64) -> Outcome {
 pub(super) fn bound_and_unbound() -> Outcome {
     let rig = Rig::new()?;
     let bo = numbered(&rig)?;
-    let range = rig.vm.reserve(4 * SIZE)?;
+    let range = rig.vm.reserve(WINDOW)?;
     let mut round = 0;
     under(&pressure()?, || {
         round += 1;
@@ -80,7 +82,7 @@ pub(super) fn bound_elsewhere() -> Outcome {
     let other = rig.sibling()?;
     let bo = numbered(&rig)?;
     let here = rig.vm.map(&bo)?;
-    let there = other.vm.reserve(4 * SIZE)?;
+    let there = other.vm.reserve(WINDOW)?;
     let pressure = pressure()?;
     let mut round = 0;
     against(

@@ -14,6 +14,8 @@ use anyhow::{Result, anyhow};
 use crate::harness::{Length, Need, Outcome, Suite, Tag, tests};
 use crate::rig::Pressure;
 
+pub(super) use binding::{WINDOW, bind_look_unbind, numbered};
+
 use binding::{bound_and_unbound, bound_elsewhere};
 use cpu::{faulted_in, written};
 use jobs::{used_by_jobs, used_by_one_long_job};

@@ -71,7 +71,7 @@ impl Auto {
     }
 
     /// How long it slept, in milliseconds.
-    pub(super) fn suspended_ms(&self) -> Result<u64> {
+    pub(in crate::suites) fn suspended_ms(&self) -> Result<u64> {
         self.number("power/runtime_suspended_time")
     }
 
@@ -101,7 +101,11 @@ impl Auto {
     }
 
     /// Does something that wakes it, and waits until it sleeps again.
-    pub(in crate::suites) fn wakes<T>(&self, what: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(in crate::suites) fn wakes<T>(
+        &self,
+        what: &str,
+        f: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         let before = self.active_ms()?;
         ensure!(self.is_asleep()?, "awake before {what}");
         let done = f().with_context(|| what.to_owned())?;

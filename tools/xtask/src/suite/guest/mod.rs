@@ -14,6 +14,7 @@ mod worker;
 
 use std::process::Command;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -58,6 +59,8 @@ pub(crate) struct Suites {
     form: Form,
     /// The only test to run of each.
     test: Option<String>,
+    /// For how long, where a test may run for any time.
+    time: Option<Duration>,
 }
 
 /// Looks names up, in what the test program declares.
@@ -74,6 +77,7 @@ pub(crate) fn choose(paths: &Paths, choice: &Choice) -> Result<Chosen> {
         guests,
         form: Form::Short,
         test: choice.test.clone(),
+        time: None,
     };
     Ok(Chosen {
         debug: suites(guests),
@@ -81,12 +85,26 @@ pub(crate) fn choose(paths: &Paths, choice: &Choice) -> Result<Chosen> {
     })
 }
 
-/// As [`choose()`], for the suites that have a long form.
-pub(crate) fn choose_long(paths: &Paths, choice: &Choice) -> Result<Suites> {
+/// As [`choose()`], for the suites that have a long form, or for the one that runs for a time.
+pub(crate) fn choose_long(
+    paths: &Paths,
+    choice: &Choice,
+    time: Option<Duration>,
+) -> Result<Suites> {
+    ensure!(
+        time.is_none() || choice.is_all(),
+        "TIME= is for everything at once, and SUITE= for one suite after the other"
+    );
+    let plan = TestProgram::build(paths)?.plan()?;
+    let guest = match time {
+        None => plan.stress(choice)?,
+        Some(time) => plan.soak(time)?,
+    };
     Ok(Suites {
-        guests: vec![TestProgram::build(paths)?.plan()?.stress(choice)?],
+        guests: vec![guest],
         form: Form::Long,
         test: None,
+        time,
     })
 }
 
@@ -116,6 +134,7 @@ impl Suites {
             times,
             form: self.form,
             test: self.test,
+            time: self.time,
         })
     }
 }
@@ -127,6 +146,7 @@ pub(crate) struct Guests {
     times: Times,
     form: Form,
     test: Option<String>,
+    time: Option<Duration>,
 }
 
 impl Guests {
@@ -139,6 +159,7 @@ impl Guests {
             report,
             form: self.form,
             test: self.test.as_deref(),
+            time: self.time,
         };
         worker.work()
     }

@@ -5,6 +5,8 @@
 //! A suite runs in the first guest that meets all of its requirements, and again wherever one of
 //! its tags is taken. A suite whose requirements no guest meets is an error of the plan.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail, ensure};
 use suite_spec::{Need, Spec, Tag};
 
@@ -19,6 +21,9 @@ pub(super) const MEMORY: &str = "memory";
 
 /// The group of suites about shared buffers.
 pub(super) const DMABUF: &str = "dmabuf";
+
+/// The suite that does everything at once.
+const SOAK: &str = "soak";
 
 /// The first stage of the default guest, whose suites have names without a guest's.
 pub(super) const DEFAULT: &str = Machine::DEFAULT.name;
@@ -96,6 +101,13 @@ impl Plan {
         let chosen = |suite: &&Spec| choice.is_all() || choice.has(&suite.name);
         let suites = long.filter(chosen).cloned().collect();
         Ok(Assignment::new(STRESS, suites))
+    }
+
+    /// Returns the guest for the suite that does everything at once, for a time.
+    pub(super) fn soak(&self, time: Duration) -> Result<Assignment> {
+        let mut guest = self.stress(&Choice::one(SOAK))?;
+        guest.machine.limit += time;
+        Ok(guest)
     }
 
     fn stages(&self) -> impl Iterator<Item = &Stage> {

@@ -38,6 +38,8 @@ pub(super) struct Worker<'a> {
     pub(super) form: Form,
     /// The only test to run of each suite.
     pub(super) test: Option<&'a str>,
+    /// For how long, where a test may run for any time.
+    pub(super) time: Option<Duration>,
 }
 
 impl Worker<'_> {
@@ -145,8 +147,10 @@ impl Worker<'_> {
                 } else {
                     ""
                 };
+                let time = self.time.map(|time| format!("--time {} ", time.as_secs()));
                 let test = self.test.map(|test| format!("--test {test} "));
-                format!("guest-tests {long}{}{suite}", test.unwrap_or_default())
+                let [time, test] = [time, test].map(Option::unwrap_or_default);
+                format!("guest-tests {long}{time}{test}{suite}")
             }),
         }
     }

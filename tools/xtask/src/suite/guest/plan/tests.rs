@@ -226,9 +226,14 @@ fn stress_takes_what_has_a_long_form() {
             "fuzz",
             "runtime-pm",
             "power",
+            "soak",
             "unplug"
         ]
     );
     assert_eq!(labels(&stress("stale-data").unwrap()), ["stale-data"]);
     assert!(stress("gem").is_err());
+    let time = Duration::from_secs(86400);
+    let soak = real().soak(time).unwrap();
+    assert_eq!(labels(&soak), ["soak"]);
+    assert!(soak.machine.limit > time);
 }

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the threads do in a round.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rgt::{Binding, Bo, Cause, Context, Priority};
+
+use crate::expect::content_is;
+use crate::harness::Outcome;
+use crate::peer::{Cpu, DmaBuf, Vgem, udmabuf};
+use crate::rig::{Dice, Kept, MIB, Rig, SHARED, noise, shrink_all};
+use crate::suites::clients;
+use crate::suites::racing::{WINDOW, bind_look_unbind, numbered};
+use crate::suites::reset::verdict;
+
+/// Maps parts of a BO that is evicted all the time, and looks through them.
+pub(super) struct Binds {
+    rig: Rig,
+    bo: Bo,
+    range: Binding,
+}
+
+impl Binds {
+    pub(super) fn new() -> Result<Self> {
+        let rig = Rig::new()?;
+        Ok(Self {
+            bo: numbered(&rig)?,
+            range: rig.vm.reserve(WINDOW)?,
+            rig,
+        })
+    }
+
+    pub(super) fn round(&mut self, round: u32) -> Outcome {
+        bind_look_unbind(&self.rig, &self.bo, self.range.addr(), round.into())
+    }
+}
+
+/// Shares buffers with another device, and uses those of another.
+pub(super) struct Shares {
+    rig: Rig,
+    vgem: Vgem,
+}
+
+impl Shares {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
+            rig: Rig::new()?,
+            vgem: Vgem::open()?,
+        })
+    }
+
+    pub(super) fn round(&mut self, round: u32) -> Outcome {
+        // The other device cannot access VRAM.
+        let [_, in_pages @ ..] = &SHARED;
+        let (_, make) = in_pages[round as usize % in_pages.len()];
+        let kept = Kept::new(&self.rig, make, round + 1)?;
+        let buf: DmaBuf = kept.bo.export()?.into();
+        let theirs = self.vgem.import(&buf)?;
+        buf.access(Cpu::Reads, |map| content_is("a buffer", map, &kept.content))??;
+        drop((theirs, buf));
+        kept.check(&self.rig)?;
+
+        let content = noise(round + 7, MIB as usize / 4);
+        let buf = udmabuf(MIB)?;
+        buf.map()?.write_slice(0, &content);
+        let theirs = Bo::import(&self.rig.device, &buf)?;
+        let own = self.rig.vram(MIB)?;
+        self.rig.copy(&theirs, &own)?;
+        content_is("a copy", &own.map()?, &content)
+    }
+}
+
+/// Has an engine hang in a job, which alone fails.
+pub(super) struct Hangs(Rig);
+
+impl Hangs {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self(Rig::new()?))
+    }
+
+    pub(super) fn round(&mut self, round: u32) -> Outcome {
+        let engines = self.0.device.engines();
+        let engine = engines[round as usize % engines.len()];
+        let context = Context::create(&self.0.device, Priority::Normal)?;
+        let busy = self.0.endless(engine, |work| {
+            work.context(&context);
+            Ok(())
+        })?;
+        busy.wait()?;
+        verdict("who hung", &context, Some(Cause::Hang), true)
+    }
+}
+
+/// Kills a client in the middle of its work.
+pub(super) struct Kills(Dice);
+
+impl Kills {
+    pub(super) fn new() -> Self {
+        Self(Dice::new(5))
+    }
+
+    pub(super) fn round(&mut self, round: u32) -> Outcome {
+        let client = clients::start(100 + round, Duration::from_secs(600))?;
+        thread::sleep(Duration::from_millis(300 + u64::from(self.0.below(1500))));
+        client.kill()
+    }
+}
+
+/// Moves pages that can be moved, and takes those that can be taken.
+pub(super) fn machine(round: u32) -> Outcome {
+    fs::write("/proc/sys/vm/compact_memory", "1").context("compact_memory")?;
+    if round % 4 == 3 {
+        shrink_all()?;
+    }
+    thread::sleep(Duration::from_millis(300));
+    Ok(())
+}
