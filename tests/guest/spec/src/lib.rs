@@ -39,6 +39,8 @@ words! {
         Monitor = "monitor",
         /// A scan for leaks at the end of the boot.
         LeakScan = "leak-scan",
+        /// Programs of others, which are in the share then.
+        OtherPrograms = "other-programs",
         /// No other suite after it in the same boot: it leaves the guest unfit for them.
         LastOfBoot = "last-of-boot",
     }

@@ -16,6 +16,15 @@ pub(crate) fn meminfo(entry: &str) -> Result<u64> {
     Ok(kib.with_context(|| format!("no {entry} in /proc/meminfo"))? * 1024)
 }
 
+/// An entry of /proc/vmstat.
+pub(crate) fn vmstat(entry: &str) -> Result<u64> {
+    let text = fs::read_to_string("/proc/vmstat")?;
+    let words = text.lines().filter_map(|line| line.split_once(' '));
+    let value = { words }.find(|(name, _)| *name == entry);
+    let (_, value) = value.with_context(|| format!("no {entry} in /proc/vmstat"))?;
+    Ok(value.parse()?)
+}
+
 /// Has the kernel call all shrinkers until they free no more.
 pub(crate) fn shrink_all() -> Result<()> {
     fs::write("/proc/sys/vm/drop_caches", "2").context("drop_caches")

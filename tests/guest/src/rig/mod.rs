@@ -20,7 +20,7 @@ use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placemen
 
 pub(crate) use frames::count_write_combined;
 pub(crate) use kept::Kept;
-pub(crate) use memory::{meminfo, shrink_all};
+pub(crate) use memory::{meminfo, shrink_all, vmstat};
 pub(crate) use memory_group::MemoryGroup;
 pub(crate) use noise::{Dice, noise};
 pub(crate) use pressure::Pressure;

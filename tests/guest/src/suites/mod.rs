@@ -22,6 +22,7 @@ mod madvise;
 mod mmap;
 mod moves;
 mod observe;
+mod others;
 mod overcommit;
 mod placement;
 mod policy;
@@ -88,6 +89,8 @@ pub(crate) const ALL: &[Suite] = &[
     pressure::SUITE,
     leak::SUITE,
     fuzz::SUITE,
+    others::STRESS_NG,
+    others::TRINITY,
     // Before those that unbind the device: TTM leaks a little each time the last one goes.
     inject::SUITE,
     inject::BACKUP,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::machine::Machine;
+use super::others;
 use super::rundir::RunDir;
 
 /// The swap disk, relative to the folder.
@@ -36,6 +37,7 @@ impl Boot {
         }
         fs::create_dir_all(boot.out())?;
         fs::write(boot.share().join("job"), script)?;
+        others::share(run.path(), &boot.share())?;
         if let Some(size) = machine.swap {
             let disk = File::create(boot.dir.join(SWAP))?;
             disk.set_len(u64::from(size) << 20)

@@ -9,6 +9,7 @@ mod initramfs;
 mod limits;
 mod machine;
 mod modules;
+mod others;
 mod qemu;
 mod rundir;
 
@@ -28,6 +29,7 @@ pub(crate) use self::limits::Limit;
 use self::limits::Watch;
 pub(crate) use self::machine::{Bus, Clock, Gpu, Machine};
 pub(crate) use self::modules::stage as stage_modules;
+pub(crate) use self::others::stage as stage_others;
 pub(crate) use self::qemu::{CPU, TIMER, Terminal};
 pub(crate) use self::rundir::RunDir;
 use crate::child::Child;

@@ -162,6 +162,6 @@ pub(super) fn meets(machine: &Machine, need: Need) -> bool {
         Need::Monitor => machine.monitor,
         Need::Qxl => machine.devices.contains(&QXL),
         // Matters of a boot, which the plan and the queue see to.
-        Need::LeakScan | Need::LastOfBoot => true,
+        Need::LeakScan | Need::OtherPrograms | Need::LastOfBoot => true,
     }
 }

@@ -17,6 +17,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use suite_spec::Need;
 
 use self::assignment::Assignment;
 use self::plan::Plan;
@@ -124,6 +125,10 @@ impl Suites {
             }
             if suites.iter().any(|suite| suite.name == c_driver::NAME) {
                 c_driver::stage(paths, kernel, bin)?;
+            }
+            if suites.iter().any(|suite| suite.needs(Need::OtherPrograms)) {
+                let run = bin.parent().context("the folder of a run")?;
+                guest::stage_others(run)?;
             }
             Ok(())
         })?;

@@ -224,6 +224,8 @@ fn stress_takes_what_has_a_long_form() {
             "overcommit",
             "stale-data",
             "fuzz",
+            "stress-ng",
+            "trinity",
             "runtime-pm",
             "power",
             "soak",
