@@ -371,6 +371,8 @@ impl ErrorHandlers for RgtPciDriver {
 
 impl SystemSleep for RgtPciDriver {
     fn prepare(_pdev: &pci::Device<Core<'_>>, data: Pin<&Self::Data<'_>>) -> Result {
+        // Nothing moves while a runtime suspend is under way, which goes on with tasks frozen.
+        data.drm.power.settle();
         bo::empty_local_memory(&data.drm)
     }
 

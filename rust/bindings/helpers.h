@@ -148,6 +148,7 @@ int rgt_pm_runtime_resume_and_get(struct device *dev);
 bool rgt_pm_runtime_get_if_active(struct device *dev);
 bool rgt_pm_runtime_get_if_in_use(struct device *dev);
 void rgt_pm_runtime_get_noresume(struct device *dev);
+void rgt_pm_runtime_barrier(struct device *dev);
 void rgt_pm_runtime_retry_suspend(struct device *dev);
 void rgt_pm_runtime_put(struct device *dev);
 void rgt_pm_runtime_put_autosuspend(struct device *dev);

@@ -63,6 +63,11 @@ void rgt_pm_runtime_get_noresume(struct device *dev)
 	pm_runtime_get_noresume(dev);
 }
 
+void rgt_pm_runtime_barrier(struct device *dev)
+{
+	pm_runtime_barrier(dev);
+}
+
 /*
  * For a callback that fails: the core tries again if the device was used since,
  * as long as the delay is not over. Without a delay it never would.

@@ -148,6 +148,16 @@ impl Power {
         Awake::get_if_active(&self.dev)
     }
 
+    /// Waits for a suspend or a resume that is under way. With a reference to a device that need not be
+    /// active, as the PM core has one in `prepare` of `struct dev_pm_ops`, it is active or suspended
+    /// from then on.
+    ///
+    /// C: `pm_runtime_barrier()`.
+    pub fn settle(&self) {
+        // SAFETY: The device is valid.
+        unsafe { bindings::rgt_pm_runtime_barrier(raw(&self.dev)) };
+    }
+
     /// Calls `f`, which may use the device, and has ended all work on it when it returns [`Ok`].
     pub fn suspend<R>(&self, _: &Suspending<'_>, f: impl FnOnce() -> R) -> R {
         // The state of a device changes once at a time.
