@@ -28,12 +28,14 @@ const PROCESSES: u32 = 4;
 /// How much longer than its time a worker may take: to fill its share, and to check all in the end.
 const SLACK: Duration = Duration::from_secs(1500);
 
-/// Starts a worker that uses so many bytes.
-pub(super) fn worker(seed: u32, time: Duration, share: u64) -> Result<Helper> {
+/// Starts a worker that uses so many bytes, one of `count` whose BOs in use fit into the window of VRAM
+/// together.
+pub(super) fn worker(seed: u32, time: Duration, share: u64, count: u32) -> Result<Helper> {
     let arguments = [
         seed.to_string(),
         time.as_millis().to_string(),
         share.to_string(),
+        count.to_string(),
     ];
     Helper::start(WORKER, &arguments)
 }
@@ -46,7 +48,14 @@ fn start(seed: u32, time: Duration) -> Result<Vec<Helper>> {
         .context("there is VRAM")?
         .size;
     (0..PROCESSES)
-        .map(|index| worker(seed + index, time, 4 * vram / u64::from(PROCESSES)))
+        .map(|index| {
+            worker(
+                seed + index,
+                time,
+                4 * vram / u64::from(PROCESSES),
+                PROCESSES,
+            )
+        })
         .collect()
 }
 

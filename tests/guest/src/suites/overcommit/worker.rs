@@ -30,15 +30,16 @@ const MAKES: [(&str, Make); 7] = [
     ("GTT", |bo| bo.placement(Placement::GTT)),
 ];
 
-/// Runs a worker: arguments are a seed, milliseconds and bytes.
+/// Runs a worker: arguments are a seed, milliseconds, bytes, and how many there are.
 pub(crate) fn work(arguments: &[&str]) -> Outcome {
-    let [seed, millis, share] = arguments else {
-        anyhow::bail!("expected a seed, milliseconds and bytes")
+    let [seed, millis, share, count] = arguments else {
+        anyhow::bail!("expected a seed, milliseconds, bytes and a count")
     };
+    let count: u64 = count.parse()?;
     let rig = Rig::new()?;
     let vram = rig.device.region(RegionKind::Vram)?;
     // Each process has two in use at once, which must be visible and fit.
-    let most = vram.context("there is VRAM")?.cpu_visible_size / 8;
+    let most = vram.context("there is VRAM")?.cpu_visible_size / (2 * count);
     let mut worker = Worker {
         rig,
         dice: Dice::new(seed.parse()?),

@@ -37,6 +37,8 @@ pub(super) const SUITE: Suite = Suite {
 
 /// How much longer than its time a process may take: to fill its share, and to check all in the end.
 const SLACK: Duration = Duration::from_secs(1500);
+/// The window of VRAM is shared out among so many: there are other clients.
+const SHARERS: u32 = 8;
 /// How long the GPU is idle before it may sleep.
 const DELAY: Duration = Duration::from_millis(5);
 
@@ -54,9 +56,9 @@ impl Workers {
         let limited = Group::new("soak")?;
         limited.limit(vram / 4)?;
         let helpers = vec![
-            overcommit::worker(1, time, vram)?,
-            overcommit::worker(2, time, vram)?,
-            limited.run(|| overcommit::worker(3, time, vram))?,
+            overcommit::worker(1, time, vram, SHARERS)?,
+            overcommit::worker(2, time, vram, SHARERS)?,
+            limited.run(|| overcommit::worker(3, time, vram, SHARERS))?,
         ];
         Ok(Self { helpers, limited })
     }
