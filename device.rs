@@ -73,7 +73,8 @@ pub(crate) struct RgtData {
 }
 
 impl RgtData {
-    /// Returns an initializer of the data. BOs come back to VRAM at `moveback_mbps` MiB/s at most.
+    /// Returns an initializer of the data. `eviction` says whether BOs are evicted by plain LRU, and at
+    /// how many MiB/s they come back to VRAM at most.
     pub(crate) fn new(
         managers: Managers,
         gpu_mappings: &'static dyn GpuMappings,
@@ -81,14 +82,13 @@ impl RgtData {
         power: Arc<Power>,
         queues: Queues,
         maps_user_pages: bool,
-        plain_lru: bool,
-        moveback_mbps: u32,
+        eviction: (bool, u32),
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             eviction_policy <- EvictionPolicy::new(
                 managers.vram.inner().size(),
-                plain_lru,
-                moveback_mbps,
+                eviction.0,
+                eviction.1,
             ),
             gpu_mappings,
             managers,

@@ -280,8 +280,7 @@ impl pci::Driver for RgtPciDriver {
             power,
             queues,
             params::maps_user_pages(pdev.as_ref()),
-            plain_lru,
-            module_parameters::moveback_mbps.value(),
+            (plain_lru, module_parameters::moveback_mbps.value()),
         );
         let drm = drm::UnregisteredDevice::<RgtDriver>::new(pdev, ttm::DeviceData::new(data))?;
         driver_table::extend(&drm)?;

@@ -137,7 +137,7 @@ impl RgtFile {
             (handle.vm().clone(), handle.queues().clone())
         })?;
 
-        queues.get(id, Arc::clone)?.retire(&vm)?;
+        queues.get(id, Arc::clone)?.retire(vm.resv())?;
         queues.remove(id)
     }
 

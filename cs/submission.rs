@@ -53,6 +53,7 @@ use crate::{
     vm::{
         fetch_stale,
         lost_flags,
+        stable_pages,
         validate_bound,
         PagesSeen,
         Rebind,
@@ -153,7 +154,7 @@ impl Submission<'_> {
         let count = self.vm.likely_locked(self.bos.len());
         pin_init::stack_pin_init!(let exec = Exec::new(flags, count));
 
-        let (mut locked, (rebind, mut seen)) = lock_with_room(
+        let (mut locked, mut bound) = lock_with_room(
             self.dev,
             exec,
             |locks, effort| self.lock(locks, effort),
@@ -167,17 +168,9 @@ impl Submission<'_> {
         self.vm.note_locked(locked.exec());
         if !needs_pages {
             // None was bound when the call began.
-            seen = PagesSeen::None;
+            bound.1 = PagesSeen::None;
         }
-        self.queue(
-            locked.exec_mut(),
-            place,
-            rebind,
-            seen,
-            ibs,
-            out_syncs,
-            awake,
-        )
+        self.queue(locked.exec_mut(), place, bound, ibs, out_syncs, awake)
     }
 
     /// Locks the reservations of the job, validates what it names and what was evicted.
@@ -199,8 +192,7 @@ impl Submission<'_> {
         &self,
         exec: Pin<&mut Exec>,
         place: JobPlace<'_>,
-        rebind: Option<Rebind>,
-        seen: PagesSeen,
+        (rebind, seen): (Option<Rebind>, PagesSeen),
         ibs: LazyVec<Ib>,
         out_syncs: &mut OutSyncs,
         awake: Awake,
@@ -231,7 +223,7 @@ impl Submission<'_> {
 
         let slots = JobSlots::new(exec, uses)?;
         // Last, as nothing may be allocated from here on.
-        let Some(_pages) = self.vm.stable_pages(seen) else {
+        let Some(_pages) = stable_pages(self.vm, seen) else {
             return Ok(None);
         };
         let out_syncs = mem::replace(out_syncs, OutSyncs::new());

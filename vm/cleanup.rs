@@ -21,10 +21,7 @@ use kernel::{
     }, //
 };
 
-use super::{
-    data::Vm,
-    user, //
-};
+use super::data::Vm;
 use crate::device::RgtDevice;
 
 /// The clean-up of a VM.
@@ -62,7 +59,7 @@ impl Cleanup {
 /// Frees what has lost its last mapping in a VM. Not to be called where fences signal, nor with a
 /// reservation or a lock of the VM held.
 pub(super) fn clean_up(vm: &Vm) {
-    user::clean_up(vm);
+    vm.user.clean_up(&vm.space);
     vm.cleanup();
 }
 

@@ -26,8 +26,6 @@ use super::{
     pending_binds::PendingBinds,
     queue::BindQueue,
     user::{
-        PagesSeen,
-        StablePages,
         UserMapping,
         UserRanges, //
     }, //
@@ -213,12 +211,6 @@ impl VmData {
     /// Returns whether memory of processes is, or was, bound in the VM.
     pub(crate) fn has_user_pages(&self) -> bool {
         self.user.is_used.load(Relaxed)
-    }
-
-    /// Returns the guard for a job of the VM that is about to be submitted. [`None`] if memory of a
-    /// process may not be where the job reaches it, as it has `seen`: the job has to begin anew.
-    pub(crate) fn stable_pages(&self, seen: PagesSeen) -> Option<StablePages<'_>> {
-        self.user.stable(seen)
     }
 
     /// Returns whether jobs of the VM may use device-local memory.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Invalidation: taking memory that moves out of page tables.
+//! Invalidation: taking BOs that move out of page tables.
 
 use super::{
     data::VmData,
+    stop_access::stop_access,
     trace, //
 };
 use crate::{
@@ -12,14 +13,9 @@ use crate::{
         GpuMappings,
         Reserved, //
     },
-    device::RgtDevice,
-    hw::Invalidation,
-    rust::drm::{
-        device,
-        gpuvm::{
-            evict,
-            for_each_mapping, //
-        }, //
+    rust::drm::gpuvm::{
+        evict,
+        for_each_mapping, //
     }, //
 };
 
@@ -40,19 +36,5 @@ impl GpuMappings for Mappings {
             last = vm.space.invalidate(mapping.range()).or(last);
         });
         stop_access(bo.device(), last);
-    }
-}
-
-/// Waits until the device does not use what was taken out of page tables: for the last of the
-/// invalidations, and for updates that may have removed it just before.
-pub(super) fn stop_access(dev: &RgtDevice, last: Option<Invalidation>) {
-    // Without the device there are no page tables.
-    if let Some(device) = device::enter(dev) {
-        device.registration_data_with(|gpu| {
-            if let Some(last) = last {
-                gpu.wait_invalidated(last);
-            }
-            gpu.wait_updates();
-        });
     }
 }

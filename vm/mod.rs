@@ -29,6 +29,7 @@ mod prepared_op;
 mod queue;
 mod reaper;
 mod rebind;
+mod stop_access;
 pub(crate) mod trace;
 mod update;
 mod user;
@@ -59,6 +60,7 @@ pub(crate) use self::{
     },
     user::{
         fetch_stale,
+        stable_pages,
         PagesSeen, //
     }, //
 };

@@ -12,12 +12,14 @@ use kernel::{
     }, //
 };
 
-use super::data::Vm;
 use crate::{
     device::RgtDevice,
     rust::{
         dma_fence::Fence,
-        dma_resv::Usage, //
+        dma_resv::{
+            Resv,
+            Usage, //
+        }, //
     },
     sched::BindEntity, //
 };
@@ -91,8 +93,8 @@ impl BindQueue {
     }
 
     /// Has the queue take no more binds. Destroying the VM waits for those that it has.
-    pub(crate) fn retire(&self, vm: &Vm) -> Result {
-        let resv = vm.resv().lock_interruptible()?;
+    pub(crate) fn retire(&self, vm_resv: &Resv) -> Result {
+        let resv = vm_resv.lock_interruptible()?;
         let [slot] = resv.reserve_fences()?;
         let mut last = self.last.lock();
 

@@ -84,7 +84,7 @@ pub(crate) fn validate_bound<'a>(
     ctx: &mut OperationCtx,
 ) -> Result<(Option<Rebind>, PagesSeen)> {
     let rebind = validate_bos(dev, vm, locks, named, effort, ctx)?;
-    let (user, seen) = vm.user.unwritten(vm)?;
+    let (user, seen) = vm.user.unwritten(&vm.space)?;
 
     if user.is_empty() {
         return Ok((rebind, seen));

@@ -10,16 +10,16 @@ use core::mem;
 
 use kernel::{
     prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::Relaxed, //
-    }, //
+    sync::atomic::Relaxed, //
 };
 
-use super::range::RangeOps;
+use super::range::{
+    RangeOps,
+    UserRanges, //
+};
 use crate::{
-    rust::drm::gpusvm::UserPages,
-    vm::data::Vm, //
+    hw::Space,
+    rust::drm::gpusvm::UserPages, //
 };
 
 /// The pages of a range, which can be put into the list of those that are to be freed.
@@ -44,7 +44,7 @@ impl RangePages {
     /// Puts it into the list of its VM, for the next clean-up.
     pub(super) fn free_later(mut this: Pin<KBox<Self>>) {
         // The list may have the last references to the VM.
-        let vm: ARef<Vm> = this.pages.vm.clone();
+        let vm = this.pages.vm.clone();
         let mut to_free = vm.user.to_free.lock();
 
         *this.as_mut().project().next = to_free.take();
@@ -52,21 +52,21 @@ impl RangePages {
     }
 }
 
-/// Frees the ranges of a VM that have lost their last mapping. Not to be called where fences signal,
-/// nor with a reservation or a lock of the VM held.
-pub(in crate::vm) fn clean_up(vm: &Vm) {
-    let user = &vm.user;
-
-    if !user.is_used.load(Relaxed) {
-        return;
-    }
-    user.list.lock().retain(|range| range.is_mapped());
-    let mut to_free = mem::take(&mut *user.to_free.lock());
-    if to_free.is_some() {
-        // The update that has removed the last mapping may not have reached the device yet.
-        drop(vm.space.update());
-    }
-    while let Some(mut pages) = to_free {
-        to_free = pages.as_mut().project().next.take();
+impl UserRanges {
+    /// Frees the ranges that have lost their last mapping in `space`. Not to be called where fences
+    /// signal, nor with a reservation or a lock of the VM held.
+    pub(in crate::vm) fn clean_up(&self, space: &Space) {
+        if !self.is_used.load(Relaxed) {
+            return;
+        }
+        self.list.lock().retain(|range| range.is_mapped());
+        let mut to_free = mem::take(&mut *self.to_free.lock());
+        if to_free.is_some() {
+            // The update that has removed the last mapping may not have reached the device yet.
+            drop(space.update());
+        }
+        while let Some(mut pages) = to_free {
+            to_free = pages.as_mut().project().next.take();
+        }
     }
 }

@@ -22,7 +22,10 @@ use super::range::{
     UserRanges, //
 };
 use crate::{
-    hw::Tables,
+    hw::{
+        Space,
+        Tables, //
+    },
     rust::{
         alloc::LazyVec,
         drm::gpusvm::ReadGuard, //
@@ -55,19 +58,6 @@ pub(crate) struct StablePages<'a> {
 }
 
 impl UserRanges {
-    /// Returns the guard for a job that is about to be submitted. [`None`] if a range has changed since
-    /// the job has `seen` them.
-    pub(in crate::vm) fn stable(&self, seen: PagesSeen) -> Option<StablePages<'_>> {
-        match seen {
-            PagesSeen::None => Some(StablePages { _lock: None }),
-            PagesSeen::Stale => None,
-            PagesSeen::Current(changes) => {
-                let lock = self.svm.read();
-                (self.changes.load(Relaxed) == changes).then_some(StablePages { _lock: Some(lock) })
-            }
-        }
-    }
-
     /// Returns the ranges whose pages are to be fetched.
     fn stale(&self) -> Result<LazyVec<Arc<UserRange>>> {
         let mut stale = LazyVec::new();
@@ -85,13 +75,16 @@ impl UserRanges {
     /// Returns the ranges that a rebind has to map, and what was seen of all.
     ///
     /// To be called with the VM's reservation held.
-    pub(in crate::vm) fn unwritten(&self, vm: &Vm) -> Result<(LazyVec<Unwritten>, PagesSeen)> {
+    pub(in crate::vm) fn unwritten(
+        &self,
+        space: &Space,
+    ) -> Result<(LazyVec<Unwritten>, PagesSeen)> {
         let mut unwritten = LazyVec::new();
 
         if !self.is_used.load(Relaxed) {
             return Ok((unwritten, PagesSeen::None));
         }
-        // First: what changes from here on is seen by `stable()`.
+        // First: what changes from here on is seen by `stable_pages()`.
         let changes = self.changes.load(Acquire);
         if self.settled.load(Relaxed) == changes {
             return Ok((unwritten, PagesSeen::Current(changes)));
@@ -104,7 +97,7 @@ impl UserRanges {
             let Some(revoked) = range.unwritten() else {
                 continue;
             };
-            let mut tables = vm.space.tables();
+            let mut tables = space.tables();
             tables.add_for_pages(&range.va)?;
             let range = range.clone();
             unwritten.push(
@@ -133,13 +126,27 @@ pub(in crate::vm) struct Unwritten {
     pub(in crate::vm) revoked: u32,
 }
 
+/// Returns the guard for a job of a VM that is about to be submitted. [`None`] if memory of a process may
+/// not be where the job reaches it, as it has `seen`: the job has to begin anew.
+pub(crate) fn stable_pages(vm: &Vm, seen: PagesSeen) -> Option<StablePages<'_>> {
+    let user = &vm.user;
+
+    match seen {
+        PagesSeen::None => Some(StablePages { _lock: None }),
+        PagesSeen::Stale => None,
+        PagesSeen::Current(changes) => {
+            let lock = user.svm.read();
+            (user.changes.load(Relaxed) == changes).then_some(StablePages { _lock: Some(lock) })
+        }
+    }
+}
+
 /// Fetches the pages of all ranges of a VM that are stale. To be called without any reservation, before
-/// what is bound is validated, and anew when [`VmData::stable_pages()`] gives none.
+/// what is bound is validated, and anew when [`stable_pages()`] gives none.
 ///
 /// `EFAULT` where the process has no memory any more, and no bind is about to unmap the range; the
 /// other errors of [`UserPages::fetch()`].
 ///
-/// [`VmData::stable_pages()`]: crate::vm::data::VmData::stable_pages
 /// [`UserPages::fetch()`]: crate::rust::drm::gpusvm::UserPages::fetch
 pub(crate) fn fetch_stale(vm: &Vm) -> Result {
     for range in vm.user.stale()?.iter() {

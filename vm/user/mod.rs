@@ -18,14 +18,11 @@ mod range;
 
 pub(crate) use self::fetch::{
     fetch_stale,
+    stable_pages,
     PagesSeen, //
 };
 pub(super) use self::{
-    cleanup::clean_up,
-    fetch::{
-        StablePages,
-        Unwritten, //
-    },
+    fetch::Unwritten,
     mapping::UserMapping,
     range::{
         UserRange,

@@ -43,7 +43,7 @@ use crate::{
             Access,
             Vm, //
         },
-        invalidate::stop_access,
+        stop_access::stop_access,
         trace, //
     }, //
 };

@@ -158,7 +158,7 @@ impl<T: UserPagesOps> UserPages<T> {
                 // removed before it goes; nothing but this module uses it.
                 unsafe {
                     bindings::rgt_drm_gpusvm_init_pages(slot, device::raw(dev));
-                    mapped.add(svm, slot, device::raw(dev), &range)
+                    mapped.add(svm, slot, device::raw(dev), range)
                 }
             }),
         }? Error);

@@ -15,8 +15,10 @@ const PAGE: u64 = 4096;
 
 /// An entry for pages of this order.
 fn entry(page: u64, order: u64) -> drm_pagemap_addr {
-    let mut entry = drm_pagemap_addr::default();
-    entry.addr = page * PAGE;
+    let mut entry = drm_pagemap_addr {
+        addr: page * PAGE,
+        ..drm_pagemap_addr::default()
+    };
     entry.set_order(order);
     entry
 }

@@ -28,6 +28,7 @@ const ALONE: &str = "\
 CONFIG_DRM_QXL=n
 CONFIG_DRM_TYR=n
 CONFIG_DRM_ETNAVIV=n
+CONFIG_DRM_XE=n
 CONFIG_DRM_SCHED_KUNIT_TEST=n
 CONFIG_DRM_TTM_KUNIT_TEST=n
 CONFIG_GPU_BUDDY_KUNIT_TEST=n
@@ -36,8 +37,9 @@ CONFIG_DRM_RUST_GPU_TTM_KUNIT_TEST=y
 ";
 
 /// The options that it selects, which have no prompt.
-const SELECTED: [&str; 7] = [
+const SELECTED: [&str; 8] = [
     "CONFIG_DRM_EXEC=y",
+    "CONFIG_DRM_GPUSVM=y",
     "CONFIG_RUST_DRM_GPUVM=y",
     "CONFIG_DRM_SCHED=y",
     "CONFIG_DRM_TTM=y",

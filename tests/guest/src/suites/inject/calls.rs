@@ -84,6 +84,9 @@ fn memory_of_the_process() -> Outcome {
         || {
             let rig = rig.sibling()?;
             let range = rig.vm.map_memory(&memory)?;
+            // Here, as closing its BO could fail, too.
+            let mut work = rig.work(rig.copy)?;
+            work.commands.fill(range.addr(), LEN as u64, 7)?;
             // SAFETY: All of it is memory of the mapping, which may change at any time.
             unsafe {
                 rustix::mm::madvise(
@@ -92,12 +95,11 @@ fn memory_of_the_process() -> Outcome {
                     rustix::mm::Advice::LinuxDontNeed,
                 )
             }?;
-            Ok((rig, range))
+            Ok((work, range, rig))
         },
-        |(rig, range)| {
-            let mut work = rig.work(rig.copy)?;
-            work.commands.fill(range.addr(), LEN as u64, 7)?;
-            work.run()?;
+        |(work, ..)| {
+            work.submit()?;
+            work.wait()?;
             same("filled", memory.read(LEN - 4), 7)
         },
     )

@@ -73,9 +73,9 @@ fn replace(
 
     vm.lock().map(
         allocs,
-        vm_bo.as_ref().map_or(Content::Sparse, |vm_bo| {
-            Content::Bo(vm_bo, offset * PAGE)
-        }),
+        vm_bo
+            .as_ref()
+            .map_or(Content::Sparse, |vm_bo| Content::Bo(vm_bo, offset * PAGE)),
         bytes(at),
         writable,
         &mut |range| removed.push(range),

@@ -220,6 +220,7 @@ fn stress_takes_what_has_a_long_form() {
         labels(&stress("").unwrap()),
         [
             "vm",
+            "userptr",
             "racing",
             "overcommit",
             "stale-data",
