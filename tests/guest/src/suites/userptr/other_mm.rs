@@ -11,7 +11,12 @@ use crate::expect::{fails, same};
 use crate::harness::{End, Outcome, Test, in_child, tests};
 use crate::rig::{PAGE, Rig};
 
-pub(super) const TESTS: &[Test] = tests![forked, of_a_process_that_ends, shared_with_a_child];
+pub(super) const TESTS: &[Test] = tests![
+    forked,
+    of_a_process_that_ends,
+    of_a_process_that_executes,
+    shared_with_a_child,
+];
 
 const LEN: usize = 16 * PAGE as usize;
 
@@ -65,6 +70,26 @@ fn of_a_process_that_ends() -> Outcome {
     // The child's memory, in the VM of its parent.
     let end = in_child(|| u8::from(rig.vm.bind(&[op]).is_ok()))?;
     same("the child", end, End::Exit(1))?;
+    fails("a job", Errno::FAULT, submit(&rig))?;
+    drop(range);
+    Ok(submit(&rig)?)
+}
+
+/// Nor can that of a program that another one has taken the place of.
+fn of_a_process_that_executes() -> Outcome {
+    let rig = Rig::new()?;
+    let range = rig.vm.reserve(LEN as u64)?;
+    let area = Area::anonymous(LEN)?;
+    let op = area.op(range.addr());
+    let end = in_child(|| {
+        if rig.vm.bind(&[op]).is_ok() {
+            let arguments = [c"true".as_ptr(), std::ptr::null()];
+            // SAFETY: All strings are terminated, and the list of arguments is.
+            unsafe { libc::execv(c"/bin/true".as_ptr(), arguments.as_ptr()) };
+        }
+        9
+    })?;
+    same("the child", end, End::Exit(0))?;
     fails("a job", Errno::FAULT, submit(&rig))?;
     drop(range);
     Ok(submit(&rig)?)
