@@ -178,7 +178,7 @@ impl Submission<'_> {
         &self,
         locks: &mut ExecLocks<'_>,
         effort: Effort,
-    ) -> Result<(Option<Rebind>, PagesSeen)> {
+    ) -> Result<(Option<KBox<Rebind>>, PagesSeen)> {
         let mut ctx = OperationCtx::new(true);
 
         self.vm.lock_resv(locks)?;
@@ -192,7 +192,7 @@ impl Submission<'_> {
         &self,
         exec: Pin<&mut Exec>,
         place: JobPlace<'_>,
-        (rebind, seen): (Option<Rebind>, PagesSeen),
+        (rebind, seen): (Option<KBox<Rebind>>, PagesSeen),
         ibs: LazyVec<Ib>,
         out_syncs: &mut OutSyncs,
         awake: Awake,

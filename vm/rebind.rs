@@ -82,18 +82,19 @@ pub(crate) fn validate_bound<'a>(
     named: impl Iterator<Item = &'a Bo> + Clone,
     effort: Effort,
     ctx: &mut OperationCtx,
-) -> Result<(Option<Rebind>, PagesSeen)> {
+) -> Result<(Option<KBox<Rebind>>, PagesSeen)> {
     let rebind = validate_bos(dev, vm, locks, named, effort, ctx)?;
     let (user, seen) = vm.user.unwritten(&vm.space)?;
 
     if user.is_empty() {
         return Ok((rebind, seen));
     }
-    let (bos, moves) = rebind.map_or_else(
-        || (KVVec::new(), Dependencies::new()),
-        |rebind| (rebind.bos, rebind.moves),
-    );
-    Ok((Some(Rebind { bos, user, moves }), seen))
+    let mut rebind = match rebind {
+        Some(rebind) => rebind,
+        None => Rebind::new(KVVec::new(), Dependencies::new())?,
+    };
+    rebind.user = user;
+    Ok((Some(rebind), seen))
 }
 
 /// Does so for BOs.
@@ -104,7 +105,7 @@ fn validate_bos<'a>(
     named: impl Iterator<Item = &'a Bo> + Clone,
     effort: Effort,
     ctx: &mut OperationCtx,
-) -> Result<Option<Rebind>> {
+) -> Result<Option<KBox<Rebind>>> {
     check_lost(vm)?;
     vm.lock_extobjs(locks)?;
     for bo in named.clone() {
@@ -154,8 +155,10 @@ fn validate_bos<'a>(
         bos.push_within_capacity((vm_bo, backing, tables))
             .map_err(|_| ENOMEM)?;
     }
-    let user = LazyVec::new();
-    Ok((!bos.is_empty()).then_some(Rebind { bos, user, moves }))
+    if bos.is_empty() {
+        return Ok(None);
+    }
+    Rebind::new(bos, moves).map(Some)
 }
 
 /// Validates the BOs that a job names and are not where they are best, and those of `bound` that can
@@ -241,21 +244,40 @@ pub(crate) fn lost_flags(vm: &Vm) -> Result<LazyVec<Arc<AtomicFlag>>> {
 }
 
 impl Rebind {
+    /// Makes one of BOs. It is boxed, as most jobs have none and pass that on.
+    fn new(
+        bos: KVVec<(VmBo<VmData>, BoBacking, Tables)>,
+        moves: Dependencies,
+    ) -> Result<KBox<Self>> {
+        let this = Self {
+            bos,
+            user: LazyVec::new(),
+            moves,
+        };
+        Ok(KBox::new(this, GFP_KERNEL_ACCOUNT)?)
+    }
+
     /// Submits the job that writes the page-table entries behind the moves, and returns its fence,
     /// which is on the reservations of the VM and of the BOs.
     ///
     /// `exec` must have held all locks since [`validate_bound()`].
-    pub(crate) fn submit(self, vm: &Vm, exec: &Exec, awake: Awake) -> Result<ARef<Fence>> {
+    pub(crate) fn submit(
+        self: KBox<Self>,
+        vm: &Vm,
+        exec: &Exec,
+        awake: Awake,
+    ) -> Result<ARef<Fence>> {
+        let Self { bos, user, moves } = KBox::into_inner(self);
         let open = vm.open()?;
         let [vm_slot] = exec.locked_resv(vm.resv())?.reserve_fences()?;
-        let mut bo_slots = KVVec::with_capacity(self.bos.len(), GFP_KERNEL_ACCOUNT)?;
-        let mut vm_bos = KVVec::with_capacity(self.bos.len(), GFP_KERNEL_ACCOUNT)?;
-        let count = self.bos.len() + self.user.len();
+        let mut bo_slots = KVVec::with_capacity(bos.len(), GFP_KERNEL_ACCOUNT)?;
+        let mut vm_bos = KVVec::with_capacity(bos.len(), GFP_KERNEL_ACCOUNT)?;
+        let count = bos.len() + user.len();
         let mut changes = KVVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
         let mut ranges = LazyVec::new();
         let mut lost = KVVec::new();
 
-        for (vm_bo, backing, tables) in self.bos {
+        for (vm_bo, backing, tables) in bos {
             if vm_bo.bo().private.is_none() {
                 let [slot] = exec.resv_of(vm_bo.bo().as_gem())?.reserve_fences()?;
                 bo_slots.push(slot, GFP_KERNEL_ACCOUNT)?;
@@ -273,7 +295,7 @@ impl Rebind {
                 GFP_KERNEL_ACCOUNT,
             )?;
         }
-        for unwritten in self.user {
+        for unwritten in user {
             let Unwritten {
                 range,
                 tables,
@@ -295,7 +317,7 @@ impl Rebind {
             GFP_KERNEL_ACCOUNT,
         )?;
         let mut job = open.rebind_queue.entity.job(update, awake)?;
-        self.moves.add_to(&mut job)?;
+        moves.add_to(&mut job)?;
         for (vm_bo, is_displaced) in &vm_bos {
             vm_bo.set_validated(exec)?;
             if *is_displaced {
