@@ -54,6 +54,8 @@ const THREE: &[Gpu] = &[
 ];
 
 const BOUNCE_BUFFERS: &str = "swiotlb=force";
+/// Some of the RAM is persistent memory.
+const PERSISTENT: &str = "memmap=16M!512M";
 const QXL: &str = "qxl";
 
 /// The guests, in the order in which a suite looks for one that meets its requirements.
@@ -62,7 +64,7 @@ pub(super) const GUESTS: &[Guest] = &[
         // Half of its RAM has addresses of more than 32 bits, and a little is persistent memory.
         machine: Machine {
             low: Some(1024),
-            append: &["memmap=16M!512M"],
+            append: &[PERSISTENT],
             ..Machine::DEFAULT
         },
         takes: &[],
@@ -93,7 +95,7 @@ pub(super) const GUESTS: &[Guest] = &[
         // Pages are mapped and unmapped one by one.
         machine: Machine {
             name: "iommu",
-            append: &["intel_iommu=on"],
+            append: &["intel_iommu=on", PERSISTENT],
             iommu: true,
             ..Machine::DEFAULT
         },
