@@ -10,28 +10,34 @@ use anyhow::{Context, Result};
 
 const ROOT: &str = "/sys/fs/cgroup";
 
+/// Sees that there are cgroups; gives their root.
+pub(crate) fn mount_cgroups() -> Result<&'static Path> {
+    let root = Path::new(ROOT);
+    if !root.join("cgroup.controllers").exists() {
+        // SAFETY: All strings are terminated.
+        let done = unsafe {
+            libc::mount(
+                c"none".as_ptr(),
+                c"/sys/fs/cgroup".as_ptr(),
+                c"cgroup2".as_ptr(),
+                0,
+                std::ptr::null(),
+            )
+        };
+        if done != 0 {
+            return Err(std::io::Error::last_os_error()).context("mounting cgroup2");
+        }
+    }
+    Ok(root)
+}
+
 /// A memory cgroup, removed when dropped.
 pub(crate) struct MemoryGroup(PathBuf);
 
 impl MemoryGroup {
     /// Makes one, in which this process is from then on.
     pub(crate) fn new() -> Result<Self> {
-        let root = Path::new(ROOT);
-        if !root.join("cgroup.controllers").exists() {
-            // SAFETY: All strings are terminated.
-            let done = unsafe {
-                libc::mount(
-                    c"none".as_ptr(),
-                    c"/sys/fs/cgroup".as_ptr(),
-                    c"cgroup2".as_ptr(),
-                    0,
-                    std::ptr::null(),
-                )
-            };
-            if done != 0 {
-                return Err(std::io::Error::last_os_error()).context("mounting cgroup2");
-            }
-        }
+        let root = mount_cgroups()?;
         fs::write(root.join("cgroup.subtree_control"), "+memory").context("memory controller")?;
         let path = root.join("rgt-memory");
         fs::create_dir(&path).context("making a group")?;

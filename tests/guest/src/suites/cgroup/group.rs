@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::harness::Outcome;
+use crate::rig::mount_cgroups;
 
 const ROOT: &str = "/sys/fs/cgroup";
 /// The parent of all groups of this test. TTM protects no group from one with no common parent but
@@ -100,22 +101,7 @@ fn number_of(text: &str, region: &str) -> Result<u64> {
 
 /// Sees that there are cgroups with the dmem controller; gives the name of the VRAM's region.
 fn prepare() -> Result<String> {
-    let root = Path::new(ROOT);
-    if !root.join("cgroup.controllers").exists() {
-        // SAFETY: All strings are terminated.
-        let done = unsafe {
-            libc::mount(
-                c"none".as_ptr(),
-                c"/sys/fs/cgroup".as_ptr(),
-                c"cgroup2".as_ptr(),
-                0,
-                std::ptr::null(),
-            )
-        };
-        if done != 0 {
-            return Err(std::io::Error::last_os_error()).context("mounting cgroup2");
-        }
-    }
+    let root = mount_cgroups()?;
     fs::create_dir_all(PARENT)?;
     for group in [root, Path::new(PARENT)] {
         fs::write(group.join("cgroup.subtree_control"), "+dmem").context("the dmem controller")?;
