@@ -31,6 +31,12 @@ pub(crate) fn mount_cgroups() -> Result<&'static Path> {
     Ok(root)
 }
 
+/// Puts this process into a cgroup.
+pub(crate) fn enter_cgroup(group: &Path) -> Result<()> {
+    let file = group.join("cgroup.procs");
+    fs::write(&file, process::id().to_string()).with_context(|| format!("{}", file.display()))
+}
+
 /// A memory cgroup, removed when dropped.
 pub(crate) struct MemoryGroup(PathBuf);
 
@@ -42,7 +48,7 @@ impl MemoryGroup {
         let path = root.join("rgt-memory");
         fs::create_dir(&path).context("making a group")?;
         let group = Self(path);
-        enter(&group.0)?;
+        enter_cgroup(&group.0)?;
         Ok(group)
     }
 
@@ -60,12 +66,7 @@ impl MemoryGroup {
 
 impl Drop for MemoryGroup {
     fn drop(&mut self) {
-        let _ = enter(Path::new(ROOT));
+        let _ = enter_cgroup(Path::new(ROOT));
         let _ = fs::remove_dir(&self.0);
     }
-}
-
-fn enter(group: &Path) -> Result<()> {
-    let file = group.join("cgroup.procs");
-    fs::write(&file, process::id().to_string()).with_context(|| format!("{}", file.display()))
 }

@@ -4,14 +4,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::harness::Outcome;
-use crate::rig::mount_cgroups;
+use crate::rig::{enter_cgroup, mount_cgroups};
 
 const ROOT: &str = "/sys/fs/cgroup";
 /// The parent of all groups of this test. TTM protects no group from one with no common parent but
@@ -38,9 +37,9 @@ impl Group {
 
     /// Runs `work` as a member: what it allocates is charged to the group.
     pub(in super::super) fn run<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        enter(&self.path)?;
+        enter_cgroup(&self.path)?;
         let done = work();
-        enter(Path::new(ROOT))?;
+        enter_cgroup(Path::new(ROOT))?;
         done
     }
 
@@ -81,14 +80,9 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         // A test that fails on its way leaves the group before it leaves its memory.
-        let _ = enter(Path::new(ROOT));
+        let _ = enter_cgroup(Path::new(ROOT));
         let _ = fs::remove_dir(&self.path);
     }
-}
-
-fn enter(group: &Path) -> Outcome {
-    let file = group.join("cgroup.procs");
-    fs::write(&file, process::id().to_string()).with_context(|| format!("{}", file.display()))
 }
 
 fn number_of(text: &str, region: &str) -> Result<u64> {
