@@ -36,8 +36,8 @@ pub trait IntervalOps: Send + Sync + Sized + 'static {
     /// Takes that lock.
     fn lock(&self) -> Self::Guard<'_>;
 
-    /// Called with the lock held, when the pages are about to change: who looks at them from here on
-    /// tries again.
+    /// Called with the lock held, when the pages are about to change: [`IntervalNotifier::read_retry()`]
+    /// returns `true` from here on.
     fn begin(&self, guard: &mut Self::Guard<'_>);
 
     /// Called behind that, without the lock. When it returns, nothing uses the pages any more.

@@ -161,7 +161,8 @@ impl Drop for MappedPagesGuard {
         for (_, entry) in all.entries.iter() {
             let ctx = bindings::drm_gpusvm_ctx::default();
             // SAFETY: The pages are valid by the type invariants, as an entry is removed before they
-            // go, and nobody fetches them any more. The function takes their lock.
+            // are freed, and fetching fails once the device is unplugged. The function takes their
+            // lock.
             unsafe {
                 bindings::drm_gpusvm_unmap_pages(
                     entry.svm,

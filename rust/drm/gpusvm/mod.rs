@@ -3,8 +3,7 @@
 //! Pages of processes that a device uses: GPU SVM's helpers, without its ranges.
 //!
 //! A [`UserPages`] is a range of a process's addresses, whose pages are mapped for the device's DMA
-//! and not pinned: when they change, the device stops to use them, and who needs them fetches them
-//! again.
+//! and not pinned: when they change, the device stops to use them, until they are fetched again.
 //!
 //! C header: [`include/drm/drm_gpusvm.h`](srctree/include/drm/drm_gpusvm.h)
 
@@ -38,7 +37,7 @@ use kernel::{
 use crate::rust::bindings;
 
 /// The lock of the pages of processes that an address space uses: held to write while notifiers say
-/// that pages change, and to read by who relies on that they do not.
+/// that pages change, and to read while a job is submitted that needs them unchanged.
 ///
 /// Nothing is allocated and no fence waited for while it is held.
 ///

@@ -58,7 +58,7 @@ use crate::rust::{
 /// How long pages are fetched that change again and again, or are slow to come.
 const PATIENCE: Delta = Delta::from_secs(15);
 
-/// What a driver does when pages change that its device may use.
+/// A driver's callbacks for changes of pages that its device may use.
 ///
 /// The rules of [`IntervalOps`] hold.
 pub trait UserPagesOps: Send + Sync + Sized + 'static {
@@ -85,14 +85,14 @@ pub trait UserPagesOps: Send + Sync + Sized + 'static {
 pub struct UserPages<T: UserPagesOps> {
     #[pin]
     notifier: IntervalNotifier<Inner<T>>,
-    /// Held by who fetches them.
+    /// Serialises [`UserPages::fetch()`].
     #[pin]
     fetching: RwSemaphore,
     /// Set if the device is to write them.
     write: bool,
 }
 
-/// What the notifier needs.
+/// The notifier's data.
 ///
 /// # Invariants
 ///
@@ -103,7 +103,7 @@ struct Inner<T: UserPagesOps> {
     mapped: Arc<MappedPages>,
     dev: ARef<drm::Device<T::Driver>>,
     range: Range<usize>,
-    /// Changes with the lock held, to read by who fetches and to write by others.
+    /// Changes with the lock held, to read in [`UserPages::fetch()`] and to write elsewhere.
     #[pin]
     pages: Opaque<bindings::drm_gpusvm_pages>,
     /// Set if they have not changed since they were fetched; changes as `pages` does.
@@ -267,8 +267,8 @@ impl<T: UserPagesOps> UserPages<T> {
         let mut ctx = bindings::drm_gpusvm_ctx::default();
 
         ctx.set_read_only((!write).into());
-        // SAFETY: All is valid. The device is bound, as its registration is held by the caller, who is
-        // the only one to fetch, too.
+        // SAFETY: All is valid. The device is bound, as `fetch()` holds its registration, and
+        // `fetching`, which serialises calls.
         to_result(unsafe {
             bindings::drm_gpusvm_get_pages(
                 inner.svm.as_raw(),
@@ -285,7 +285,7 @@ impl<T: UserPagesOps> UserPages<T> {
     /// Lets the pages be used that were got. Returns `false` if they have changed meanwhile.
     fn finish(&self, is_writable: bool) -> Result<bool> {
         let inner = &*self.notifier;
-        // SAFETY: Only who fetches changes it, which is the caller.
+        // SAFETY: Only `fetch()` changes it, which is serialised.
         let seq = unsafe { (*inner.pages.get()).notifier_seq };
         let mm = self.notifier.mm().mmget_not_zero().ok_or(EFAULT)?;
 
@@ -376,7 +376,7 @@ impl<T: UserPagesOps> PinnedDrop for Inner<T> {
         // With the lock held to write, which excludes the guard of the device's binding.
         self.unmap_pages();
         self.mapped.remove(self.pages.get());
-        // SAFETY: The pages are initialised and nobody uses them any more: the notifier is removed.
+        // SAFETY: The pages are initialised, and the notifier is removed, which was their last user.
         // The function takes the lock, and finds nothing that is mapped.
         unsafe {
             bindings::drm_gpusvm_free_pages(

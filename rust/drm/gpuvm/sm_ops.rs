@@ -23,7 +23,7 @@ use super::{
 };
 use crate::rust::bindings;
 
-/// What a new mapping is of.
+/// The backing of a new mapping.
 pub enum Content<'a, D: DriverGpuVm> {
     /// The bytes of a BO from this offset on.
     Bo(&'a VmBo<D>, u64),
@@ -55,7 +55,7 @@ struct StepCtx<'a, D: DriverGpuVm> {
     allocs: MappingAllocs<D>,
     /// Told the ranges that are not mapped any more.
     removed: &'a mut dyn FnMut(Range<u64>),
-    /// What the new mapping is of, and its data; [`None`] of an unmap.
+    /// The new mapping's backing and data; [`None`] of an unmap.
     new: Option<(Content<'a, D>, D::MappingData)>,
 }
 
