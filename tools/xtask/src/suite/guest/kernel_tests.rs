@@ -42,9 +42,10 @@ pub(super) const TIMED: Machine = Machine {
 /// Has KUnit modules run their tests.
 const APPEND: &[&str] = &["kunit.enable=1", "kunit.autorun=1"];
 
-/// The guest on the debug kernel.
+/// The guest on the debug kernel. A test of udmabuf maps 2 GiB of huge pages.
 pub(super) const MACHINE: Machine = Machine {
     name: NAME,
+    memory: 5120,
     append: APPEND,
     ..Machine::DEFAULT
 };
