@@ -20,6 +20,8 @@ use crate::progress::show;
 
 /// The suite of what fails without being one.
 const RUN: &str = "run";
+/// What a line begins with that tells how many of something there were in a test.
+const COUNTED: &str = "# counted ";
 
 /// How a report tells of the tests.
 #[derive(Clone, Copy, Default)]
@@ -68,7 +70,18 @@ struct Test {
     verdict: Verdict,
     /// Why it failed or was skipped.
     why: String,
+    /// How many there were of what it counts.
+    counted: Vec<(String, u64)>,
     took: Option<Duration>,
+}
+
+/// The numbers that a test has told of, each with what it counts.
+fn counted(said: &str) -> impl Iterator<Item = (u64, &str)> {
+    let lines = said.lines().filter_map(|line| line.strip_prefix(COUNTED));
+    lines.filter_map(|line| {
+        let (number, what) = line.split_once(' ')?;
+        Some((number.parse().ok()?, what))
+    })
 }
 
 /// How long a suite or a guest took, all of its boots together.
@@ -122,12 +135,20 @@ impl Report {
                 }
             }
             _ if self.manner.terse => {}
-            Verdict::Pass => show(&format!("ok   {suite}: {name}")),
+            Verdict::Pass => {
+                show(&format!("ok   {suite}: {name}"));
+                for (number, what) in counted(&said) {
+                    show(&format!("     {number} {what}"));
+                }
+            }
             Verdict::Skip => {
                 let why = if said.is_empty() { "no reason" } else { &said };
                 show(&format!("skip {suite}: {name} ({why})"));
             }
         }
+        let counted = counted(&said)
+            .map(|(number, what)| (what.to_owned(), number))
+            .collect();
         let why = match verdict {
             Verdict::Pass => String::new(),
             _ => said,
@@ -137,6 +158,7 @@ impl Report {
             name,
             verdict,
             why,
+            counted,
             took,
         });
     }

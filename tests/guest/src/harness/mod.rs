@@ -142,6 +142,11 @@ fn report(
     good
 }
 
+/// Tells the report how many of something there were in the test that runs.
+pub(crate) fn counted(what: &str, number: u64) {
+    println!("# counted {number} {what}");
+}
+
 /// Prints a diagnostic.
 pub(crate) fn say(text: &str) {
     for line in text.lines() {

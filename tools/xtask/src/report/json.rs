@@ -49,6 +49,7 @@ fn test(test: &Test) -> Value {
         },
         "why": test.why,
         "seconds": test.took.map(seconds),
+        "counted": Map::from_iter(test.counted.iter().map(|(what, number)| (what.clone(), (*number).into()))),
     })
 }
 

@@ -110,6 +110,18 @@ fn the_kernels_own_tests_may_leave_out_what_they_like() {
 }
 
 #[test]
+fn what_a_test_counts_is_in_the_report() {
+    let report = report(false);
+    let said = "it begins\n# counted 57 failures\n# counted many things\n# counted 2 whole rounds";
+    report.test("inject", result("inject.probe", Verdict::Pass, said), None);
+    let counted = &close(&report).1["tests"][0]["counted"];
+    assert_eq!(
+        *counted,
+        serde_json::json!({"failures": 57, "whole rounds": 2})
+    );
+}
+
+#[test]
 fn the_longest_comes_first_and_boots_add_up() {
     let report = report(false);
     report.test("gem", result("gem.create", Verdict::Pass, ""), None);
