@@ -94,6 +94,7 @@ pub(crate) const ALL: &[Suite] = &[
     // Before those that unbind the device: TTM leaks a little each time the last one goes.
     inject::SUITE,
     inject::BACKUP,
+    inject::DEVICE,
     observe::SUITE,
     runtime_pm::SUITE,
     power::SUITE,

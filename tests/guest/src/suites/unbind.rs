@@ -3,6 +3,7 @@
 //! The driver is taken from the device, and given back, while clients use it.
 
 use std::fs;
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -48,8 +49,21 @@ impl Unbound {
         Ok(Self(address))
     }
 
+    /// Gives it the driver, if that takes it.
+    pub(super) fn try_bind(&self) -> io::Result<()> {
+        fs::write(format!("{DRIVER}/bind"), &self.0)
+    }
+
+    /// Takes the driver from it if it has one after all.
+    pub(super) fn again(&self) -> Outcome {
+        if fs::exists(format!("{DRIVER}/{}", self.0))? {
+            fs::write(format!("{DRIVER}/unbind"), &self.0).context("unbind")?;
+        }
+        Ok(())
+    }
+
     pub(super) fn bind(self) -> Outcome {
-        fs::write(format!("{DRIVER}/bind"), &self.0).context("bind")?;
+        self.try_bind().context("bind")?;
         std::mem::forget(self);
         Ok(())
     }
@@ -58,7 +72,7 @@ impl Unbound {
 impl Drop for Unbound {
     fn drop(&mut self) {
         // A test that fails on its way leaves a device to the next one.
-        let _ = fs::write(format!("{DRIVER}/bind"), &self.0);
+        let _ = self.try_bind();
     }
 }
 

@@ -8,20 +8,21 @@ use std::os::fd::AsFd;
 use anyhow::Result;
 use rgt::{Bo, Mapping, Placement};
 
-use super::fail::{TtmFaults, each_allocation_checked, some_failed};
+use super::fail::{Failures, TtmFaults, failing};
 use super::faults::Sink;
 use crate::expect::{each, same};
 use crate::harness::{LONG, Outcome, Test, tests};
 use crate::rig::{MIB, Make, PAGE, Rig, noise, shrink_all};
 use crate::suites::pressure::{IN_PAGES, needs_backups};
 
-pub(super) const TESTS: &[Test] = tests![
+pub(super) const TESTS: &[Test] = failing![
     LONG;
-    backing_up,
-    restoring_by_the_cpu,
-    restoring_by_jobs,
-    in_parts,
+    backing_up: 40,
+    restoring_by_the_cpu: 20,
+    restoring_by_jobs: 80,
 ];
+
+pub(super) const IN_PARTS: &[Test] = tests![LONG; in_parts];
 
 /// A BO of several pages that are not one block: TTM takes its half of them for a failure of its
 /// own, and blocks are backed up whole.
@@ -67,30 +68,30 @@ fn shrink(caches: &File) -> Result<()> {
     Ok(())
 }
 
-fn backing_up() -> Outcome {
+fn backing_up(failures: &mut Failures) -> Outcome {
     let rig = Rig::new()?;
     needs_backups(&rig, MIB)?;
     let caches = File::options()
         .write(true)
         .open("/proc/sys/vm/drop_caches")?;
     each(IN_PAGES, |make| {
-        some_failed(each_allocation_checked(
+        failures.each_allocation_checked(
             || Content::new(&rig, SIZE, make),
             |_| shrink(&caches),
             |content| {
                 content.check_by_gpu(&rig)?;
                 content.check()
             },
-        ))
+        )
     })
 }
 
-fn restoring_by_the_cpu() -> Outcome {
+fn restoring_by_the_cpu(failures: &mut Failures) -> Outcome {
     let rig = Rig::new()?;
     let sink = Sink::new(SIZE)?;
     needs_backups(&rig, MIB)?;
     each(IN_PAGES, |make| {
-        some_failed(each_allocation_checked(
+        failures.each_allocation_checked(
             || {
                 let content = Content::new(&rig, SIZE, make)?;
                 shrink_all()?;
@@ -98,17 +99,17 @@ fn restoring_by_the_cpu() -> Outcome {
             },
             |content| sink.touch(&content.map),
             |content| content.check(),
-        ))
+        )
     })
 }
 
-fn restoring_by_jobs() -> Outcome {
+fn restoring_by_jobs(failures: &mut Failures) -> Outcome {
     let rig = Rig::new()?;
     needs_backups(&rig, MIB)?;
     let result = rig.gtt(8)?;
     rig.fill(&result, 0)?;
     each(IN_PAGES.into_iter().take(2), |make| {
-        some_failed(each_allocation_checked(
+        failures.each_allocation_checked(
             || {
                 let content = Content::new(&rig, SIZE, make)?;
                 let mut work = rig.work(rig.copy)?;
@@ -123,7 +124,7 @@ fn restoring_by_jobs() -> Outcome {
                 content.check_by_gpu(&rig)?;
                 content.check()
             },
-        ))
+        )
     })
 }
 

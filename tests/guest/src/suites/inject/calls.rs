@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use rgt::{BindOp, Bo, Mapping, Vm};
 
-use super::each_allocation;
+use super::fail::{Failures, failing};
 use crate::expect::same;
-use crate::harness::{Outcome, Test, tests};
+use crate::harness::{Outcome, Test};
 use crate::rig::{MIB, PAGE, Rig, SHARED, SYSTEM};
 
-pub(super) const TESTS: &[Test] = tests![
-    create_and_close,
-    address_spaces,
-    bind_and_split,
-    memory_of_the_process,
+pub(super) const TESTS: &[Test] = failing![
+    create_and_close: 30,
+    address_spaces: 35,
+    bind_and_split: 42,
+    memory_of_the_process: 60,
 ];
 
-fn create_and_close() -> Outcome {
+fn create_and_close(failures: &mut Failures) -> Outcome {
     let rig = Rig::new()?;
     for make in [SHARED[0].1, SHARED[2].1, SYSTEM] {
-        each_allocation(
+        failures.each_allocation(
             || Ok(None),
             |bo| {
                 *bo = Some(make(Bo::builder(4 * PAGE)).create(&rig.device)?);
@@ -29,7 +29,7 @@ fn create_and_close() -> Outcome {
             },
         )?;
     }
-    each_allocation(
+    failures.each_allocation(
         || Ok(None),
         |bo| {
             *bo = Some(Bo::builder(PAGE).private(&rig.vm).create(&rig.device)?);
@@ -38,9 +38,9 @@ fn create_and_close() -> Outcome {
     )
 }
 
-fn address_spaces() -> Outcome {
+fn address_spaces(failures: &mut Failures) -> Outcome {
     let rig = Rig::new()?;
-    each_allocation(
+    failures.each_allocation(
         || Ok(None),
         |vm| {
             *vm = Some(Vm::create(&rig.device)?);
@@ -49,13 +49,13 @@ fn address_spaces() -> Outcome {
     )
 }
 
-fn bind_and_split() -> Outcome {
+fn bind_and_split(failures: &mut Failures) -> Outcome {
     let rig = Rig::new()?;
     let bo = rig.vram(4 * MIB)?;
     // A bind brings it to VRAM, where it stays.
     rig.fill(&bo, 1)?;
     let range = rig.vm.reserve(4 * MIB)?;
-    each_allocation(
+    failures.each_allocation(
         || Ok(rig.vm.bind(&[BindOp::unmap(range.addr(), range.size())])?),
         |()| {
             let map = BindOp::map(&bo, 0, range.addr(), range.size());
@@ -67,12 +67,12 @@ fn bind_and_split() -> Outcome {
 }
 
 /// Its bind, and the job that has it fetched again.
-fn memory_of_the_process() -> Outcome {
+fn memory_of_the_process(failures: &mut Failures) -> Outcome {
     const LEN: usize = 16 * PAGE as usize;
     let rig = Rig::new()?;
     let memory = Arc::new(Mapping::anonymous(LEN)?);
     // In a VM of its own each, as the first bind there is another one.
-    each_allocation(
+    failures.each_allocation(
         || Ok((rig.sibling()?, None)),
         |(rig, range)| {
             *range = Some(rig.vm.map_memory(&memory)?);
@@ -80,7 +80,7 @@ fn memory_of_the_process() -> Outcome {
         },
     )?;
 
-    each_allocation(
+    failures.each_allocation(
         || {
             let rig = rig.sibling()?;
             let range = rig.vm.map_memory(&memory)?;

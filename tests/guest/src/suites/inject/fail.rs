@@ -3,20 +3,26 @@
 //! The kernel's fault injection.
 
 use std::fs::{self, File};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::io::Errno;
 
-use crate::harness::{Outcome, Used, skip};
+use super::symbols;
+use crate::harness::{Length, Outcome, Used, counted, skip};
 
 const DEBUGFS: &str = "/sys/kernel/debug";
 /// TTM's own injection: it backs up half of a BO, or is interrupted while it restores one.
 const TTM: &str = "ttm/backup_fault_inject";
 const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
+/// What can fail, by its folder in debugfs.
+const KINDS: [&str; 3] = [SLAB, PAGES, "fail_usercopy"];
+const SLAB: &str = "failslab";
+const PAGES: &str = "fail_page_alloc";
 /// More allocations than any call makes.
-const MOST: u32 = 2000;
+const MOST: u32 = 5000;
 
 /// Sets a value of one kind of injected faults.
 fn knob(kind: &str, name: &str, value: &str) -> Result<()> {
@@ -29,13 +35,14 @@ fn set_up() -> Outcome {
     if !Path::new(FAIL_NTH).exists() {
         return skip("this kernel has no fault injection");
     }
-    for kind in ["failslab", "fail_page_alloc"] {
-        // Allocations that may wait fail, too, and the log does not tell of each.
-        knob(kind, "ignore-gfp-wait", "N")?;
+    for kind in KINDS {
+        // The log does not tell of each.
         knob(kind, "verbose", "0")?;
     }
-    knob("fail_page_alloc", "min-order", "0")?;
-    knob("fail_usercopy", "verbose", "0")?;
+    // Allocations that may wait fail, too.
+    knob(SLAB, "ignore-gfp-wait", "N")?;
+    knob(PAGES, "ignore-gfp-wait", "N")?;
+    knob(PAGES, "min-order", "0")?;
     if Path::new(DEBUGFS).join(TTM).exists() {
         knob(TTM, "verbose", "0")?;
     }
@@ -72,36 +79,95 @@ impl FailNth {
     }
 }
 
-/// Runs `call` with its first allocation failing, then with its second, until all succeed. Copies from
-/// and to user space fail in turn, too. It gets
-/// what `prepare` made, and leaves there what it makes; that is dropped when nothing fails. In the
-/// end as much memory must be in use as before.
-pub(super) fn each_allocation<P>(
-    prepare: impl FnMut() -> Result<P>,
-    call: impl FnMut(&mut P) -> Result<()>,
-) -> Outcome {
-    let before = Used::now()?;
-    some_failed(each_allocation_checked(prepare, call, |_| Ok(())))?;
-    before.wait_until_back()
+/// How many calls failed on purpose in a test.
+pub(super) struct Failures(u32);
+
+impl Failures {
+    /// Runs a test in which something must fail so often. That is told. A kernel where nothing can
+    /// fail skips the test.
+    ///
+    /// The number is that of allocations and copies which the calls of the test come to, each once:
+    /// it falls if the test does not come there any more, or if something else ends it too early. It
+    /// is not the same in each run, but half or twice that: a cache of the allocator may be empty, and
+    /// a page a large one.
+    pub(super) fn at_least(least: u32, test: impl FnOnce(&mut Failures) -> Outcome) -> Outcome {
+        set_up()?;
+        let mut failures = Self(0);
+        test(&mut failures)?;
+        counted("failures", failures.0.into());
+        ensure!(failures.0 >= least, "{} failures, of {least}", failures.0);
+        Ok(())
+    }
+
+    /// Runs `call` with its first allocation failing, then with its second, until all succeed.
+    /// Copies from and to user space fail in turn, too. It gets what `prepare` made, and leaves
+    /// there what it makes; that is dropped when nothing fails. In the end as much memory must be in
+    /// use as before.
+    pub(super) fn each_allocation<P>(
+        &mut self,
+        prepare: impl FnMut() -> Result<P>,
+        call: impl FnMut(&mut P) -> Result<()>,
+    ) -> Outcome {
+        let before = Used::now()?;
+        self.each_allocation_checked(prepare, call, |_| Ok(()))?;
+        before.wait_until_back()
+    }
+
+    /// As [`Self::each_allocation`], wherever BOs are in the end. After each failure `check` looks
+    /// at what was prepared, when nothing fails any more.
+    pub(super) fn each_allocation_checked<P>(
+        &mut self,
+        prepare: impl FnMut() -> Result<P>,
+        call: impl FnMut(&mut P) -> Result<()>,
+        check: impl FnMut(&mut P) -> Result<()>,
+    ) -> Outcome {
+        let failed = in_turn(|nth| nth + 1, prepare, call, check)?;
+        ensure!(failed != 0, "there was no allocation");
+        self.0 += failed;
+        Ok(())
+    }
+
+    /// As [`Self::each_allocation_checked`], for calls that take long and allocate much: the short
+    /// form leaves out more and more.
+    pub(super) fn some_allocations<P>(
+        &mut self,
+        prepare: impl FnMut() -> Result<P>,
+        call: impl FnMut(&mut P) -> Result<()>,
+        check: impl FnMut(&mut P) -> Result<()>,
+    ) -> Outcome {
+        let next = |nth| nth + 1 + Length::choose(nth / 8, 0);
+        self.0 += in_turn(next, prepare, call, check)?;
+        Ok(())
+    }
 }
 
-/// That a call had allocations that could fail.
-pub(super) fn some_failed(failures: Result<u32>) -> Outcome {
-    ensure!(failures? != 0, "there was no allocation");
-    Ok(())
+/// Tests out of the names of their functions, each with how often something fails in it at least, and a
+/// time limit if it is not [`LIMIT`](crate::harness::LIMIT).
+macro_rules! failing {
+    ($limit:expr; $($name:ident: $least:literal),* $(,)?) => {
+        &[$($crate::harness::Test {
+            name: stringify!($name),
+            run: || $crate::suites::inject::fail::Failures::at_least($least, $name),
+            limit: $limit,
+        }),*]
+    };
+    ($($name:ident: $least:literal),* $(,)?) => {
+        $crate::suites::inject::fail::failing![$crate::harness::LIMIT; $($name: $least),*]
+    };
 }
+pub(super) use failing;
 
-/// As [`each_allocation()`], wherever BOs are in the end. After each failure `check` looks at what
-/// was prepared, when nothing fails any more. Gives how often something failed; a kernel where
-/// nothing can skips the test.
-pub(super) fn each_allocation_checked<P>(
+/// Has one allocation or copy of a call fail, the first one first. Gives how often it failed.
+fn in_turn<P>(
+    next: impl Fn(u32) -> u32,
     mut prepare: impl FnMut() -> Result<P>,
     mut call: impl FnMut(&mut P) -> Result<()>,
     mut check: impl FnMut(&mut P) -> Result<()>,
 ) -> Result<u32> {
-    set_up()?;
     let fail_nth = FailNth::open()?;
-    for nth in 1..MOST {
+    let mut nth = 1;
+    for failed in 0.. {
+        ensure!(nth < MOST, "{MOST} allocations, and no end");
         let mut prepared = prepare()?;
         fail_nth.set(nth)?;
         let result = call(&mut prepared);
@@ -111,19 +177,69 @@ pub(super) fn each_allocation_checked<P>(
 
         if left? {
             result.context("without a failure")?;
-            return Ok(nth - 1);
+            return Ok(failed);
         }
         if let Err(error) = result {
-            let errno = error
-                .downcast_ref::<rgt::Error>()
-                .and_then(rgt::Error::errno);
             ensure!(
-                matches!(errno, Some(Errno::NOMEM | Errno::NOSPC | Errno::FAULT)),
+                matches!(
+                    errno(&error),
+                    Some(Errno::NOMEM | Errno::NOSPC | Errno::FAULT)
+                ),
                 "allocation {nth}: {error:#}"
             );
         }
+        nth = next(nth);
     }
-    bail!("{MOST} allocations, and no end")
+    unreachable!("it ends before numbers do")
+}
+
+/// What the kernel said, to a call of the library or to one of the system.
+fn errno(error: &anyhow::Error) -> Option<Errno> {
+    if let Some(error) = error.downcast_ref::<rgt::Error>() {
+        return error.errno();
+    }
+    let error = error.downcast_ref::<std::io::Error>()?;
+    error.raw_os_error().map(Errno::from_raw_os_error)
+}
+
+/// Code of the kernel's at which allocations fail, or do not, while this lives.
+pub(super) struct Region(&'static str);
+
+impl Region {
+    /// Only what the driver has called fails.
+    pub(super) fn only_the_driver() -> Result<Self> {
+        Self::new("require", symbols::of_driver()?)
+    }
+
+    /// Nothing fails that a function of the kernel's has called.
+    pub(super) fn not_in(function: &str) -> Result<Self> {
+        Self::new("reject", symbols::of_function(function)?)
+    }
+
+    fn new(kind: &'static str, at: Range<u64>) -> Result<Self> {
+        let this = Self(kind);
+        this.set(&format!("{:#x}", at.start), &format!("{:#x}", at.end))?;
+        Ok(this)
+    }
+
+    fn set(&self, start: &str, end: &str) -> Result<()> {
+        for kind in KINDS {
+            knob(kind, &format!("{}-start", self.0), start)?;
+            knob(kind, &format!("{}-end", self.0), end)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        let end = match self.0 {
+            "require" => "0xffffffffffffffff",
+            _ => "0",
+        };
+        // Where it was set it can be set back.
+        let _ = self.set("0", end);
+    }
 }
 
 /// TTM's own injection, while this lives.

@@ -8,31 +8,34 @@ use anyhow::{Context, Result};
 use rgt::uapi::DRM_RGT_REGION_GTT;
 use rgt::{BindOp, Binding, Bo, Placement, RegionKind};
 
-use super::each_allocation;
-use super::fail::{each_allocation_checked, some_failed};
+use super::fail::{Failures, failing};
 use crate::expect::same;
-use crate::harness::{Outcome, Test, tests};
+use crate::harness::{Outcome, Test};
 use crate::rig::{HIDDEN, MIB, PAGE, PATIENCE, Rig, SHARED, Work};
 
-pub(super) const TESTS: &[Test] =
-    tests![first_use, return_by_jobs, eviction, eviction_of_busy_bos,];
+pub(super) const TESTS: &[Test] = failing![
+    first_use: 130,
+    return_by_jobs: 45,
+    eviction: 25,
+    eviction_of_busy_bos: 60,
+];
 
-fn first_use() -> Outcome {
+fn first_use(failures: &mut Failures) -> Outcome {
     let rig = Rig::new()?;
     let large = [SHARED[0].1, SHARED[2].1, HIDDEN].map(|make| (make, 64 * PAGE));
     // The CPU clears a page that it sees.
     for (make, size) in large.into_iter().chain([(SHARED[0].1, PAGE)]) {
-        some_failed(each_allocation_checked(
+        failures.each_allocation_checked(
             || Ok((rig.vm.reserve(size)?, rig.bo(size, make)?)),
             |(range, bo)| bind(&rig, bo, range),
             |(_, bo)| same("sum", rig.checksum(bo)?, 0),
-        ))?;
+        )?;
     }
     Ok(())
 }
 
 /// A job finds a BO elsewhere than where it was, and brings it back.
-fn return_by_jobs() -> Outcome {
+fn return_by_jobs(failures: &mut Failures) -> Outcome {
     const SIZE: u64 = 4 * MIB;
     let rig = Rig::new()?;
     let bo = rig.bo(SIZE, |bo| bo.placement(Placement::VRAM | Placement::GTT))?;
@@ -40,7 +43,7 @@ fn return_by_jobs() -> Outcome {
     let mut work = filling(&rig, &bo, 7)?;
     work.submit()?;
     work.wait()?;
-    some_failed(each_allocation_checked(
+    failures.each_allocation_checked(
         || {
             let away = BindOp::prefetch(range.addr(), SIZE, DRM_RGT_REGION_GTT);
             Ok(rig.vm.bind(&[away])?)
@@ -51,7 +54,7 @@ fn return_by_jobs() -> Outcome {
             let filled = rgt::checksum::of_fill(7, SIZE / 4);
             same("sum", rig.checksum(&bo)?, filled)
         },
-    ))
+    )
 }
 
 /// A job that fills a BO.
@@ -104,13 +107,13 @@ fn vram_size(rig: &Rig) -> Result<u64> {
 }
 
 /// More BOs than fit into VRAM, bound in turn, so that each makes the oldest one move.
-fn eviction() -> Outcome {
+fn eviction(failures: &mut Failures) -> Outcome {
     const SIZE: u64 = 4 * MIB;
     const FIRST: u32 = 0x100;
     let rig = Rig::new()?;
     let all = Patterns::new(&rig, vram_size(&rig)? + 4 * SIZE, SIZE, FIRST)?;
     let mut turns = all.bos.iter().cycle();
-    each_allocation(
+    failures.each_allocation(
         || {
             let bo = turns.next().context("it never ends")?;
             Ok((rig.vm.reserve(SIZE)?, bo))
@@ -121,7 +124,7 @@ fn eviction() -> Outcome {
 }
 
 /// BOs have to make room for those of another client while a job uses every one of them.
-fn eviction_of_busy_bos() -> Outcome {
+fn eviction_of_busy_bos(failures: &mut Failures) -> Outcome {
     const SIZE: u64 = 8 * MIB;
     const LENGTH: Duration = Duration::from_millis(50);
     const FIRST: u32 = 0x200;
@@ -142,7 +145,7 @@ fn eviction_of_busy_bos() -> Outcome {
         }
         Ok(())
     })?;
-    some_failed(each_allocation_checked(
+    failures.each_allocation_checked(
         || {
             let bo = turns.next().context("it never ends")?;
             busy.settle()?;
@@ -151,7 +154,7 @@ fn eviction_of_busy_bos() -> Outcome {
         },
         |(range, bo)| bind(&other, bo, range),
         |_| Ok(()),
-    ))?;
+    )?;
     busy.settle()?;
     all.check(FIRST)?;
     newcomers.check(LATE)
