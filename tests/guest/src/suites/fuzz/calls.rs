@@ -3,8 +3,8 @@
 //! The values of structures, and what becomes of a call.
 
 use super::arena::Arena;
+use super::choices::Choices;
 use super::grammar::{Field, Grammar};
-use crate::rig::Dice;
 
 /// Objects that there were, of which some still are.
 #[derive(Default)]
@@ -24,7 +24,7 @@ const MOST: usize = 24;
 pub(super) struct Caller<'a> {
     pub(super) grammar: &'a Grammar,
     pub(super) arena: Arena,
-    pub(super) dice: Dice,
+    pub(super) dice: Choices,
     pub(super) fd: i32,
     pub(super) objects: Objects,
     /// The op of a bind, or the type of a sync, that is being made.
@@ -251,7 +251,7 @@ pub(super) fn push<T>(objects: &mut Vec<T>, object: T) {
 }
 
 /// One of some objects, which need not be any more.
-pub(super) fn pick(dice: &mut Dice, objects: &[u32]) -> u64 {
+pub(super) fn pick(dice: &mut Choices, objects: &[u32]) -> u64 {
     match objects.len() as u32 {
         0 => u64::from(dice.below(3)),
         count => u64::from(objects[dice.below(count) as usize]),

@@ -4,8 +4,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,16 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::arena::Arena;
 use super::calls::{Caller, Objects, pick, push};
+use super::choices::Choices;
+use super::corpus::Corpus;
+use super::coverage::Coverage;
 use super::grammar::Grammar;
 use crate::harness::Outcome;
 use crate::rig::Dice;
 
 const THREADS: u32 = 2;
+/// As many calls are one sequence at most.
+const LONGEST: u32 = 6;
 
 // Ioctls of DRM's own.
 const GEM_CLOSE: u32 = drm_gem_close::OPCODE;
@@ -33,12 +39,13 @@ const SYNCOBJ_WAIT: u32 = 0xc028_64c3;
 const SYNCOBJ_RESET: u32 = 0xc010_64c4;
 const SYNCOBJ_SIGNAL: u32 = 0xc010_64c5;
 
-/// Makes calls: arguments are a seed and milliseconds.
+/// Makes calls: arguments are a seed, milliseconds, and the folder of what was found.
 pub(in crate::suites) fn run(arguments: &[&str]) -> Outcome {
-    let [seed, millis] = arguments else {
-        bail!("expected a seed and milliseconds")
+    let [seed, millis, folder] = arguments else {
+        bail!("expected a seed, milliseconds and a folder")
     };
     let seed: u32 = seed.parse()?;
+    let corpus = Arc::new(Mutex::new(Corpus::load(Path::new(folder))?));
     let end = Instant::now() + Duration::from_millis(millis.parse()?);
     let grammar = Arc::new(Grammar::new()?);
     let nodes = Device::list()?;
@@ -47,18 +54,19 @@ pub(in crate::suites) fn run(arguments: &[&str]) -> Outcome {
     let threads: Vec<_> = (0..THREADS)
         .map(|number| {
             let (grammar, file) = (grammar.clone(), file.clone());
-            let arena = Arena::new()?;
+            let (arena, corpus) = (Arena::new()?, corpus.clone());
+            let seed = seed * THREADS + number + 1;
             Ok(thread::spawn(move || {
                 let caller = Caller {
                     grammar: &grammar,
                     arena,
-                    dice: Dice::new(seed * THREADS + number + 1),
+                    dice: Choices::new(seed),
                     fd: file.as_raw_fd(),
                     objects: Objects::default(),
                     kind: 0,
                     successes: vec![0; grammar.calls.len()],
                 };
-                calls(caller, &file, end)
+                sequences(caller, &file, &corpus, seed, end)
             }))
         })
         .collect::<Result<_>>()?;
@@ -70,6 +78,8 @@ pub(in crate::suites) fn run(arguments: &[&str]) -> Outcome {
             .zip(more)
             .for_each(|(sum, more)| *sum += more);
     }
+    let corpus = corpus.lock().unwrap_or_else(PoisonError::into_inner);
+    corpus.save(&seed.to_string())?;
     // What never succeeds is not tested.
     let names = grammar.calls.iter().map(|call| call.name);
     let never: Vec<_> = names
@@ -80,22 +90,43 @@ pub(in crate::suites) fn run(arguments: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// Makes calls until it is time. Returns how often each of the driver's succeeded.
-fn calls(mut caller: Caller<'_>, file: &File, end: Instant) -> Result<Vec<u32>> {
+/// Makes sequences of calls until it is time. Returns how often each of the driver's succeeded.
+fn sequences(
+    mut caller: Caller<'_>,
+    file: &File,
+    corpus: &Mutex<Corpus>,
+    seed: u32,
+    end: Instant,
+) -> Result<Vec<u32>> {
     let scratch = memfd_create("fuzz", MemfdFlags::CLOEXEC)?;
+    let corpus = || corpus.lock().unwrap_or_else(PoisonError::into_inner);
+    // Other numbers than those of the calls.
+    let mut changes = Dice::new(!seed);
     let mut fds = vec![];
+    let coverage = Coverage::new()?;
     while Instant::now() < end {
-        match caller.dice.below(24) {
-            0 => close(&mut caller),
-            1 => share(&mut caller, &mut fds),
-            2 => take(&mut caller, &fds),
-            3 => create_syncobj(&mut caller),
-            4 => use_syncobj(&mut caller),
-            5 => touch(&mut caller, file, &scratch),
-            _ => caller.call(),
+        caller.dice.begin(corpus().script(&mut changes));
+        for _ in 0..=caller.dice.below(LONGEST) {
+            one(&mut caller, file, &scratch, &mut fds);
+        }
+        if let Some(coverage) = &coverage {
+            corpus().learn(coverage.places(), caller.dice.made());
+            coverage.clear();
         }
     }
     Ok(caller.successes)
+}
+
+fn one(caller: &mut Caller<'_>, file: &File, scratch: impl AsFd, fds: &mut Vec<u32>) {
+    match caller.dice.below(24) {
+        0 => close(caller),
+        1 => share(caller, fds),
+        2 => take(caller, fds),
+        3 => create_syncobj(caller),
+        4 => use_syncobj(caller),
+        5 => touch(caller, file, scratch),
+        _ => caller.call(),
+    }
 }
 
 /// Makes an ioctl of these words. Returns their place if it succeeded.

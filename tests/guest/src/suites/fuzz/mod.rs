@@ -2,22 +2,27 @@
 
 //! Calls that no program would make, from several processes with several threads each on one file.
 //!
-//! They come from the list of the uAPI's structures and constants, a seed decides which. What they
-//! find is a complaint of the kernel, a process that cannot be killed, memory that stays in use, or
-//! a device that does not work afterwards.
+//! They come from the list of the uAPI's structures and constants, a seed decides which. Where the
+//! kernel tells where they come to in the driver, those that come to new places are made again with
+//! changes. What they find is a complaint of the kernel, a process that cannot be killed, memory
+//! that stays in use, or a device that does not work afterwards.
 
 mod arena;
 mod calls;
+mod choices;
 mod client;
+mod corpus;
+mod coverage;
 mod grammar;
 
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
+use self::corpus::Corpus;
 use super::unbind::works;
-use crate::harness::{Helper, LONG, Length, Outcome, Suite, Tag, tests};
+use crate::harness::{Helper, LONG, Length, Outcome, Suite, Tag, counted, tests};
 use crate::rig::PATIENCE;
 
 pub(super) use client::run;
@@ -29,18 +34,28 @@ pub(super) const SUITE: Suite = Suite {
     tests: &[tests![LONG; calls]],
 };
 
-/// The helper that makes calls: arguments are a seed and milliseconds.
+/// The helper that makes calls: arguments are a seed, milliseconds, and the folder of what was found.
 pub(super) const CALLER: &str = "fuzz";
+
+/// How many places calls must come to in the driver's code, as kcov counts them. It falls if calls
+/// fail early that did not.
+const LEAST: usize = 4500;
 
 fn calls() -> Outcome {
     const PROCESSES: u32 = 3;
     let rounds = Length::choose(3, 60);
     let time = Duration::from_secs(Length::choose(20, 60));
+    let found = tempfile::tempdir()?;
+    let folder = found.path().to_str().context("a folder in UTF-8")?;
     for round in 0..rounds {
         let callers = (0..PROCESSES)
             .map(|number| {
                 let seed = round * PROCESSES + number + 1;
-                Helper::start(CALLER, &[seed.to_string(), time.as_millis().to_string()])
+                let millis = time.as_millis();
+                Helper::start(
+                    CALLER,
+                    &[seed.to_string(), millis.to_string(), folder.to_owned()],
+                )
             })
             .collect::<Result<Vec<_>>>()?;
         // One that has not ended by then is in a call that waits.
@@ -50,5 +65,9 @@ fn calls() -> Outcome {
         }
         works()?;
     }
+    let places = Corpus::load(found.path())?.places();
+    // A kernel without kcov has none.
+    counted("places in the driver", places as u64);
+    ensure!(places == 0 || places >= LEAST, "{places} places");
     Ok(())
 }
