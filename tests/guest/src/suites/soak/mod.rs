@@ -3,8 +3,9 @@
 //! Everything at once, for as long as it takes.
 //!
 //! Processes overcommit VRAM, one of them below a limit of its cgroup, and others are killed on the way.
-//! Threads bind and unbind, share buffers with other devices, have engines hang, have the kernel compact
-//! memory and shrink caches, and send the GPU and the system to sleep. All data is compared throughout.
+//! Threads bind and unbind, share buffers with other devices, have the GPU use memory of the process, have
+//! engines hang, have the kernel compact memory and shrink caches, and send the GPU and the system to
+//! sleep. All data is compared throughout.
 
 mod loops;
 mod rounds;
@@ -25,7 +26,7 @@ use crate::harness::{Helper, LONG, Length, Need, Outcome, Suite, Tag, say, tests
 use crate::rig::{Kept, Rig};
 
 use loops::Loops;
-use rounds::{Binds, Hangs, Kills, Shares, machine};
+use rounds::{Binds, Hangs, Kills, Shares, Uploads, machine};
 use sleeps::Sleeps;
 
 pub(super) const SUITE: Suite = Suite {
@@ -86,11 +87,13 @@ fn everything_at_once() -> Outcome {
     let loops = &Loops::new(time);
     let (mut binds, mut shares) = (Binds::new()?, Shares::new()?);
     let (mut hangs, mut kills) = (Hangs::new()?, Kills::new());
+    let mut uploads = Uploads::new()?;
     let mut sleeps = Sleeps::new(&auto, pids);
     thread::scope(|scope| {
         let threads = [
             scope.spawn(|| loops.beside("binds", |round| binds.round(round))),
             scope.spawn(|| loops.beside("shares", |round| shares.round(round))),
+            scope.spawn(|| loops.beside("uploads", |round| uploads.round(round))),
             scope.spawn(|| loops.beside("killed processes", |round| kills.round(round))),
             scope.spawn(|| loops.beside("compactions", machine)),
             scope.spawn(|| loops.awake("hangs", |round| hangs.round(round))),

@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rgt::{Binding, Bo, Cause, Context, Priority};
 
-use crate::expect::content_is;
+use crate::expect::{content_is, same};
 use crate::harness::Outcome;
 use crate::peer::{Cpu, DmaBuf, Vgem, udmabuf};
 use crate::rig::{Dice, Kept, MIB, Rig, SHARED, noise, shrink_all};
 use crate::suites::clients;
 use crate::suites::racing::{WINDOW, bind_look_unbind, numbered};
 use crate::suites::reset::verdict;
+use crate::suites::userptr::{Area, Bound, HUGE};
 
 /// Maps parts of a BO that is evicted all the time, and looks through them.
 pub(super) struct Binds {
@@ -71,6 +72,56 @@ impl Shares {
         let own = self.rig.vram(MIB)?;
         self.rig.copy(&theirs, &own)?;
         content_is("a copy", &own.map()?, &content)
+    }
+}
+
+/// Brings memory of the process through VRAM to other memory of it, whose pages come and go.
+pub(super) struct Uploads {
+    rig: Rig,
+    vram: Bo,
+    from: (Area, Bound),
+    to: (Area, Bound),
+}
+
+impl Uploads {
+    pub(super) fn new() -> Result<Self> {
+        let rig = Rig::new()?;
+        let bound = |area: Area| -> Result<_> {
+            // Small pages at first, so that they can become a huge one.
+            area.number(0);
+            area.advise(0, HUGE, libc::MADV_HUGEPAGE)?;
+            let bound = area.bind(&rig)?;
+            Ok((area, bound))
+        };
+        let [from, to] = [Area::aligned(HUGE)?, Area::aligned(HUGE)?].map(bound);
+        Ok(Self {
+            from: from?,
+            to: to?,
+            vram: rig.vram(HUGE as u64)?,
+            rig,
+        })
+    }
+
+    pub(super) fn round(&mut self, round: u32) -> Outcome {
+        let ((from, source), (to, target)) = (&self.from, &self.to);
+        if round % 2 == 1 {
+            from.advise(0, HUGE / 2, libc::MADV_DONTNEED)?;
+            to.advise(0, HUGE, libc::MADV_DONTNEED)?;
+        }
+        from.number(round << 16);
+        let mut work = self.rig.work(self.rig.copy)?;
+        let middle = work.writes(&self.vram)?;
+        work.commands.copy(source.addr(), middle, HUGE as u64)?;
+        work.commands.copy(middle, target.addr(), HUGE as u64)?;
+        work.run()?;
+        same("the sum", to.checksum(), from.checksum())?;
+        // As if memory was short.
+        from.advise(0, HUGE, libc::MADV_PAGEOUT)?;
+        same(
+            "the sum by the GPU",
+            source.checksum(&self.rig)?,
+            to.checksum(),
+        )
     }
 }
 

@@ -12,7 +12,7 @@ use rgt::{BindOp, Binding, Bo, checksum};
 use crate::rig::{PAGE, PATIENCE, Rig};
 
 /// An area of addresses, unmapped when dropped. What is there may go and come.
-pub(super) struct Area {
+pub(in crate::suites) struct Area {
     base: *mut u8,
     len: usize,
 }
@@ -62,7 +62,7 @@ impl Area {
     }
 
     /// As above, at an address that is a multiple of 2 MiB.
-    pub(super) fn aligned(len: usize) -> Result<Self> {
+    pub(in crate::suites) fn aligned(len: usize) -> Result<Self> {
         let mut area = Self::anonymous(len + HUGE)?;
         let before = area.base.addr().next_multiple_of(HUGE) - area.base.addr();
         // SAFETY: What is unmapped is of the area, and is not used.
@@ -76,7 +76,7 @@ impl Area {
         Ok(area)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::suites) fn len(&self) -> usize {
         self.len
     }
 
@@ -99,7 +99,7 @@ impl Area {
     }
 
     /// Writes the number of each page, and a tag, all over it.
-    pub(super) fn number(&self, tag: u32) {
+    pub(in crate::suites) fn number(&self, tag: u32) {
         for page in 0..self.len / PAGE as usize {
             let value = tag + page as u32;
             for offset in (0..PAGE as usize).step_by(4) {
@@ -109,7 +109,7 @@ impl Area {
     }
 
     /// The checksum of all of it, as the GPU counts it.
-    pub(super) fn checksum(&self) -> u64 {
+    pub(in crate::suites) fn checksum(&self) -> u64 {
         let words: Vec<_> = (0..self.len)
             .step_by(4)
             .map(|offset| self.read(offset))
@@ -118,7 +118,12 @@ impl Area {
     }
 
     /// Gives advice of memory that is all, or a part, of it.
-    pub(super) fn advise(&self, offset: usize, len: usize, advice: libc::c_int) -> Result<()> {
+    pub(in crate::suites) fn advise(
+        &self,
+        offset: usize,
+        len: usize,
+        advice: libc::c_int,
+    ) -> Result<()> {
         assert!(offset + len <= self.len);
         // SAFETY: Inside of the area.
         let done = unsafe { libc::madvise(self.base.add(offset).cast(), len, advice) };
@@ -179,7 +184,7 @@ impl Area {
     }
 
     /// Maps it in a rig's VM.
-    pub(super) fn bind(&self, rig: &Rig) -> Result<Bound> {
+    pub(in crate::suites) fn bind(&self, rig: &Rig) -> Result<Bound> {
         self.bind_op(rig, |op| op)
     }
 
@@ -213,7 +218,7 @@ impl Drop for Area {
 /// Memory that can be read and written.
 pub(super) const READ_WRITE: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
 /// A huge page.
-pub(super) const HUGE: usize = 2 << 20;
+pub(in crate::suites) const HUGE: usize = 2 << 20;
 const MREMAP_DONTUNMAP: libc::c_int = 4;
 
 fn check(done: libc::c_int) -> Result<()> {
@@ -224,17 +229,17 @@ fn check(done: libc::c_int) -> Result<()> {
 }
 
 /// An area in a VM.
-pub(super) struct Bound {
+pub(in crate::suites) struct Bound {
     range: Binding,
 }
 
 impl Bound {
-    pub(super) fn addr(&self) -> u64 {
+    pub(in crate::suites) fn addr(&self) -> u64 {
         self.range.addr()
     }
 
     /// The checksum of all of it, by the GPU.
-    pub(super) fn checksum(&self, rig: &Rig) -> Result<u64> {
+    pub(in crate::suites) fn checksum(&self, rig: &Rig) -> Result<u64> {
         let result = rig.gtt(8)?;
         let mut work = rig.work(rig.copy)?;
         let to = work.writes(&result)?;

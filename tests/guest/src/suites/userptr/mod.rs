@@ -15,6 +15,8 @@ mod swap;
 
 use crate::harness::{Need, Suite, Tag};
 
+pub(super) use area::{Area, Bound, HUGE};
+
 pub(super) const SUITE: Suite = Suite {
     name: "userptr",
     needs: &[],
