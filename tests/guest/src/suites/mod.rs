@@ -68,6 +68,7 @@ pub(crate) const ALL: &[Suite] = &[
     moves::SUITE,
     racing::SUITE,
     room::SUITE,
+    room::IN_MEMORY,
     overcommit::SUITE,
     stale_data::SUITE,
     isolation::SUITE,

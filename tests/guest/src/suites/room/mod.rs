@@ -13,7 +13,7 @@ use rgt::{Bo, Placement, Region, RegionKind};
 use rustix::io::Errno;
 
 use crate::expect::{fails, of_library, same};
-use crate::harness::{Outcome, Suite, Tag};
+use crate::harness::{Need, Outcome, Suite, Tag};
 use crate::rig::{MIB, Make, Rig, Work};
 
 pub(super) use protect::{HOG, hog};
@@ -21,15 +21,17 @@ pub(super) use turns::{SUBMITTER, submit};
 
 pub(super) const SUITE: Suite = Suite {
     name: "room",
+    needs: &[Need::SmallVram],
+    tags: &[Tag::Memory],
+    tests: &[own::TESTS, turns::TESTS, private::TESTS, protect::TESTS],
+};
+
+/// For a GPU with more than a little memory.
+pub(super) const IN_MEMORY: Suite = Suite {
+    name: "room-in-memory",
     needs: &[],
-    tags: &[Tag::Memory, Tag::SmallVram],
-    tests: &[
-        own::TESTS,
-        turns::TESTS,
-        private::TESTS,
-        protect::TESTS,
-        memory::TESTS,
-    ],
+    tags: &[Tag::Memory],
+    tests: &[memory::TESTS],
 };
 
 /// The size of a small BO.
