@@ -102,8 +102,16 @@ impl Helper {
             );
             return Ok(());
         }
-        self.child.kill()?;
-        self.end(limit).map(drop)
+        self.kill_within(limit)
+    }
+
+    /// Has it ended, in whatever way it may have by itself; a kill takes effect within `limit`.
+    pub(crate) fn kill_within(mut self, limit: Duration) -> Result<()> {
+        if self.child.try_wait()?.is_none() {
+            self.child.kill()?;
+            self.end(limit)?;
+        }
+        Ok(())
     }
 
     /// Kills it by SIGKILL; an error if it had ended already.

@@ -6,6 +6,7 @@ mod bus_errors;
 mod cgroup;
 mod clients;
 mod cs;
+mod device_fuzz;
 mod dmabuf;
 mod evict;
 mod fair;
@@ -101,6 +102,7 @@ pub(crate) const ALL: &[Suite] = &[
     power::SUITE,
     soak::SUITE,
     reset::SUITE,
+    device_fuzz::SUITE,
     unbind::SUITE,
     unplug::SUITE,
 ];
@@ -120,6 +122,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         dmabuf::GIVER => dmabuf::give(arguments),
         dmabuf::IMPORTER => dmabuf::import(arguments),
         fuzz::CALLER => fuzz::run(arguments),
+        device_fuzz::USER => device_fuzz::use_it(arguments),
         fair::CALLER => fair::call(arguments),
         fair::HOARDER => fair::hoard(arguments),
         faults::FAULTER => faults::fault(),

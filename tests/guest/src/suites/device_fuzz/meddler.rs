@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who changes what only the driver and the device should change.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::{io, ptr};
+
+use anyhow::{Context, Result, ensure};
+use rgt::abi::{limits, pci, pte, regs};
+
+use crate::rig::{Dice, PAGE};
+
+/// Where something changes.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    Registers,
+    /// Memory of the device, of the page tables if some are found.
+    Vram,
+    Configuration,
+}
+
+/// The command register of the configuration space.
+const COMMAND: u32 = 0x04;
+
+/// Changes a device, by its folder in sysfs. When this is dropped, the device has its command register
+/// as it was: the kernel writes that when a driver enables the device, but not if it was enabled before.
+pub(super) struct Meddler {
+    registers: Bar,
+    vram: Bar,
+    configuration: File,
+    command: [u8; 2],
+    dice: Dice,
+}
+
+impl Meddler {
+    pub(super) fn new(directory: &Path, seed: u32) -> Result<Self> {
+        let configuration = File::options()
+            .read(true)
+            .write(true)
+            .open(directory.join("config"))?;
+        let mut command = [0; 2];
+        configuration.read_exact_at(&mut command, COMMAND.into())?;
+        Ok(Self {
+            registers: Bar::map(directory, pci::BAR_REGS)?,
+            vram: Bar::map(directory, pci::BAR_VRAM)?,
+            configuration,
+            command,
+            dice: Dice::new(seed),
+        })
+    }
+
+    /// Changes one thing.
+    pub(super) fn change(&mut self, places: &[Place]) -> Result<()> {
+        match places[self.dice.below(places.len() as u32) as usize] {
+            Place::Registers => self.register(),
+            Place::Vram => self.memory(),
+            Place::Configuration => self.configuration()?,
+        }
+        Ok(())
+    }
+
+    fn register(&mut self) {
+        let engine = self.dice.below(limits::MAX_ENGINES) as usize;
+        let space = self.dice.below(limits::ADDRESS_SPACES) as usize;
+        let register = 4 * self.dice.below(12) as usize;
+        let at = match self.dice.below(8) {
+            0 => 4 * self.dice.below(0x100) as usize,
+            1 => regs::AS_BASE + space * regs::AS_STRIDE + register % regs::AS_STRIDE,
+            2 => regs::DOORBELL + 4 * engine,
+            // Not where messages of interrupts go: they could stop the machine.
+            3 => 4 * self.dice.below(pci::MSIX_TABLE / 4) as usize,
+            _ => regs::ENGINE_BASE + engine * regs::ENGINE_STRIDE + register,
+        };
+        let value = match self.dice.below(5) {
+            0 => self.registers.read(at) ^ 1 << self.dice.below(32),
+            1 => 4 * self.dice.below(1024),
+            2 => self.dice.below(16),
+            3 => regs::RESET_MAGIC,
+            _ => self.dice.roll(),
+        };
+        self.registers.write(at, value);
+    }
+
+    fn memory(&mut self) {
+        let pages = (self.vram.len / PAGE as usize) as u32;
+        let any_of = |vram: &Bar, dice: &mut Dice| {
+            let entry = 8 * dice.below(pte::ENTRIES as u32) as usize;
+            let at = PAGE as usize * dice.below(pages) as usize + entry;
+            (at, vram.read(at))
+        };
+        const TRIES: usize = 256;
+        let mut found = (0..TRIES).map(|_| any_of(&self.vram, &mut self.dice));
+        let is_entry = |&(_, low): &(usize, u32)| u64::from(low) & pte::VALID != 0;
+        let found = found.find(is_entry);
+        let (at, low) = found.unwrap_or_else(|| any_of(&self.vram, &mut self.dice));
+        let value = match self.dice.below(3) {
+            0 => low ^ 1 << self.dice.below(32),
+            1 => low ^ (self.dice.below(64) << 12),
+            _ => self.dice.roll(),
+        };
+        self.vram.write(at, value);
+    }
+
+    fn configuration(&mut self) -> Result<()> {
+        /// The first capability. What is before it but the command says where the device is.
+        const CAPABILITIES: u32 = 0x40;
+        const SIZE: u32 = 0x1000;
+        let at = match self.dice.below(4) {
+            0 => COMMAND,
+            1 => 4 * self.dice.below(SIZE / 4).max(CAPABILITIES / 4),
+            _ => CAPABILITIES + 4 * self.dice.below((0x100 - CAPABILITIES) / 4),
+        };
+        let mut word = [0; 4];
+        self.configuration.read_exact_at(&mut word, at.into())?;
+        let changed = u32::from_le_bytes(word) ^ 1 << self.dice.below(32);
+        Ok(self
+            .configuration
+            .write_all_at(&changed.to_le_bytes(), at.into())?)
+    }
+}
+
+impl Drop for Meddler {
+    fn drop(&mut self) {
+        // If that is not possible the driver will say so.
+        let _ = self
+            .configuration
+            .write_all_at(&self.command, COMMAND.into());
+    }
+}
+
+/// A BAR, mapped by sysfs.
+struct Bar {
+    base: *mut u32,
+    len: usize,
+}
+
+impl Bar {
+    fn map(directory: &Path, number: u32) -> Result<Self> {
+        let path = directory.join(format!("resource{number}"));
+        let file = File::options().read(true).write(true).open(&path);
+        let file = file.with_context(|| path.display().to_string())?;
+        let len = file.metadata()?.len() as usize;
+        // SAFETY: The kernel chooses the address, so no memory of ours is replaced.
+        let base = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        ensure!(base != libc::MAP_FAILED, io::Error::last_os_error());
+        Ok(Self {
+            base: base.cast(),
+            len,
+        })
+    }
+
+    fn read(&self, at: usize) -> u32 {
+        assert!(at + 4 <= self.len && at.is_multiple_of(4));
+        // SAFETY: It is in the mapping. The device's registers may be read in any order.
+        unsafe { self.base.byte_add(at).read_volatile() }
+    }
+
+    fn write(&self, at: usize, value: u32) {
+        assert!(at + 4 <= self.len && at.is_multiple_of(4));
+        // SAFETY: It is in the mapping. An IOMMU keeps the device from memory of ours.
+        unsafe { self.base.byte_add(at).write_volatile(value) }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        // SAFETY: The mapping is ours, and nothing refers to it.
+        unsafe { libc::munmap(self.base.cast(), self.len) };
+    }
+}

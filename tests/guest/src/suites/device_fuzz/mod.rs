@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A device that does what none should, under clients that use it.
+//!
+//! Its registers, its memory with the page tables in it, and its configuration space change behind the
+//! driver's back. An IOMMU keeps what it accesses then to what was mapped for it. Jobs fail, data is lost,
+//! and the device may be given up; but calls return, processes can be killed, the kernel has nothing to
+//! complain of, and the driver has the device work when it gets it anew.
+
+mod clients;
+mod meddler;
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use rgt::Device;
+
+use super::reset::directory;
+use super::unbind::{Unbound, works};
+use crate::harness::{Helper, LONG, Need, Outcome, Suite, counted, tests};
+use crate::rig::PATIENCE;
+
+pub(super) use clients::use_it;
+use meddler::{Meddler, Place};
+
+pub(super) const SUITE: Suite = Suite {
+    name: "device-fuzz",
+    needs: &[Need::Iommu, Need::LastOfBoot],
+    // No long form: those run in one guest, without an IOMMU.
+    tags: &[],
+    tests: &[tests![LONG; registers, page_tables, configuration, all_of_it]],
+};
+
+/// The helper that uses the device, whatever becomes of that. Its argument is a seed.
+pub(super) const USER: &str = "device-fuzz";
+
+fn registers() -> Outcome {
+    meddled(&[Place::Registers])
+}
+
+fn page_tables() -> Outcome {
+    meddled(&[Place::Vram])
+}
+
+fn configuration() -> Outcome {
+    meddled(&[Place::Configuration])
+}
+
+fn all_of_it() -> Outcome {
+    meddled(&[Place::Registers, Place::Vram, Place::Configuration])
+}
+
+fn meddled(places: &[Place]) -> Outcome {
+    const USERS: u32 = 3;
+    const ROUNDS: u32 = 2;
+    const TIME: Duration = Duration::from_secs(5);
+    let mut changes = 0;
+    for round in 0..ROUNDS {
+        let users = (0..USERS)
+            .map(|number| Helper::start(USER, &[(round * USERS + number).to_string()]))
+            .collect::<Result<Vec<_>>>()?;
+        // The node's folder goes with the driver.
+        let directory = fs::canonicalize(directory(&Device::open()?)?)?;
+        {
+            let mut meddler = Meddler::new(&directory, round + 1)?;
+            let end = Instant::now() + TIME;
+            while Instant::now() < end {
+                meddler.change(places)?;
+                changes += 1;
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        for user in users {
+            user.kill_within(PATIENCE)?;
+        }
+        let unbound = Unbound::now()?;
+        fs::write(directory.join("reset"), "1")?;
+        unbound.bind()?;
+        works()?;
+    }
+    counted("changes", changes);
+    ensure!(changes > 0, "nothing was changed");
+    Ok(())
+}
