@@ -29,6 +29,8 @@ words! {
         SmallVram = "small-vram",
         /// Swap, for BOs to be backed up to.
         Swap = "swap",
+        /// Swap for the image, and nothing that gets lost on the way.
+        Hibernation = "hibernation",
         /// An IOMMU that translates the GPU's addresses.
         Iommu = "iommu",
         /// DMA through bounce buffers only.

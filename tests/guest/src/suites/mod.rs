@@ -100,6 +100,7 @@ pub(crate) const ALL: &[Suite] = &[
     observe::SUITE,
     runtime_pm::SUITE,
     power::SUITE,
+    power::HIBERNATION,
     soak::SUITE,
     reset::SUITE,
     device_fuzz::SUITE,

@@ -29,6 +29,9 @@ pub(crate) struct Machine {
     /// Whether the guest commands QEMU itself, by a port of its console device. It can have QEMU do
     /// anything then that its user may do.
     pub(crate) monitor: bool,
+    /// Whether it hibernates, which the share does not outlast: what a job says comes by a second
+    /// serial port then.
+    pub(crate) hibernates: bool,
     /// More devices, as QEMU's `-device` takes them.
     pub(crate) devices: &'static [&'static str],
     /// The clock.
@@ -84,6 +87,7 @@ impl Machine {
         iommu: false,
         swap: None,
         monitor: false,
+        hibernates: false,
         devices: &[],
         clock: Clock::Time,
         limit: Duration::from_secs(3600),

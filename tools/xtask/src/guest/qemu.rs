@@ -81,6 +81,9 @@ pub(super) fn start(
     qemu.arg("-initrd").arg(software.initramfs);
     qemu.args(["-append", &append(machine, software.append)]);
     qemu.args(["-serial", "file:console.log"]);
+    if machine.hibernates {
+        qemu.args(["-serial", "file:share/stdout"]);
+    }
     channels(&mut qemu);
     if machine.monitor {
         monitor(&mut qemu);
@@ -204,8 +207,13 @@ fn board(machine: &Machine) -> String {
 /// The kernel's command line, the caller's words last, so that they prevail.
 fn append(machine: &Machine, more: &[String]) -> String {
     let kmemleak = (!machine.kmemleak).then_some("kmemleak=off");
+    // Where the guest's init has the output go.
+    let output = machine.hibernates.then_some("output=/dev/ttyS1");
     let words = [TIMER].into_iter().chain(machine.append.iter().copied());
-    let words = words.chain(kmemleak).chain(more.iter().map(String::as_str));
+    let words = words
+        .chain(kmemleak)
+        .chain(output)
+        .chain(more.iter().map(String::as_str));
     words.fold(APPEND.to_owned(), |line, word| line + " " + word)
 }
 

@@ -44,7 +44,7 @@ fn cleared_and_freed(rig: &Rig) -> Outcome {
     Ok(bo.wait(PATIENCE, WaitFor::All)?)
 }
 
-fn is_kept(sleep: Sleep) -> Outcome {
+pub(super) fn is_kept(sleep: Sleep) -> Outcome {
     let rig = Rig::new()?;
     let context = Context::create(&rig.device, Priority::Normal)?;
     let makes = [SHARED[0].1, SHARED[1].1, SHARED[2].1, HIDDEN];

@@ -4,7 +4,9 @@
 
 mod busy;
 mod content;
+mod hibernation;
 mod refused;
+mod share;
 mod sleep;
 
 use crate::harness::{Need, Suite, Tag};
@@ -17,4 +19,12 @@ pub(super) const SUITE: Suite = Suite {
     needs: &[Need::LastOfBoot],
     tags: &[Tag::Long],
     tests: &[content::TESTS, busy::TESTS, refused::TESTS],
+};
+
+/// For a guest that has where the image can go.
+pub(super) const HIBERNATION: Suite = Suite {
+    name: "hibernation",
+    needs: &[Need::Hibernation, Need::LastOfBoot],
+    tags: &[],
+    tests: &[hibernation::TESTS],
 };

@@ -12,12 +12,15 @@ use rustix::time::{
     timerfd_settime,
 };
 
+use super::share;
 use crate::harness::Outcome;
 
 /// The state that is asked for.
 const STATE: &str = "/sys/power/state";
 /// How far the system goes, for tests.
 const TEST: &str = "/sys/power/pm_test";
+/// What becomes of the image of a hibernation.
+const DISK: &str = "/sys/power/disk";
 /// For how many seconds a test sleeps.
 const TEST_DELAY: &str = "/sys/module/suspend/parameters/pm_test_delay";
 
@@ -34,6 +37,9 @@ const ALARM: Duration = Duration::from_secs(8);
 pub(in crate::suites) enum Sleep {
     /// Tasks are frozen, and memory is made free for the image of a hibernation.
     Image,
+    /// Hibernation: the image goes to where memory is swapped to, and is read from there again at
+    /// once, into the same kernel, whose devices have gone on for that. QEMU is not left.
+    Disk,
     /// Drivers have their devices sleep, which keep their power.
     Drivers,
     /// Devices are without power, as in suspend to idle, and the CPUs stay awake: nothing wakes them
@@ -63,14 +69,18 @@ impl Sleep {
     fn try_enter_until(self, time: Duration) -> io::Result<()> {
         let (test, state) = match self {
             Self::Image => ("freezer", "disk"),
+            Self::Disk => ("none", "disk"),
             Self::Drivers => ("devices", "freeze"),
             Self::Devices => ("platform", "freeze"),
             Self::Ram => ("none", "mem"),
         };
         fs::write(TEST_DELAY, "0")?;
         fs::write(TEST, test)?;
+        if state == "disk" {
+            fs::write(DISK, "test_resume")?;
+        }
         let alarm = timerfd_create(TimerfdClockId::BoottimeAlarm, TimerfdFlags::CLOEXEC)?;
-        if test == "none" {
+        if state == "mem" {
             let once = Itimerspec {
                 it_interval: Timespec::default(),
                 it_value: Timespec::try_from(time).map_err(io::Error::other)?,
@@ -82,7 +92,11 @@ impl Sleep {
         let lpc = File::options().read(true).write(true).open(LPC)?;
         let mut base = [0; 8];
         lpc.read_exact_at(&mut base, PM_BASE)?;
-        let result = fs::write(STATE, state);
+        let enter = || fs::write(STATE, state);
+        let result = match self {
+            Self::Disk => share::without(enter).map_err(io::Error::other)?,
+            _ => enter(),
+        };
         lpc.write_all_at(&base, PM_BASE)?;
         result
     }

@@ -114,6 +114,18 @@ pub(super) const GUESTS: &[Guest] = &[
     },
     Guest {
         machine: Machine {
+            name: "hibernation",
+            // The image has to fit into half of it, and the debug kernel alone has more than 250.
+            memory: 768,
+            swap: Some(1024),
+            hibernates: true,
+            ..Machine::DEFAULT
+        },
+        takes: &[],
+        variants: &[],
+    },
+    Guest {
+        machine: Machine {
             name: "small-vram",
             gpus: &[SMALL_VRAM],
             ..Machine::DEFAULT
@@ -159,6 +171,7 @@ pub(super) fn meets(machine: &Machine, need: Need) -> bool {
         Need::NoPeerAccess => machine.bus == Bus::RootPorts,
         Need::SmallVram => machine.gpus.iter().all(|gpu| *gpu == SMALL_VRAM),
         Need::Swap => machine.swap.is_some(),
+        Need::Hibernation => machine.hibernates,
         Need::Iommu => machine.iommu,
         Need::BounceBuffers => machine.append.contains(&BOUNCE_BUFFERS),
         Need::Monitor => machine.monitor,
