@@ -320,6 +320,25 @@ mod tests {
     }
 
     #[test]
+    fn reading_does_not_stand_for_writing() -> Result {
+        let resv = OwnResv::new()?;
+        let guard = resv.lock()?;
+        let timeline = timeline()?;
+        let (written, written_pending) = timeline.new_fence()?.publish();
+        let (read, read_pending) = timeline.new_fence()?.publish();
+
+        add(&guard, &written, Usage::Write)?;
+        add(&guard, &read, Usage::Read)?;
+        // Who reads waits for the first, and not for the second.
+        assert!(!resv.test_signaled(Usage::Write));
+        assert_eq!(count(&guard, Usage::Read)?, 2);
+        written_pending.signal(Ok(()));
+        assert!(resv.test_signaled(Usage::Write));
+        read_pending.signal(Ok(()));
+        Ok(())
+    }
+
+    #[test]
     fn walk_stops_at_an_error() -> Result {
         let resv = OwnResv::new()?;
         let guard = resv.lock()?;

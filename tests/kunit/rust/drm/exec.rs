@@ -9,6 +9,10 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
         Arc,
         Completion, //
     },
@@ -295,8 +299,30 @@ mod tests {
         Ok(())
     }
 
-    /// Takes both locks over and over in the given order, and returns how many attempts it took.
-    fn contend(first: &Object, second: &Object, interruptible: bool) -> Result<u32> {
+    /// What two tasks tell each other: that they have the first of their locks, and how that ended.
+    #[derive(Clone)]
+    struct Task {
+        holds_one: Arc<Completion>,
+        ended_well: Arc<AtomicFlag>,
+    }
+
+    impl Task {
+        fn new() -> Result<Self> {
+            Ok(Self {
+                holds_one: Arc::pin_init(Completion::new(), GFP_KERNEL)?,
+                ended_well: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
+            })
+        }
+    }
+
+    /// Takes both locks over and over in the given order, and returns how many attempts it took. In
+    /// the first, each task waits until the other has a lock, too.
+    fn contend(
+        first: &Object,
+        second: &Object,
+        interruptible: bool,
+        (own, other): (&Task, &Task),
+    ) -> Result<u32> {
         let attempts = Cell::new(0);
 
         for _ in 0..ROUNDS {
@@ -314,7 +340,9 @@ mod tests {
             exec.as_mut().until_all_locked(|locks| {
                 attempts.set(attempts.get() + 1);
                 locks.prepare(first, 1)?;
-                // Give the other task the time to take its first lock.
+                own.holds_one.complete_all();
+                other.holds_one.wait_for_completion();
+                // Give the other task the time to take its first lock again.
                 fsleep(Delta::from_micros(1));
                 locks.prepare(second, 1)
             })?;
@@ -330,19 +358,24 @@ mod tests {
         let (a, b) = (fixture.object()?, fixture.object()?);
         let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
         let (their_a, their_b, their_done) = (Sent(a.clone()), Sent(b.clone()), done.clone());
+        let (ours, theirs) = (Task::new()?, Task::new()?);
+        let (them, us) = (theirs.clone(), ours.clone());
 
         workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
-            if contend(their_b.get(), their_a.get(), false).is_err() {
-                pr_err!("the other task could not take its locks\n");
-            }
+            let attempts = contend(their_b.get(), their_a.get(), false, (&them, &us));
+
+            them.ended_well.store(attempts.is_ok(), Relaxed);
+            them.holds_one.complete_all();
             // Objects do not keep their device, which may go as soon as this is done.
             drop((their_a, their_b));
             their_done.complete_all();
         })?;
 
-        let attempts = contend(&a, &b, true);
+        let attempts = contend(&a, &b, true, (&ours, &theirs));
+        ours.holds_one.complete_all();
         done.wait_for_completion();
         assert!(attempts? >= ROUNDS);
+        assert!(theirs.ended_well.load(Relaxed));
         assert!(!is_locked(&a));
         assert!(!is_locked(&b));
         Ok(())

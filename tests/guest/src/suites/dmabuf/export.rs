@@ -3,10 +3,10 @@
 //! Our BOs, used by others.
 
 use anyhow::{Context, Result, ensure};
-use rgt::{Bo, Placement, RegionKind};
+use rgt::{Bo, Mapping, Placement, RegionKind};
 use rustix::io::Errno;
 
-use crate::expect::{each, same};
+use crate::expect::{each, fails, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::peer::{Cpu, DmaBuf, Vgem};
 use crate::rig::{HIDDEN, MIB, PAGE, Pressure, Rig, SHARED, noise};
@@ -19,6 +19,7 @@ pub(super) const TESTS: &[Test] = tests![
     the_cpu_reaches_hidden_vram,
     cpu_access_brings_it_into_the_window,
     a_mapping_follows_moves,
+    a_mapping_stays_in_the_buffer,
 ];
 
 fn a_peer_sees_what_the_gpu_wrote() -> Outcome {
@@ -128,4 +129,13 @@ fn a_mapping_follows_moves() -> Outcome {
         same("word after an eviction", map.read(PAGE as usize), round)?;
     }
     Ok(())
+}
+
+fn a_mapping_stays_in_the_buffer() -> Outcome {
+    let rig = Rig::new()?;
+    let buf: DmaBuf = rig.gtt(2 * PAGE)?.export()?.into();
+    let at = |page, pages| Mapping::new(&buf, page * PAGE, pages * PAGE as usize);
+    fails("over its end", Errno::INVAL, at(1, 2))?;
+    fails("behind its end", Errno::INVAL, at(2, 1))?;
+    same("its second page", at(1, 1)?.read(0), 0)
 }

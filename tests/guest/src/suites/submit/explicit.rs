@@ -12,7 +12,7 @@ use rgt::{
 };
 use rustix::io::Errno;
 
-use crate::expect::{fails, same};
+use crate::expect::{fails, of_library, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{MIB, PATIENCE, Rig, Work};
 
@@ -22,6 +22,7 @@ pub(super) const TESTS: &[Test] = tests![
     write_after_write,
     chain_through_all_engines,
     timeline,
+    a_point_is_not_the_one_before,
     wait_before_submission,
     sync_files,
     between_clients,
@@ -196,6 +197,34 @@ fn timeline() -> Outcome {
         POINTS,
     )?;
     works.iter_mut().try_for_each(|work| work.wait())
+}
+
+fn a_point_is_not_the_one_before() -> Outcome {
+    const A_WHILE: Duration = Duration::from_millis(300);
+    let rig = Rig::new()?;
+    let line = Syncobj::new(&rig.device)?;
+    let mut first = rig.work(rig.copy)?;
+    first.commands.nop()?;
+    first.signal(line.at(1));
+    first.submit()?;
+    first.wait()?;
+    let second = rig.held(rig.render, |work| {
+        work.signal(line.at(2));
+        Ok(())
+    })?;
+    let mut waiter = rig.work(rig.copy)?;
+    waiter.commands.nop()?;
+    waiter.wait_for(line.at(2));
+    waiter.submit()?;
+    thread::sleep(A_WHILE);
+    ensure!(waiter.is_pending()?, "the first point was enough");
+    second.finish()?;
+    waiter.wait()?;
+    // Nor is the last one there is.
+    let mut early = rig.work(rig.copy)?;
+    early.commands.nop()?;
+    early.wait_for(line.at(3));
+    fails("too early", Errno::INVAL, of_library(early.submit()))
 }
 
 /// The kernel takes no promises: who wants to wait for a job that is not there yet waits until it
