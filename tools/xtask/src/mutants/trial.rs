@@ -15,8 +15,11 @@ use super::list::Fault;
 use crate::child::{Child, Group};
 use crate::paths::Paths;
 
-/// How long a trial may take: its suites end by limits of their own.
-const LIMIT: Duration = Duration::from_secs(45 * 60);
+/// How long the trial without a fault may take: its suites end by limits of their own.
+const ALL: Duration = Duration::from_secs(45 * 60);
+/// How long that of a fault may take. Without it some of the suites take four minutes; one that hangs
+/// would have its time from limits that are made for the debug kernel.
+const ONE: Duration = Duration::from_secs(8 * 60);
 
 /// What became of a fault.
 pub(super) enum Verdict {
@@ -48,15 +51,15 @@ pub(super) struct Trial<'a> {
 impl Trial<'_> {
     /// Runs suites without a fault.
     pub(super) fn without(&self, suites: &[String]) -> Result<Verdict> {
-        self.run("none", suites)
+        self.run("none", suites, ALL)
     }
 
     /// Runs the suites that could see a fault.
     pub(super) fn of(&self, fault: &Fault) -> Result<Verdict> {
-        self.run(&fault.name, &fault.suites)
+        self.run(&fault.name, &fault.suites, ONE)
     }
 
-    fn run(&self, name: &str, suites: &[String]) -> Result<Verdict> {
+    fn run(&self, name: &str, suites: &[String], limit: Duration) -> Result<Verdict> {
         let log = self.paths.log(&format!("mutant-{name}"));
         let output = File::create(&log)?;
         let mut test = Command::new(env::current_exe()?);
@@ -70,7 +73,7 @@ impl Trial<'_> {
 
         let start = SystemTime::now();
         let mut child = Child::spawn(&mut test, Group::Own)?;
-        let status = child.wait(Some(Instant::now() + LIMIT), || Ok(()))?;
+        let status = child.wait(Some(Instant::now() + limit), || Ok(()))?;
         let text = fs::read_to_string(&log)?;
         match (first_failure(&text), status) {
             (Some(test), _) => Ok(Verdict::Killed(test.to_owned())),
