@@ -3,12 +3,11 @@
 //! Who changes what only the driver and the device should change.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::{io, ptr};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use rgt::Mapping;
 use rgt::abi::{limits, pci, pte, regs};
 
 use crate::rig::{Dice, PAGE};
@@ -28,8 +27,8 @@ const COMMAND: u32 = 0x04;
 /// Changes a device, by its folder in sysfs. When this is dropped, the device has its command register
 /// as it was: the kernel writes that when a driver enables the device, but not if it was enabled before.
 pub(super) struct Meddler {
-    registers: Bar,
-    vram: Bar,
+    registers: Mapping,
+    vram: Mapping,
     configuration: File,
     command: [u8; 2],
     dice: Dice,
@@ -44,8 +43,8 @@ impl Meddler {
         let mut command = [0; 2];
         configuration.read_exact_at(&mut command, COMMAND.into())?;
         Ok(Self {
-            registers: Bar::map(directory, pci::BAR_REGS)?,
-            vram: Bar::map(directory, pci::BAR_VRAM)?,
+            registers: map_bar(directory, pci::BAR_REGS)?,
+            vram: map_bar(directory, pci::BAR_VRAM)?,
             configuration,
             command,
             dice: Dice::new(seed),
@@ -85,8 +84,8 @@ impl Meddler {
     }
 
     fn memory(&mut self) {
-        let pages = (self.vram.len / PAGE as usize) as u32;
-        let any_of = |vram: &Bar, dice: &mut Dice| {
+        let pages = (self.vram.len() / PAGE as usize) as u32;
+        let any_of = |vram: &Mapping, dice: &mut Dice| {
             let entry = 8 * dice.below(pte::ENTRIES as u32) as usize;
             let at = PAGE as usize * dice.below(pages) as usize + entry;
             (at, vram.read(at))
@@ -131,52 +130,11 @@ impl Drop for Meddler {
     }
 }
 
-/// A BAR, mapped by sysfs.
-struct Bar {
-    base: *mut u32,
-    len: usize,
-}
-
-impl Bar {
-    fn map(directory: &Path, number: u32) -> Result<Self> {
-        let path = directory.join(format!("resource{number}"));
-        let file = File::options().read(true).write(true).open(&path);
-        let file = file.with_context(|| path.display().to_string())?;
-        let len = file.metadata()?.len() as usize;
-        // SAFETY: The kernel chooses the address, so no memory of ours is replaced.
-        let base = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                len,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        ensure!(base != libc::MAP_FAILED, io::Error::last_os_error());
-        Ok(Self {
-            base: base.cast(),
-            len,
-        })
-    }
-
-    fn read(&self, at: usize) -> u32 {
-        assert!(at + 4 <= self.len && at.is_multiple_of(4));
-        // SAFETY: It is in the mapping. The device's registers may be read in any order.
-        unsafe { self.base.byte_add(at).read_volatile() }
-    }
-
-    fn write(&self, at: usize, value: u32) {
-        assert!(at + 4 <= self.len && at.is_multiple_of(4));
-        // SAFETY: It is in the mapping. An IOMMU keeps the device from memory of ours.
-        unsafe { self.base.byte_add(at).write_volatile(value) }
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        // SAFETY: The mapping is ours, and nothing refers to it.
-        unsafe { libc::munmap(self.base.cast(), self.len) };
-    }
+/// Maps a BAR, by sysfs.
+fn map_bar(directory: &Path, number: u32) -> Result<Mapping> {
+    let path = directory.join(format!("resource{number}"));
+    let file = File::options().read(true).write(true).open(&path);
+    let file = file.with_context(|| path.display().to_string())?;
+    let len = file.metadata()?.len() as usize;
+    Ok(Mapping::new(&file, 0, len)?)
 }

@@ -6,10 +6,9 @@ use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::AsRawFd;
-use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, ensure};
+use rgt::Mapping;
 
 const KCOV: &str = "/sys/kernel/debug/kcov";
 /// As many places as there is room for; what comes then is lost. The first word is their number.
@@ -22,7 +21,7 @@ const TRACE_PC: usize = 0;
 
 /// The places that the thread which made it has come to.
 pub(super) struct Coverage {
-    words: *const AtomicU64,
+    words: Mapping,
     /// Tracing ends when it is closed.
     _file: File,
     /// It is the thread's own.
@@ -39,44 +38,26 @@ impl Coverage {
         // SAFETY: The argument is a number.
         let made = unsafe { libc::ioctl(file.as_raw_fd(), INIT_TRACE, WORDS) };
         ensure!(made == 0, io::Error::last_os_error());
-        // SAFETY: The kernel chooses the address, so no memory of ours is replaced.
-        let words = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                WORDS * size_of::<u64>(),
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        ensure!(words != libc::MAP_FAILED, io::Error::last_os_error());
+        let words = Mapping::new(&file, 0, WORDS * size_of::<u64>())?;
         // SAFETY: The argument is a number.
         let enabled = unsafe { libc::ioctl(file.as_raw_fd(), ENABLE, TRACE_PC) };
         ensure!(enabled == 0, io::Error::last_os_error());
         Ok(Some(Self {
-            words: words.cast(),
+            words,
             _file: file,
             _thread: PhantomData,
         }))
     }
 
-    /// The words, which are mapped until the process ends.
-    fn words(&self) -> &[AtomicU64] {
-        // SAFETY: So many are mapped, and nobody unmaps them. The kernel writes them, and only while
-        // this thread is in a call.
-        unsafe { std::slice::from_raw_parts(self.words, WORDS) }
-    }
-
     /// Forgets all places.
     pub(super) fn clear(&self) {
-        self.words()[0].store(0, Ordering::Relaxed);
+        self.words.write_slice(0, &[0, 0]);
     }
 
     /// Returns the places since then, some of them many times.
     pub(super) fn places(&self) -> impl Iterator<Item = u64> {
-        let count = self.words()[0].load(Ordering::Relaxed) as usize;
-        let places = &self.words()[1..][..count.min(WORDS - 1)];
-        places.iter().map(|place| place.load(Ordering::Relaxed))
+        let word = |index: usize| self.words.read_u64(index * size_of::<u64>());
+        let count = (word(0) as usize).min(WORDS - 1);
+        (1..=count).map(word)
     }
 }
