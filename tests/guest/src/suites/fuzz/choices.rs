@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What calls are made of, so that they can be made again, or nearly.
+//! Choices of the generator, recorded so that a sequence of calls can be replayed and mutated.
 
 use crate::rig::Dice;
 

@@ -22,7 +22,7 @@ pub(super) struct Corpus {
 }
 
 impl Corpus {
-    /// What was found before, from the files of a folder.
+    /// Loads the corpus from the files of a folder.
     pub(super) fn load(folder: &Path) -> Result<Self> {
         let mut this = Self {
             folder: folder.to_owned(),

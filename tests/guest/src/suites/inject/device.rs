@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What becomes of the device: its probe, sleep and wake-up.
+//! Probe, suspend and resume of the device.
 
 use std::fs;
 

@@ -17,7 +17,7 @@ const DEBUGFS: &str = "/sys/kernel/debug";
 /// TTM's own injection: it backs up half of a BO, or is interrupted while it restores one.
 const TTM: &str = "ttm/backup_fault_inject";
 const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
-/// What can fail, by its folder in debugfs.
+/// The kinds of injected faults, by their folders in debugfs.
 const KINDS: [&str; 3] = [SLAB, PAGES, "fail_usercopy"];
 const SLAB: &str = "failslab";
 const PAGES: &str = "fail_page_alloc";
@@ -193,7 +193,7 @@ fn in_turn<P>(
     unreachable!("it ends before numbers do")
 }
 
-/// What the kernel said, to a call of the library or to one of the system.
+/// Returns the errno of a failed call, of the library or of the system.
 fn errno(error: &anyhow::Error) -> Option<Errno> {
     if let Some(error) = error.downcast_ref::<rgt::Error>() {
         return error.errno();

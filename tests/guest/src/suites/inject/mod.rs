@@ -22,7 +22,7 @@ pub(super) const SUITE: Suite = Suite {
     tests: &[calls::TESTS, moves::TESTS, faults::TESTS],
 };
 
-/// What no client does.
+/// Probe, suspend and resume.
 pub(super) const DEVICE: Suite = Suite {
     name: "inject-device",
     needs: &[Need::LastOfBoot, Need::LeakScan],

@@ -19,7 +19,7 @@ use crate::harness::Outcome;
 const STATE: &str = "/sys/power/state";
 /// How far the system goes, for tests.
 const TEST: &str = "/sys/power/pm_test";
-/// What becomes of the image of a hibernation.
+/// The hibernation mode.
 const DISK: &str = "/sys/power/disk";
 /// For how many seconds a test sleeps.
 const TEST_DELAY: &str = "/sys/module/suspend/parameters/pm_test_delay";
