@@ -12,6 +12,7 @@ use crate::abi::{limits, pte, regs};
 use crate::bad_pages::BadPages;
 use crate::engine::{Class, Engine, Shared};
 use crate::fault::FaultQueue;
+use crate::garbling::Garbling;
 use crate::invalidation::Invalidations;
 use crate::irq::Irqs;
 use crate::memory::Memory;
@@ -87,6 +88,7 @@ pub struct Device {
     pub(crate) engines: Vec<Arc<Engine>>,
     vram: Arc<Vram>,
     window: Arc<Window>,
+    garbling: Garbling,
     /// Serializes register accesses, resets and removal.
     state: Mutex<State>,
     threads: Vec<JoinHandle<()>>,
@@ -110,6 +112,7 @@ impl Device {
             engines: Vec::new(),
             vram,
             window,
+            garbling: Garbling::default(),
             state: Mutex::default(),
             threads: Vec::new(),
             powered_on: Instant::now(),
@@ -214,6 +217,11 @@ impl Device {
     /// Returns the window of its VRAM for other GPUs.
     pub fn window(&self) -> &Arc<Window> {
         &self.window
+    }
+
+    /// Returns what becomes of the messages of its client.
+    pub fn garbling(&self) -> &Garbling {
+        &self.garbling
     }
 
     /// Follows BAR 2 and the memory space bit of the PCI command register.

@@ -19,6 +19,7 @@ pub mod dma;
 pub mod endpoint;
 pub mod engine;
 pub mod fault;
+pub mod garbling;
 pub mod host;
 pub mod invalidation;
 pub mod irq;

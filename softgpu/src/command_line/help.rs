@@ -16,7 +16,7 @@ pub struct Section {
 /// The commands of the control socket: their syntax and effect.
 ///
 /// GPU, ENGINE and VECTOR are numbers from 0, the others numbers.
-pub const COMMANDS: [(&str, &str); 9] = [
+pub const COMMANDS: [(&str, &str); 10] = [
     (
         "hang GPU ENGINE",
         "The engine hangs before its next packet, until it or the device is reset.",
@@ -40,6 +40,10 @@ pub const COMMANDS: [(&str, &str); 9] = [
     (
         "poison GPU OFFSET LENGTH",
         "Pages of VRAM with any of LENGTH bytes from OFFSET go bad: reads of them fault.",
+    ),
+    (
+        "garble GPU RATE",
+        "One in RATE accesses to registers, VRAM and configuration arrives garbled; 0 ends it.",
     ),
     (
         "remove GPU",

@@ -32,6 +32,7 @@ pub(super) fn answer(gpus: &[Arc<Device>], line: &str) -> Result<String, String>
                 return Err(no("such bytes of VRAM", &format!("{offset} {length}")));
             }
         }
+        ["garble", at, one_in] => gpu(at)?.garbling().set(number(one_in)?),
         ["remove", at] => gpu(at)?.pull_out(),
         ["power-loss", at] => gpu(at)?.reset(),
         ["counters", at] => {
@@ -66,7 +67,7 @@ mod tests {
     fn the_help_names_commands_that_there_are() {
         for (usage, _) in COMMANDS {
             let words = usage.split(' ').map(|word| match word {
-                "GPU" | "ENGINE" | "VECTOR" | "FACTOR" | "COUNT" => "0",
+                "GPU" | "ENGINE" | "VECTOR" | "FACTOR" | "COUNT" | "RATE" => "0",
                 word => word,
             });
             let line = words.collect::<Vec<_>>().join(" ");

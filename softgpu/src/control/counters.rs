@@ -13,6 +13,7 @@ pub(super) struct Counters {
     removed: bool,
     resets: u32,
     tlb_hung: bool,
+    garbled: u64,
     engines: Vec<EngineCounters>,
 }
 
@@ -71,6 +72,7 @@ impl Counters {
             removed: gpu.removed(),
             resets: gpu.resets(),
             tlb_hung: gpu.shared().invalidations.hung(),
+            garbled: gpu.garbling().garbled(),
             engines: engines.collect(),
         }
     }

@@ -134,6 +134,10 @@ pub trait Device {
     /// The interrupts of an index. `index` is below [`irqs`](Self::irqs).
     fn irq(&self, index: u32) -> Interrupts;
 
+    /// Sees those parts of a client's message that may arrive as something else, and may change
+    /// them.
+    fn arrives(&mut self, _part: &mut [u8]) {}
+
     /// Reads a region, at most [`MAX_DATA`] bytes. What is not there reads as ones.
     fn region_read(&mut self, region: u32, offset: u64, data: &mut [u8]);
 

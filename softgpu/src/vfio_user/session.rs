@@ -34,6 +34,8 @@ const DEVICE_INFO_SIZE: usize = 16;
 const REGION_INFO_SIZE: usize = 32;
 const IRQ_INFO_SIZE: usize = 16;
 const IRQ_SET_SIZE: usize = 20;
+/// Where a read has its length.
+const READ_LENGTH: usize = 12;
 /// A sparse-mmap capability with one area.
 const SPARSE_SIZE: usize = 32;
 
@@ -71,6 +73,16 @@ fn is_disconnect(error: &io::Error) -> bool {
     )
 }
 
+/// The parts of a message that may arrive as something else, without harm to what is not the
+/// device: not which memory it reaches, and not how long the reply is that the client waits for.
+fn loose(number: u16, body: &mut [u8]) -> &mut [u8] {
+    match number {
+        command::REGION_READ => body.split_at_mut(READ_LENGTH.min(body.len())).0,
+        command::REGION_WRITE | command::DEVICE_SET_IRQS => body,
+        _ => &mut [],
+    }
+}
+
 struct Session<'a> {
     device: &'a mut dyn Device,
     agreement: Option<Agreement>,
@@ -89,6 +101,7 @@ impl Session<'_> {
         }) = receive(stream, &mut body)?
         {
             reply.clear();
+            self.device.arrives(loose(header.command, &mut body));
             // Whichever way, the descriptors that are not kept are closed before the reply.
             let result = if fds_lost {
                 drop(fds);

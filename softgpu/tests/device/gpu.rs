@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
@@ -117,6 +118,15 @@ pub(crate) struct Gpu {
     roots: [u64; limits::ADDRESS_SPACES as usize],
     tails: [u32; ENGINES],
     fences: [u64; ENGINES],
+}
+
+/// Sends a command to a control socket and returns its answer.
+pub(crate) fn command(control: &Path, command: &str) -> String {
+    let mut stream = UnixStream::connect(control).unwrap();
+    stream.write_all(format!("{command}\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).unwrap();
+    answer.trim_end().to_owned()
 }
 
 /// A memory file.
@@ -275,11 +285,7 @@ impl Gpu {
         let Link::Client { directory, .. } = &self.link else {
             panic!("no control socket");
         };
-        let mut stream = UnixStream::connect(directory.path().join(CONTROL)).unwrap();
-        stream.write_all(format!("{command}\n").as_bytes()).unwrap();
-        let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).unwrap();
-        answer.trim_end().to_owned()
+        self::command(&directory.path().join(CONTROL), command)
     }
 
     pub(crate) fn client(&mut self) -> &mut Client {

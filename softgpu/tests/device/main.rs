@@ -11,6 +11,7 @@ mod drawing;
 mod engines;
 mod faults;
 mod fuzz;
+mod garbling;
 mod gpu;
 mod interrupts;
 mod mmu;

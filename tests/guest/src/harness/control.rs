@@ -32,4 +32,15 @@ impl Control {
         self.0.read_line(&mut answer)?;
         Ok(answer.trim_end().to_owned())
     }
+
+    /// The counters of this name that the first GPU has: one, or one for each engine.
+    pub(crate) fn counters(&mut self, name: &str) -> Result<Vec<u64>> {
+        let json = self.ask("counters 0")?;
+        let key = format!("\"{name}\":");
+        let found = json.split(&key).skip(1).map(|rest| {
+            let end = rest.find(|it: char| !it.is_ascii_digit());
+            rest[..end.unwrap_or(rest.len())].parse()
+        });
+        Ok(found.collect::<Result<_, _>>()?)
+    }
 }

@@ -10,15 +10,18 @@ use anyhow::{Context, Result};
 use rgt::Mapping;
 use rgt::abi::{limits, pci, pte, regs};
 
+use crate::harness::Control;
 use crate::rig::{Dice, PAGE};
 
 /// Where something changes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Registers,
     /// Memory of the device, of the page tables if some are found.
     Vram,
     Configuration,
+    /// What the device is told: softgpu's messages arrive garbled.
+    Messages,
 }
 
 /// The command register of the configuration space.
@@ -30,6 +33,7 @@ pub(super) struct Meddler {
     registers: Mapping,
     vram: Mapping,
     configuration: File,
+    control: Control,
     command: [u8; 2],
     dice: Dice,
 }
@@ -46,6 +50,7 @@ impl Meddler {
             registers: map_bar(directory, pci::BAR_REGS)?,
             vram: map_bar(directory, pci::BAR_VRAM)?,
             configuration,
+            control: Control::open()?,
             command,
             dice: Dice::new(seed),
         })
@@ -57,6 +62,7 @@ impl Meddler {
             Place::Registers => self.register(),
             Place::Vram => self.memory(),
             Place::Configuration => self.configuration()?,
+            Place::Messages => self.messages()?,
         }
         Ok(())
     }
@@ -81,6 +87,17 @@ impl Meddler {
             _ => self.dice.roll(),
         };
         self.registers.write(at, value);
+    }
+
+    fn messages(&mut self) -> Result<()> {
+        let rate = 1 + self.dice.below(16);
+        self.control.send(&format!("garble 0 {rate}"))
+    }
+
+    /// Returns how many messages have come garbled so far.
+    pub(super) fn garbled(&mut self) -> Result<u64> {
+        let garbled = self.control.counters("garbled")?;
+        garbled.first().copied().context("softgpu does not say")
     }
 
     fn memory(&mut self) {
@@ -123,6 +140,7 @@ impl Meddler {
 
 impl Drop for Meddler {
     fn drop(&mut self) {
+        let _ = self.control.send("garble 0 0");
         // If that is not possible the driver will say so.
         let _ = self
             .configuration

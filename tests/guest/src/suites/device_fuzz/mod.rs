@@ -3,7 +3,7 @@
 //! A device that does what none should, under clients that use it.
 //!
 //! Its registers, its memory with the page tables in it, and its configuration space change behind the
-//! driver's back. An IOMMU keeps what it accesses then to what was mapped for it. Jobs fail, data is lost,
+//! driver's back, and what the driver tells it arrives as something else. An IOMMU keeps what it accesses then to what was mapped for it. Jobs fail, data is lost,
 //! and the device may be given up; but calls return, processes can be killed, the kernel has nothing to
 //! complain of, and the driver has the device work when it gets it anew.
 
@@ -30,7 +30,7 @@ pub(super) const SUITE: Suite = Suite {
     needs: &[Need::Iommu, Need::LastOfBoot],
     // No long form: those run in one guest, without an IOMMU.
     tags: &[],
-    tests: &[tests![LONG; registers, page_tables, configuration, all_of_it]],
+    tests: &[tests![LONG; registers, page_tables, configuration, messages, all_of_it]],
 };
 
 /// The helper that uses the device, whatever becomes of that. Its argument is a seed.
@@ -48,15 +48,24 @@ fn configuration() -> Outcome {
     meddled(&[Place::Configuration])
 }
 
+fn messages() -> Outcome {
+    meddled(&[Place::Messages])
+}
+
 fn all_of_it() -> Outcome {
-    meddled(&[Place::Registers, Place::Vram, Place::Configuration])
+    meddled(&[
+        Place::Registers,
+        Place::Vram,
+        Place::Configuration,
+        Place::Messages,
+    ])
 }
 
 fn meddled(places: &[Place]) -> Outcome {
     const USERS: u32 = 3;
     const ROUNDS: u32 = 2;
     const TIME: Duration = Duration::from_secs(5);
-    let mut changes = 0;
+    let (mut changes, mut garbled) = (0, 0);
     for round in 0..ROUNDS {
         let users = (0..USERS)
             .map(|number| Helper::start(USER, &[(round * USERS + number).to_string()]))
@@ -65,12 +74,14 @@ fn meddled(places: &[Place]) -> Outcome {
         let directory = fs::canonicalize(directory(&Device::open()?)?)?;
         {
             let mut meddler = Meddler::new(&directory, round + 1)?;
+            let before = meddler.garbled()?;
             let end = Instant::now() + TIME;
             while Instant::now() < end {
                 meddler.change(places)?;
                 changes += 1;
                 thread::sleep(Duration::from_millis(5));
             }
+            garbled += meddler.garbled()? - before;
         }
         for user in users {
             user.kill_within(PATIENCE)?;
@@ -81,6 +92,9 @@ fn meddled(places: &[Place]) -> Outcome {
         works()?;
     }
     counted("changes", changes);
+    counted("garbled messages", garbled);
     ensure!(changes > 0, "nothing was changed");
+    let garbles = places.contains(&Place::Messages);
+    ensure!(garbles == (garbled > 0), "{garbled} messages were garbled");
     Ok(())
 }

@@ -71,17 +71,6 @@ fn a_slow_engine() -> Outcome {
     same("its context", (status.cause, status.resets), (None, 0))
 }
 
-/// The numbers after a key, in a line of JSON.
-fn numbers(json: &str, key: &str) -> Result<Vec<u64>> {
-    let key = format!("\"{key}\":");
-    let parse = |rest: &str| {
-        let end = rest.find(|it: char| !it.is_ascii_digit());
-        rest[..end.unwrap_or(rest.len())].parse()
-    };
-    let found = json.split(&key).skip(1).map(parse);
-    Ok(found.collect::<Result<_, _>>()?)
-}
-
 /// The busy times of idle engines in debugfs are those that the device has counted.
 fn device_time() -> Outcome {
     let rig = Rig::new()?;
@@ -92,8 +81,7 @@ fn device_time() -> Outcome {
         work.commands.fill(at, MIB, 1)?;
         work.run()?;
     }
-    let counters = Control::open()?.ask("counters 0")?;
-    let counted = numbers(&counters, "busy_ns")?;
+    let counted = Control::open()?.counters("busy_ns")?;
     let lines = Debugfs::of(&Device::open()?)?.lines("engines")?;
     let shown = lines.iter().map(|line| line.number("busy_ns"));
     let shown = shown.collect::<Result<Vec<_>>>()?;
