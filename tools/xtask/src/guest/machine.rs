@@ -30,7 +30,8 @@ pub(crate) struct Machine {
     /// anything then that its user may do.
     pub(crate) monitor: bool,
     /// Whether it hibernates, which the share does not outlast: what a job says comes by a second
-    /// serial port then.
+    /// serial port then. A reset ends other machines; this one boots again, from the image on its
+    /// disk.
     pub(crate) hibernates: bool,
     /// More devices, as QEMU's `-device` takes them.
     pub(crate) devices: &'static [&'static str],

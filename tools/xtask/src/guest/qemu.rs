@@ -62,7 +62,10 @@ pub(super) fn start(
 ) -> Result<Child> {
     let mut qemu = Command::new("qemu-system-x86_64");
     qemu.current_dir(boot.path());
-    qemu.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
+    qemu.args(["-nodefaults", "-no-user-config"]);
+    if !machine.hibernates {
+        qemu.arg("-no-reboot");
+    }
     qemu.args(["-display", "none", "-monitor", "none"]);
     qemu.args(["-machine", &board(machine)]);
     cpus(&mut qemu, machine.clock, software.accel);
@@ -207,8 +210,10 @@ fn board(machine: &Machine) -> String {
 /// The kernel's command line, the caller's words last, so that they prevail.
 fn append(machine: &Machine, more: &[String]) -> String {
     let kmemleak = (!machine.kmemleak).then_some("kmemleak=off");
-    // Where the guest's init has the output go.
-    let output = machine.hibernates.then_some("output=/dev/ttyS1");
+    // Where the guest's init has the output go, and where a kernel looks for an image.
+    let output = machine
+        .hibernates
+        .then_some("output=/dev/ttyS1 resume=/dev/vda");
     let words = [TIMER].into_iter().chain(machine.append.iter().copied());
     let words = words
         .chain(kmemleak)

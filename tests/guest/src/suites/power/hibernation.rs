@@ -12,11 +12,14 @@ use crate::expect::same;
 use crate::harness::{LONG, Outcome, Test, tests};
 use crate::rig::{MIB, PAGE, Rig, vmstat};
 
-pub(super) const TESTS: &[Test] =
-    tests![LONG; all_is_there_again, with_more_in_vram_than_memory_has];
+pub(super) const TESTS: &[Test] = tests![LONG; all_is_there_again, restored_by_a_kernel_that_boots, with_more_in_vram_than_memory_has];
 
 fn all_is_there_again() -> Outcome {
     is_kept(Sleep::Disk)
+}
+
+fn restored_by_a_kernel_that_boots() -> Outcome {
+    is_kept(Sleep::Reset)
 }
 
 /// The image has to fit into half of the memory: what was in VRAM is swapped out before.

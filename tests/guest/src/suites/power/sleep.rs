@@ -38,8 +38,11 @@ pub(in crate::suites) enum Sleep {
     /// Tasks are frozen, and memory is made free for the image of a hibernation.
     Image,
     /// Hibernation: the image goes to where memory is swapped to, and is read from there again at
-    /// once, into the same kernel, whose devices have gone on for that. QEMU is not left.
+    /// once, into the same kernel, whose devices have gone on for that.
     Disk,
+    /// Hibernation with the machine reset behind it: the kernel that boots finds the image, and is
+    /// replaced by it.
+    Reset,
     /// Drivers have their devices sleep, which keep their power.
     Drivers,
     /// Devices are without power, as in suspend to idle, and the CPUs stay awake: nothing wakes them
@@ -69,15 +72,19 @@ impl Sleep {
     fn try_enter_until(self, time: Duration) -> io::Result<()> {
         let (test, state) = match self {
             Self::Image => ("freezer", "disk"),
-            Self::Disk => ("none", "disk"),
+            Self::Disk | Self::Reset => ("none", "disk"),
             Self::Drivers => ("devices", "freeze"),
             Self::Devices => ("platform", "freeze"),
             Self::Ram => ("none", "mem"),
         };
         fs::write(TEST_DELAY, "0")?;
         fs::write(TEST, test)?;
+        let mode = match self {
+            Self::Reset => "reboot",
+            _ => "test_resume",
+        };
         if state == "disk" {
-            fs::write(DISK, "test_resume")?;
+            fs::write(DISK, mode)?;
         }
         let alarm = timerfd_create(TimerfdClockId::BoottimeAlarm, TimerfdFlags::CLOEXEC)?;
         if state == "mem" {
@@ -94,7 +101,7 @@ impl Sleep {
         lpc.read_exact_at(&mut base, PM_BASE)?;
         let enter = || fs::write(STATE, state);
         let result = match self {
-            Self::Disk => share::without(enter).map_err(io::Error::other)?,
+            Self::Disk | Self::Reset => share::without(enter).map_err(io::Error::other)?,
             _ => enter(),
         };
         lpc.write_all_at(&base, PM_BASE)?;
