@@ -10,12 +10,12 @@ use rgt::{Context, Engine, FenceStatus, Ib, Job, Priority, Syncobj, WaitFrom};
 
 use super::tally::Tally;
 use crate::expect::same;
-use crate::harness::{Control, Helper, Outcome, Test, tests};
+use crate::harness::{Control, Helper, Length, Outcome, Test, tests};
 use crate::rig::{Dice, PATIENCE, Rig, Work};
 
 pub(super) const TESTS: &[Test] = tests![
     Duration::from_secs(3000);
-    ten_thousand_jobs,
+    of_eight_processes,
     full_ring,
     lost_interrupts,
 ];
@@ -24,12 +24,12 @@ pub(super) const TESTS: &[Test] = tests![
 pub(crate) const SUBMITTER: &str = "submitter";
 
 const PROCESSES: u64 = 8;
-const EACH: u64 = 1250;
 const LIMIT: Duration = Duration::from_secs(2400);
 
-fn ten_thousand_jobs() -> Outcome {
+fn of_eight_processes() -> Outcome {
+    let each: u32 = Length::choose(250, 1250);
     let helpers: Vec<_> = (1..=PROCESSES)
-        .map(|seed| Helper::start(SUBMITTER, &[seed.to_string()]))
+        .map(|seed| Helper::start(SUBMITTER, &[seed.to_string(), each.to_string()]))
         .collect::<Result<_>>()?;
     helpers
         .into_iter()
@@ -77,11 +77,12 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// The helper: its argument is a seed.
+/// The helper: its arguments are a seed and how many jobs it submits.
 pub(crate) fn work(arguments: &[&str]) -> Outcome {
-    let [seed] = arguments else {
-        anyhow::bail!("expected a seed")
+    let [seed, count] = arguments else {
+        anyhow::bail!("expected a seed and a number")
     };
+    let count: u32 = count.parse()?;
     let mut dice = Dice::new(seed.parse()?);
     let rig = Rig::new()?;
     let tally = Tally::new(&rig, 1)?;
@@ -93,7 +94,7 @@ pub(crate) fn work(arguments: &[&str]) -> Outcome {
             jobs.push(stream.job(*engine, &context)?);
         }
     }
-    for _ in 0..EACH {
+    for _ in 0..count {
         let (job, _) = &jobs[dice.below(jobs.len() as u32) as usize];
         stream.submit(job)?;
     }

@@ -22,12 +22,12 @@ pub(super) use load::{SUBMITTER, work};
 pub(super) use shared::{PARTNER, take_part};
 pub(super) use signals::{INTERRUPTED, run_jobs};
 
-use crate::harness::Suite;
+use crate::harness::{Suite, Tag};
 
 pub(super) const SUITE: Suite = Suite {
     name: "submit",
     needs: &[],
-    tags: &[],
+    tags: &[Tag::Long],
     tests: &[
         contexts::TESTS,
         syncs::TESTS,

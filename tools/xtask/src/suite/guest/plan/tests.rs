@@ -224,6 +224,7 @@ fn stress_takes_what_has_a_long_form() {
             "racing",
             "overcommit",
             "stale-data",
+            "submit",
             "fuzz",
             "stress-ng",
             "trinity",
