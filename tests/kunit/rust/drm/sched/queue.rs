@@ -124,6 +124,28 @@ mod tests {
     }
 
     #[test]
+    fn of_one_timeline_the_last_dependency_counts() -> Result {
+        let before = Fixture::new(8, None)?;
+        let after = before.another(8)?;
+        let before_entity = before.entity(Priority::Normal)?;
+        let after_entity = after.entity(Priority::Normal)?;
+        let first = before.submit(&before_entity, 1)?;
+        let second = before.submit(&before_entity, 2)?;
+        let mut job = after.job(&after_entity, 3, Task::Nothing)?;
+
+        job.add_dependency(first)?;
+        job.add_dependency(second)?;
+        let third = job.submit(|_| ());
+
+        assert!(before.has_started(12));
+        before.finish(1);
+        settle();
+        assert_eq!(after.started(), 0);
+        before.finish(2);
+        outcome(&third)
+    }
+
+    #[test]
     fn job_waits_for_one_of_its_own_scheduler_to_run() -> Result {
         let test = Fixture::new(8, None)?;
         let entity = test.entity(Priority::Normal)?;

@@ -25,7 +25,10 @@ use crate::{
         self,
         BoInit, //
     },
-    tests::wait::soon, //
+    tests::wait::{
+        settle,
+        soon, //
+    },
 };
 
 // Declared as in `helpers.h`. Functions marked `safe` take no pointers.
@@ -45,6 +48,7 @@ mod tests {
         let (_, pending) = make_busy(bo.resv())?;
 
         drop(bo);
+        settle();
         assert_eq!(fixture.vram.usage(), 4 * PAGE);
         assert_eq!(fixture.fate.notified(), 0);
 
@@ -65,6 +69,7 @@ mod tests {
 
             pending.push(make_busy(bo.resv())?.1, GFP_KERNEL)?;
         }
+        settle();
         assert_eq!(fixture.gtt.usage(), 4 * PAGE);
         drop(pending);
         assert!(soon(|| fixture.fate.gone() == 2));
@@ -79,6 +84,7 @@ mod tests {
         let (_, pending) = make_busy(bo.resv())?;
 
         drop(bo);
+        settle();
         assert_eq!(fixture.fate.gone(), 0);
         pending.signal(Ok(()));
         assert!(soon(|| fixture.fate.gone() == 1));

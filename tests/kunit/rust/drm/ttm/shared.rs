@@ -43,7 +43,10 @@ use crate::{
         vm,
         Vm, //
     },
-    tests::wait::soon, //
+    tests::wait::{
+        settle,
+        soon, //
+    },
 };
 
 /// A buffer object that shares the reservation of a VM.
@@ -149,6 +152,7 @@ mod tests {
         let (_, pending) = make_busy(vm.resv())?;
         assert!(!bo.resv().test_signaled(Usage::Bookkeep));
         drop(bo);
+        settle();
         assert_eq!(fixture.vram.usage(), 2 * PAGE);
 
         // The fences went along when it left: its memory waits for this one, and no later one.
