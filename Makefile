@@ -86,6 +86,6 @@ help:
 	@echo 'make generate           make what follows from others: C headers, tables of numbers and layers, manual page'
 	@echo 'make intree KSRC=       put the driver into a kernel source tree'
 	@echo 'KSRC=/path/to/linux     a kernel source of yours for guests, built with each change; KDIR= a finished build'
-	@echo 'KERNEL=plain|debug      the kernel, in place of a target'\''s own; APPEND= more words for its command line'
+	@echo 'KERNEL=plain|debug|kcsan  the kernel, in place of a target'\''s own; APPEND= more words for its command line'
 	@echo 'RGT_ACCEL=auto|tcg|kvm  what runs guests: KVM where it works, else emulation, which the first line says'
 	@echo 'What is built for guests is kept in the cache folder (XDG_CACHE_HOME).'

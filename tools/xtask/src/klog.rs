@@ -2,9 +2,11 @@
 
 //! Complaints in a kernel log.
 
+pub(crate) mod races;
+
 /// Words, one of which is in one of the first lines of a complaint. The leak checker's are not
 /// among them: it speaks when it is asked, and who asks reads what it found.
-const COMPLAINTS: [&str; 37] = [
+const COMPLAINTS: [&str; 38] = [
     // Faults and stops.
     "BUG: ",
     "kernel BUG at",
@@ -39,6 +41,7 @@ const COMPLAINTS: [&str; 37] = [
     "self-detected stall",
     // Checkers.
     "KASAN:",
+    "KCSAN:",
     "UBSAN:",
     "DMA-API: ",
     "ODEBUG: ",
@@ -57,8 +60,11 @@ const HARMLESS: [&str; 5] = [
     "Kernel command line:",
 ];
 
-/// How many lines of a complaint are kept.
+/// How many lines of a complaint are kept that does not say where it ends.
 const LINES: usize = 30;
+/// How many lines a sanitizer's report may have, which is between two lines of this.
+const REPORT: usize = 200;
+const RULE: &str = "==========";
 
 /// One complaint.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,14 +84,7 @@ pub(crate) fn scan(log: &str) -> Vec<Splat> {
     let mut at = 0;
     while let Some(found) = lines[at..].iter().position(|line| is_complaint(line)) {
         let start = at + found;
-        let mut end = (start + LINES).min(lines.len());
-        // A report that says where it ends is shown up to there.
-        if let Some(length) = lines[start..end]
-            .iter()
-            .position(|line| line.contains("---[ end"))
-        {
-            end = start + length + 1;
-        }
+        let end = start + length(&lines[start..]);
         splats.push(Splat {
             at: start,
             title: message(lines[start]).to_owned(),
@@ -94,6 +93,19 @@ pub(crate) fn scan(log: &str) -> Vec<Splat> {
         at = end;
     }
     splats
+}
+
+/// How many of these lines, the first of which gave it away, are a complaint.
+fn length(lines: &[&str]) -> usize {
+    let (most, end) = match lines[0].contains("SAN: ") {
+        true => (REPORT, RULE),
+        false => (LINES, "---[ end"),
+    };
+    let until = |most: usize, end: &str| {
+        let mut lines = lines.iter().take(most);
+        lines.position(|line| line.contains(end)).map(|at| at + 1)
+    };
+    until(most, end).unwrap_or(LINES.min(lines.len()))
 }
 
 fn is_complaint(line: &str) -> bool {

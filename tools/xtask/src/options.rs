@@ -73,7 +73,10 @@ mod tests {
         let kernel = |name: &str| named::<Flavour>("KERNEL", Some(name.to_owned()));
         assert_eq!(kernel("debug").unwrap(), Some(Flavour::Debug));
         let error = kernel("fast").unwrap_err().to_string();
-        assert_eq!(error, "there is no KERNEL=fast; there are plain, debug");
+        assert_eq!(
+            error,
+            "there is no KERNEL=fast; there are plain, debug, kcsan"
+        );
 
         let accel = |name: Option<&str>| named("RGT_ACCEL", name.map(str::to_owned));
         assert_eq!(accel(None).unwrap(), None);

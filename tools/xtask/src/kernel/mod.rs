@@ -20,13 +20,15 @@ pub(crate) use self::source::Tree;
 use crate::lock::Lock;
 use crate::paths::Paths;
 
-/// Which of the two kernels.
+/// Which of the kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Flavour {
     /// Fast: for the demo, the shell and measurements.
     Plain,
     /// With every checker there is: for tests.
     Debug,
+    /// With the one checker that does not go with the others: it looks for data races.
+    Kcsan,
 }
 
 impl Flavour {
@@ -35,6 +37,7 @@ impl Flavour {
         match self {
             Self::Plain => "plain",
             Self::Debug => "debug",
+            Self::Kcsan => "kcsan",
         }
     }
 
@@ -43,6 +46,7 @@ impl Flavour {
         match self {
             Self::Plain => &["common.config"],
             Self::Debug => &["common.config", "debug.config"],
+            Self::Kcsan => &["common.config", "kcsan.config"],
         }
     }
 }

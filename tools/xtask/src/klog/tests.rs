@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use super::{message, of_driver, panic, scan};
+use super::{RULE, message, of_driver, panic, scan};
 
 fn titles(log: &str) -> Vec<String> {
     scan(log).into_iter().map(|splat| splat.title).collect()
@@ -93,6 +93,18 @@ fn a_warning_ends_at_its_end_and_the_next_is_another() {
     let splats = scan(&warning.repeat(2));
     assert_eq!(splats.len(), 2);
     assert_eq!(splats[0].text.lines().count(), 4);
+}
+
+#[test]
+fn a_sanitizers_report_is_whole() {
+    let report = format!(
+        "{RULE}\nBUG: KCSAN: data-race in drm_gem_get_pages / ttm_bo_release [ttm]\n{}{RULE}\n",
+        " ttm_bo_release+0x1/0x2 [ttm]\n".repeat(60)
+    );
+    let splats = scan(&report.repeat(2));
+    assert_eq!(splats.len(), 2);
+    assert_eq!(splats[0].text.lines().count(), 62);
+    assert_eq!(splats[1].at, 64);
 }
 
 #[test]
