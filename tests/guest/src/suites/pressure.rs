@@ -7,9 +7,9 @@
 //! stand in for little memory: no BO's pages are charged to one.
 
 use std::time::Duration;
-use std::{io, ptr, thread};
+use std::{fs, io, ptr, thread};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use rgt::{Bo, Caching, Placement};
 
 use crate::expect::{each, same};
@@ -25,6 +25,7 @@ pub(super) const SUITE: Suite = Suite {
     tests: &[tests![
         LONG;
         pages_go_back_as_they_came,
+        pool_counts_what_goes_back,
         backed_up_and_restored,
         closed_while_backed_up,
         twice_the_memory,
@@ -53,6 +54,11 @@ pub(super) const IN_PAGES: [(&str, Make); 4] = [
 /// Bytes of pages that BOs have.
 fn in_use() -> Result<u64> {
     meminfo("GPUActive")
+}
+
+/// Bytes that are backed up, and what else is in shmem or swap.
+fn room_of_backups() -> Result<u64> {
+    Ok(meminfo("Shmem")? + meminfo("SwapTotal")? - meminfo("SwapFree")?)
 }
 
 /// Returns why so much cannot be backed up: there is no swap for it, or pages are coherent memory.
@@ -112,6 +118,36 @@ fn pages_go_back_as_they_came() -> Outcome {
     same("pages that stayed", write_combined_that_stay()?, before)
 }
 
+/// Has TTM's pool give a batch of pages back. Gives how many there were and how many went.
+fn shrink_pool() -> Result<(u64, u64)> {
+    let nodes = fs::read_to_string("/sys/kernel/debug/ttm/page_pool_shrink")?;
+    let counts = nodes.lines().map(|line| {
+        let (there, gone) = line.split_once(": ")?.1.split_once('/')?;
+        Some((there.parse::<u64>().ok()?, gone.parse::<u64>().ok()?))
+    });
+    let counts: Option<Vec<_>> = counts.collect();
+    let sum = |(there, gone), (more, went)| (there + more, gone + went);
+    Ok(counts.context(nodes)?.into_iter().fold((0, 0), sum))
+}
+
+/// Pages of all sizes: reclaim goes by what it is told.
+fn pool_counts_what_goes_back() -> Outcome {
+    const SIZE: u64 = 4 * MIB + 7 * PAGE;
+    let rig = Rig::new()?;
+    let make: Make = |bo| bo.placement(Placement::GTT).caching(Caching::WriteCombined);
+    write_combined_that_stay()?;
+    rig.bo(SIZE, make)?.map()?.write(0, 1);
+    let (mut there, mut gone) = shrink_pool()?;
+    ensure!(there >= SIZE / PAGE, "{there} pages are in the pool");
+    while there != 0 {
+        ensure!(gone != 0, "{there} pages stay");
+        let next = shrink_pool()?;
+        same("pages that are left", next.0, there - gone)?;
+        (there, gone) = next;
+    }
+    Ok(())
+}
+
 fn backed_up_and_restored() -> Outcome {
     const SIZE: u64 = 3 * MIB + 5 * PAGE;
     let rig = Rig::new()?;
@@ -122,6 +158,7 @@ fn backed_up_and_restored() -> Outcome {
         let bo = rig.bo(SIZE, make)?;
         let map = bo.map()?;
         map.write_slice(0, &data);
+        let backups = room_of_backups()?;
         let gpu = bo.info()?.placement == Placement::GTT;
         if gpu {
             same("sum before", rig.checksum(&bo)?, sum)?;
@@ -140,6 +177,10 @@ fn backed_up_and_restored() -> Outcome {
                 shrink_all()?;
             }
             same("sum by the CPU", map.checksum(0..SIZE as usize), sum)?;
+            ensure!(
+                room_of_backups()? < backups + SIZE / 2,
+                "what was restored is still backed up"
+            );
         }
         // Backed up content that is not needed can go.
         shrink_all()?;

@@ -8,13 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use rgt::Mapping;
 use rustix::io::Errno;
 
 use super::{clients, dmabuf, leak};
 use crate::expect::{fails, same};
 use crate::harness::{Need, Outcome, Suite, tests};
 use crate::peer::SwFence;
-use crate::rig::{MIB, PAGE, Rig, SHARED};
+use crate::rig::{MIB, PAGE, Rig, SHARED, noise};
 
 pub(super) const SUITE: Suite = Suite {
     name: "unbind",
@@ -97,8 +98,10 @@ fn idle() -> Outcome {
     Ok(())
 }
 
-/// Mappings stay usable, so that a program is not killed; calls say that the device is gone.
+/// Mappings stay usable, so that a program is not killed, and read as zeros at first; calls say that
+/// the device is gone.
 fn while_mapped() -> Outcome {
+    const JUNK: usize = 32 << 20;
     let rig = Rig::new()?;
     let bos = SHARED
         .iter()
@@ -114,7 +117,10 @@ fn while_mapped() -> Outcome {
     }
 
     let unbound = Unbound::now()?;
+    // Memory that is free now has content.
+    Mapping::anonymous(JUNK)?.write_slice(0, &noise(1, JUNK / 4));
     for map in &maps {
+        same("a mapping", map.checksum(0..map.len()), 0)?;
         map.write(PAGE as usize, 3);
         same("what was just written", map.read(PAGE as usize), 3)?;
     }

@@ -4,6 +4,8 @@
 
 use std::thread;
 
+use rustix::mm::{MprotectFlags, mprotect};
+
 use super::{MAPPABLE, STEP};
 use crate::expect::{each, same};
 use crate::harness::{End, Outcome, Test, in_child, tests};
@@ -14,6 +16,7 @@ pub(super) const TESTS: &[Test] = tests![
     the_gpu_sees_what_the_cpu_writes,
     the_cpu_sees_what_the_gpu_writes,
     two_mappings_are_coherent,
+    parts_with_rights_of_their_own,
     survives_close,
     fork,
     threads_fault_together
@@ -84,6 +87,27 @@ fn two_mappings_are_coherent() -> Outcome {
             same("what the other one reads", other.read(at), round)?;
             other.write(at, !round);
             same("what the one reads", one.read(at), !round)?;
+        }
+        Ok(())
+    })
+}
+
+/// A mapping in three pieces, of which two begin within the BO.
+fn parts_with_rights_of_their_own() -> Outcome {
+    const PAGES: usize = 16;
+    let rig = Rig::new()?;
+    each(MAPPABLE, |make| {
+        let bo = rig.bo(PAGES as u64 * PAGE, make)?;
+        let all = bo.map()?;
+        for page in 0..PAGES {
+            all.write(page * STEP, page as u32 + 1);
+        }
+        let map = bo.map()?;
+        let part = map.as_ptr().wrapping_add(5 * STEP);
+        // SAFETY: The part is in the mapping, and is only read from here on.
+        unsafe { mprotect(part.cast(), 6 * STEP, MprotectFlags::READ) }?;
+        for page in (0..PAGES).rev() {
+            same("page", map.read(page * STEP), page as u32 + 1)?;
         }
         Ok(())
     })

@@ -4,6 +4,7 @@
 
 mod access;
 mod arguments;
+mod caching;
 mod debugger;
 mod hidden;
 mod room;
@@ -18,6 +19,7 @@ pub(super) const SUITE: Suite = Suite {
     tests: &[
         arguments::TESTS,
         access::TESTS,
+        caching::TESTS,
         debugger::TESTS,
         hidden::TESTS,
         room::TESTS,

@@ -42,9 +42,45 @@ impl Deref for Event {
 }
 
 /// Events are recorded into an instance of their own while this exists.
-pub(super) struct Recording {
+pub(in crate::suites) struct Recording {
     path: PathBuf,
     system: &'static str,
+}
+
+/// Calls of a function are an event while this exists.
+struct Probe;
+
+impl Probe {
+    const SYSTEM: &str = "rgt_calls";
+    const EVENTS: &str = "/sys/kernel/tracing/kprobe_events";
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        // Where it was made it can be removed.
+        let _ = fs::write(Self::EVENTS, "");
+    }
+}
+
+/// Gives a value in all calls of a function of the driver's during `f`, as a kprobe event fetches it.
+pub(in crate::suites) fn values_in_calls(
+    function: &str,
+    value: &str,
+    f: impl FnOnce() -> Result<()>,
+) -> Result<Vec<u64>> {
+    mounted("tracefs", TRACEFS, "events")?;
+    let event = format!(
+        "p:{}/call {DRIVER}:{function} value={value}:x64",
+        Probe::SYSTEM
+    );
+    fs::write(Probe::EVENTS, &event).context(event)?;
+    let _probe = Probe;
+    let recording = Recording::of(Probe::SYSTEM, "calls")?;
+    f()?;
+    let lines = recording.stop_with_lines()?;
+    let values = lines.iter().filter_map(|line| line.split_once(" value=0x"));
+    let values = values.map(|(_, value)| u64::from_str_radix(value.trim(), 16));
+    Ok(values.collect::<Result<_, _>>()?)
 }
 
 impl Recording {

@@ -4,7 +4,13 @@
 
 use kernel::{
     prelude::*,
-    sync::atomic::Relaxed, //
+    sync::{
+        aref::ARef,
+        atomic::Relaxed,
+        Arc,
+        Completion, //
+    },
+    workqueue, //
 };
 
 use super::fake::{
@@ -12,6 +18,7 @@ use super::fake::{
     mem_type,
     signal_later,
     validate,
+    Bo,
     Fixture,
     Reserved,
     GTT_PAGES,
@@ -23,17 +30,20 @@ use super::fake::{
     VRAM,
     VRAM_PAGES, //
 };
-use crate::rust::drm::{
-    exec::{
-        Exec,
-        ExecFlags, //
+use crate::{
+    rust::drm::{
+        exec::{
+            Exec,
+            ExecFlags, //
+        },
+        ttm::{
+            AllocFlags,
+            MemType,
+            OperationCtx,
+            Placement, //
+        }, //
     },
-    ttm::{
-        AllocFlags,
-        MemType,
-        OperationCtx,
-        Placement, //
-    }, //
+    tests::wait::settle, //
 };
 
 const HALF: usize = VRAM_PAGES / 2;
@@ -42,6 +52,43 @@ const QUARTER: usize = VRAM_PAGES / 4;
 const VRAM_TYPE: Option<MemType> = Some(MemType::VRAM);
 const TT_TYPE: Option<MemType> = Some(MemType::TT);
 const SYSTEM_TYPE: Option<MemType> = Some(MemType::SYSTEM);
+
+/// Has another task hold the lock of a BO for a while, at the end of which the BO may move to
+/// pages. What is returned completes behind that.
+fn hold(bo: &ARef<Bo>, moves: bool) -> Result<Arc<Completion>> {
+    let holds = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+    let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+    let (bo, theirs, their_done) = (bo.clone(), holds.clone(), done.clone());
+
+    workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+        if let Ok(mut guard) = bo.reserve(false) {
+            theirs.complete_all();
+            settle();
+            if moves {
+                // Where it is in the end says whether that was possible.
+                let _ = guard
+                    .reserved()
+                    .validate(&Placement::new(&[TT]), &mut OperationCtx::new(false));
+            }
+        }
+        theirs.complete_all();
+        drop(bo);
+        their_done.complete_all();
+    })?;
+    holds.wait_for_completion();
+    Ok(done)
+}
+
+/// Validates a BO to VRAM as jobs do: with a ticket, so that it can wait for the locks of others.
+fn validate_with_ticket(bo: &Bo) -> Result {
+    KBox::pin_init(Exec::new(ExecFlags::default(), 1), GFP_KERNEL)?
+        .as_mut()
+        .until_all_locked(|locks| {
+            locks.prepare(bo.as_gem(), 1)?;
+            Reserved::of_exec(locks, bo)?
+                .validate(&Placement::new(&[VRAM]), &mut OperationCtx::new(false))
+        })
+}
 
 #[kunit_tests(rgt_bo_evict)]
 mod tests {
@@ -175,6 +222,35 @@ mod tests {
         assert_eq!(mem_type(&locked)?, VRAM_TYPE);
         assert_eq!(mem_type(&free)?, TT_TYPE);
         assert_eq!(mem_type(&new)?, VRAM_TYPE);
+        Ok(())
+    }
+
+    #[test]
+    fn one_that_is_locked_is_waited_for() -> Result {
+        let fixture = Fixture::new()?;
+        let old = fixture.bo_in(VRAM, VRAM_PAGES)?;
+        let new = fixture.bo(VRAM_PAGES)?;
+        let released = hold(&old, false)?;
+        let result = validate_with_ticket(&new);
+
+        released.wait_for_completion();
+        assert_eq!(result, Ok(()));
+        assert_eq!(mem_type(&old)?, TT_TYPE);
+        Ok(())
+    }
+
+    #[test]
+    fn one_that_has_left_meanwhile_is_left_alone() -> Result {
+        let fixture = Fixture::new()?;
+        let old = fixture.bo_in(VRAM, VRAM_PAGES)?;
+        let new = fixture.bo(VRAM_PAGES)?;
+        let released = hold(&old, true)?;
+        // TTM may find that nothing has gone, and not that there is room.
+        let _ = validate_with_ticket(&new);
+
+        released.wait_for_completion();
+        assert_eq!(mem_type(&old)?, TT_TYPE);
+        assert_eq!(validate(&new, &[VRAM]), Ok(()));
         Ok(())
     }
 
