@@ -177,6 +177,26 @@ mod tests {
     }
 
     #[test]
+    fn becomes_contiguous_where_it_has_to_be() -> Result {
+        let fixture = Fixture::new()?;
+        let pieces = Place::new(MemType::VRAM, PlaceFlags::NONE);
+        let bo = fixture.bo_in(pieces, 2)?;
+
+        fixture.fill(Some(&bo), PATTERN)?;
+        fixture.take_moves();
+        // Also if it is by chance: what was asked for counts.
+        validate(&bo, &[VRAM])?;
+        let vram = MemType::VRAM;
+        assert_eq!(&*fixture.take_moves(), &[(Some(vram), vram, false)]);
+        assert!(fixture.holds(&bo, PATTERN)?);
+        for place in [pieces, VRAM] {
+            validate(&bo, &[place])?;
+        }
+        assert!(fixture.take_moves().is_empty());
+        Ok(())
+    }
+
+    #[test]
     fn failure_leaves_it_where_it_was() -> Result {
         let fixture = Fixture::new()?;
         let bo = fixture.bo_in(VRAM, 4)?;
