@@ -24,17 +24,20 @@ pub(super) enum Place {
     Messages,
 }
 
-/// The command register of the configuration space.
+/// The command register of the configuration space, and the addresses of BARs.
 const COMMAND: u32 = 0x04;
+const BARS: u32 = 0x10;
 
 /// Changes a device, by its folder in sysfs. When this is dropped, the device has its command register
-/// as it was: the kernel writes that when a driver enables the device, but not if it was enabled before.
+/// and its addresses as they were: the kernel writes the command when a driver enables the device, but
+/// not if it was enabled before, and saves and restores addresses as it reads them.
 pub(super) struct Meddler {
     registers: Mapping,
     vram: Mapping,
     configuration: File,
     control: Control,
     command: [u8; 2],
+    bars: [u8; 24],
     dice: Dice,
 }
 
@@ -46,12 +49,15 @@ impl Meddler {
             .open(directory.join("config"))?;
         let mut command = [0; 2];
         configuration.read_exact_at(&mut command, COMMAND.into())?;
+        let mut bars = [0; 24];
+        configuration.read_exact_at(&mut bars, BARS.into())?;
         Ok(Self {
             registers: map_bar(directory, pci::BAR_REGS)?,
             vram: map_bar(directory, pci::BAR_VRAM)?,
             configuration,
             control: Control::open()?,
             command,
+            bars,
             dice: Dice::new(seed),
         })
     }
@@ -142,9 +148,10 @@ impl Drop for Meddler {
     fn drop(&mut self) {
         let _ = self.control.send("garble 0 0");
         // If that is not possible the driver will say so.
-        let _ = self
-            .configuration
-            .write_all_at(&self.command, COMMAND.into());
+        let restored: [(&[u8], _); 2] = [(&self.bars, BARS), (&self.command, COMMAND)];
+        for (words, at) in restored {
+            let _ = self.configuration.write_all_at(words, at.into());
+        }
     }
 }
 
