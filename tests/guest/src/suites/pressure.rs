@@ -17,6 +17,7 @@ use crate::harness::{LONG, Outcome, Suite, Tag, say, skip, tests};
 use crate::rig::{
     Dice, MIB, Make, PAGE, Rig, SYSTEM, count_write_combined, meminfo, noise, shrink_all,
 };
+use crate::suites::observe::values_in_calls;
 
 pub(super) const SUITE: Suite = Suite {
     name: "pressure",
@@ -111,11 +112,21 @@ fn pages_go_back_as_they_came() -> Outcome {
     let with = count_write_combined()?;
     same("pages of the BOs", with - before, 2 * SIZE / PAGE)?;
 
-    drop(freed);
-    if !can {
-        drop(backed_up);
-    }
-    same("pages that stayed", write_combined_that_stay()?, before)
+    // The frame of a page that is free does not tell, so that those who change it are asked, too: by
+    // their second argument, for so many pages.
+    let changed = values_in_calls("set_pages_wb", "%si", || {
+        drop(freed);
+        if !can {
+            drop(backed_up);
+        }
+        same("pages that stayed", write_combined_that_stay()?, before)
+    })?;
+    let changed: u64 = changed.iter().sum();
+    ensure!(
+        changed >= SIZE / PAGE,
+        "{changed} pages were made cached again"
+    );
+    Ok(())
 }
 
 /// Has TTM's pool give a batch of pages back. Gives how many there were and how many went.

@@ -24,40 +24,73 @@ pub(super) enum Place {
     Messages,
 }
 
-/// The command register of the configuration space, and the addresses of BARs.
+/// The command register of the configuration space, the addresses of BARs, and the state of power in the
+/// first capability.
 const COMMAND: u32 = 0x04;
 const BARS: u32 = 0x10;
+const POWER: u32 = 0x44;
 
-/// Changes a device, by its folder in sysfs. When this is dropped, the device has its command register
-/// and its addresses as they were: the kernel writes the command when a driver enables the device, but
-/// not if it was enabled before, and saves and restores addresses as it reads them.
+/// What says in the configuration space where the device is, and that it is there and awake.
+///
+/// The kernel and QEMU each know what they have written, and write no more if the device says the same
+/// already: a command for a device that is thought to be enabled, a wake-up of one that has not heard
+/// that it is to sleep. What the kernel saves before a sleep is what it reads then.
+pub(super) struct Header {
+    configuration: File,
+    words: Vec<(u32, Vec<u8>)>,
+}
+
+impl Header {
+    /// Where they are, and how long.
+    const WORDS: [(u32, usize); 3] = [(POWER, 2), (BARS, 24), (COMMAND, 2)];
+
+    /// Reads it.
+    pub(super) fn of(directory: &Path) -> Result<Self> {
+        let configuration = configuration(directory)?;
+        let read = |(at, len)| {
+            let mut word = vec![0; len];
+            configuration.read_exact_at(&mut word, u64::from(at))?;
+            Ok((at, word))
+        };
+        Ok(Self {
+            words: Self::WORDS.map(read).into_iter().collect::<Result<_>>()?,
+            configuration,
+        })
+    }
+
+    /// Writes it as it was. The device must have no driver.
+    pub(super) fn restore(&self) -> Result<()> {
+        for (at, word) in &self.words {
+            self.configuration.write_all_at(word, (*at).into())?;
+        }
+        Ok(())
+    }
+}
+
+fn configuration(directory: &Path) -> Result<File> {
+    let mut options = File::options();
+    Ok(options
+        .read(true)
+        .write(true)
+        .open(directory.join("config"))?)
+}
+
+/// Changes a device, by its folder in sysfs, and what it is told.
 pub(super) struct Meddler {
     registers: Mapping,
     vram: Mapping,
     configuration: File,
     control: Control,
-    command: [u8; 2],
-    bars: [u8; 24],
     dice: Dice,
 }
 
 impl Meddler {
     pub(super) fn new(directory: &Path, seed: u32) -> Result<Self> {
-        let configuration = File::options()
-            .read(true)
-            .write(true)
-            .open(directory.join("config"))?;
-        let mut command = [0; 2];
-        configuration.read_exact_at(&mut command, COMMAND.into())?;
-        let mut bars = [0; 24];
-        configuration.read_exact_at(&mut bars, BARS.into())?;
         Ok(Self {
             registers: map_bar(directory, pci::BAR_REGS)?,
             vram: map_bar(directory, pci::BAR_VRAM)?,
-            configuration,
+            configuration: configuration(directory)?,
             control: Control::open()?,
-            command,
-            bars,
             dice: Dice::new(seed),
         })
     }
@@ -146,12 +179,8 @@ impl Meddler {
 
 impl Drop for Meddler {
     fn drop(&mut self) {
-        let _ = self.control.send("garble 0 0");
         // If that is not possible the driver will say so.
-        let restored: [(&[u8], _); 2] = [(&self.bars, BARS), (&self.command, COMMAND)];
-        for (words, at) in restored {
-            let _ = self.configuration.write_all_at(words, at.into());
-        }
+        let _ = self.control.send("garble 0 0");
     }
 }
 

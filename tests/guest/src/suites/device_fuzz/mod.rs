@@ -23,7 +23,7 @@ use crate::harness::{Helper, LONG, Need, Outcome, Suite, counted, tests};
 use crate::rig::PATIENCE;
 
 pub(super) use clients::use_it;
-use meddler::{Meddler, Place};
+use meddler::{Header, Meddler, Place};
 
 pub(super) const SUITE: Suite = Suite {
     name: "device-fuzz",
@@ -72,6 +72,7 @@ fn meddled(places: &[Place]) -> Outcome {
             .collect::<Result<Vec<_>>>()?;
         // The node's folder goes with the driver.
         let directory = fs::canonicalize(directory(&Device::open()?)?)?;
+        let header = Header::of(&directory)?;
         {
             let mut meddler = Meddler::new(&directory, round + 1)?;
             let before = meddler.garbled()?;
@@ -87,6 +88,7 @@ fn meddled(places: &[Place]) -> Outcome {
             user.kill_within(PATIENCE)?;
         }
         let unbound = Unbound::now()?;
+        header.restore()?;
         fs::write(directory.join("reset"), "1")?;
         unbound.bind()?;
         works()?;

@@ -62,17 +62,15 @@ impl Drop for Probe {
     }
 }
 
-/// Gives a value in all calls of a function of the driver's during `f`, as a kprobe event fetches it.
+/// Gives a value in all calls of a function of the kernel's, or `module:function`, during `f`, as a
+/// kprobe event fetches it.
 pub(in crate::suites) fn values_in_calls(
     function: &str,
     value: &str,
     f: impl FnOnce() -> Result<()>,
 ) -> Result<Vec<u64>> {
     mounted("tracefs", TRACEFS, "events")?;
-    let event = format!(
-        "p:{}/call {DRIVER}:{function} value={value}:x64",
-        Probe::SYSTEM
-    );
+    let event = format!("p:{}/call {function} value={value}:x64", Probe::SYSTEM);
     fs::write(Probe::EVENTS, &event).context(event)?;
     let _probe = Probe;
     let recording = Recording::of(Probe::SYSTEM, "calls")?;
