@@ -62,7 +62,8 @@ const HARMLESS: [&str; 5] = [
 
 /// How many lines of a complaint are kept that does not say where it ends.
 const LINES: usize = 30;
-/// How many lines a sanitizer's report may have, which is between two lines of this.
+/// Whose reports are between two lines of [`RULE`], and how many lines they may have.
+const REPORTERS: [&str; 2] = ["KASAN: ", "KCSAN: "];
 const REPORT: usize = 200;
 const RULE: &str = "==========";
 
@@ -97,7 +98,8 @@ pub(crate) fn scan(log: &str) -> Vec<Splat> {
 
 /// How many of these lines, the first of which gave it away, are a complaint.
 fn length(lines: &[&str]) -> usize {
-    let (most, end) = match lines[0].contains("SAN: ") {
+    let is_report = REPORTERS.iter().any(|name| lines[0].contains(name));
+    let (most, end) = match is_report {
         true => (REPORT, RULE),
         false => (LINES, "---[ end"),
     };

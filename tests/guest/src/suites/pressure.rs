@@ -11,6 +11,7 @@ use std::{fs, io, ptr, thread};
 
 use anyhow::{Context, Result, ensure};
 use rgt::{Bo, Caching, Placement};
+use rustix::mm::{MlockAllFlags, mlockall, munlockall};
 
 use crate::expect::{each, same};
 use crate::harness::{LONG, Outcome, Suite, Tag, say, skip, tests};
@@ -165,6 +166,8 @@ fn backed_up_and_restored() -> Outcome {
     needs_backups(&rig, SIZE)?;
     let data = noise(9, SIZE as usize / 4);
     let sum = rgt::checksum::of_dwords(&data);
+    // What is in swap is of BOs.
+    mlockall(MlockAllFlags::CURRENT)?;
     each(IN_PAGES, |make| {
         let bo = rig.bo(SIZE, make)?;
         let map = bo.map()?;
@@ -198,7 +201,8 @@ fn backed_up_and_restored() -> Outcome {
         same("retained", bo.dont_need()?, false)?;
         same("retained, told", bo.will_need()?, false)?;
         same("sum of nothing", map.checksum(0..SIZE as usize), 0)
-    })
+    })?;
+    Ok(munlockall()?)
 }
 
 fn closed_while_backed_up() -> Outcome {

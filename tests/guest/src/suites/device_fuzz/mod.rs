@@ -3,9 +3,10 @@
 //! A device that does what none should, under clients that use it.
 //!
 //! Its registers, its memory with the page tables in it, and its configuration space change behind the
-//! driver's back, and what the driver tells it arrives as something else. An IOMMU keeps what it accesses then to what was mapped for it. Jobs fail, data is lost,
-//! and the device may be given up; but calls return, processes can be killed, the kernel has nothing to
-//! complain of, and the driver has the device work when it gets it anew.
+//! driver's back, and what the driver tells it arrives as something else. An IOMMU keeps what it accesses
+//! then to what was mapped for it. Jobs fail, data is lost, and the device may be given up; but calls
+//! return, processes can be killed, the kernel has nothing to complain of, and the driver has the device
+//! work when it gets it anew.
 
 mod clients;
 mod meddler;

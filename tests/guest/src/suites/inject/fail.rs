@@ -212,8 +212,8 @@ impl Region {
         Self::new("require", symbols::of_driver()?)
     }
 
-    /// Nothing fails that a function of the kernel's has called. There is one such function: the last
-    /// one.
+    /// Nothing fails that a function of the kernel's has called, for one function at a time: this one
+    /// takes the place of another.
     pub(super) fn not_in(function: &str) -> Result<Self> {
         Self::new("reject", symbols::of_function(function)?)
     }
