@@ -2,7 +2,7 @@
 
 //! The data races that KCSAN reports: which of them are complaints.
 //!
-//! It sees all of the kernel, of which other parts have races that are known, or that nobody minds.
+//! KCSAN instruments the whole kernel, whose other subsystems have data races of their own.
 
 use super::{Splat, message};
 
@@ -10,8 +10,7 @@ use super::{Splat, message};
 const HARMLESS: &str = include_str!("../../../kernel/races");
 /// How many functions say whose an access is: the one that accesses, and those that have it do so.
 const FRAMES: usize = 3;
-/// What names begin with, behind underscores, of functions that are in no module and whose races
-/// count, too.
+/// Prefixes, behind underscores, of built-in functions whose data races count, too.
 const SUBSYSTEMS: [&str; 7] = [
     "drm_",
     "ttm_",

@@ -20,17 +20,17 @@ pub(super) enum Place {
     /// Memory of the device, of the page tables if some are found.
     Vram,
     Configuration,
-    /// What the device is told: softgpu's messages arrive garbled.
+    /// The vfio-user messages from QEMU to softgpu.
     Messages,
 }
 
-/// The command register of the configuration space, the addresses of BARs, and the state of power in the
-/// first capability.
+/// The command register of the configuration space, its BARs, and the PMCSR of the power management
+/// capability, which is the first one.
 const COMMAND: u32 = 0x04;
 const BARS: u32 = 0x10;
-const POWER: u32 = 0x44;
+const PMCSR: u32 = 0x44;
 
-/// What says in the configuration space where the device is, and that it is there and awake.
+/// The PMCSR, the BARs and the command register of the configuration space.
 ///
 /// The kernel and QEMU each know what they have written, and write no more if the device says the same
 /// already: a command for a device that is thought to be enabled, a wake-up of one that has not heard
@@ -42,7 +42,7 @@ pub(super) struct Header {
 
 impl Header {
     /// Where they are, and how long.
-    const WORDS: [(u32, usize); 3] = [(POWER, 2), (BARS, 24), (COMMAND, 2)];
+    const WORDS: [(u32, usize); 3] = [(PMCSR, 2), (BARS, 24), (COMMAND, 2)];
 
     /// Reads it.
     pub(super) fn of(directory: &Path) -> Result<Self> {

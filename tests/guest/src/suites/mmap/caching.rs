@@ -13,7 +13,7 @@ use crate::suites::observe::values_in_calls;
 
 pub(super) const TESTS: &[Test] = tests![caching_is_that_of_the_memory];
 
-/// What inserts pages, and the register with the attributes that they get, its fifth argument.
+/// The function that inserts PTEs, and the register of its fifth argument, their `pgprot_t`.
 const INSERT: &str = "rust_gpu_ttm:rgt_vma_insert_pfns";
 const ATTRIBUTES: &str = "%r8";
 /// The bits of x86's entries that choose the caching, as Linux sets the table behind them up.

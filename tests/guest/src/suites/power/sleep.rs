@@ -22,7 +22,7 @@ const STATE: &str = "/sys/power/state";
 const TEST: &str = "/sys/power/pm_test";
 /// The hibernation mode.
 const DISK: &str = "/sys/power/disk";
-/// What a kernel with KCSAN has.
+/// The debugfs file of KCSAN.
 const KCSAN: &str = "/sys/kernel/debug/kcsan";
 /// For how many seconds a test sleeps.
 const TEST_DELAY: &str = "/sys/module/suspend/parameters/pm_test_delay";
