@@ -2,11 +2,13 @@
 
 //! Complaints in a kernel log.
 
-pub(crate) mod races;
+mod frame;
+mod races;
+mod starved;
 
 /// Words, one of which is in one of the first lines of a complaint. The leak checker's are not
 /// among them: it speaks when it is asked, and who asks reads what it found.
-const COMPLAINTS: [&str; 38] = [
+const COMPLAINTS: [&str; 39] = [
     // Faults and stops.
     "BUG: ",
     "kernel BUG at",
@@ -32,6 +34,7 @@ const COMPLAINTS: [&str; 38] = [
     "held lock freed",
     "still has locks held",
     "DEBUG_LOCKS_WARN_ON",
+    starved::REPORTED,
     "Call Trace:",
     // Stalls.
     "soft lockup",
@@ -62,8 +65,12 @@ const HARMLESS: [&str; 5] = [
 
 /// How many lines of a complaint are kept that does not say where it ends.
 const LINES: usize = 30;
-/// Whose reports are between two lines of [`RULE`], and how many lines they may have.
-const REPORTERS: [&str; 2] = ["KASAN: ", "KCSAN: "];
+/// What is in the first line of reports, what is in their last, and how many lines they may have.
+const REPORTS: [(&str, &str); 3] = [
+    ("KASAN: ", RULE),
+    ("KCSAN: ", RULE),
+    (starved::REPORTED, "</TASK>"),
+];
 const REPORT: usize = 200;
 const RULE: &str = "==========";
 
@@ -98,16 +105,19 @@ pub(crate) fn scan(log: &str) -> Vec<Splat> {
 
 /// How many of these lines, the first of which gave it away, are a complaint.
 fn length(lines: &[&str]) -> usize {
-    let is_report = REPORTERS.iter().any(|name| lines[0].contains(name));
-    let (most, end) = match is_report {
-        true => (REPORT, RULE),
-        false => (LINES, "---[ end"),
-    };
+    let report = REPORTS.iter().find(|(name, _)| lines[0].contains(name));
+    let (most, end) = report.map_or((LINES, "---[ end"), |(_, end)| (REPORT, *end));
     let until = |most: usize, end: &str| {
         let mut lines = lines.iter().take(most);
         lines.position(|line| line.contains(end)).map(|at| at + 1)
     };
     until(most, end).unwrap_or(LINES.min(lines.len()))
+}
+
+/// Whether a complaint is neither the driver's nor of what it builds on: it is told, and fails
+/// nothing.
+pub(crate) fn is_elsewhere(splat: &Splat) -> bool {
+    races::is_elsewhere(splat) || starved::is_elsewhere(splat)
 }
 
 fn is_complaint(line: &str) -> bool {

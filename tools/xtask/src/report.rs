@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::interrupt::{self, Interrupted};
-use crate::klog::{Splat, races};
+use crate::klog::{self, Splat};
 use crate::ktap::{self, Verdict};
 use crate::progress::{say, show};
 
@@ -173,11 +173,11 @@ impl Report {
         self.test(suite, result, None);
     }
 
-    /// Reports complaints of the kernel during a suite: any fails it, but for data races elsewhere,
+    /// Reports complaints of the kernel during a suite: any fails it, but for those of others,
     /// which are told.
     pub(crate) fn kernel_log<'a>(&self, suite: &str, splats: impl Iterator<Item = &'a Splat>) {
         for splat in splats {
-            if races::is_elsewhere(splat) {
+            if klog::is_elsewhere(splat) {
                 say(&format!("  {suite}: not of the driver: {}", splat.title));
                 continue;
             }

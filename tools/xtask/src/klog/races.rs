@@ -4,26 +4,17 @@
 //!
 //! KCSAN instruments the whole kernel, whose other subsystems have data races of their own.
 
+use super::frame::{counts, function};
 use super::{Splat, message};
 
 /// The functions whose races were looked at and are harmless.
 const HARMLESS: &str = include_str!("../../../kernel/races");
 /// How many functions say whose an access is: the one that accesses, and those that have it do so.
 const FRAMES: usize = 3;
-/// Prefixes, behind underscores, of built-in functions whose data races count, too.
-const SUBSYSTEMS: [&str; 7] = [
-    "drm_",
-    "ttm_",
-    "dma_buf_",
-    "dma_fence_",
-    "dma_resv_",
-    "sync_file_",
-    "mmu_interval_",
-];
 
 /// Whether a complaint is a race that is neither the driver's nor one of what it builds on, or a
 /// harmless one.
-pub(crate) fn is_elsewhere(splat: &Splat) -> bool {
+pub(super) fn is_elsewhere(splat: &Splat) -> bool {
     if !splat.title.contains("KCSAN: data-race in ") {
         return false;
     }
@@ -45,21 +36,6 @@ fn accesses(report: &str) -> impl Iterator<Item = impl Iterator<Item = &str>> {
             .take_while(|line| !line.is_empty())
             .take(FRAMES)
     })
-}
-
-/// The name of a frame's function.
-fn function(frame: &str) -> &str {
-    let frame = frame.trim();
-    frame.split_once('+').map_or(frame, |(name, _)| name)
-}
-
-/// Whether the races of a frame's function count.
-fn counts(frame: &str) -> bool {
-    let name = function(frame).trim_start_matches('_');
-    let known = SUBSYSTEMS
-        .iter()
-        .any(|beginning| name.starts_with(beginning));
-    frame.ends_with(']') || known
 }
 
 #[cfg(test)]
