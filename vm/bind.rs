@@ -27,8 +27,12 @@ use super::{
     op::BindOp,
     prepared_op::PreparedOp,
     queue::BindQueue,
-    rebind::keep_one_each,
-    update::Update, //
+    rebind::{
+        keep_one_each,
+        Rebind, //
+    },
+    update::Update,
+    user::Unwritten, //
 };
 use crate::{
     bo::{
@@ -43,6 +47,7 @@ use crate::{
         OutSyncs, //
     },
     rust::{
+        alloc::LazyVec,
         dma_resv::{
             FenceSlot,
             Usage, //
@@ -53,7 +58,10 @@ use crate::{
                 ExecFlags,
                 ExecLocks, //
             },
-            gpuvm::evict,
+            gpuvm::{
+                evict,
+                VmBo, //
+            },
             ttm::OperationCtx, //
         },
         pm::runtime::Awake, //
@@ -87,7 +95,7 @@ pub(crate) fn bind(
         ignore_duplicates: true,
     };
     pin_init::stack_pin_init!(let exec = Exec::new(flags, prepared.len() as u32 + 1));
-    let (locked, moves) = lock_with_room(
+    let (locked, (rebind, moves)) = lock_with_room(
         dev,
         exec,
         |locks, effort| lock(vm, locks, &mut prepared, effort),
@@ -99,6 +107,7 @@ pub(crate) fn bind(
         queue,
         cleanup: &open.cleanup,
         prepared,
+        rebind,
         moves,
         in_syncs,
         out_syncs,
@@ -108,13 +117,14 @@ pub(crate) fn bind(
 }
 
 /// Locks the reservations of the VM and of the BOs of the operations, brings these to where they are
-/// mapped, and notes where that is. Returns the fences of their moves.
+/// mapped, and notes where that is. Returns the rebind of what is prefetched, and the fences of the
+/// moves of the others.
 fn lock(
     vm: &Vm,
     locks: &mut ExecLocks<'_>,
     prepared: &mut [PreparedOp<'_>],
     effort: Effort,
-) -> Result<Dependencies> {
+) -> Result<(Option<KBox<Rebind>>, Dependencies)> {
     let mut ctx = OperationCtx::new(true);
     let mut moves = Dependencies::new();
 
@@ -130,7 +140,30 @@ fn lock(
     prepared
         .iter_mut()
         .try_for_each(|op| op.set_backing(vm, locks, &mut moves))?;
-    Ok(moves)
+    Ok((rebind_prefetched(vm, locks, prepared)?, moves))
+}
+
+/// Returns the rebind of what the operations prefetch.
+fn rebind_prefetched(
+    vm: &Vm,
+    locks: &mut ExecLocks<'_>,
+    prepared: &[PreparedOp<'_>],
+) -> Result<Option<KBox<Rebind>>> {
+    let mut vm_bos = KVVec::new();
+    let mut user = KVVec::new();
+    let mut unwritten = LazyVec::new();
+
+    prepared
+        .iter()
+        .try_for_each(|op| op.add_prefetched(&mut vm_bos, &mut user))?;
+    keep_one_each(&mut vm_bos, VmBo::bo);
+    keep_one_each(&mut user, |range| &**range);
+    for range in &user {
+        if let Some(range) = Unwritten::new(range, &vm.space)? {
+            unwritten.push(range, GFP_KERNEL_ACCOUNT)?;
+        }
+    }
+    Rebind::with_user(Rebind::of_bos(vm, locks, &vm_bos)?, unwritten)
 }
 
 /// Validates the BOs that are mapped.
@@ -142,7 +175,7 @@ fn validate_mapped(
 ) -> Result {
     let mut bos = KVVec::new();
 
-    for bo in prepared.iter().filter_map(PreparedOp::mapped) {
+    for bo in prepared.iter().filter_map(PreparedOp::mapped).map(VmBo::bo) {
         let reserved = Reserved::of_exec(locks, bo)?;
         if reserved.advice.is_usable() {
             bos.push(bo, GFP_KERNEL)?;
@@ -151,7 +184,7 @@ fn validate_mapped(
             evict::<VmData>(&reserved);
         }
     }
-    keep_one_each(&mut bos);
+    keep_one_each(&mut bos, |&bo| bo);
     validate_all(locks, bos.iter().copied(), effort, ctx)?;
     for bo in bos {
         bo.placed_by_bind.store(true, Relaxed);
@@ -165,6 +198,7 @@ struct BindJob<'a> {
     queue: &'a BindQueue,
     cleanup: &'a Arc<Cleanup>,
     prepared: KVVec<PreparedOp<'a>>,
+    rebind: Option<KBox<Rebind>>,
     moves: Dependencies,
     in_syncs: Dependencies,
     out_syncs: OutSyncs,
@@ -172,22 +206,25 @@ struct BindJob<'a> {
 }
 
 impl BindJob<'_> {
-    /// Submits the job. `exec` has held all locks since [`lock()`].
-    fn submit(self, exec: &Exec) -> Result {
+    /// Submits the rebind and the job. `exec` has held all locks since [`lock()`].
+    fn submit(mut self, exec: &Exec) -> Result {
         let Self { vm, queue, .. } = self;
 
         // Destroying the VM takes its reservation: from here on it waits for the job.
         vm.open()?;
         queue.check()?;
+        // What is prefetched has moved, or is about to: jobs find it there, whatever this one waits for.
+        let prefetched = self
+            .rebind
+            .take()
+            .map(|rebind| rebind.submit(vm, exec, self.awake.clone()))
+            .transpose()?;
         let slots = self.slots(exec)?;
         let mut arriving = KVVec::new();
-        for op in &self.prepared {
-            op.for_each_backing(|backing| {
-                if backing.is_moving {
-                    arriving.push(backing.lost.clone(), GFP_KERNEL_ACCOUNT)?;
-                }
-                Ok(())
-            })?;
+        for backing in self.prepared.iter().filter_map(PreparedOp::backing) {
+            if backing.is_moving {
+                arriving.push(backing.lost.clone(), GFP_KERNEL_ACCOUNT)?;
+            }
         }
         let mut arrivals = vm.arrivals.lock();
         arrivals.reserve(arriving.len())?;
@@ -209,9 +246,12 @@ impl BindJob<'_> {
             vm_bo.set_displaced(exec)?;
         }
         let mut changes = KVVec::with_capacity(self.prepared.len(), GFP_KERNEL_ACCOUNT)?;
-        let mut validated = KVVec::new();
-        for op in self.prepared {
-            op.into_changes(&mut changes, &mut validated)?;
+        for change in self
+            .prepared
+            .into_iter()
+            .filter_map(PreparedOp::into_change)
+        {
+            changes.push(change, GFP_KERNEL_ACCOUNT)?;
         }
         let update = KBox::new(
             Update {
@@ -223,8 +263,8 @@ impl BindJob<'_> {
         let mut job = queue.entity.job(update, self.awake)?;
         self.moves.add_to(&mut job)?;
         self.in_syncs.add_to(&mut job)?;
-        for vm_bo in &validated {
-            vm_bo.set_validated(exec)?;
+        if let Some(fence) = prefetched {
+            job.add_dependency(fence)?;
         }
 
         let out_syncs = self.out_syncs;
@@ -251,15 +291,12 @@ impl BindJob<'_> {
     fn slots<'a>(&self, exec: &'a Exec) -> Result<KVVec<FenceSlot<'a>>> {
         let mut slots = KVVec::new();
 
-        for op in &self.prepared {
-            op.for_each_vm_bo(|vm_bo| {
-                vm_bo.add_extobj(exec)?;
-                if vm_bo.bo().private.is_none() {
-                    let [slot] = exec.resv_of(vm_bo.bo().as_gem())?.reserve_fences()?;
-                    slots.push(slot, GFP_KERNEL_ACCOUNT)?;
-                }
-                Ok(())
-            })?;
+        for vm_bo in self.prepared.iter().filter_map(PreparedOp::mapped) {
+            vm_bo.add_extobj(exec)?;
+            if vm_bo.bo().private.is_none() {
+                let [slot] = exec.resv_of(vm_bo.bo().as_gem())?.reserve_fences()?;
+                slots.push(slot, GFP_KERNEL_ACCOUNT)?;
+            }
         }
         Ok(slots)
     }

@@ -4,7 +4,10 @@
 
 use core::ops::Range;
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 use super::{
     backing::BoBacking,
@@ -15,9 +18,9 @@ use super::{
     },
     leaves::QueuedLeaves,
     op::BindOp,
-    rebind::rebind_tables,
     update::Change,
     user::{
+        prefetch as prefetch_user,
         UserMapping,
         UserRange, //
     }, //
@@ -25,7 +28,6 @@ use super::{
 use crate::{
     bo::{
         prefetch,
-        Bo,
         Reserved, //
     },
     device::RgtDevice,
@@ -79,13 +81,13 @@ pub(super) enum PreparedOp<'a> {
     Prefetch {
         region: MemType,
         vm_bos: KVVec<VmBo<VmData>>,
-        backings: KVVec<(BoBacking, Tables)>,
+        user: KVVec<Arc<UserRange>>,
     },
 }
 
 impl<'a> PreparedOp<'a> {
-    /// Allocates for an operation, and fetches the memory of the process that it maps: `EFAULT` where
-    /// there is none that a device may access.
+    /// Allocates for an operation, and fetches the memory of a process that it maps or prefetches:
+    /// `EFAULT` where there is none that a device may access.
     pub(super) fn new(dev: &RgtDevice, vm: &Vm, op: &'a BindOp) -> Result<Self> {
         Ok(match op {
             BindOp::Map {
@@ -119,7 +121,7 @@ impl<'a> PreparedOp<'a> {
             BindOp::Prefetch { va, region } => Self::Prefetch {
                 region: *region,
                 vm_bos: vm.mapped_in(va)?,
-                backings: KVVec::new(),
+                user: prefetch_user(vm, va)?,
             },
             BindOp::Userptr {
                 address,
@@ -149,20 +151,16 @@ impl<'a> PreparedOp<'a> {
     }
 
     /// Returns the BO that the operation maps.
-    pub(super) fn mapped(&self) -> Option<&Bo> {
+    pub(super) fn mapped(&self) -> Option<&VmBo<VmData>> {
         match self {
-            Self::Map { vm_bo, .. } => Some(vm_bo.bo()),
+            Self::Map { vm_bo, .. } => Some(vm_bo),
             _ => None,
         }
     }
 
-    /// Returns whether the operation maps or moves a BO that is private to the VM.
+    /// Returns whether the operation maps a BO that is private to the VM.
     pub(super) fn maps_private(&self) -> bool {
-        match self {
-            Self::Map { vm_bo, .. } => vm_bo.bo().private.is_some(),
-            Self::Prefetch { vm_bos, .. } => vm_bos.iter().any(|it| it.bo().private.is_some()),
-            _ => false,
-        }
+        self.mapped().is_some_and(|it| it.bo().private.is_some())
     }
 
     /// Moves the BOs, which `locks` hold, to where they are to be prefetched.
@@ -177,7 +175,20 @@ impl<'a> PreparedOp<'a> {
             .try_for_each(|bo| prefetch(&mut Reserved::of_exec(locks, bo)?, *region, ctx))
     }
 
-    /// Notes where the BOs are, and which of their moves the operation has to wait for.
+    /// Adds what the operation prefetches.
+    pub(super) fn add_prefetched(
+        &self,
+        to_bos: &mut KVVec<VmBo<VmData>>,
+        to_user: &mut KVVec<Arc<UserRange>>,
+    ) -> Result {
+        if let Self::Prefetch { vm_bos, user, .. } = self {
+            to_bos.extend_from_slice(vm_bos, GFP_KERNEL_ACCOUNT)?;
+            to_user.extend_from_slice(user, GFP_KERNEL_ACCOUNT)?;
+        }
+        Ok(())
+    }
+
+    /// Notes where the BO is, and which of its moves the operation has to wait for.
     pub(super) fn set_backing(
         &mut self,
         vm: &Vm,
@@ -203,20 +214,6 @@ impl<'a> PreparedOp<'a> {
                     *backing = Some(now);
                 }
             }
-            Self::Prefetch {
-                vm_bos, backings, ..
-            } => {
-                // Those that cannot be used stay evicted.
-                vm_bos.retain(|vm_bo| vm_bo.bo().advice.is_usable());
-                backings.clear();
-                for vm_bo in vm_bos.iter() {
-                    let size = vm_bo.bo().size() as u64;
-                    let mut bo = Reserved::of_exec(locks, vm_bo.bo())?;
-                    let backing = BoBacking::new(vm, &mut bo, 0..size, moves)?;
-                    let tables = rebind_tables(vm, vm_bo, &backing)?;
-                    backings.push((backing, tables), GFP_KERNEL_ACCOUNT)?;
-                }
-            }
             _ => {}
         }
         Ok(())
@@ -234,25 +231,17 @@ impl<'a> PreparedOp<'a> {
         }
     }
 
-    /// Calls `f` with where each BO is, until it fails.
-    pub(super) fn for_each_backing(&self, mut f: impl FnMut(&BoBacking) -> Result) -> Result {
+    /// Returns where the BO is that the operation maps.
+    pub(super) fn backing(&self) -> Option<&BoBacking> {
         match self {
-            Self::Map { backing, .. } => backing.iter().try_for_each(f),
-            Self::Prefetch { backings, .. } => {
-                backings.iter().try_for_each(|(backing, _)| f(backing))
-            }
-            _ => Ok(()),
+            Self::Map { backing, .. } => backing.as_ref(),
+            _ => None,
         }
     }
 
-    /// Pushes what the job has to do to `changes`, and the BOs that are where they should be then to
-    /// `validated`.
-    pub(super) fn into_changes(
-        self,
-        changes: &mut KVVec<Change>,
-        validated: &mut KVVec<VmBo<VmData>>,
-    ) -> Result {
-        let change = match self {
+    /// Returns what the job has to do.
+    pub(super) fn into_change(self) -> Option<Change> {
+        Some(match self {
             Self::Map {
                 vm_bo,
                 offset,
@@ -294,23 +283,8 @@ impl<'a> PreparedOp<'a> {
                 va: va.clone(),
             },
             Self::UnmapAll { vm_bo } => Change::UnmapAll { vm_bo },
-            Self::Prefetch {
-                vm_bos, backings, ..
-            } => {
-                for (vm_bo, (backing, tables)) in vm_bos.into_iter().zip(backings) {
-                    validated.push(vm_bo.clone(), GFP_KERNEL_ACCOUNT)?;
-                    changes.push(
-                        Change::Rebind {
-                            tables,
-                            vm_bo,
-                            backing,
-                        },
-                        GFP_KERNEL_ACCOUNT,
-                    )?;
-                }
-                return Ok(());
-            }
-        };
-        Ok(changes.push(change, GFP_KERNEL_ACCOUNT)?)
+            // A rebind does it.
+            Self::Prefetch { .. } => return None,
+        })
     }
 }

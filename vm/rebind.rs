@@ -86,15 +86,7 @@ pub(crate) fn validate_bound<'a>(
     let rebind = validate_bos(dev, vm, locks, named, effort, ctx)?;
     let (user, seen) = vm.user.unwritten(&vm.space)?;
 
-    if user.is_empty() {
-        return Ok((rebind, seen));
-    }
-    let mut rebind = match rebind {
-        Some(rebind) => rebind,
-        None => Rebind::new(KVVec::new(), Dependencies::new())?,
-    };
-    rebind.user = user;
-    Ok((Some(rebind), seen))
+    Ok((Rebind::with_user(rebind, user)?, seen))
 }
 
 /// Does so for BOs.
@@ -133,32 +125,7 @@ fn validate_bos<'a>(
         vm.lock_extobjs(locks)?;
         evicted = vm.evicted(locks)?;
     }
-    if evicted.is_empty() {
-        return Ok(None);
-    }
-
-    let mut bos = KVVec::with_capacity(evicted.len(), GFP_KERNEL_ACCOUNT)?;
-    let mut moves = Dependencies::new();
-    for vm_bo in evicted {
-        // One that cannot be used stays evicted.
-        if !vm_bo.bo().advice.is_usable() {
-            continue;
-        }
-        let size = vm_bo.bo().size() as u64;
-        let backing = BoBacking::new(
-            vm,
-            &mut Reserved::of_exec(locks, vm_bo.bo())?,
-            0..size,
-            &mut moves,
-        )?;
-        let tables = rebind_tables(vm, &vm_bo, &backing)?;
-        bos.push_within_capacity((vm_bo, backing, tables))
-            .map_err(|_| ENOMEM)?;
-    }
-    if bos.is_empty() {
-        return Ok(None);
-    }
-    Rebind::new(bos, moves).map(Some)
+    Rebind::of_bos(vm, locks, &evicted)
 }
 
 /// Validates the BOs that a job names and are not where they are best, and those of `bound` that can
@@ -189,7 +156,7 @@ fn validate_unplaced<'a, 'n: 'a>(
         return Ok(false);
     }
     if let Some(bos) = bos.as_many_mut() {
-        keep_one_each(bos);
+        keep_one_each(bos, |&bo| bo);
     }
     validate_all(locks, bos.iter().copied(), effort, ctx)?;
     Ok(true)
@@ -197,7 +164,7 @@ fn validate_unplaced<'a, 'n: 'a>(
 
 /// Returns the page tables that mapping a BO anew takes at most: for the mappings that it has, and for
 /// those that queued binds give it until then.
-pub(super) fn rebind_tables(vm: &Vm, vm_bo: &VmBo<VmData>, backing: &BoBacking) -> Result<Tables> {
+fn rebind_tables(vm: &Vm, vm_bo: &VmBo<VmData>, backing: &BoBacking) -> Result<Tables> {
     let mut tables = vm.space.tables();
 
     // First, as a bind that is done meanwhile may be missed after.
@@ -210,14 +177,14 @@ pub(super) fn rebind_tables(vm: &Vm, vm_bo: &VmBo<VmData>, backing: &BoBacking) 
     Ok(tables)
 }
 
-/// Removes what is there twice.
-pub(super) fn keep_one_each(bos: &mut KVVec<&Bo>) {
+/// Removes what refers to the same thing as another.
+pub(super) fn keep_one_each<T, K>(items: &mut KVVec<T>, referred: impl Fn(&T) -> &K) {
     let mut last = ptr::null();
 
-    bos.sort_unstable_by_key(|&bo| ptr::from_ref(bo));
-    bos.retain(|&mut bo| {
+    items.sort_unstable_by_key(|item| ptr::from_ref(referred(item)));
+    items.retain(|item| {
         let before = last;
-        last = ptr::from_ref(bo);
+        last = ptr::from_ref(referred(item));
         last != before
     });
 }
@@ -257,10 +224,54 @@ impl Rebind {
         Ok(KBox::new(this, GFP_KERNEL_ACCOUNT)?)
     }
 
+    /// Returns the rebind of the BOs that can be used, each of which comes up once; the others stay
+    /// evicted. [`None`] if there are none.
+    ///
+    /// `locks` hold the VM's reservation and those of the BOs, which are where they stay.
+    pub(super) fn of_bos(
+        vm: &Vm,
+        locks: &mut ExecLocks<'_>,
+        vm_bos: &[VmBo<VmData>],
+    ) -> Result<Option<KBox<Self>>> {
+        let mut bos = KVVec::new();
+        let mut moves = Dependencies::new();
+
+        for vm_bo in vm_bos {
+            if !vm_bo.bo().advice.is_usable() {
+                continue;
+            }
+            let size = vm_bo.bo().size() as u64;
+            let mut bo = Reserved::of_exec(locks, vm_bo.bo())?;
+            let backing = BoBacking::new(vm, &mut bo, 0..size, &mut moves)?;
+            let tables = rebind_tables(vm, vm_bo, &backing)?;
+            bos.push((vm_bo.clone(), backing, tables), GFP_KERNEL_ACCOUNT)?;
+        }
+        if bos.is_empty() {
+            return Ok(None);
+        }
+        Self::new(bos, moves).map(Some)
+    }
+
+    /// Returns a rebind of `user`, too.
+    pub(super) fn with_user(
+        this: Option<KBox<Self>>,
+        user: LazyVec<Unwritten>,
+    ) -> Result<Option<KBox<Self>>> {
+        if user.is_empty() {
+            return Ok(this);
+        }
+        let mut this = match this {
+            Some(this) => this,
+            None => Self::new(KVVec::new(), Dependencies::new())?,
+        };
+        this.user = user;
+        Ok(Some(this))
+    }
+
     /// Submits the job that writes the page-table entries behind the moves, and returns its fence,
     /// which is on the reservations of the VM and of the BOs.
     ///
-    /// `exec` must have held all locks since [`validate_bound()`].
+    /// `exec` must have held all locks since this was made.
     pub(crate) fn submit(
         self: KBox<Self>,
         vm: &Vm,

@@ -2,6 +2,8 @@
 
 //! Fetching of the pages of a VM's ranges, for jobs.
 
+use core::ops::Range;
+
 use kernel::{
     prelude::*,
     sync::{
@@ -30,10 +32,13 @@ use crate::{
         alloc::LazyVec,
         drm::gpusvm::ReadGuard, //
     },
-    vm::data::Vm, //
+    vm::{
+        data::Vm,
+        rebind::keep_one_each, //
+    }, //
 };
 
-/// How long a job waits for binds that may unmap a range that is gone.
+/// How long is waited for binds that may unmap a range that is gone.
 const PATIENCE_MS: u32 = 10_000;
 
 /// What a job has seen of the ranges of its VM.
@@ -94,20 +99,9 @@ impl UserRanges {
             if range.is_stale() {
                 return Ok((LazyVec::new(), PagesSeen::Stale));
             }
-            let Some(revoked) = range.unwritten() else {
-                continue;
-            };
-            let mut tables = space.tables();
-            tables.add_for_pages(&range.va)?;
-            let range = range.clone();
-            unwritten.push(
-                Unwritten {
-                    range,
-                    tables,
-                    revoked,
-                },
-                GFP_KERNEL_ACCOUNT,
-            )?;
+            if let Some(range) = Unwritten::new(range, space)? {
+                unwritten.push(range, GFP_KERNEL_ACCOUNT)?;
+            }
         }
         if unwritten.is_empty() {
             self.settled.store(changes, Relaxed);
@@ -124,6 +118,24 @@ pub(in crate::vm) struct Unwritten {
     pub(in crate::vm) tables: Tables,
     /// For [`UserRange::set_rebound()`].
     pub(in crate::vm) revoked: u32,
+}
+
+impl Unwritten {
+    /// Returns a range if a rebind has to map it.
+    ///
+    /// To be called with the VM's reservation held.
+    pub(in crate::vm) fn new(range: &Arc<UserRange>, space: &Space) -> Result<Option<Self>> {
+        let Some(revoked) = range.unwritten() else {
+            return Ok(None);
+        };
+        let mut tables = space.tables();
+        tables.add_for_pages(&range.va)?;
+        Ok(Some(Self {
+            range: range.clone(),
+            tables,
+            revoked,
+        }))
+    }
 }
 
 /// Returns the guard for a job of a VM that is about to be submitted. [`None`] if memory of a process may
@@ -144,22 +156,54 @@ pub(crate) fn stable_pages(vm: &Vm, seen: PagesSeen) -> Option<StablePages<'_>> 
 /// Fetches the pages of all ranges of a VM that are stale. To be called without any reservation, before
 /// what is bound is validated, and anew when [`stable_pages()`] gives none.
 ///
+/// The errors of [`fetch()`].
+pub(crate) fn fetch_stale(vm: &Vm) -> Result {
+    vm.user
+        .stale()?
+        .iter()
+        .try_for_each(|range| fetch(vm, range))
+}
+
+/// Fetches the pages of the ranges that are mapped at addresses, where they are stale, and returns the
+/// ranges. To be called without any reservation.
+///
+/// The errors of [`fetch()`].
+pub(in crate::vm) fn prefetch(vm: &Vm, va: &Range<u64>) -> Result<KVVec<Arc<UserRange>>> {
+    if !vm.has_user_pages() {
+        return Ok(KVVec::new());
+    }
+    let mut ranges = vm.find_in(va, |mapping| {
+        mapping
+            .data()
+            .user
+            .as_ref()
+            .map(|user| user.range().clone())
+    })?;
+
+    keep_one_each(&mut ranges, |range| &**range);
+    ranges
+        .iter()
+        .filter(|range| range.is_stale())
+        .try_for_each(|range| fetch(vm, range))?;
+    Ok(ranges)
+}
+
+/// Fetches the pages of a range.
+///
 /// `EFAULT` where the process has no memory any more, and no bind is about to unmap the range; the
 /// other errors of [`UserPages::fetch()`].
 ///
 /// [`UserPages::fetch()`]: crate::rust::drm::gpusvm::UserPages::fetch
-pub(crate) fn fetch_stale(vm: &Vm) -> Result {
-    for range in vm.user.stale()?.iter() {
-        match range.pages()?.fetch() {
-            Err(EFAULT) => {
-                let patience: Jiffies = msecs_to_jiffies(PATIENCE_MS);
-                vm.wait_for_binds(patience)?;
-                if range.is_mapped() {
-                    return Err(EFAULT);
-                }
+fn fetch(vm: &Vm, range: &UserRange) -> Result {
+    match range.pages()?.fetch() {
+        Err(EFAULT) => {
+            let patience: Jiffies = msecs_to_jiffies(PATIENCE_MS);
+            vm.wait_for_binds(patience)?;
+            if range.is_mapped() {
+                return Err(EFAULT);
             }
-            done => done?,
+            Ok(())
         }
+        done => done,
     }
-    Ok(())
 }

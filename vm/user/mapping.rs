@@ -32,6 +32,11 @@ impl UserMapping {
         self.pages().is_ok_and(|pages| ptr::eq(&**pages, ops))
     }
 
+    /// Returns the range.
+    pub(super) fn range(&self) -> &Arc<UserRange> {
+        &self.0
+    }
+
     /// Returns whether it is of `range`.
     pub(in crate::vm) fn is_of(&self, range: &UserRange) -> bool {
         ptr::eq(&*self.0, range)

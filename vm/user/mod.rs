@@ -8,6 +8,8 @@
 //! a rebind. Just before it is submitted, with the lock held that the notifier takes first, nothing
 //! may have changed since it has looked at the ranges, or it begins anew.
 //!
+//! `PREFETCH` does both before a job comes.
+//!
 //! Jobs of binds do not keep pages from changing. They map what is there when they run, and what is
 //! not is stale, for the next job to see.
 
@@ -22,7 +24,10 @@ pub(crate) use self::fetch::{
     PagesSeen, //
 };
 pub(super) use self::{
-    fetch::Unwritten,
+    fetch::{
+        prefetch,
+        Unwritten, //
+    },
     mapping::UserMapping,
     range::{
         UserRange,

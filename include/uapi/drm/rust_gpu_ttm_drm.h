@@ -563,7 +563,10 @@ struct drm_rgt_bind_queue_destroy {
 #define DRM_RGT_VM_BIND_OP_UNMAP_ALL	2
 /* As MAP, but of nothing: reads give 0, and writes are discarded. */
 #define DRM_RGT_VM_BIND_OP_NULL		3
-/* Move what is mapped at the addresses, not by queued binds, to a region. */
+/*
+ * Move the BOs that are mapped at the addresses, not by queued binds, to a
+ * region, and fetch memory of processes there.
+ */
 #define DRM_RGT_VM_BIND_OP_PREFETCH	4
 /* Map memory of the process. */
 #define DRM_RGT_VM_BIND_OP_USERPTR	5

@@ -237,6 +237,16 @@ impl<D: DriverGpuVm> GpuVm<D> {
 
     /// Returns the objects that are mapped in a range. One may come up more than once.
     pub fn mapped_in(&self, range: &Range<u64>) -> Result<KVVec<VmBo<D>>> {
+        self.find_in(range, VmBo::of_mapping)
+    }
+
+    /// Returns what `find` finds in the mappings in a range. It is called with the tree locked, and
+    /// what it returns may be dropped there.
+    pub fn find_in<T>(
+        &self,
+        range: &Range<u64>,
+        find: impl Fn(&Mapping<D>) -> Option<T>,
+    ) -> Result<KVVec<T>> {
         let mut found = KVVec::new();
 
         // Nothing is allocated with the tree locked.
@@ -244,11 +254,10 @@ impl<D: DriverGpuVm> GpuVm<D> {
             let mut missing = 0;
             let guard = self.lock();
             guard.for_each_in(range, |mapping| {
-                let Some(vm_bo) = VmBo::of_mapping(mapping) else {
-                    return;
-                };
-                if found.push_within_capacity(vm_bo).is_err() {
-                    missing += 1;
+                if let Some(it) = find(mapping) {
+                    if found.push_within_capacity(it).is_err() {
+                        missing += 1;
+                    }
                 }
             });
             drop(guard);

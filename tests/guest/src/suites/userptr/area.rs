@@ -130,6 +130,15 @@ impl Area {
         check(done).context("madvise")
     }
 
+    /// How many of its pages are there.
+    pub(super) fn present(&self) -> Result<usize> {
+        let mut pages = vec![0; self.len / PAGE as usize];
+        // SAFETY: All of the area, with a byte for each of its pages.
+        let done = unsafe { libc::mincore(self.as_ptr(), self.len, pages.as_mut_ptr()) };
+        check(done).context("mincore")?;
+        Ok(pages.iter().filter(|page| **page & 1 != 0).count())
+    }
+
     /// Changes the rights of all of it.
     pub(super) fn protect(&self, prot: libc::c_int) -> Result<()> {
         // SAFETY: Inside of the area.

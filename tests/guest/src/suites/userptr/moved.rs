@@ -7,19 +7,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::Result;
-use rgt::BindOp;
+use rgt::uapi::DRM_RGT_REGION_GTT;
+use rgt::{BindOp, BindQueue, Syncobj};
 use rustix::io::Errno;
 
 use super::area::{Area, HUGE};
 use super::basic::submit;
 use crate::expect::{fails, same};
 use crate::harness::{Length, Outcome, Test, tests};
+use crate::peer::SwFence;
 use crate::rig::{Dice, PAGE, Rig};
+use crate::suites::observe::values_in_calls;
 
 pub(super) const TESTS: &[Test] = tests![
     gone,
     gone_and_unbound,
     given_up_pages,
+    prefetched,
     moved_away,
     compacted,
     huge_pages_split,
@@ -87,6 +91,52 @@ fn given_up_pages() -> Outcome {
         area.write(page + 8, round);
         same("written", bound.checksum(&rig)?, area.checksum())?;
     }
+    Ok(())
+}
+
+/// What PREFETCH brings in no job has to.
+fn prefetched() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::anonymous(LEN)?;
+    let bound = area.bind(&rig)?;
+    bound.idle_job(&rig)?;
+    let prefetch = |from: usize| {
+        let at = bound.addr() + from as u64;
+        BindOp::prefetch(at, (LEN - from) as u64, DRM_RGT_REGION_GTT)
+    };
+    // One with its buffer, and a rebind before it if that is needed.
+    let jobs = || -> Result<usize> {
+        let calls = values_in_calls("drm_sched_job_arm", "%di", || bound.idle_job(&rig))?;
+        Ok(calls.len())
+    };
+    let settled = jobs()?;
+    for from in [0, LEN - PAGE as usize] {
+        area.advise(0, LEN, libc::MADV_DONTNEED)?;
+        same("jobs without", jobs()?, settled + 1)?;
+        area.advise(0, LEN, libc::MADV_DONTNEED)?;
+        same("pages that are given up", area.present()?, 0)?;
+        rig.vm.bind(&[prefetch(from), prefetch(0)])?;
+        same("pages", area.present()?, LEN / PAGE as usize)?;
+        same("jobs with it", jobs()?, settled)?;
+        bound.fill(&rig, 7)?;
+        let sum = rgt::checksum::of_fill(7, LEN as u64 / 4);
+        same("filled", area.checksum(), sum)?;
+    }
+
+    // A bind that waits keeps no job from what it has brought in.
+    let fence = SwFence::new()?;
+    let gate = Syncobj::of_sync_file(&rig.device, fence.file())?;
+    let queue = BindQueue::create(&rig.vm)?;
+    area.advise(0, LEN, libc::MADV_DONTNEED)?;
+    queue.bind(&[prefetch(0)], &[gate.sync()], &[])?;
+    bound.fill(&rig, 8)?;
+    same("filled", area.read(LEN - 4), 8)?;
+    fence.signal()?;
+
+    area.punch(8 * PAGE as usize, PAGE as usize)?;
+    fails("gone", Errno::FAULT, rig.vm.bind(&[prefetch(0)]))?;
+    rig.vm.bind(&[BindOp::unmap(bound.addr(), LEN as u64)])?;
+    rig.vm.bind(&[prefetch(0)])?;
     Ok(())
 }
 

@@ -26,6 +26,7 @@ pub(super) const TESTS: &[Test] = tests![
     unmap_all,
     null_ranges,
     prefetch,
+    prefetch_does_not_hold_jobs,
     bad_queues,
 ];
 
@@ -360,6 +361,33 @@ fn prefetch() -> Outcome {
     Pressure::new()?.round()?;
     let seen = seen_at(&rig, &[], range.addr(), 1)?;
     same("after pressure", seen, vec![Some(0x1234_5678)])
+}
+
+/// Jobs find what has moved where it is, whatever the bind still waits for.
+fn prefetch_does_not_hold_jobs() -> Outcome {
+    let mut scene = Scene::new()?;
+    scene.bo = Bo::builder(4 * PAGE)
+        .placement(Placement::VRAM | Placement::GTT)
+        .create(&scene.rig.device)?;
+    scene.rig.fill(&scene.bo, 100)?;
+    let (gate, late) = (scene.syncobj()?, scene.syncobj()?);
+    scene.rig.vm.bind(&[scene.map()])?;
+    scene.reads("where it was", Some(100))?;
+    let held = scene
+        .other
+        .held(scene.other.render, |work| signals(work, &gate))?;
+
+    let prefetch = BindOp::prefetch(scene.range.addr(), 4 * PAGE, DRM_RGT_REGION_GTT);
+    let queue = BindQueue::create(&scene.rig.vm)?;
+    queue.bind(&[prefetch], &[gate.sync()], &[late.sync()])?;
+    for time in ["at once", "once more"] {
+        scene.reads(time, Some(100))?;
+        same("region", scene.bo.info()?.current_placement, Placement::GTT)?;
+    }
+    pending("the bind", &late)?;
+    held.finish()?;
+    done(&late)?;
+    scene.reads("at last", Some(100))
 }
 
 fn bad_queues() -> Outcome {
