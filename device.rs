@@ -5,7 +5,10 @@
 //! Their behaviour is in `driver.rs`, which is imported by the crate root only.
 
 use kernel::{
-    drm,
+    drm::{
+        self,
+        RegistrationGuard, //
+    },
     module::this_module,
     prelude::*,
     sync::{
@@ -22,7 +25,10 @@ use crate::{
     placement::EvictionPolicy,
     resource_mgr::Managers,
     rust::{
-        drm::gpusvm::MappedPages,
+        drm::{
+            device::enter,
+            gpusvm::MappedPages, //
+        },
         mm::total_ram,
         pci::ApertureMap,
         pm::runtime::Power,
@@ -38,6 +44,15 @@ pub(crate) struct RgtDriver;
 
 /// A DRM device of this driver.
 pub(crate) type RgtDevice<Ctx = drm::Normal> = drm::Device<RgtDriver, Ctx>;
+
+/// Keeps a device registered, and its parent bound, until the guard is dropped. `ENODEV` once it is
+/// unplugged.
+///
+/// Unplugging waits for the guard: user memory is not accessed meanwhile, and nothing waited for that
+/// may never come.
+pub(crate) fn registered(dev: &RgtDevice) -> Result<RegistrationGuard<'_, RgtDriver>> {
+    enter(dev).ok_or(ENODEV)
+}
 
 /// The data of a DRM device beside its TTM device, which is dropped before.
 #[pin_data]

@@ -18,7 +18,10 @@ use crate::{
         Bo,
         Effort, //
     },
-    device::RgtDevice,
+    device::{
+        registered,
+        RgtDevice, //
+    },
     fence::{
         BoUse,
         Dependencies,
@@ -93,27 +96,20 @@ pub(crate) struct Submission<'a> {
 impl Submission<'_> {
     /// Submits the job, with its indirect buffers and what takes its fence. That is on the
     /// reservations of its VM, of the BOs that are bound there, and of those of its list then.
-    /// The device stays `awake` until the job has ended.
+    /// The device stays awake until the job has ended.
     ///
     /// `EINVAL` for a BO that jobs cannot use, `ENOENT` when the VM is destroyed, `ENOSPC` or
     /// `ENOMEM` when there is no room for what is bound, `EIO` when the content of a BO is lost,
     /// `EFAULT` when memory of a process that is bound is gone, `ECANCELED` when the context takes no
     /// jobs any more, `EAGAIN` when it has too many for the engine or when such memory changes again
     /// and again, `ENODEV` when the GPU is dead. Nothing was submitted then.
-    pub(crate) fn submit(
-        &self,
-        ibs: LazyVec<Ib>,
-        mut out_syncs: OutSyncs,
-        awake: Awake,
-    ) -> Result<ARef<Fence>> {
+    pub(crate) fn submit(&self, ibs: LazyVec<Ib>, mut out_syncs: OutSyncs) -> Result<ARef<Fence>> {
         self.context.check()?;
         if self.engine.is_dead() {
             return Err(ENODEV);
         }
         if !self.vm.has_user_pages() {
-            return self
-                .try_submit(ibs, &mut out_syncs, awake, false)?
-                .ok_or(EAGAIN);
+            return self.try_submit(ibs, &mut out_syncs, false)?.ok_or(EAGAIN);
         }
 
         for _ in 0..TRIES {
@@ -124,7 +120,7 @@ impl Submission<'_> {
                 );
             })?;
             let ibs = LazyVec::collect(ibs.iter().copied(), GFP_KERNEL_ACCOUNT)?;
-            if let Some(fence) = self.try_submit(ibs, &mut out_syncs, awake.clone(), true)? {
+            if let Some(fence) = self.try_submit(ibs, &mut out_syncs, true)? {
                 return Ok(fence);
             }
         }
@@ -137,9 +133,11 @@ impl Submission<'_> {
         &self,
         ibs: LazyVec<Ib>,
         out_syncs: &mut OutSyncs,
-        awake: Awake,
         needs_pages: bool,
     ) -> Result<Option<ARef<Fence>>> {
+        // Not before: pages may take any time to come.
+        let _registered = registered(self.dev)?;
+        let awake = self.dev.power.resume_and_get()?;
         let place = self.context.place(self.engine).inspect_err(|_| {
             drm_dbg!(
                 self.dev,

@@ -153,11 +153,6 @@ impl Gpu {
         }
     }
 
-    /// Returns engine `n`.
-    pub(crate) fn engine(&self, n: u32) -> Option<&Arc<Engine>> {
-        self.engines.get(n as usize)
-    }
-
     /// Returns all engines.
     pub(crate) fn engines(&self) -> &[Arc<Engine>] {
         &self.engines

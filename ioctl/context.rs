@@ -10,7 +10,7 @@ use super::{
     File, //
 };
 use crate::{
-    hw::Gpu,
+    device::registered,
     rust::{
         bindings::{
             drm_rgt_ctx_create,
@@ -30,18 +30,14 @@ use crate::{
 };
 
 /// Creates a context.
-pub(crate) fn create(
-    dev: &Device,
-    _: &Gpu,
-    args: &mut drm_rgt_ctx_create,
-    file: &File,
-) -> Result<u32> {
+pub(crate) fn create(dev: &Device, args: &mut drm_rgt_ctx_create, file: &File) -> Result<u32> {
     let call = Call::new(dev, "CTX_CREATE");
     call.reserved(&[("pad", args.pad.into()), ("extensions", args.extensions)])?;
     call.flags(args.flags, 0)?;
 
     let priority = priority(args.priority)?
         .ok_or_else(|| call.refuse(EINVAL, fmt!("priority {}: unknown", args.priority)))?;
+    let _registered = registered(dev)?;
     if dev.queues.iter().all(|queue| queue.engine().is_dead()) {
         return Err(ENODEV);
     }
@@ -67,12 +63,7 @@ fn priority(number: u32) -> Result<Option<Priority>> {
 }
 
 /// Destroys a context.
-pub(crate) fn destroy(
-    dev: &Device,
-    _: &Gpu,
-    args: &mut drm_rgt_ctx_destroy,
-    file: &File,
-) -> Result<u32> {
+pub(crate) fn destroy(dev: &Device, args: &mut drm_rgt_ctx_destroy, file: &File) -> Result<u32> {
     Call::new(dev, "CTX_DESTROY").reserved(&[("pad", args.pad.into())])?;
 
     drop(file.inner().remove_context(args.ctx_id)?);
@@ -82,7 +73,6 @@ pub(crate) fn destroy(
 /// Changes a property of a context.
 pub(crate) fn set_property(
     dev: &Device,
-    _: &Gpu,
     args: &mut drm_rgt_ctx_set_property,
     file: &File,
 ) -> Result<u32> {

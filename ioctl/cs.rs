@@ -19,7 +19,6 @@ use crate::{
     fence::BoUse,
     hw::{
         abi::limits::IB_MAX_DWORDS,
-        Gpu,
         Ib,
         MAX_IBS, //
     },
@@ -41,18 +40,18 @@ use crate::{
 pub(super) const MAX_BOS: usize = 4096;
 
 /// Submits a job.
-pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) -> Result<u32> {
+pub(crate) fn cs(dev: &Device, args: &mut drm_rgt_cs, file: &File) -> Result<u32> {
     let call = Call::new(dev, "CS");
     call.reserved(&[("extensions", args.extensions)])?;
     call.flags(args.flags, 0)?;
-    let engine = gpu
+    let engine = dev
+        .queues
         .engine(args.engine)
         .ok_or_else(|| call.refuse(EINVAL, fmt!("engine {}: unknown", args.engine)))?;
     let context = file.inner().context(args.ctx_id)?;
     let vm = file.inner().vm(args.vm_id)?;
 
     let ibs = ibs(call, args)?;
-    let awake = dev.power.resume_and_get()?;
     Submission {
         dev,
         context: &context,
@@ -62,7 +61,7 @@ pub(crate) fn cs(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_cs, file: &File) ->
         bos: &bos(call, args, file)?,
         in_syncs: &sync::in_syncs(call, file, &args.in_syncs)?,
     }
-    .submit(ibs, sync::out_syncs(call, file, &args.out_syncs)?, awake)?;
+    .submit(ibs, sync::out_syncs(call, file, &args.out_syncs)?)?;
     Ok(0)
 }
 

@@ -26,7 +26,7 @@ use crate::{
         BoRecord,
         Private, //
     },
-    hw::Gpu,
+    device::registered,
     placement::{
         History,
         Priority,
@@ -79,12 +79,7 @@ fn priority(call: Call<'_>, priority: u32) -> Result<Priority> {
 }
 
 /// Creates a BO.
-pub(crate) fn create(
-    dev: &Device,
-    _: &Gpu,
-    args: &mut drm_rgt_gem_create,
-    file: &File,
-) -> Result<u32> {
+pub(crate) fn create(dev: &Device, args: &mut drm_rgt_gem_create, file: &File) -> Result<u32> {
     let call = Call::new(dev, "GEM_CREATE");
     call.reserved(&[("extensions", args.extensions)])?;
     let request = Request::new(args.placement, args.flags)
@@ -105,6 +100,7 @@ pub(crate) fn create(
         None => None,
     };
 
+    let _registered = registered(dev)?;
     let bo = bo::create(
         dev,
         args.size,
@@ -130,7 +126,6 @@ pub(crate) fn create(
 /// Returns the offset of a BO for mmap().
 pub(crate) fn mmap_offset(
     dev: &Device,
-    _: &Gpu,
     args: &mut drm_rgt_gem_mmap_offset,
     file: &File,
 ) -> Result<u32> {
@@ -144,7 +139,7 @@ pub(crate) fn mmap_offset(
 }
 
 /// Returns the properties of a BO and its current place.
-pub(crate) fn info(dev: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &File) -> Result<u32> {
+pub(crate) fn info(dev: &Device, args: &mut drm_rgt_gem_info, file: &File) -> Result<u32> {
     let call = Call::new(dev, "GEM_INFO");
     call.reserved(&[("pad", args.pad.into()), ("extensions", args.extensions)])?;
     let bo = lookup(file, args.handle)?;
@@ -169,7 +164,7 @@ pub(crate) fn info(dev: &Device, _: &Gpu, args: &mut drm_rgt_gem_info, file: &Fi
 }
 
 /// Waits for the jobs that use a BO.
-pub(crate) fn wait(dev: &Device, _: &Gpu, args: &mut drm_rgt_gem_wait, file: &File) -> Result<u32> {
+pub(crate) fn wait(dev: &Device, args: &mut drm_rgt_gem_wait, file: &File) -> Result<u32> {
     let call = Call::new(dev, "GEM_WAIT");
     call.reserved(&[("extensions", args.extensions)])?;
     call.flags(args.flags, DRM_RGT_GEM_WAIT_READERS)?;
@@ -189,12 +184,7 @@ pub(crate) fn wait(dev: &Device, _: &Gpu, args: &mut drm_rgt_gem_wait, file: &Fi
 }
 
 /// Marks a BO's content as needed or not, and returns whether it is retained.
-pub(crate) fn madvise(
-    dev: &Device,
-    _: &Gpu,
-    args: &mut drm_rgt_gem_madvise,
-    file: &File,
-) -> Result<u32> {
+pub(crate) fn madvise(dev: &Device, args: &mut drm_rgt_gem_madvise, file: &File) -> Result<u32> {
     let call = Call::new(dev, "GEM_MADVISE");
     call.reserved(&[("pad", args.pad.into()), ("extensions", args.extensions)])?;
     let needed = match args.advice {
@@ -208,6 +198,7 @@ pub(crate) fn madvise(
         return Err(EBUSY);
     }
 
+    let _registered = registered(dev)?;
     let mut guard = bo.reserve(true)?;
     // It may have been exported just now, which takes the reservation, too.
     if !needed && guard.exported().is_some() {

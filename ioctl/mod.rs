@@ -23,8 +23,8 @@ use kernel::{
 
 use crate::device::RgtDriver;
 
-/// The device, while an ioctl is under way.
-pub(crate) type Device = drm::Device<RgtDriver, drm::Registered>;
+/// The device, while an ioctl is under way. It may be unplugged meanwhile.
+pub(crate) type Device = drm::Device<RgtDriver, drm::Ioctl>;
 /// The client that made the call.
 pub(crate) type File = drm::File<crate::file::RgtFile>;
 

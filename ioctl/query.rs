@@ -25,6 +25,7 @@ use super::{
     File, //
 };
 use crate::{
+    device::registered,
     fence::{
         Access,
         FaultReason, //
@@ -95,25 +96,14 @@ use crate::{
 };
 
 /// Answers a query.
-pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &File) -> Result<u32> {
+pub(crate) fn query(dev: &Device, args: &mut drm_rgt_query, file: &File) -> Result<u32> {
     let call = Call::new(dev, "QUERY");
     call.reserved(&[("extensions", args.extensions)])?;
     if ![DRM_RGT_QUERY_CTX, DRM_RGT_QUERY_TIMESTAMP].contains(&args.query) {
         call.reserved(&[("arg", args.arg.into())])?;
     }
 
-    let answer = match args.query {
-        DRM_RGT_QUERY_DEVICE => device(dev, gpu)?,
-        DRM_RGT_QUERY_REGIONS => list(&regions(dev)?)?,
-        DRM_RGT_QUERY_ENGINES => engines(gpu)?,
-        DRM_RGT_QUERY_CTX => {
-            gpu.recover_lost_state();
-            context(&file.inner().context(args.arg)?.reset_stats())?
-        }
-        DRM_RGT_QUERY_TIMESTAMP => timestamp(call, dev, gpu, args.arg)?,
-        query => return Err(call.refuse(EINVAL, fmt!("query {query}: unknown"))),
-    };
-
+    let answer = registered(dev)?.registration_data_with(|gpu| answer(call, gpu, args, file))?;
     let len = answer
         .len()
         .min(usize::try_from(args.size).unwrap_or(usize::MAX));
@@ -124,6 +114,23 @@ pub(crate) fn query(dev: &Device, gpu: &Gpu, args: &mut drm_rgt_query, file: &Fi
     }
     args.size = answer.len() as u64;
     Ok(0)
+}
+
+/// Returns the answer as user space is to see it.
+fn answer(call: Call<'_>, gpu: &Gpu, args: &drm_rgt_query, file: &File) -> Result<KVec<u8>> {
+    let dev = call.device();
+
+    match args.query {
+        DRM_RGT_QUERY_DEVICE => device(dev, gpu),
+        DRM_RGT_QUERY_REGIONS => list(&regions(dev)?),
+        DRM_RGT_QUERY_ENGINES => engines(gpu),
+        DRM_RGT_QUERY_CTX => {
+            gpu.recover_lost_state();
+            context(&file.inner().context(args.arg)?.reset_stats())
+        }
+        DRM_RGT_QUERY_TIMESTAMP => timestamp(call, dev, gpu, args.arg),
+        query => Err(call.refuse(EINVAL, fmt!("query {query}: unknown"))),
+    }
 }
 
 fn device(dev: &Device, gpu: &Gpu) -> Result<KVec<u8>> {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     bo::Bo,
-    hw::Gpu,
+    device::registered,
     resource_mgr::REGIONS,
     rust::{
         bindings::{
@@ -56,27 +56,17 @@ use crate::{
 pub(super) const MAX_OPS: usize = 4096;
 
 /// Creates a VM.
-pub(crate) fn create(
-    dev: &Device,
-    gpu: &Gpu,
-    args: &mut drm_rgt_vm_create,
-    file: &File,
-) -> Result<u32> {
+pub(crate) fn create(dev: &Device, args: &mut drm_rgt_vm_create, file: &File) -> Result<u32> {
     let call = Call::new(dev, "VM_CREATE");
     call.reserved(&[("extensions", args.extensions)])?;
     call.flags(args.flags, 0)?;
 
-    args.vm_id = file.inner().create_vm(dev, gpu)?;
+    args.vm_id = registered(dev)?.registration_data_with(|gpu| file.inner().create_vm(dev, gpu))?;
     Ok(0)
 }
 
 /// Destroys a VM.
-pub(crate) fn destroy(
-    dev: &Device,
-    _: &Gpu,
-    args: &mut drm_rgt_vm_destroy,
-    file: &File,
-) -> Result<u32> {
+pub(crate) fn destroy(dev: &Device, args: &mut drm_rgt_vm_destroy, file: &File) -> Result<u32> {
     Call::new(dev, "VM_DESTROY").reserved(&[("pad", args.pad.into())])?;
 
     drop(file.inner().remove_vm(args.vm_id)?);
@@ -86,7 +76,6 @@ pub(crate) fn destroy(
 /// Creates a bind queue.
 pub(crate) fn create_queue(
     dev: &Device,
-    _: &Gpu,
     args: &mut drm_rgt_bind_queue_create,
     file: &File,
 ) -> Result<u32> {
@@ -94,6 +83,7 @@ pub(crate) fn create_queue(
     call.reserved(&[("extensions", args.extensions), ("pad", args.pad.into())])?;
     call.flags(args.flags, 0)?;
 
+    let _registered = registered(dev)?;
     let id = file.inner().create_bind_queue(dev, args.vm_id);
     let why = fmt!("vm_id {}: it has {MAX_BIND_QUEUES} bind queues", args.vm_id);
     args.queue_id = call.explain(id, ENOSPC, why)?;
@@ -103,14 +93,16 @@ pub(crate) fn create_queue(
 /// Destroys a bind queue.
 pub(crate) fn destroy_queue(
     dev: &Device,
-    _: &Gpu,
     args: &mut drm_rgt_bind_queue_destroy,
     file: &File,
 ) -> Result<u32> {
     let queue = file.inner().remove_bind_queue(args.vm_id, args.queue_id)?;
 
-    // This waits until the last bind's turn has come. Without memory for the work it is done here.
-    let _ = dev.workers.try_spawn(GFP_KERNEL, move || drop(queue));
+    // This waits until the last bind's turn has come. Without memory for the work it is done here, and
+    // where work is not waited for any more.
+    if let Ok(_registered) = registered(dev) {
+        let _ = dev.workers.try_spawn(GFP_KERNEL, move || drop(queue));
+    }
     Ok(0)
 }
 
@@ -262,7 +254,7 @@ fn va_range(call: Call<'_>, raw: &drm_rgt_vm_bind_op) -> Result<Range<u64>> {
 }
 
 /// Binds and unbinds addresses of a VM.
-pub(crate) fn bind(dev: &Device, _: &Gpu, args: &mut drm_rgt_vm_bind, file: &File) -> Result<u32> {
+pub(crate) fn bind(dev: &Device, args: &mut drm_rgt_vm_bind, file: &File) -> Result<u32> {
     let call = Call::new(dev, "VM_BIND");
     call.reserved(&[("extensions", args.extensions)])?;
     call.flags(args.flags, 0)?;
@@ -286,8 +278,7 @@ pub(crate) fn bind(dev: &Device, _: &Gpu, args: &mut drm_rgt_vm_bind, file: &Fil
     let in_syncs = sync::in_syncs(call, file, &args.in_syncs)?;
     let out_syncs = sync::out_syncs(call, file, &args.out_syncs)?;
 
-    let awake = dev.power.resume_and_get()?;
-    let done = vm::bind(dev, awake, &vm, &queue, &ops, in_syncs, out_syncs);
+    let done = vm::bind(dev, &vm, &queue, &ops, in_syncs, out_syncs);
     for (op, raw) in ops.iter().zip(&raw_ops) {
         let bo_id = op.bo().map_or(0, |bo| bo.record.id());
         vm::trace::bound(dev, client_id(file), args.vm_id, raw, bo_id, done);

@@ -195,6 +195,11 @@ impl Queues {
         })
     }
 
+    /// Returns engine `n`.
+    pub(crate) fn engine(&self, n: u32) -> Option<&Arc<Engine>> {
+        self.queues.get(n as usize).map(|queue| &queue.engine)
+    }
+
     /// Iterates over the engines' queues.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Queue> {
         self.queues.iter()

@@ -25,7 +25,10 @@ use super::{
         VmData, //
     },
     op::BindOp,
-    prepared_op::PreparedOp,
+    prepared_op::{
+        FetchedOp,
+        PreparedOp, //
+    },
     queue::BindQueue,
     rebind::{
         keep_one_each,
@@ -41,7 +44,10 @@ use crate::{
         Effort,
         Reserved, //
     },
-    device::RgtDevice,
+    device::{
+        registered,
+        RgtDevice, //
+    },
     fence::{
         Dependencies,
         OutSyncs, //
@@ -68,15 +74,14 @@ use crate::{
     }, //
 };
 
-/// Queues a bind to `queue`. It waits for `in_syncs`, keeps the device `awake`, and `out_syncs` take
+/// Queues a bind to `queue`. It waits for `in_syncs`, keeps the device awake, and `out_syncs` take
 /// its fence.
 ///
-/// `ENOENT` when the VM is destroyed, `ENOSPC` or `ENOMEM` when there is no room for what is mapped,
+/// `ENODEV` when the device is unplugged, `ENOENT` when the VM is destroyed, `ENOSPC` or `ENOMEM` when there is no room for what is mapped,
 /// `EIO` when the content of a BO is lost, `EFAULT` for memory of the process that there is not or that
 /// a device may not access. Nothing is changed then.
 pub(crate) fn bind(
     dev: &RgtDevice,
-    awake: Awake,
     vm: &Vm,
     queue: &BindQueue,
     ops: &[BindOp],
@@ -85,9 +90,16 @@ pub(crate) fn bind(
 ) -> Result {
     let open = vm.open()?;
 
-    let mut prepared = KVVec::with_capacity(ops.len(), GFP_KERNEL_ACCOUNT)?;
+    let mut fetched = KVVec::with_capacity(ops.len(), GFP_KERNEL_ACCOUNT)?;
     for op in ops {
-        prepared.push(PreparedOp::new(dev, vm, op)?, GFP_KERNEL_ACCOUNT)?;
+        fetched.push(FetchedOp::new(dev, vm, op)?, GFP_KERNEL_ACCOUNT)?;
+    }
+    // Not before: pages may take any time to come.
+    let _registered = registered(dev)?;
+    let awake = dev.power.resume_and_get()?;
+    let mut prepared = KVVec::with_capacity(ops.len(), GFP_KERNEL_ACCOUNT)?;
+    for op in fetched {
+        prepared.push(PreparedOp::new(vm, op)?, GFP_KERNEL_ACCOUNT)?;
     }
 
     let flags = ExecFlags {

@@ -46,6 +46,38 @@ use crate::{
     }, //
 };
 
+/// An operation, with the memory of processes that it takes fetched.
+pub(super) struct FetchedOp<'a> {
+    op: &'a BindOp,
+    /// What it maps.
+    mapped: Option<UserMapping>,
+    /// What it prefetches.
+    prefetched: KVVec<Arc<UserRange>>,
+}
+
+impl<'a> FetchedOp<'a> {
+    /// Fetches the memory of a process that an operation maps or prefetches, which may take any time:
+    /// `EFAULT` where there is none that a device may access.
+    pub(super) fn new(dev: &RgtDevice, vm: &Vm, op: &'a BindOp) -> Result<Self> {
+        let mut this = Self {
+            op,
+            mapped: None,
+            prefetched: KVVec::new(),
+        };
+
+        match op {
+            BindOp::Userptr {
+                address,
+                va,
+                access,
+            } => this.mapped = Some(UserRange::add(vm, dev, *address, va, *access)?),
+            BindOp::Prefetch { va, .. } => this.prefetched = prefetch_user(vm, va)?,
+            _ => {}
+        }
+        Ok(this)
+    }
+}
+
 /// An operation with all that it takes.
 pub(super) enum PreparedOp<'a> {
     Map {
@@ -86,9 +118,14 @@ pub(super) enum PreparedOp<'a> {
 }
 
 impl<'a> PreparedOp<'a> {
-    /// Allocates for an operation, and fetches the memory of a process that it maps or prefetches:
-    /// `EFAULT` where there is none that a device may access.
-    pub(super) fn new(dev: &RgtDevice, vm: &Vm, op: &'a BindOp) -> Result<Self> {
+    /// Allocates for an operation.
+    pub(super) fn new(vm: &Vm, fetched: FetchedOp<'a>) -> Result<Self> {
+        let FetchedOp {
+            op,
+            mapped,
+            prefetched,
+        } = fetched;
+
         Ok(match op {
             BindOp::Map {
                 bo,
@@ -121,18 +158,14 @@ impl<'a> PreparedOp<'a> {
             BindOp::Prefetch { va, region } => Self::Prefetch {
                 region: *region,
                 vm_bos: vm.mapped_in(va)?,
-                user: prefetch_user(vm, va)?,
+                user: prefetched,
             },
-            BindOp::Userptr {
-                address,
-                va,
-                access,
-            } => {
-                let range = UserRange::add(vm, dev, *address, va, *access)?;
+            BindOp::Userptr { va, access, .. } => {
                 let mut tables = vm.space.tables_for(va)?;
                 tables.add_for_pages(va)?;
                 Self::Userptr {
-                    range,
+                    // It was fetched just now.
+                    range: mapped.ok_or(EFAULT)?,
                     access: *access,
                     allocs: MappingAllocs::for_map()?,
                     tables,

@@ -3,6 +3,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
+#include <drm/drm_gpusvm.h>
 #include <drm/drm_vma_manager.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -37,6 +38,17 @@ struct drm_gem_object *rgt_drm_file_next_object(struct drm_file *file,
 	spin_unlock(&file->table_lock);
 
 	return obj;
+}
+
+/* As drm_gpusvm_range_set_unmapped(), of pages without a range. */
+void rgt_drm_gpusvm_set_unmapped(struct drm_gpusvm_pages *pages)
+{
+	struct drm_gpusvm_pages_flags flags = {
+		.__flags = pages->flags.__flags,
+	};
+
+	flags.unmapped = true;
+	WRITE_ONCE(pages->flags.__flags, flags.__flags);
 }
 
 void rgt_drm_visit_files(struct drm_device *dev,

@@ -29,13 +29,7 @@ use crate::rust::bindings;
 /// A handler of an ioctl: a function of the type that [`declare_ioctls!`] tells.
 #[doc(hidden)]
 pub trait Handler<D: Driver<File: 'static> + 'static, A: 'static>:
-    Copy
-    + for<'a> Fn(
-        &drm::Device<D, drm::Registered>,
-        &'a D::RegistrationData<'a>,
-        &mut A,
-        &drm::File<D::File>,
-    ) -> Result<u32>
+    Copy + Fn(&drm::Device<D, drm::Ioctl>, &mut A, &drm::File<D::File>) -> Result<u32>
 {
 }
 
@@ -43,13 +37,7 @@ impl<D, A, F> Handler<D, A> for F
 where
     D: Driver<File: 'static> + 'static,
     A: 'static,
-    F: Copy
-        + for<'a> Fn(
-            &drm::Device<D, drm::Registered>,
-            &'a D::RegistrationData<'a>,
-            &mut A,
-            &drm::File<D::File>,
-        ) -> Result<u32>,
+    F: Copy + Fn(&drm::Device<D, drm::Ioctl>, &mut A, &drm::File<D::File>) -> Result<u32>,
 {
 }
 
@@ -74,10 +62,6 @@ where
     // lives as long as the file that the call is made on.
     let dev = unsafe { drm::Device::<D, drm::Ioctl>::from_raw(dev) };
 
-    let Some(guard) = dev.registration_guard() else {
-        return ENODEV.to_errno();
-    };
-
     // SAFETY: By the safety requirements this is the address of an `A` that is not used otherwise.
     // It came from user space, and for `A` every content is valid. What goes back there is all
     // initialised, as `A` has no padding.
@@ -90,7 +74,7 @@ where
     // `descriptor()` was called with it.
     let handler = unsafe { NonNull::<F>::dangling().as_ref() };
 
-    match guard.registration_data_with(|reg_data| handler(&guard, reg_data, data, file)) {
+    match handler(dev, data, file) {
         Ok(value) => value.try_into().unwrap_or(ERANGE.to_errno()),
         Err(error) => error.to_errno(),
     }
@@ -104,7 +88,7 @@ where
 /// ```compile_fail,E0277
 /// # use kernel::{drm, prelude::*, transmute::FromBytes};
 /// # use crate::rust::drm::ioctl::descriptor;
-/// # use crate::tests::fake::{FakeDriver, FakeFile, FakeRegistrationData};
+/// # use crate::tests::fake::{FakeDriver, FakeFile};
 /// #[repr(C)]
 /// struct Padded {
 ///     value: u64,
@@ -115,8 +99,7 @@ where
 /// unsafe impl FromBytes for Padded {}
 ///
 /// # fn handler(
-/// #     _: &drm::Device<FakeDriver, drm::Registered>,
-/// #     _: &FakeRegistrationData<'_>,
+/// #     _: &drm::Device<FakeDriver, drm::Ioctl>,
 /// #     _: &mut Padded,
 /// #     _: &drm::File<FakeFile>,
 /// # ) -> Result<u32> {
@@ -175,15 +158,19 @@ pub const COMMAND_BASE: u32 = uapi::DRM_COMMAND_BASE;
 ///
 /// ```text
 /// fn handler(
-///     dev: &drm::Device<Self, drm::Registered>,
-///     reg_data: &Self::RegistrationData<'_>,
+///     dev: &drm::Device<Self, drm::Ioctl>,
 ///     arg: &mut ArgumentType,
 ///     file: &drm::File<Self::File>,
 /// ) -> Result<u32>
 /// ```
 ///
-/// It runs in a [`RegistrationGuard`](kernel::drm::RegistrationGuard) section; after the device
-/// was unplugged user space gets [`ENODEV`] instead.
+/// The core does not call it once the device is unplugged, but the device may be unplugged while it
+/// runs. It has a [`RegistrationGuard`] where it needs the device and what is registered with it, and
+/// none where it accesses user memory or waits for what others signal: neither has an end that is sure,
+/// and unplugging waits for the guard. This is why it does not run in one, as handlers of
+/// [`declare_drm_ioctls!`](kernel::declare_drm_ioctls) do.
+///
+/// [`RegistrationGuard`]: kernel::drm::RegistrationGuard
 ///
 /// # Examples
 ///

@@ -36,6 +36,7 @@ int rgt_p2pdma_init(struct device *dev);
 struct drm_device *rgt_drm_debugfs_device(struct seq_file *m);
 struct drm_gem_object *rgt_drm_file_next_object(struct drm_file *file,
 						int *handle);
+void rgt_drm_gpusvm_set_unmapped(struct drm_gpusvm_pages *pages);
 void rgt_drm_visit_files(struct drm_device *dev,
 			 void (*f)(struct drm_file *file, void *arg),
 			 void *arg);

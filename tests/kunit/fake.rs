@@ -94,12 +94,13 @@ impl gem::DriverObject for FakeObject {
 }
 
 fn add(
-    _dev: &drm::Device<FakeDriver, drm::Registered>,
-    reg_data: &FakeRegistrationData<'_>,
+    dev: &drm::Device<FakeDriver, drm::Ioctl>,
     arg: &mut Argument,
     _file: &drm::File<FakeFile>,
 ) -> Result<u32> {
-    arg.value = arg.value.checked_add(*reg_data.number).ok_or(EOVERFLOW)?;
+    let registered = dev.registration_guard().ok_or(ENODEV)?;
+    let number = registered.registration_data_with(|reg_data| *reg_data.number);
+    arg.value = arg.value.checked_add(number).ok_or(EOVERFLOW)?;
     arg.value.try_into().map_err(|_| EINVAL)
 }
 

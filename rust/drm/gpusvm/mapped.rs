@@ -52,7 +52,7 @@ struct All {
 ///
 /// The pointers are valid until the entry is removed, and of each other.
 struct Entry {
-    svm: *mut bindings::drm_gpusvm,
+    svm: *const GpuSvm,
     pages: *mut bindings::drm_gpusvm_pages,
     count: usize,
 }
@@ -113,7 +113,7 @@ impl MappedPages {
         }
         // INVARIANT: By the safety requirements.
         let entry = Entry {
-            svm: svm.as_raw(),
+            svm,
             pages,
             count: size >> PAGE_SHIFT,
         };
@@ -121,6 +121,11 @@ impl MappedPages {
             .try_create_and_insert(pages.addr(), entry, GFP_KERNEL_ACCOUNT)?;
         all.bytes = bytes;
         Ok(())
+    }
+
+    /// Returns whether the device is bound.
+    pub(super) fn is_bound(&self) -> bool {
+        !self.all.lock().dev.is_null()
     }
 
     /// Removes pages.
@@ -159,18 +164,23 @@ impl Drop for MappedPagesGuard {
 
         all.dev = ptr::null();
         for (_, entry) in all.entries.iter() {
-            let ctx = bindings::drm_gpusvm_ctx::default();
-            // SAFETY: The pages are valid by the type invariants, as an entry is removed before they
-            // are freed, and fetching fails once the device is unplugged. The function takes their
-            // lock.
+            let mut ctx = bindings::drm_gpusvm_ctx::default();
+
+            ctx.set_in_notifier(1);
+            // SAFETY: It is valid by the type invariants, as an entry is removed before it is freed.
+            let svm = unsafe { &*entry.svm };
+            let _lock = svm.write();
+            // SAFETY: As above; the lock is held, as the context says. Getting pages ends with
+            // `EFAULT` from here on: it looks at the mark before it maps them, with the lock held.
             unsafe {
+                bindings::rgt_drm_gpusvm_set_unmapped(entry.pages);
                 bindings::drm_gpusvm_unmap_pages(
-                    entry.svm,
+                    svm.as_raw(),
                     entry.pages,
                     entry.count,
                     &raw const ctx,
-                )
-            };
+                );
+            }
         }
     }
 }

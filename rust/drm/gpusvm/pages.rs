@@ -180,20 +180,19 @@ impl<T: UserPagesOps> UserPages<T> {
     /// are faulted in. The device may write them if it is to, and if the process may.
     ///
     /// They may have changed again when this returns. To be called without a lock that is taken with
-    /// `mmap_lock` held, such as a reservation.
+    /// `mmap_lock` held, such as a reservation, and without a guard of the device's registration: pages
+    /// may take any time to come, of a file of FUSE for example, or those that a `userfaultfd` brings.
     ///
     /// - `EFAULT` where there is no memory, or such as a device must not or cannot access: that of
     ///   devices, and of `memfd_secret()`; and when the process is gone.
     /// - `EAGAIN` when they still change after 15 seconds, or have not come.
-    /// - `ENODEV` once the device is unplugged.
+    /// - `ENODEV` once the device is not bound.
     /// - `ERESTARTSYS` or `EINTR` when a signal came.
     /// - `ENOMEM`
     ///
     /// C: `drm_gpusvm_get_pages()`.
     pub fn fetch(&self) -> Result {
         let _turn = self.fetching.write_killable()?;
-        let _registered = device::enter(&*self.notifier.dev).ok_or(ENODEV)?;
-
         let start = Instant::<Monotonic>::now();
         while !self.is_current_now() {
             if start.elapsed() > PATIENCE {
@@ -211,6 +210,7 @@ impl<T: UserPagesOps> UserPages<T> {
                 Ok(()) => {}
                 // GPU SVM's patience is a second.
                 Err(EBUSY) => continue,
+                Err(EFAULT) if !self.notifier.mapped.is_bound() => return Err(ENODEV),
                 // Pages of a device that have a `struct page`.
                 Err(EOPNOTSUPP) => return Err(EFAULT),
                 Err(err) => return Err(err),
@@ -267,8 +267,8 @@ impl<T: UserPagesOps> UserPages<T> {
         let mut ctx = bindings::drm_gpusvm_ctx::default();
 
         ctx.set_read_only((!write).into());
-        // SAFETY: All is valid. The device is bound, as `fetch()` holds its registration, and
-        // `fetching`, which serialises calls.
+        // SAFETY: All is valid, and `fetch()` holds `fetching`, which serialises calls. When the
+        // device's binding ends, the pages are marked so that nothing is mapped any more.
         to_result(unsafe {
             bindings::drm_gpusvm_get_pages(
                 inner.svm.as_raw(),

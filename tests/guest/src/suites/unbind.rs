@@ -5,14 +5,16 @@
 use std::fs;
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rgt::Mapping;
+use rgt::uapi::*;
 use rustix::io::Errno;
 
+use super::userptr::{Late, submit};
 use super::{clients, dmabuf, leak};
-use crate::expect::{fails, same};
+use crate::expect::{fails, raw, same};
 use crate::harness::{Need, Outcome, Suite, tests};
 use crate::peer::SwFence;
 use crate::rig::{MIB, PAGE, Rig, SHARED, noise};
@@ -27,6 +29,7 @@ pub(super) const SUITE: Suite = Suite {
             while_mapped,
             while_a_job_runs,
             while_a_vm_is_given_up,
+            while_calls_wait_for_memory,
             under_load
         ],
         dmabuf::LIFETIMES,
@@ -162,6 +165,71 @@ fn while_a_vm_is_given_up() -> Outcome {
     let unbound = unbinding.join();
     unbound.map_err(|_| anyhow!("a thread panicked"))??.bind()?;
     works()
+}
+
+/// Memory that does not come keeps calls from their end, and not the device.
+fn while_calls_wait_for_memory() -> Outcome {
+    const LEN: usize = PAGE as usize;
+    let rig = Rig::new()?;
+    let late = || Late::new(LEN);
+    let all = [late()?, late()?, late()?, late()?];
+    let [mapped, used, ops, answer] = &all;
+    used.bring()?;
+    let _bound = used.area().bind(&rig)?;
+    used.give_up()?;
+    let range = rig.vm.reserve(LEN as u64)?;
+
+    let address = |late: &Late| late.area().as_ptr().addr() as u64;
+    let op = mapped.area().op(range.addr());
+    let request = drm_rgt_vm_bind {
+        vm_id: rig.vm.id(),
+        ops: drm_rgt_array {
+            stride: 64,
+            count: 1,
+            address: address(ops),
+        },
+        ..Default::default()
+    };
+    let query = drm_rgt_query {
+        query: DRM_RGT_QUERY_REGIONS,
+        size: PAGE,
+        data: address(answer),
+        ..Default::default()
+    };
+    thread::scope(|scope| {
+        let bind = scope.spawn(|| rig.vm.bind(&[op]));
+        let job = scope.spawn(|| submit(&rig));
+        let decoded = scope.spawn(|| raw(&rig.device, request).map(drop));
+        let answered = scope.spawn(|| raw(&rig.device, query).map(drop));
+        let done = all
+            .iter()
+            .try_for_each(Late::is_awaited)
+            .and_then(|()| unbound_within(PATIENCE));
+        // In any case: the calls end with that.
+        let brought = all.iter().try_for_each(Late::bring);
+        let calls = [bind, job, decoded, answered].map(|call| call.join().expect("a call"));
+        let unbound = done?;
+        brought?;
+        let [bind, job, decoded, answered] = calls;
+        fails("VM_BIND", Errno::NODEV, bind)?;
+        fails("CS", Errno::NODEV, job)?;
+        // It was all zeros.
+        fails("VM_BIND of late operations", Errno::INVAL, decoded)?;
+        answered.context("QUERY")?;
+        unbound.bind()
+    })?;
+    works()
+}
+
+/// Takes the driver from the device, if that is done in time.
+fn unbound_within(limit: Duration) -> Result<Unbound> {
+    let unbinding = thread::spawn(Unbound::now);
+    let deadline = Instant::now() + limit;
+    while !unbinding.is_finished() {
+        ensure!(Instant::now() < deadline, "unbinding does not end");
+        thread::sleep(Duration::from_millis(20));
+    }
+    unbinding.join().map_err(|_| anyhow!("a thread panicked"))?
 }
 
 fn under_load() -> Outcome {

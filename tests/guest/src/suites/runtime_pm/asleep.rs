@@ -7,14 +7,17 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
+use rgt::uapi::{drm_rgt_array, drm_rgt_cs, drm_rgt_vm_bind};
 use rgt::{Context, Priority, Vm, WaitFor};
+use rustix::io::Errno;
 
 use super::auto::{Auto, SHORT, WHILE};
-use crate::expect::same;
+use crate::expect::{fails, raw, same};
 use crate::harness::{Outcome, Test, tests};
 use crate::rig::{MIB, PAGE, Rig, SHARED, shrink_all};
 use crate::suites::observe::{Debugfs, FdInfo};
 use crate::suites::reset::directory;
+use crate::suites::userptr::{Late, submit};
 use crate::suites::vm::{numbered, seen_at};
 
 pub(super) const TESTS: &[Test] = tests![
@@ -23,6 +26,7 @@ pub(super) const TESTS: &[Test] = tests![
     what_is_purged_is_out_of_reach,
     its_clock_wakes_it,
     what_is_made_leaves_it_asleep,
+    calls_that_wait_for_memory,
 ];
 
 /// The files of debugfs.
@@ -188,4 +192,55 @@ fn what_is_made_leaves_it_asleep() -> Outcome {
         same("a page", page.map()?.read(0), 7)?;
         same("a BO that was in VRAM", bo.map()?.read(0), 0)
     })
+}
+
+/// Memory that does not come keeps them from their end, and the GPU from nothing.
+fn calls_that_wait_for_memory() -> Outcome {
+    const LEN: usize = PAGE as usize;
+    let rig = Rig::new()?;
+    let context = Context::create(&rig.device, Priority::Normal)?;
+    let (late, entries) = (Late::new(LEN)?, Late::new(LEN)?);
+    let range = rig.vm.reserve(LEN as u64)?;
+    let op = late.area().op(range.addr());
+    let auto = Auto::after(&rig.device, SHORT)?;
+
+    late.while_awaited(|| rig.vm.bind(&[op]), || auto.falls_asleep())??;
+    submit(&rig)?;
+    late.give_up()?;
+    late.while_awaited(|| submit(&rig), || auto.falls_asleep())??;
+    // They are all zeros.
+    let array = drm_rgt_array {
+        stride: 64,
+        count: 1,
+        address: entries.area().as_ptr().addr() as u64,
+    };
+    let bind = drm_rgt_vm_bind {
+        vm_id: rig.vm.id(),
+        ops: array,
+        ..Default::default()
+    };
+    let ibs = drm_rgt_cs {
+        vm_id: rig.vm.id(),
+        ctx_id: context.id(),
+        engine: rig.copy.id,
+        ibs: array,
+        ..Default::default()
+    };
+    let bos = drm_rgt_cs {
+        ibs: drm_rgt_array::default(),
+        bos: array,
+        ..ibs
+    };
+    let sleeps = || auto.falls_asleep();
+    let bound = entries.while_awaited(|| raw(&rig.device, bind).map(drop), sleeps)?;
+    fails("VM_BIND", Errno::INVAL, bound)?;
+    for (what, errno, job) in [
+        ("CS of late buffers", Errno::INVAL, ibs),
+        ("CS of late BOs", Errno::NOENT, bos),
+    ] {
+        entries.give_up()?;
+        let done = entries.while_awaited(|| raw(&rig.device, job).map(drop), sleeps)?;
+        fails(what, errno, done)?;
+    }
+    Ok(())
 }

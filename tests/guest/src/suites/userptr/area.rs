@@ -80,7 +80,7 @@ impl Area {
         self.len
     }
 
-    pub(super) fn as_ptr(&self) -> *mut c_void {
+    pub(in crate::suites) fn as_ptr(&self) -> *mut c_void {
         self.base.cast()
     }
 
@@ -92,7 +92,7 @@ impl Area {
     }
 
     /// Reads a dword, also where nothing is.
-    pub(super) fn read(&self, offset: usize) -> u32 {
+    pub(in crate::suites) fn read(&self, offset: usize) -> u32 {
         assert!(offset + 4 <= self.len);
         // SAFETY: As above.
         unsafe { self.base.add(offset).cast::<u32>().read_volatile() }
@@ -210,7 +210,7 @@ impl Area {
     }
 
     /// What maps it at an address.
-    pub(super) fn op(&self, addr: u64) -> BindOp {
+    pub(in crate::suites) fn op(&self, addr: u64) -> BindOp {
         // SAFETY: Nothing but tests uses the area, by volatile accesses; when it is unmapped, its
         // addresses are used again for an area only, or the test is over.
         unsafe { BindOp::memory(self.as_ptr(), addr, self.len as u64) }

@@ -83,7 +83,7 @@ fn as_the_process_may() -> Outcome {
 }
 
 /// A job that does nothing.
-pub(super) fn submit(rig: &Rig) -> rgt::Result<()> {
+pub(in crate::suites) fn submit(rig: &Rig) -> rgt::Result<()> {
     let mut commands = rgt::CommandBuffer::new(&rig.vm, 16)?;
     commands.nop()?;
     rgt::Job::new(&rig.vm, rig.copy)

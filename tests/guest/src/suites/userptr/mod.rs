@@ -3,11 +3,13 @@
 //! Memory of processes in VMs.
 
 mod area;
+mod awaited;
 mod basic;
 mod bounced;
 mod files;
 mod jobs;
 mod kinds;
+mod late;
 mod moved;
 mod other_mm;
 mod refused;
@@ -16,6 +18,8 @@ mod swap;
 use crate::harness::{Need, Suite, Tag};
 
 pub(super) use area::{Area, Bound, HUGE};
+pub(super) use basic::submit;
+pub(super) use late::Late;
 
 pub(super) const SUITE: Suite = Suite {
     name: "userptr",
@@ -28,6 +32,7 @@ pub(super) const SUITE: Suite = Suite {
         other_mm::TESTS,
         kinds::TESTS,
         files::TESTS,
+        awaited::TESTS,
         refused::TESTS,
     ],
 };
