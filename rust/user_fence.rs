@@ -3,10 +3,12 @@
 //! Fences in the memory of a process: words that are written when a fence has signalled.
 //!
 //! The callback of the fence only queues work. A worker takes on the process's address space and
-//! writes, where faulting pages in may take any time.
+//! writes. Faulting a page in may take any time: a word whose page is not there is left to other
+//! workers, so that who has such words holds up nobody whose words can be written.
 //!
 //! C headers: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h),
-//! [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
+//! [`include/linux/kthread.h`](srctree/include/linux/kthread.h),
+//! [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
 
 use core::ptr::NonNull;
 
@@ -19,6 +21,10 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
         Arc, //
     },
     types::Opaque,
@@ -39,6 +45,9 @@ use crate::rust::{
     module::ModuleRef, //
 };
 
+/// The most words that are waited for at a time, each by a kernel thread.
+const MAX_WAITING: c_int = 64;
+
 /// An unbound work queue, which owns the work queue of C.
 ///
 /// # Invariants
@@ -52,13 +61,14 @@ unsafe impl Send for OwnedQueue {}
 unsafe impl Sync for OwnedQueue {}
 
 impl OwnedQueue {
-    fn new(name: &CStr) -> Result<Self> {
+    /// Creates one with at most so many items of work under way; 0 for the default.
+    fn new(name: &CStr, max_active: c_int) -> Result<Self> {
         // SAFETY: The format takes the one string that follows it. The function copies it.
         let queue = unsafe {
             bindings::alloc_workqueue_noprof(
                 c"%s".as_char_ptr(),
                 bindings::wq_flags_WQ_UNBOUND,
-                0,
+                max_active,
                 name.as_char_ptr(),
             )
         };
@@ -75,28 +85,34 @@ impl Drop for OwnedQueue {
     }
 }
 
-/// A work queue whose workers write user fences.
+/// The work queues of user fences.
+struct Queues {
+    /// Writes the words whose pages are there.
+    prompt: OwnedQueue,
+    /// Waits for the pages of the others.
+    waiting: OwnedQueue,
+}
+
+/// The work queues whose workers write user fences.
 ///
-/// Dropping it waits for those whose fences have signalled.
+/// Words may still be written when it is gone: each keeps the queues and the module.
 pub struct UserFenceQueue {
-    queue: Arc<OwnedQueue>,
+    queues: Arc<Queues>,
     module: &'static ThisModule,
 }
 
 impl UserFenceQueue {
-    /// Creates a work queue, for the driver of `module`.
+    /// Creates the work queues, for the driver of `module`.
     pub fn new(module: &'static ThisModule, name: &CStr) -> Result<Self> {
+        let queues = Queues {
+            prompt: OwnedQueue::new(name, 0)?,
+            waiting: OwnedQueue::new(name, MAX_WAITING)?,
+        };
+
         Ok(Self {
-            queue: Arc::new(OwnedQueue::new(name)?, GFP_KERNEL)?,
+            queues: Arc::new(queues, GFP_KERNEL)?,
             module,
         })
-    }
-}
-
-impl Drop for UserFenceQueue {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant of `OwnedQueue` the work queue is valid.
-        unsafe { bindings::__flush_workqueue(self.queue.0.as_ptr()) };
     }
 }
 
@@ -113,7 +129,9 @@ pub struct UserFence {
     /// A multiple of 8.
     address: usize,
     value: u64,
-    queue: Arc<OwnedQueue>,
+    /// Set once its page was not there.
+    waits: AtomicFlag,
+    queues: Arc<Queues>,
     _module: ModuleRef,
 }
 
@@ -140,12 +158,20 @@ impl UserFence {
         UserSlice::new(UserPtr::from_addr(address), size_of::<u64>())
             .reader()
             .read::<u64>()?;
+        // So that it is there at the end of the job, in most cases: what cannot be written is not.
+        // SAFETY: The function checks the address, and changes nothing.
+        unsafe {
+            bindings::fault_in_safe_writeable(
+                core::ptr::without_provenance(address),
+                size_of::<u64>(),
+            )
+        };
 
         let task = current!();
         let mm: &Mm = task.mm().ok_or(ESRCH)?;
         let mm = mm.into();
         let module = ModuleRef::try_get(queue.module)?;
-        let queue = queue.queue.clone();
+        let queues = queue.queues.clone();
         Ok(ArmableFence(Arc::pin_init(
             pin_init!(Self {
                 work <- new_work!("UserFence::work"),
@@ -153,50 +179,61 @@ impl UserFence {
                 mm,
                 address,
                 value,
-                queue,
+                waits: AtomicFlag::new(false),
+                queues,
                 _module: module,
             }),
             GFP_KERNEL_ACCOUNT,
         )?))
     }
 
-    /// Writes the word.
+    /// Writes the word. Returns `false` if it has to be waited for, and `wait` is not set.
     ///
     /// # Safety
     ///
     /// The current task must be a kernel thread without an address space.
-    unsafe fn write(&self) {
+    unsafe fn write(&self, wait: bool) -> bool {
         // One that ends does not look.
         let Some(mm) = self.mm.mmget_not_zero() else {
-            return;
+            return true;
         };
 
         // SAFETY: The address space has users as long as `mm` lives; by the safety requirements the
         // thread may take it on.
         unsafe { bindings::kthread_use_mm(mm.as_raw()) };
-        let slice = UserSlice::new(UserPtr::from_addr(self.address), size_of::<u64>());
-        // What the process has unmapped since it does not wait for.
-        let _ = slice.writer().write(&self.value);
+        let done = if wait {
+            let slice = UserSlice::new(UserPtr::from_addr(self.address), size_of::<u64>());
+            // What the process has unmapped since it does not wait for.
+            let _ = slice.writer().write(&self.value);
+            true
+        } else {
+            // SAFETY: The value is there, and the function checks the address.
+            let ret = unsafe {
+                bindings::copy_to_user_nofault(
+                    core::ptr::without_provenance_mut(self.address),
+                    (&raw const self.value).cast(),
+                    size_of::<u64>(),
+                )
+            };
+            ret == 0
+        };
         // SAFETY: It was taken on above.
         unsafe { bindings::kthread_unuse_mm(mm.as_raw()) };
+        done
     }
 
-    /// Queues the work, in the place of the callback.
-    ///
-    /// # Safety
-    ///
-    /// `this` must be from [`Arc::into_raw()`], and is used up.
-    unsafe fn enqueue(this: *const Self) {
-        // SAFETY: By the safety requirements. The work may drop the last reference to the work
-        // queue while it is being queued: C frees it behind an RCU grace period, and queues in a
-        // read-side critical section.
-        let (this, queue) = unsafe {
-            let this = Arc::from_raw(this);
-            let queue = Queue::from_raw(this.queue.0.as_ptr());
-            (this, queue)
+    /// Queues the work, to wait for the word's page if it is known to have to.
+    fn enqueue(this: Arc<Self>) {
+        let owned = match this.waits.load(Relaxed) {
+            false => &this.queues.prompt,
+            true => &this.queues.waiting,
         };
+        // SAFETY: By its invariant. The work may drop the last reference to the work queue while it
+        // is being queued: C frees it behind an RCU grace period, and queues in a read-side critical
+        // section.
+        let queue = unsafe { Queue::from_raw(owned.0.as_ptr()) };
 
-        // It is queued once.
+        // It is not queued: each time is after the last one.
         let _ = queue.enqueue(this);
     }
 
@@ -211,8 +248,9 @@ impl UserFence {
     ) {
         let callback = callback.cast::<Opaque<bindings::dma_fence_cb>>();
 
-        // SAFETY: By the safety requirements it is that field of a `UserFence`.
-        unsafe { Self::enqueue(container_of!(callback, Self, callback)) };
+        // SAFETY: By the safety requirements it is that field of a `UserFence`, and nothing else has
+        // the reference.
+        Self::enqueue(unsafe { Arc::from_raw(container_of!(callback, Self, callback)) });
     }
 }
 
@@ -220,8 +258,13 @@ impl WorkItem for UserFence {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
+        let waits = this.waits.load(Relaxed);
+
         // SAFETY: Workers are kernel threads, and have no address space between work items.
-        unsafe { this.write() };
+        if !unsafe { this.write(waits) } {
+            this.waits.store(true, Relaxed);
+            Self::enqueue(this);
+        }
     }
 }
 
@@ -246,7 +289,7 @@ impl ArmableFence {
         if ret != 0 {
             // It has signalled, and the fence core does not call.
             // SAFETY: `this` was made above, and nothing else has it.
-            unsafe { UserFence::enqueue(this) };
+            UserFence::enqueue(unsafe { Arc::from_raw(this) });
         }
     }
 }

@@ -12,6 +12,7 @@ use rgt::Mapping;
 use rgt::uapi::*;
 use rustix::io::Errno;
 
+use super::submit::write_late;
 use super::userptr::{Late, submit};
 use super::{clients, dmabuf, leak};
 use crate::expect::{fails, raw, same};
@@ -30,6 +31,7 @@ pub(super) const SUITE: Suite = Suite {
             while_a_job_runs,
             while_a_vm_is_given_up,
             while_calls_wait_for_memory,
+            while_a_word_waits_for_memory,
             under_load
         ],
         dmabuf::LIFETIMES,
@@ -218,6 +220,27 @@ fn while_calls_wait_for_memory() -> Outcome {
         answered.context("QUERY")?;
         unbound.bind()
     })?;
+    works()
+}
+
+/// A client has gone, but not its memory: what is to be written there is, and keeps no device.
+fn while_a_word_waits_for_memory() -> Outcome {
+    let late = Late::new(PAGE as usize)?;
+    let gate = SwFence::new()?;
+    let rig = Rig::new()?;
+    write_late(&rig, &late, &gate, 1)?;
+    gate.signal()?;
+    let done = late.is_awaited().and_then(|()| {
+        drop(rig);
+        unbound_within(PATIENCE)
+    });
+    late.bring()?;
+    let unbound = done?;
+    let deadline = Instant::now() + PATIENCE;
+    while late.area().read(0) == 0 {
+        ensure!(Instant::now() < deadline, "the word is not written");
+    }
+    unbound.bind()?;
     works()
 }
 

@@ -14,7 +14,9 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use crate::arguments::KERNEL;
 use crate::expect::{fails, raw, same};
 use crate::harness::{End, Outcome, Test, in_child, tests};
+use crate::peer::SwFence;
 use crate::rig::{PAGE, PATIENCE, Rig};
+use crate::suites::userptr::Late;
 
 pub(super) const TESTS: &[Test] = tests![
     written_at_the_end,
@@ -23,6 +25,7 @@ pub(super) const TESTS: &[Test] = tests![
     bad_addresses,
     memory_that_is_gone,
     process_that_is_gone,
+    late_ones_hold_up_no_others,
 ];
 
 const BUSY: Duration = Duration::from_millis(300);
@@ -106,6 +109,31 @@ fn at(address: u64) -> drm_rgt_sync {
         address,
         ..Default::default()
     }
+}
+
+/// Submits a job that waits for `gate`, and then has so many words written in a page of `late` that is
+/// not there.
+pub(in crate::suites) fn write_late(
+    rig: &Rig,
+    late: &Late,
+    gate: &SwFence,
+    count: usize,
+) -> Outcome {
+    // It has to be there for the call.
+    late.bring()?;
+    let gate = Syncobj::of_sync_file(&rig.device, gate.file())?;
+    let begin = [drm_rgt_sync {
+        handle: gate.handle(),
+        ..Default::default()
+    }];
+    let words = vec![at(late.area().as_ptr().addr() as u64); count];
+    let request = drm_rgt_cs {
+        in_syncs: drm_rgt_array::of(&begin),
+        out_syncs: drm_rgt_array::of(&words),
+        ..job(rig, &words[0])
+    };
+    raw(&rig.device, request)?;
+    late.give_up()
 }
 
 fn page(prot: ProtFlags) -> Result<*mut u64> {
@@ -212,4 +240,33 @@ fn process_that_is_gone() -> Outcome {
         .signal(fence.sync(VALUE))
         .submit()?;
     Ok(fence.wait(VALUE, PATIENCE)?)
+}
+
+/// More of them than there are workers.
+fn late_ones_hold_up_no_others() -> Outcome {
+    let rig = Rig::new()?;
+    let count = rig.device.info().max_syncs as usize;
+    let lates = [Late::new(PAGE as usize)?, Late::new(PAGE as usize)?];
+    let gate = SwFence::new()?;
+    for late in &lates {
+        write_late(&rig, late, &gate, count)?;
+    }
+    gate.signal()?;
+    let done = lates[0].is_awaited().and_then(|()| {
+        let fence = UserFence::new();
+        rgt::Job::new(&rig.vm, rig.copy)
+            .signal(fence.sync(1))
+            .submit()?;
+        Ok(fence.wait(1, PATIENCE)?)
+    });
+    // In any case: workers wait for them.
+    lates.iter().try_for_each(Late::bring)?;
+    done?;
+    for late in &lates {
+        let began = std::time::Instant::now();
+        while late.area().read(0) != VALUE as u32 {
+            ensure!(began.elapsed() < PATIENCE, "a late word is not written");
+        }
+    }
+    Ok(())
 }
