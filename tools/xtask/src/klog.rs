@@ -3,6 +3,7 @@
 //! Complaints in a kernel log.
 
 mod frame;
+mod overlaps;
 mod races;
 mod starved;
 
@@ -117,7 +118,12 @@ fn length(lines: &[&str]) -> usize {
 /// Whether a complaint is neither the driver's nor of what it builds on: it is told, and fails
 /// nothing.
 pub(crate) fn is_elsewhere(splat: &Splat) -> bool {
-    races::is_elsewhere(splat) || starved::is_elsewhere(splat)
+    let kinds = [
+        races::is_elsewhere,
+        starved::is_elsewhere,
+        overlaps::is_elsewhere,
+    ];
+    kinds.iter().any(|is_elsewhere| is_elsewhere(splat))
 }
 
 fn is_complaint(line: &str) -> bool {
