@@ -287,7 +287,7 @@ impl pci::Driver for RgtPciDriver {
         debugfs::add_files(&drm);
         ttm::Device::init(&drm, alloc_flags, managers.attach())?;
         let mappings = DmaMappings::new(&drm);
-        let user_pages = MappedPagesGuard::new(&drm, &drm.user_pages)?;
+        let user_pages = MappedPagesGuard::new(guarantee, &drm, &drm.user_pages)?;
         let reaper = ReaperGuard::new(&drm);
         bo::selftest::run(&drm, pdev.as_ref(), &gpu)?;
         let shrinker = Shrinker::register(&drm, guarantee)?;

@@ -25,7 +25,8 @@ use kernel::{
 use super::GpuSvm;
 use crate::rust::{
     bindings,
-    drm::device, //
+    drm::device,
+    module::DropGuarantee, //
 };
 
 /// All of a device's [`UserPages`](super::UserPages), of so many bytes together at most: for each page
@@ -147,7 +148,13 @@ pub struct MappedPagesGuard(Arc<MappedPages>);
 
 impl MappedPagesGuard {
     /// Creates the guard of the pages of `dev`. `EBUSY` if they have one.
-    pub fn new<T: drm::Driver>(dev: &drm::Device<T>, mapped: &Arc<MappedPages>) -> Result<Self> {
+    ///
+    /// The [`DropGuarantee`] is for the returned object.
+    pub(crate) fn new<T: drm::Driver>(
+        _: DropGuarantee,
+        dev: &drm::Device<T>,
+        mapped: &Arc<MappedPages>,
+    ) -> Result<Self> {
         let mut all = mapped.all.lock();
 
         if !all.dev.is_null() {

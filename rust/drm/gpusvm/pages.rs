@@ -268,7 +268,8 @@ impl<T: UserPagesOps> UserPages<T> {
 
         ctx.set_read_only((!write).into());
         // SAFETY: All is valid, and `fetch()` holds `fetching`, which serialises calls. When the
-        // device's binding ends, the pages are marked so that nothing is mapped any more.
+        // device's binding ends, the guard of `mapped` is dropped, which is guaranteed, and marks the
+        // pages so that nothing is mapped any more.
         to_result(unsafe {
             bindings::drm_gpusvm_get_pages(
                 inner.svm.as_raw(),

@@ -78,16 +78,18 @@ fn killed_while_it_waits() -> Outcome {
     let end_of = |first: bool| -> Result<End> {
         in_child(|| {
             // SAFETY: It has the child killed a second later.
-            unsafe { libc::alarm(1) };
+            let kill = || unsafe { libc::alarm(1) };
             let Ok(late) = Late::new(LEN) else { return 1 };
             let op = late.area().op(range.addr());
             if first {
+                kill();
                 return 2 + u8::from(rig.vm.bind(&[op]).is_ok());
             }
             if late.bring().is_err() || rig.vm.bind(&[op]).is_err() || late.give_up().is_err() {
                 return 1;
             }
             let prefetch = BindOp::prefetch(range.addr(), LEN as u64, DRM_RGT_REGION_GTT);
+            kill();
             2 + u8::from(rig.vm.bind(&[prefetch]).is_ok())
         })
     };

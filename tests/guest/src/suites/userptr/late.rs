@@ -41,7 +41,8 @@ impl Late {
     pub(in crate::suites) fn new(len: usize) -> Result<Self> {
         let area = Area::anonymous(len)?;
         // SAFETY: It takes flags alone.
-        let fd = unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC) };
+        let fd =
+            unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC | libc::O_NONBLOCK) };
         if fd < 0 {
             return Err(io::Error::last_os_error()).context("userfaultfd");
         }
