@@ -44,13 +44,15 @@ pub(crate) fn show(dev: &RgtDevice<drm::Registered>, file: &drm::File<RgtFile>, 
     for ((_, name), stats) in REGIONS.iter().zip(&memory) {
         out.memory(name, stats);
     }
-    let mut tables = 0;
+    let (mut tables, mut user) = (0, 0);
     file.inner().for_each_vm(|vm| {
         if let Ok(space) = vm.space() {
             tables += space.table_bytes();
+            user += vm.user_bytes();
         }
     });
     out.value(fmt!("rgt-page-tables"), fmt!("{} KiB", tables / 1024));
+    out.value(fmt!("rgt-user-memory"), fmt!("{} KiB", user / 1024));
     for (class, name) in [(class::RENDER, c"render"), (class::COPY, c"copy")] {
         show_engines(dev, file, out, class, name);
     }

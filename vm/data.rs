@@ -213,6 +213,11 @@ impl VmData {
         self.user.is_used.load(Relaxed)
     }
 
+    /// Returns how many bytes of processes' memory are bound.
+    pub(crate) fn user_bytes(&self) -> u64 {
+        self.user.bytes.load(Relaxed)
+    }
+
     /// Returns whether jobs of the VM may use device-local memory.
     pub(crate) fn uses_vram(&self) -> bool {
         self.uses_vram.load(Relaxed)

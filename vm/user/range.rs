@@ -105,6 +105,7 @@ impl UserRange {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
+        vm.user.bytes.fetch_add(range.bytes(), Relaxed);
         // First, so that it is not taken for one that has lost its last mapping.
         let mapping = UserMapping::new(range.clone());
         // Jobs do not wait for what is not there, or not yet.
@@ -113,6 +114,10 @@ impl UserRange {
         // It may have changed before it was in the list.
         vm.user.changes.fetch_add(1, Relaxed);
         Ok(mapping)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.va.end - self.va.start
     }
 
     /// Returns its pages. It has them until it is dropped.
@@ -149,6 +154,7 @@ impl Drop for UserRange {
     fn drop(&mut self) {
         // This may be where fences signal.
         if let Some(pages) = self.pages.take() {
+            pages.pages.vm.user.bytes.fetch_sub(self.bytes(), Relaxed);
             RangePages::free_later(pages);
         }
     }
@@ -198,6 +204,8 @@ pub(in crate::vm) struct UserRanges {
     /// Those that are mapped, and some that are not any more. Taken before the lock of `svm`.
     #[pin]
     pub(super) list: Mutex<KVVec<Arc<UserRange>>>,
+    /// The bytes of all of them, as often as they are bound.
+    pub(in crate::vm) bytes: Atomic<u64>,
     /// Set once there was one, or was to be one.
     pub(in crate::vm) is_used: Atomic<bool>,
     /// How often one became stale, with the lock of `svm` held to write, or was added.
@@ -218,6 +226,7 @@ impl UserRanges {
             svm: Arc::pin_init(GpuSvm::new(c"rust_gpu_ttm"), GFP_KERNEL_ACCOUNT)?,
             dev,
             list <- new_mutex!(KVVec::new(), "UserRanges::list"),
+            bytes: Atomic::new(0),
             is_used: Atomic::new(false),
             changes: Atomic::new(0),
             settled: Atomic::new(0),

@@ -3,6 +3,8 @@
 //! What a VM has of the memory of its process.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use rgt::{BindOp, Mapping, checksum};
@@ -11,7 +13,8 @@ use rustix::io::Errno;
 use super::area::{Area, READ_WRITE};
 use crate::expect::{fails, of_library, same};
 use crate::harness::{Outcome, Test, tests};
-use crate::rig::{PAGE, Rig, meminfo, noise};
+use crate::rig::{PAGE, PATIENCE, Rig, meminfo, noise};
+use crate::suites::observe::FdInfo;
 
 pub(super) const TESTS: &[Test] = tests![
     is_offered,
@@ -21,6 +24,7 @@ pub(super) const TESTS: &[Test] = tests![
     part_of_it_unbound,
     no_handle,
     bound_as_often_as_there_is_memory,
+    counted_for_who_binds,
 ];
 
 const LEN: usize = 37 * PAGE as usize;
@@ -165,4 +169,27 @@ fn bound_as_often_as_there_is_memory() -> Outcome {
     // SAFETY: It fails.
     let op = unsafe { BindOp::memory(huge.as_ptr().cast(), range.addr(), 1 << 40) };
     fails("1 TiB", Errno::NOMEM, rig.vm.bind(&[op]))
+}
+
+/// As often as it is bound, until all of it is unbound.
+fn counted_for_who_binds() -> Outcome {
+    let (rig, other) = (Rig::new()?, Rig::new()?);
+    let counted = |rig: &Rig| FdInfo::of(&rig.device)?.number("rgt-user-memory");
+    let area = Area::anonymous(LEN)?;
+    let sibling = rig.sibling()?;
+    let bound = [area.bind(&rig)?, area.bind(&sibling)?];
+    same("bound in two VMs", counted(&rig)?, 2 * LEN as u64)?;
+    let more = area.bind(&rig)?;
+    same("bound once more", counted(&rig)?, 3 * LEN as u64)?;
+    rig.vm.bind(&[BindOp::unmap(more.addr(), PAGE)])?;
+    submit(&rig)?;
+    same("a part of it", counted(&rig)?, 3 * LEN as u64)?;
+    same("of another client", counted(&other)?, 0)?;
+    drop((bound, more));
+    let deadline = Instant::now() + PATIENCE;
+    while counted(&rig)? != 0 {
+        ensure!(Instant::now() < deadline, "{} bytes", counted(&rig)?);
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }
