@@ -3,29 +3,42 @@
 //! Fences in the memory of a process: words that are written when a fence has signalled.
 //!
 //! The callback of the fence only queues work. A worker takes on the process's address space and
-//! writes. Faulting a page in may take any time: a word whose page is not there is left to other
-//! workers, so that who has such words holds up nobody whose words can be written.
+//! writes. Faulting a page in may take any time: a word whose page is not there is left to another
+//! worker, one for all such words of a process, so that who has pages that do not come holds up
+//! nobody else.
 //!
 //! C headers: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h),
 //! [`include/linux/kthread.h`](srctree/include/linux/kthread.h),
 //! [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
 
-use core::ptr::NonNull;
+use core::{
+    mem,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
 
 use kernel::{
     container_of,
     current,
     impl_has_work,
-    mm::Mm,
+    mm::{
+        Mm,
+        MmWithUser, //
+    },
+    new_mutex,
     new_work,
     prelude::*,
+    rbtree::RBTree,
     sync::{
         aref::ARef,
         atomic::{
             AtomicFlag,
             Relaxed, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     },
     types::Opaque,
     uaccess::{
@@ -45,9 +58,6 @@ use crate::rust::{
     module::ModuleRef, //
 };
 
-/// The most words that are waited for at a time, each by a kernel thread.
-const MAX_WAITING: c_int = 64;
-
 /// An unbound work queue, which owns the work queue of C.
 ///
 /// # Invariants
@@ -61,14 +71,13 @@ unsafe impl Send for OwnedQueue {}
 unsafe impl Sync for OwnedQueue {}
 
 impl OwnedQueue {
-    /// Creates one with at most so many items of work under way; 0 for the default.
-    fn new(name: &CStr, max_active: c_int) -> Result<Self> {
+    fn new(name: &CStr) -> Result<Self> {
         // SAFETY: The format takes the one string that follows it. The function copies it.
         let queue = unsafe {
             bindings::alloc_workqueue_noprof(
                 c"%s".as_char_ptr(),
                 bindings::wq_flags_WQ_UNBOUND,
-                max_active,
+                0,
                 name.as_char_ptr(),
             )
         };
@@ -86,11 +95,57 @@ impl Drop for OwnedQueue {
 }
 
 /// The work queues of user fences.
+#[pin_data]
 struct Queues {
     /// Writes the words whose pages are there.
     prompt: OwnedQueue,
     /// Waits for the pages of the others.
     waiting: OwnedQueue,
+    /// For each process that has a worker wait the words that are to be written behind it.
+    #[pin]
+    late: Mutex<RBTree<usize, KVVec<Arc<UserFence>>>>,
+}
+
+impl Queues {
+    fn new(name: &CStr) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            try_pin_init!(Self {
+                prompt: OwnedQueue::new(name)?,
+                waiting: OwnedQueue::new(name)?,
+                late <- new_mutex!(RBTree::new(), "UserFence::late"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Leaves a word to the worker that waits for its process. Returns it if there is none: its own
+    /// work is that now.
+    fn leave(&self, word: Arc<UserFence>) -> Option<Arc<UserFence>> {
+        let mut late = self.late.lock();
+
+        let Some(words) = late.get_mut(&word.process()) else {
+            // Without memory for the entry the next word waits beside this one.
+            let _ = late.try_create_and_insert(word.process(), KVVec::new(), GFP_KERNEL);
+            return Some(word);
+        };
+        if words.reserve(1, GFP_KERNEL).is_err() {
+            return Some(word);
+        }
+        words.push_within_capacity(word).err().map(|err| err.0)
+    }
+
+    /// Returns the words that were left to the worker of a process; [`None`] if it has nothing more
+    /// to do.
+    fn left(&self, process: usize) -> Option<KVVec<Arc<UserFence>>> {
+        let mut late = self.late.lock();
+        let words = mem::take(late.get_mut(&process)?);
+
+        if words.is_empty() {
+            late.remove(&process);
+            return None;
+        }
+        Some(words)
+    }
 }
 
 /// The work queues whose workers write user fences.
@@ -104,13 +159,8 @@ pub struct UserFenceQueue {
 impl UserFenceQueue {
     /// Creates the work queues, for the driver of `module`.
     pub fn new(module: &'static ThisModule, name: &CStr) -> Result<Self> {
-        let queues = Queues {
-            prompt: OwnedQueue::new(name, 0)?,
-            waiting: OwnedQueue::new(name, MAX_WAITING)?,
-        };
-
         Ok(Self {
-            queues: Arc::new(queues, GFP_KERNEL)?,
+            queues: Queues::new(name)?,
             module,
         })
     }
@@ -118,7 +168,8 @@ impl UserFenceQueue {
 
 /// A word of the memory of the current process, to be written when a fence has signalled.
 ///
-/// It does not keep the process's memory: nothing is written after the process's end.
+/// It does not keep the process's memory, except while a worker waits for a page of it: nothing is
+/// written after the process's end.
 #[pin_data]
 pub struct UserFence {
     #[pin]
@@ -155,20 +206,18 @@ impl UserFence {
         if address % size_of::<u64>() != 0 {
             return Err(EINVAL);
         }
+        let task = current!();
+        let mm: &Mm = task.mm().ok_or(ESRCH)?;
         UserSlice::new(UserPtr::from_addr(address), size_of::<u64>())
             .reader()
             .read::<u64>()?;
         // So that it is there at the end of the job, in most cases: what cannot be written is not.
-        // SAFETY: The function checks the address, and changes nothing.
+        // SAFETY: The task has an address space. The function checks the address, and changes no
+        // content.
         unsafe {
-            bindings::fault_in_safe_writeable(
-                core::ptr::without_provenance(address),
-                size_of::<u64>(),
-            )
+            bindings::fault_in_safe_writeable(ptr::without_provenance(address), size_of::<u64>())
         };
 
-        let task = current!();
-        let mm: &Mm = task.mm().ok_or(ESRCH)?;
         let mm = mm.into();
         let module = ModuleRef::try_get(queue.module)?;
         let queues = queue.queues.clone();
@@ -185,6 +234,11 @@ impl UserFence {
             }),
             GFP_KERNEL_ACCOUNT,
         )?))
+    }
+
+    /// Returns what tells processes apart that have words.
+    fn process(&self) -> usize {
+        ptr::from_ref(&*self.mm).addr()
     }
 
     /// Writes the word. Returns `false` if it has to be waited for, and `wait` is not set.
@@ -210,7 +264,7 @@ impl UserFence {
             // SAFETY: The value is there, and the function checks the address.
             let ret = unsafe {
                 bindings::copy_to_user_nofault(
-                    core::ptr::without_provenance_mut(self.address),
+                    ptr::without_provenance_mut(self.address),
                     (&raw const self.value).cast(),
                     size_of::<u64>(),
                 )
@@ -219,10 +273,12 @@ impl UserFence {
         };
         // SAFETY: It was taken on above.
         unsafe { bindings::kthread_unuse_mm(mm.as_raw()) };
+        // What the end of an address space waits for is not waited for here.
+        drop(MmWithUser::into_mmput_async(mm));
         done
     }
 
-    /// Queues the work, to wait for the word's page if it is known to have to.
+    /// Queues the work.
     fn enqueue(this: Arc<Self>) {
         let owned = match this.waits.load(Relaxed) {
             false => &this.queues.prompt,
@@ -263,7 +319,18 @@ impl WorkItem for UserFence {
         // SAFETY: Workers are kernel threads, and have no address space between work items.
         if !unsafe { this.write(waits) } {
             this.waits.store(true, Relaxed);
-            Self::enqueue(this);
+            if let Some(this) = this.queues.clone().leave(this) {
+                Self::enqueue(this);
+            }
+            return;
+        }
+        if waits {
+            while let Some(words) = this.queues.left(this.process()) {
+                // SAFETY: As above.
+                words.iter().for_each(|word| {
+                    unsafe { word.write(true) };
+                });
+            }
         }
     }
 }

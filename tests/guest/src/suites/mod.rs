@@ -120,6 +120,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         submit::SUBMITTER => submit::work(arguments),
         submit::PARTNER => submit::take_part(arguments),
         submit::INTERRUPTED => submit::run_jobs(arguments),
+        submit::LATE => submit::be_late(arguments),
         dmabuf::GIVER => dmabuf::give(arguments),
         dmabuf::IMPORTER => dmabuf::import(arguments),
         fuzz::CALLER => fuzz::run(arguments),

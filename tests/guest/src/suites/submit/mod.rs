@@ -21,7 +21,7 @@ mod user_fences;
 pub(super) use load::{SUBMITTER, work};
 pub(super) use shared::{PARTNER, take_part};
 pub(super) use signals::{INTERRUPTED, run_jobs};
-pub(super) use user_fences::write_late;
+pub(super) use user_fences::{LATE, be_late, write_late};
 
 use crate::harness::{Suite, Tag};
 

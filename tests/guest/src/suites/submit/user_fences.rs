@@ -2,10 +2,11 @@
 
 //! User fences: words of the process that are written when a job has ended.
 
-use std::ptr;
-use std::time::Duration;
+use std::io::Write;
+use std::time::{Duration, Instant};
+use std::{ptr, thread};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use rgt::uapi::*;
 use rgt::{Context, Priority, Syncobj, UserFence, WaitFrom, ioctl};
 use rustix::io::Errno;
@@ -13,7 +14,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use crate::arguments::KERNEL;
 use crate::expect::{fails, raw, same};
-use crate::harness::{End, Outcome, Test, in_child, tests};
+use crate::harness::{End, Outcome, Test, in_child, meeting, tests};
 use crate::peer::SwFence;
 use crate::rig::{PAGE, PATIENCE, Rig};
 use crate::suites::userptr::Late;
@@ -242,8 +243,15 @@ fn process_that_is_gone() -> Outcome {
     Ok(fence.wait(VALUE, PATIENCE)?)
 }
 
-/// More of them than there are workers.
-fn late_ones_hold_up_no_others() -> Outcome {
+/// The helper that has words written to pages that do not come: its argument is the name of a socket.
+pub(in crate::suites) const LATE: &str = "late";
+
+/// The helper. It has more of them than there are workers in a queue, and brings them when it is told to.
+pub(in crate::suites) fn be_late(arguments: &[&str]) -> Outcome {
+    let [name, _] = arguments else {
+        bail!("expected a socket")
+    };
+    let mut socket = meeting::connect(name)?;
     let rig = Rig::new()?;
     let count = rig.device.info().max_syncs as usize;
     let lates = [Late::new(PAGE as usize)?, Late::new(PAGE as usize)?];
@@ -252,21 +260,42 @@ fn late_ones_hold_up_no_others() -> Outcome {
         write_late(&rig, late, &gate, count)?;
     }
     gate.signal()?;
-    let done = lates[0].is_awaited().and_then(|()| {
-        let fence = UserFence::new();
-        rgt::Job::new(&rig.vm, rig.copy)
-            .signal(fence.sync(1))
-            .submit()?;
-        Ok(fence.wait(1, PATIENCE)?)
-    });
-    // In any case: workers wait for them.
+    lates[0].is_awaited()?;
+    socket.write_all(&[1])?;
+    meeting::arrives(&socket)?;
+
     lates.iter().try_for_each(Late::bring)?;
-    done?;
-    for late in &lates {
-        let began = std::time::Instant::now();
-        while late.area().read(0) != VALUE as u32 {
-            ensure!(began.elapsed() < PATIENCE, "a late word is not written");
-        }
+    let deadline = Instant::now() + PATIENCE;
+    while lates.iter().any(|late| late.area().read(0) != VALUE as u32) {
+        ensure!(Instant::now() < deadline, "a late word is not written");
     }
     Ok(())
+}
+
+/// Neither words that are there, nor those that have to be copied because of a fork.
+fn late_ones_hold_up_no_others() -> Outcome {
+    let rig = Rig::new()?;
+    let (helper, mut socket) = meeting::start(LATE, "late")?;
+    meeting::arrives(&socket)?;
+    let (here, forked) = (UserFence::new(), UserFence::new());
+    let gate = SwFence::new()?;
+    let begin = Syncobj::of_sync_file(&rig.device, gate.file())?;
+    rgt::Job::new(&rig.vm, rig.copy)
+        .wait_for(begin.sync())
+        .signal(forked.sync(1))
+        .submit()?;
+    let end = in_child(|| {
+        let done = gate.signal().is_ok() && forked.wait(0, Duration::ZERO).is_ok();
+        // Its copy, while the parent's is written.
+        thread::sleep(Duration::from_secs(1));
+        u8::from(done)
+    })?;
+    same("the child", end, End::Exit(1))?;
+    rgt::Job::new(&rig.vm, rig.copy)
+        .signal(here.sync(1))
+        .submit()?;
+    here.wait(1, PATIENCE)?;
+    forked.wait(1, PATIENCE)?;
+    socket.write_all(&[1])?;
+    helper.finish(PATIENCE)
 }
