@@ -19,6 +19,7 @@ use kernel::{
 
 use crate::{
     bo::{
+        DescribedBytes,
         GpuMappings,
         MoveStats, //
     },
@@ -63,6 +64,8 @@ pub(crate) struct RgtData {
     pub(crate) user_pages: Arc<MappedPages>,
     /// Set if the GPU can access pages of processes: if DMA mappings are not bounced.
     pub(crate) maps_user_pages: bool,
+    /// The bytes of all BOs.
+    pub(crate) described: Arc<DescribedBytes>,
     /// The eviction policy.
     #[pin]
     pub(crate) eviction_policy: EvictionPolicy,
@@ -100,6 +103,8 @@ impl RgtData {
         eviction: (bool, u32),
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
+            // There may be several times as much as fits.
+            described: DescribedBytes::new(4 * (total_ram() + managers.vram.inner().size()))?,
             eviction_policy <- EvictionPolicy::new(
                 managers.vram.inner().size(),
                 eviction.0,

@@ -39,7 +39,8 @@ use crate::{
 /// there is one.
 ///
 /// Returns `EINVAL` for a size that is 0 or overflows, or an alignment that is not a power of two
-/// from a page to 2 MiB, `ENOSPC` when it would fit into none of its places.
+/// from a page to 2 MiB, `ENOSPC` when it would fit into none of its places, `ENOMEM` when all BOs
+/// together would be too large.
 pub(crate) fn create(
     dev: &RgtDevice,
     size: u64,
@@ -72,6 +73,13 @@ pub(crate) fn create(
         );
         return Err(ENOSPC);
     }
+
+    data.described = Some(dev.described.add(size as u64).inspect_err(|_| {
+        drm_dbg!(
+            dev,
+            "GEM_CREATE: size {size:#x}: too many bytes in all BOs\n"
+        );
+    })?);
 
     if let Some(private) = &mut data.private {
         if data.request.preferred() == MemType::VRAM.as_raw() {

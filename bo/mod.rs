@@ -11,6 +11,7 @@ mod bad_page;
 mod clear;
 mod create;
 mod cursor;
+mod described;
 mod evict;
 mod fault;
 mod gpu_unmap;
@@ -41,6 +42,7 @@ pub(crate) use self::{
     bad_page::Retirement,
     create::create,
     cursor::cursor,
+    described::DescribedBytes,
     in_place::use_in_place,
     madvise::{
         dont_need,

@@ -12,6 +12,7 @@ use kernel::{
 
 use super::{
     advice::AdviceCell,
+    described::DescribedShare,
     private::Private,
     record::BoRecord, //
 };
@@ -52,6 +53,8 @@ pub(crate) struct BoData {
     pub(crate) lost: Arc<AtomicFlag>,
     /// The advice of GEM_MADVISE.
     pub(crate) advice: AdviceCell,
+    /// Its share of the bytes of all BOs. [`None`] for BOs of the kernel and imported ones.
+    pub(crate) described: Option<DescribedShare>,
     /// Set when a bind has validated the BO, for the job that follows: both are one use. Changes with
     /// the reservation held.
     pub(crate) placed_by_bind: AtomicFlag,
@@ -70,6 +73,7 @@ impl BoData {
             record: BoRecord::of_import(),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
+            described: None,
             placed_by_bind: AtomicFlag::new(false),
         })
     }
@@ -86,6 +90,7 @@ impl BoData {
             record: BoRecord::of_kernel(),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
+            described: None,
             placed_by_bind: AtomicFlag::new(false),
         })
     }

@@ -115,6 +115,7 @@ pub(crate) fn create(dev: &Device, args: &mut drm_rgt_gem_create, file: &File) -
             record: BoRecord::of_client(client_id(file)),
             lost: Arc::new(AtomicFlag::new(false), GFP_KERNEL)?,
             advice: AdviceCell::new(),
+            described: None,
             placed_by_bind: AtomicFlag::new(false),
         },
     )?;

@@ -11,7 +11,7 @@ use super::EVERY_KIND;
 use crate::arguments::{Row, refused, undefined_flags};
 use crate::expect::{each, fails, fails_any, of_library, raw, same};
 use crate::harness::{End, Outcome, Test, in_child, tests};
-use crate::rig::{MIB, PAGE, Rig};
+use crate::rig::{MIB, PAGE, Rig, meminfo};
 
 pub(super) const TESTS: &[Test] = tests![
     create_in_each_region,
@@ -20,6 +20,7 @@ pub(super) const TESTS: &[Test] = tests![
     bad_alignments,
     good_alignments,
     absurd_sizes,
+    sizes_of_all_are_bounded,
     sizes_up_to_the_largest,
     high_priority_needs_a_capability,
     larger_than_vram,
@@ -144,6 +145,34 @@ fn good_alignments() -> Outcome {
         rig.fill(&bo, shift)?;
         same("content", bo.map()?.read(0), shift)?;
     }
+    Ok(())
+}
+
+/// A BO takes memory of the kernel before it has any of its own.
+fn sizes_of_all_are_bounded() -> Outcome {
+    let device = Device::open()?;
+    let size = device.info().max_bo_bytes;
+    let vram = device.region(RegionKind::Vram)?.map_or(0, |it| it.size);
+    let most = 5 * (meminfo("MemTotal")? + vram) / size;
+    let create = || {
+        Bo::builder(size)
+            .placement(Placement::VRAM | Placement::GTT)
+            .create(&device)
+    };
+    let mut bos = vec![];
+    let refused = loop {
+        match create() {
+            Ok(bo) => bos.push(bo),
+            Err(error) => break error,
+        }
+        ensure!(bos.len() as u64 <= most, "created {most}");
+    };
+    fails("too many", Errno::NOMEM, Err::<(), _>(refused))?;
+    ensure!(bos.len() as u64 >= most / 2, "created {}", bos.len());
+    bos.pop();
+    create()?;
+    drop(bos);
+    create()?;
     Ok(())
 }
 
