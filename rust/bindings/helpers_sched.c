@@ -35,9 +35,9 @@ long rgt_drm_sched_entity_wait(struct drm_sched_entity *entity, long timeout)
 				  timeout);
 }
 
-bool rgt_current_is_exiting(void)
+bool rgt_current_is_exiting_or_kernel(void)
 {
-	return current->flags & PF_EXITING;
+	return current->flags & (PF_EXITING | PF_KTHREAD);
 }
 
 void rgt_drm_sched_fence_dont_pipeline(struct drm_sched_fence *fence)

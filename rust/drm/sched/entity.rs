@@ -75,10 +75,10 @@ impl Priority {
 /// Milliseconds that a task which exits waits until the hardware has the jobs of its entities.
 const EXIT_MS: u32 = 1000;
 
-/// Returns whether the current task exits.
-fn is_exiting() -> bool {
+/// Returns whether the current task exits, or is the kernel's: it cannot be killed.
+fn is_exiting_or_kernel() -> bool {
     // SAFETY: It may be called in any context.
-    unsafe { bindings::rgt_current_is_exiting() }
+    unsafe { bindings::rgt_current_is_exiting_or_kernel() }
 }
 
 /// A queue of jobs that are run in order.
@@ -190,10 +190,10 @@ impl<J: Job> Entity<J> {
     }
 
     /// Has a task that exits wait for many queues no longer than for one: waits until the hardware
-    /// has all of their jobs, and dropping them does not wait any more. In another task this does
-    /// nothing.
+    /// has all of their jobs, and dropping them does not wait any more. So does one of the kernel's,
+    /// which may have the last reference to a file. In another task this does nothing.
     pub fn flush_at_exit<'a>(entities: impl Iterator<Item = &'a Self> + Clone) {
-        if !is_exiting() {
+        if !is_exiting_or_kernel() {
             return;
         }
         let mut left = clamp_timeout(msecs_to_jiffies(EXIT_MS));
@@ -247,10 +247,10 @@ impl<J: Job> Drop for Entity<J> {
         // SAFETY: By the type invariant the entity is valid, and it is destroyed only here. Its
         // jobs' makers borrow from it, so nothing more is queued.
         unsafe {
-            bindings::rgt_drm_sched_entity_flush(
-                self.as_raw(),
-                clamp_timeout(self.patience.load(Relaxed)),
-            );
+            let patience = clamp_timeout(self.patience.load(Relaxed));
+            if patience != 0 {
+                bindings::rgt_drm_sched_entity_flush(self.as_raw(), patience);
+            }
             bindings::drm_sched_entity_kill(self.as_raw());
             bindings::rgt_drm_sched_entity_forget_dependency(self.as_raw());
             bindings::drm_sched_entity_fini(self.as_raw());

@@ -84,6 +84,18 @@ impl<T: DriverBo> Bo<T> {
         f(unsafe { &*(*device::raw(self.device())).dev.cast() })
     }
 
+    /// Calls `f` when the BO, which is this, has been moved to pages. Unplugging the device does not
+    /// wait for the move.
+    fn with_pages<R>(
+        &self,
+        bo: &mut Reserved<'_, T>,
+        f: impl FnOnce(&mut Reserved<'_, T>) -> Result<R>,
+    ) -> Result<R> {
+        self.with_bound(|_| bo.move_to_pages())?;
+        self.resv().wait(Usage::Kernel, true, Jiffies::MAX)?;
+        self.with_bound(|_| f(bo))
+    }
+
     /// Exports the BO if the driver lets it.
     ///
     /// # Safety
@@ -144,12 +156,7 @@ impl<T: DriverBo> Bo<T> {
         if bo.is_imported() {
             return EOPNOTSUPP.to_errno();
         }
-        // It may have to move.
-        let mapped = this.with_bound(|_| {
-            bo.move_to_pages()?;
-            bo.vmap(true)
-        });
-        match mapped {
+        match this.with_pages(&mut bo, |bo| bo.vmap(true)) {
             Ok(mapped) => {
                 // SAFETY: GEM wants the mapping there.
                 unsafe { *map = mapped.into_c() };
@@ -327,10 +334,10 @@ impl<T: DriverBo> Exporter for Bo<T> {
     }
 
     fn pin(&self, _locked: LockedResv<'_>, _attachment: &Attachment) -> Result {
-        self.with_bound(|_| {
-            // SAFETY: The reservation is held, and the proof of it not used any more.
-            let mut bo = unsafe { Reserved::new(self) };
-            bo.move_to_pages()?;
+        // SAFETY: The reservation is held, and the proof of it not used any more.
+        let mut bo = unsafe { Reserved::new(self) };
+
+        self.with_pages(&mut bo, |bo| {
             bo.pin(true)?.into_c();
             Ok(())
         })

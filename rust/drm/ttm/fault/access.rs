@@ -95,10 +95,11 @@ fn copy<T: DriverBo>(
     range: Range<usize>,
     mut f: impl FnMut(&bindings::iosys_map, usize, usize, usize),
 ) -> Result {
-    let _registered = device::enter(bo.device()).ok_or(EIO)?;
     let mut flushed = false;
 
     loop {
+        // Unplugging does not wait for what this waits for.
+        let registered = device::enter(bo.device()).ok_or(EIO)?;
         let mut guard = bo.reserve(true)?;
         let result = prepare(&mut guard.reserved());
 
@@ -119,11 +120,13 @@ fn copy<T: DriverBo>(
             }
             Ok(false) => {
                 guard.release_unused();
+                drop(registered);
                 bo.resv().wait(Usage::Kernel, true, Jiffies::MAX)?;
             }
             // There may be room that TTM does not find, as for a page fault.
             Err(ENOSPC) if !flushed => {
                 guard.release_unused();
+                drop(registered);
                 Device::of(bo.device()).flush_deletes()?;
                 flushed = true;
             }
