@@ -2,9 +2,16 @@
 
 //! What the job of a bind does: changes of the mappings and, along with them, of the page tables.
 
-use core::ops::Range;
+use core::{
+    iter::{
+        self,
+        Peekable, //
+    },
+    ops::Range, //
+};
 
 use kernel::{
+    dma::DmaAddress,
     prelude::*,
     sync::{
         atomic::Relaxed,
@@ -183,7 +190,11 @@ fn apply_one(
                 data,
                 &mut |removed| update.remove(removed),
             )?;
-            write_user(update, &range, va, 0, access, &mut tables);
+            write_user(&range, |addresses| {
+                let writable = access == Access::Write && addresses.is_writable();
+                let mut runs = Runs(addresses.runs().peekable());
+                check_written(update.map(&va, runs.segments(va.clone(), 0), writable, &mut tables));
+            });
             Ok(())
         }
         Change::Unmap {
@@ -198,12 +209,18 @@ fn apply_one(
             mappings.unmap_all(&vm_bo, &mut |removed| update.remove(removed))
         }
         Change::RebindUser { mut tables, range } => {
-            mappings.for_each_in(&range.va, |mapping| {
-                let MappingData { access, user } = mapping.data();
-                if user.as_ref().is_some_and(|user| user.is_of(&range)) {
-                    let va = mapping.range();
-                    write_user(update, &range, va, mapping.offset(), *access, &mut tables);
-                }
+            write_user(&range, |addresses| {
+                // Its mappings come in the order of its pages.
+                let mut runs = Runs(addresses.runs().peekable());
+                mappings.for_each_in(&range.va, |mapping| {
+                    let MappingData { access, user } = mapping.data();
+                    if user.as_ref().is_some_and(|user| user.is_of(&range)) {
+                        let va = mapping.range();
+                        let writable = *access == Access::Write && addresses.is_writable();
+                        let segments = runs.segments(va.clone(), mapping.offset());
+                        check_written(update.map(&va, segments, writable, &mut tables));
+                    }
+                });
             });
             Ok(())
         }
@@ -243,45 +260,43 @@ fn write(
     check_written(update.map(&va, segments, access == Access::Write, tables));
 }
 
-/// Writes the entries of a mapping of a process's memory, if its pages are there: if not, the next job
+/// Calls `write` to write entries of a process's memory, if its pages are there: if not, the next job
 /// of the VM sees to it.
-fn write_user(
-    update: &mut SpaceUpdate<'_>,
-    range: &UserRange,
-    va: Range<u64>,
-    offset: u64,
-    access: Access,
-    tables: &mut Tables,
-) {
-    let Ok(pages) = range.pages() else {
-        return;
-    };
-    // With the lock held: until they are there no more, they are not taken out again.
-    pages.with_addresses(|addresses| {
-        let writable = access == Access::Write && addresses.is_writable();
-        let segments = segments(addresses, va.clone(), offset);
-        check_written(update.map(&va, segments, writable, tables));
-    });
+fn write_user(range: &UserRange, write: impl FnOnce(&PageAddresses<'_>)) {
+    if let Ok(pages) = range.pages() {
+        // With the lock held: until they are there no more, they are not taken out again.
+        pages.with_addresses(write);
+    }
 }
 
-/// Returns the memory of pages from `offset` on at the addresses `va`.
-fn segments<'a>(
-    addresses: &PageAddresses<'a>,
-    va: Range<u64>,
-    offset: u64,
-) -> impl Iterator<Item = (Range<u64>, Backing)> + 'a {
-    let end = offset + (va.end - va.start);
+/// The runs of a range's pages, passed through once for mappings of it that come in order.
+struct Runs<I: Iterator<Item = (Range<u64>, DmaAddress)>>(Peekable<I>);
 
-    addresses
-        .runs()
-        .skip_while(move |(bytes, _)| bytes.end <= offset)
-        .take_while(move |(bytes, _)| bytes.start < end)
-        .map(move |(bytes, address)| {
-            let (from, to) = (bytes.start.max(offset), bytes.end.min(end));
+impl<I: Iterator<Item = (Range<u64>, DmaAddress)>> Runs<I> {
+    /// Returns the memory of pages from `offset` on at the addresses `va`. None of earlier calls may
+    /// be behind `offset`.
+    fn segments(
+        &mut self,
+        va: Range<u64>,
+        offset: u64,
+    ) -> impl Iterator<Item = (Range<u64>, Backing)> + '_ {
+        let end = offset + (va.end - va.start);
+        let mut from = offset;
+
+        iter::from_fn(move || {
+            while self.0.next_if(|(bytes, _)| bytes.end <= from).is_some() {}
+            let (bytes, address) = self.0.peek()?;
+            if from == end {
+                return None;
+            }
+            let to = bytes.end.min(end);
             let at = va.start + (from - offset);
-            let backing = Backing::System(address).plus(from - bytes.start);
-            (at..at + (to - from), backing)
+            let backing = Backing::System(*address).plus(from - bytes.start);
+            let segment = (at..at + (to - from), backing);
+            from = to;
+            Some(segment)
         })
+    }
 }
 
 fn check_written(done: Result) {

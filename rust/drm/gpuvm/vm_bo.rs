@@ -18,7 +18,10 @@ use kernel::{
 
 use super::{
     displaced,
-    mapping::for_each_of,
+    mapping::{
+        for_each_of,
+        range_of, //
+    },
     DriverGpuVm,
     GpuVm,
     GpuVmGuard,
@@ -159,12 +162,20 @@ impl<D: DriverGpuVm> VmBo<D> {
 
     /// Returns the addresses of one of the BO's mappings in the VM, whose tree is locked.
     pub(super) fn first_mapping(&self, mappings: &GpuVmGuard<'_, D>) -> Result<Option<Range<u64>>> {
-        let mut first = None;
+        self.check_vm(mappings.vm)?;
 
-        self.for_each_mapping(mappings, |mapping| {
-            first.get_or_insert_with(|| mapping.range());
-        })?;
-        Ok(first)
+        // SAFETY: Valid by the type invariants. The list is under the lock, and its entries are
+        // mappings.
+        unsafe {
+            let lock = &raw mut (*(*self.as_raw()).obj).gpuva.lock;
+            bindings::mutex_lock(lock);
+            let head = &raw mut (*self.as_raw()).list.gpuva;
+            let first = (*head).next;
+            let range = (first != head)
+                .then(|| range_of(kernel::container_of!(first, bindings::drm_gpuva, gem.entry)));
+            bindings::mutex_unlock(lock);
+            Ok(range)
+        }
     }
 
     /// Adds the BO, unless it is private to the VM, to the VM's external objects. To be called
