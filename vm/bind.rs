@@ -68,6 +68,7 @@ use crate::{
                 evict,
                 VmBo, //
             },
+            print::drm_dbg,
             ttm::OperationCtx, //
         },
         pm::runtime::Awake, //
@@ -77,9 +78,11 @@ use crate::{
 /// Queues a bind to `queue`. It waits for `in_syncs`, keeps the device awake, and `out_syncs` take
 /// its fence.
 ///
-/// `ENODEV` when the device is unplugged, `ENOENT` when the VM is destroyed, `ENOSPC` or `ENOMEM` when there is no room for what is mapped,
-/// `EIO` when the content of a BO is lost, `EFAULT` for memory of the process that there is not or that
-/// a device may not access. Nothing is changed then.
+/// `ENODEV` when the device is unplugged, `ENOENT` when the VM is destroyed, `ENOSPC` or `ENOMEM` when
+/// there is no room for what is mapped, `EIO` when the content of a BO is lost, `EFAULT` for memory of
+/// the process that there is not or that a device may not access, `EAGAIN` when it changes again and
+/// again, `ERESTARTSYS` or `EINTR` when a signal came. Nothing is changed then, but for what `PREFETCH`
+/// has moved.
 pub(crate) fn bind(
     dev: &RgtDevice,
     vm: &Vm,
@@ -115,6 +118,7 @@ pub(crate) fn bind(
     )?;
 
     BindJob {
+        dev,
         vm,
         queue,
         cleanup: &open.cleanup,
@@ -175,7 +179,11 @@ fn rebind_prefetched(
             unwritten.push(range, GFP_KERNEL_ACCOUNT)?;
         }
     }
-    Rebind::with_user(Rebind::of_bos(vm, locks, &vm_bos)?, unwritten)
+    let mut rebind = Rebind::of_bos(vm, locks, &vm_bos)?;
+    if let Some(rebind) = &mut rebind {
+        rebind.stay();
+    }
+    Rebind::with_user(rebind, unwritten)
 }
 
 /// Validates the BOs that are mapped.
@@ -206,6 +214,7 @@ fn validate_mapped(
 
 /// A bind whose BOs are validated.
 struct BindJob<'a> {
+    dev: &'a RgtDevice,
     vm: &'a Vm,
     queue: &'a BindQueue,
     cleanup: &'a Arc<Cleanup>,
@@ -225,6 +234,20 @@ impl BindJob<'_> {
         // Destroying the VM takes its reservation: from here on it waits for the job.
         vm.open()?;
         queue.check()?;
+        // One that waits for nothing of user space comes before all later jobs of the VM.
+        let is_explicit = !self.in_syncs.is_empty() || queue.is_held();
+        // Of others that is not known, nor which job's rebind would write the entries.
+        if is_explicit && self.prepared.iter().any(PreparedOp::maps_unusable) {
+            drm_dbg!(
+                self.dev,
+                "VM_BIND: a BO that is not needed, in a bind that waits\n"
+            );
+            return Err(EINVAL);
+        }
+        // Later jobs bring them to their place, but for what is prefetched.
+        for vm_bo in self.prepared.iter().filter_map(PreparedOp::displaced) {
+            vm_bo.set_displaced(exec)?;
+        }
         // What is prefetched has moved, or is about to: jobs find it there, whatever this one waits for.
         let prefetched = self
             .rebind
@@ -243,8 +266,6 @@ impl BindJob<'_> {
         let mut pending = vm.pending_binds.lock();
         pending.reserve()?;
 
-        // One that waits for nothing of user space comes before all later jobs of the VM.
-        let is_explicit = !self.in_syncs.is_empty() || queue.is_held();
         // Others of user space's do not keep private BOs busy that they have nothing to do with.
         let vm_slot = if !is_explicit || self.prepared.iter().any(PreparedOp::maps_private) {
             let [slot] = exec.locked_resv(vm.resv())?.reserve_fences()?;
@@ -253,10 +274,6 @@ impl BindJob<'_> {
             None
         };
 
-        // Later jobs bring them to their place.
-        for vm_bo in self.prepared.iter().filter_map(PreparedOp::displaced) {
-            vm_bo.set_displaced(exec)?;
-        }
         let mut changes = KVVec::with_capacity(self.prepared.len(), GFP_KERNEL_ACCOUNT)?;
         for change in self
             .prepared

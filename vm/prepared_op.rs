@@ -208,6 +208,11 @@ impl<'a> PreparedOp<'a> {
             .try_for_each(|bo| prefetch(&mut Reserved::of_exec(locks, bo)?, *region, ctx))
     }
 
+    /// Returns whether the operation maps a BO that cannot be used now.
+    pub(super) fn maps_unusable(&self) -> bool {
+        matches!(self, Self::Map { backing: None, .. })
+    }
+
     /// Adds what the operation prefetches.
     pub(super) fn add_prefetched(
         &self,

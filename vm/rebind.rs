@@ -252,6 +252,14 @@ impl Rebind {
         Self::new(bos, moves).map(Some)
     }
 
+    /// Has the BOs stay where they are: later jobs do not bring those to their best place that are
+    /// elsewhere.
+    pub(super) fn stay(&mut self) {
+        for (_, backing, _) in self.bos.iter_mut() {
+            backing.is_displaced = false;
+        }
+    }
+
     /// Returns a rebind of `user`, too.
     pub(super) fn with_user(
         this: Option<KBox<Self>>,
@@ -329,6 +337,8 @@ impl Rebind {
         )?;
         let mut job = open.rebind_queue.entity.job(update, awake)?;
         moves.add_to(&mut job)?;
+        // They may map one of the BOs that could not be used then: this writes the entries.
+        pending.add_to(&mut job)?;
         for (vm_bo, is_displaced) in &vm_bos {
             vm_bo.set_validated(exec)?;
             if *is_displaced {

@@ -2,7 +2,7 @@
 
 //! Bind queues: binds that wait, that are waited for, and that do not wait for each other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rgt::uapi::*;
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::seen::{numbered, pages, seen_at};
 use crate::arguments::{Row, refused};
 use crate::expect::{fails, same};
-use crate::harness::{Outcome, Test, tests};
+use crate::harness::{Outcome, Test, say, tests};
 use crate::rig::{MIB, PAGE, PATIENCE, Pressure, Rig, Work};
 
 pub(super) const TESTS: &[Test] = tests![
@@ -27,6 +27,9 @@ pub(super) const TESTS: &[Test] = tests![
     null_ranges,
     prefetch,
     prefetch_does_not_hold_jobs,
+    prefetched_private_bos_stay,
+    unneeded_until_it_is_mapped,
+    unmap_all_of_many,
     bad_queues,
 ];
 
@@ -388,6 +391,106 @@ fn prefetch_does_not_hold_jobs() -> Outcome {
     held.finish()?;
     done(&late)?;
     scene.reads("at last", Some(100))
+}
+
+/// Jobs bring private BOs to their best place, but not from where they were prefetched to.
+fn prefetched_private_bos_stay() -> Outcome {
+    let rig = Rig::new()?;
+    let bo = Bo::builder(MIB)
+        .placement(Placement::VRAM | Placement::GTT)
+        .private(&rig.vm)
+        .create(&rig.device)?;
+    let range = rig.vm.reserve(2 * MIB)?;
+    let map = |page: u64| BindOp::map(&bo, 0, range.addr() + page * MIB, MIB);
+    let prefetch = |region| BindOp::prefetch(range.addr(), MIB, region);
+    rig.vm.bind(&[map(0)])?;
+    // So that it is mapped by then.
+    same(
+        "at first",
+        seen_at(&rig, &[], range.addr(), 1)?,
+        vec![Some(0)],
+    )?;
+    for (what, ops) in [
+        ("prefetched", vec![prefetch(DRM_RGT_REGION_GTT)]),
+        ("and back", vec![prefetch(DRM_RGT_REGION_VRAM)]),
+        ("mapped, too", vec![map(1), prefetch(DRM_RGT_REGION_GTT)]),
+    ] {
+        rig.vm.bind(&ops)?;
+        let place = match what {
+            "and back" => Placement::VRAM,
+            _ => Placement::GTT,
+        };
+        for _ in 0..3 {
+            same(what, bo.info()?.current_placement, place)?;
+            same(what, seen_at(&rig, &[], range.addr(), 1)?, vec![Some(0)])?;
+        }
+    }
+    Ok(())
+}
+
+/// A BO that nobody needs when it is bound, but a job, in a bind whose turn has not come.
+fn unneeded_until_it_is_mapped() -> Outcome {
+    let scene = Scene::new()?;
+    let moving = Bo::builder(MIB)
+        .placement(Placement::VRAM | Placement::GTT)
+        .create(&scene.rig.device)?;
+    let (range, others) = (scene.rig.vm.reserve(MIB)?, scene.other.vm.reserve(MIB)?);
+    let at = |addr| BindOp::map(&moving, 0, addr, MIB);
+    scene.other.vm.bind(&[at(others.addr())])?;
+    let seen = seen_at(&scene.other, &[], others.addr(), 1)?;
+    same("at first", seen, vec![Some(0)])?;
+    same("it is there", scene.bo.dont_need()?, true)?;
+
+    // Of binds that wait for user space it is not known which job comes behind them.
+    let gate = scene.syncobj()?;
+    let held = scene.other.held(scene.other.render, |work| {
+        work.reads(&moving)?;
+        signals(work, &gate)
+    })?;
+    let queue = BindQueue::create(&scene.rig.vm)?;
+    let refused = queue.bind(&[scene.map()], &[gate.sync()], &[]);
+    fails("a bind that waits", Errno::INVAL, refused)?;
+
+    // This one waits for a move, which waits for a job.
+    let away = BindOp::prefetch(others.addr(), MIB, DRM_RGT_REGION_GTT);
+    scene.other.vm.bind(&[away])?;
+    scene.rig.vm.bind(&[at(range.addr()), scene.map()])?;
+    same("it is there", scene.bo.will_need()?, true)?;
+    let result = scene.rig.gtt(PAGE)?;
+    let mut work = scene.rig.work(scene.rig.copy)?;
+    let to = work.writes(&result)?;
+    work.commands.copy(scene.range.addr(), to, 4)?;
+    work.submit()?;
+    held.finish()?;
+    work.commands.wait(PATIENCE)?;
+    same("what the job sees", result.map()?.read(0), 100)
+}
+
+/// It takes about as long as mapping them.
+fn unmap_all_of_many() -> Outcome {
+    const MANY: u64 = 40_000;
+    let rig = Rig::new()?;
+    let bo = rig.gtt(PAGE)?;
+    let range = rig.vm.reserve(2 * MANY * PAGE)?;
+    let maps: Vec<_> = (0..MANY)
+        .map(|at| BindOp::map(&bo, 0, range.addr() + 2 * at * PAGE, PAGE))
+        .collect();
+    let most = rig.device.info().max_bind_ops as usize;
+    let submit = || crate::suites::userptr::submit(&rig);
+    let begin = Instant::now();
+    for maps in maps.chunks(most) {
+        rig.vm.bind(maps)?;
+    }
+    submit()?;
+    let mapped = begin.elapsed();
+    let begin = Instant::now();
+    rig.vm.bind(&[BindOp::unmap_all(&bo)])?;
+    submit()?;
+    let unmapped = begin.elapsed();
+    say(&format!("mapped in {mapped:?}, unmapped in {unmapped:?}"));
+    anyhow::ensure!(unmapped < 2 * mapped, "{unmapped:?} against {mapped:?}");
+    let end = range.addr() + 2 * (MANY - 1) * PAGE;
+    same("the last", seen_at(&rig, &[], end, 1)?, vec![None])
 }
 
 fn bad_queues() -> Outcome {
