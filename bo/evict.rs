@@ -28,8 +28,7 @@ static FROM_PAGES: [Place; 1] = [Place::new(MemType::SYSTEM, PlaceFlags::NONE)];
 /// Returns the places where an evicted BO may go.
 pub(super) fn evict_placement(bo: &Reserved<'_>) -> &'static [Place] {
     match bo.resource() {
-        // What is busy is moved as if it were needed: nobody waits for that.
-        _ if !bo.advice.is_usable() && bo.resv().test_signaled(Usage::Bookkeep) => &FROM_PAGES,
+        _ if !bo.advice.is_usable() => &FROM_PAGES,
         Some(res) if !res.uses_tt() => &FROM_LOCAL,
         _ => &FROM_PAGES,
     }

@@ -72,11 +72,7 @@ pub(super) fn execute<'a>(mut mv: Move<'a, BoData>) -> Result<MoveOutcome<'a>> {
     };
 
     match (old, new) {
-        (Some(MemType::VRAM | SCRATCHPAD), _)
-            if !mv.bo().advice.is_usable() && mv.bo().resv().test_signaled(Usage::Bookkeep) =>
-        {
-            move_discarded(mv)
-        }
+        (Some(MemType::VRAM | SCRATCHPAD), _) if !mv.bo().advice.is_usable() => move_discarded(mv),
         (Some(MemType::VRAM | SCRATCHPAD), _) if mv.bo().lost.load(Relaxed) => move_lost(mv),
         (None, MemType::VRAM | SCRATCHPAD) if !mv.bo().is_kernel() => move_cleared(mv),
         // TTM allocates zeroed pages, and kernel BOs need none.

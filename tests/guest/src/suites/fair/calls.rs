@@ -13,12 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use rgt::{Bo, Context, Priority, RegionKind};
 
-use crate::expect::same;
 use crate::harness::{Helper, Outcome, Test, meeting, tests};
 use crate::rig::{HIDDEN, MIB, PAGE, Rig, Work};
 
-pub(super) const TESTS: &[Test] =
-    tests![moves_behind_a_held_job, moves_of_unneeded_behind_a_held_job];
+pub(super) const TESTS: &[Test] = tests![moves_behind_a_held_job];
 
 /// The helper that submits a job.
 pub(crate) const CALLER: &str = "caller";
@@ -139,19 +137,6 @@ fn read_fdinfo(pid: u32) -> Outcome {
 }
 
 fn moves_behind_a_held_job() -> Outcome {
-    behind_a_held_job(|_| Ok(()))
-}
-
-/// As above, when nobody needs the content of the BOs.
-fn moves_of_unneeded_behind_a_held_job() -> Outcome {
-    behind_a_held_job(|bos| {
-        bos.iter()
-            .try_for_each(|bo| same("kept", bo.dont_need()?, true))
-    })
-}
-
-/// Others make room by moves of BOs that a held job uses, to which something is `done` then.
-fn behind_a_held_job(done: impl FnOnce(&[Bo]) -> Outcome) -> Outcome {
     let rig = Rig::new()?;
     let mut callers = [ALL, SOME, NOTHING].map(Caller::new);
     let bos = (0..HELD)
@@ -167,7 +152,6 @@ fn behind_a_held_job(done: impl FnOnce(&[Bo]) -> Outcome) -> Outcome {
         Ok(())
     };
     let held = rig.held(rig.render, uses)?;
-    done(&bos)?;
 
     for caller in &mut callers {
         let caller = caller
