@@ -5,7 +5,8 @@
 use kernel::{
     drm,
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    time::Delta, //
 };
 
 use crate::{
@@ -15,7 +16,10 @@ use crate::{
     },
     hw::Gpu,
     rust::{
-        drm::sched::Priority,
+        drm::sched::{
+            is_kernel_thread,
+            Priority, //
+        },
         id_table::IdTable, //
     },
     sched::{
@@ -51,8 +55,11 @@ impl Drop for RgtFile {
         let contexts = self.contexts.take_all();
         Context::flush_at_exit(contexts.iter().flatten().map(|context| &**context));
         drop(contexts);
-        // They wait as long for their jobs as one would.
-        let mut left = vm::PATIENCE;
+        // They wait as long for their jobs as one would, unless many other files wait for this task.
+        let mut left = match is_kernel_thread() {
+            true => Delta::ZERO,
+            false => vm::PATIENCE,
+        };
         for vm in self.vms.take_all().into_iter().flatten() {
             left = vm.destroy_within(left);
         }

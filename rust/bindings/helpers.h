@@ -56,7 +56,8 @@ struct drm_sched_job *rgt_drm_sched_job_of_work(struct work_struct *work);
 void rgt_drm_sched_fence_dont_pipeline(struct drm_sched_fence *fence);
 long rgt_drm_sched_entity_flush(struct drm_sched_entity *entity, long timeout);
 long rgt_drm_sched_entity_wait(struct drm_sched_entity *entity, long timeout);
-bool rgt_current_is_exiting_or_kernel(void);
+bool rgt_current_is_exiting(void);
+bool rgt_current_is_kernel_thread(void);
 
 /* drm/syncobj */
 void rgt_drm_syncobj_get(struct drm_syncobj *syncobj);

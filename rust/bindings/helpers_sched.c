@@ -35,9 +35,14 @@ long rgt_drm_sched_entity_wait(struct drm_sched_entity *entity, long timeout)
 				  timeout);
 }
 
-bool rgt_current_is_exiting_or_kernel(void)
+bool rgt_current_is_exiting(void)
 {
-	return current->flags & (PF_EXITING | PF_KTHREAD);
+	return current->flags & PF_EXITING;
+}
+
+bool rgt_current_is_kernel_thread(void)
+{
+	return current->flags & PF_KTHREAD;
 }
 
 void rgt_drm_sched_fence_dont_pipeline(struct drm_sched_fence *fence)

@@ -75,16 +75,22 @@ impl Priority {
 /// Milliseconds that a task which exits waits until the hardware has the jobs of its entities.
 const EXIT_MS: u32 = 1000;
 
-/// Returns whether the current task exits, or is the kernel's: it cannot be killed.
-fn is_exiting_or_kernel() -> bool {
+/// Returns whether the current task exits.
+fn is_exiting() -> bool {
     // SAFETY: It may be called in any context.
-    unsafe { bindings::rgt_current_is_exiting_or_kernel() }
+    unsafe { bindings::rgt_current_is_exiting() }
+}
+
+/// Returns whether the current task is the kernel's.
+pub fn is_kernel_thread() -> bool {
+    // SAFETY: It may be called in any context.
+    unsafe { bindings::rgt_current_is_kernel_thread() }
 }
 
 /// A queue of jobs that are run in order.
 ///
 /// Dropping it waits until all jobs in it have been given to the hardware, however long what they
-/// depend on takes; if the task is killed, or takes longer than a second while it exits, they end
+/// depend on takes, unless [`Entity::flush_at_exit()`] was called before; if the task is killed, or takes longer than a second while it exits, they end
 /// with [`ESRCH`] instead, as they do at once with [`Entity::kill()`]. What the hardware already
 /// has goes on in both cases. Like the scheduler, it must be dropped in process context and not in
 /// a call by the scheduler itself.
@@ -190,13 +196,14 @@ impl<J: Job> Entity<J> {
     }
 
     /// Has a task that exits wait for many queues no longer than for one: waits until the hardware
-    /// has all of their jobs, and dropping them does not wait any more. So does one of the kernel's,
-    /// which may have the last reference to a file. In another task this does nothing.
+    /// has all of their jobs, and dropping them does not wait any more. One of the kernel's, which may
+    /// have the last references to many files, waits for none. In another task this does nothing.
     pub fn flush_at_exit<'a>(entities: impl Iterator<Item = &'a Self> + Clone) {
-        if !is_exiting_or_kernel() {
-            return;
-        }
-        let mut left = clamp_timeout(msecs_to_jiffies(EXIT_MS));
+        let mut left = match (is_kernel_thread(), is_exiting()) {
+            (true, _) => 0,
+            (_, true) => clamp_timeout(msecs_to_jiffies(EXIT_MS)),
+            _ => return,
+        };
         for entity in entities.clone() {
             if left == 0 {
                 break;

@@ -43,6 +43,7 @@ mod scheduler;
 
 pub use self::{
     entity::{
+        is_kernel_thread,
         Entity,
         Priority, //
     },
