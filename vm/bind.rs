@@ -78,7 +78,8 @@ use crate::{
 /// Queues a bind to `queue`. It waits for `in_syncs`, keeps the device awake, and `out_syncs` take
 /// its fence.
 ///
-/// `ENODEV` when the device is unplugged, `ENOENT` when the VM is destroyed, `ENOSPC` or `ENOMEM` when
+/// `EINVAL` for a BO that is not needed, in a bind that waits for fences of user space, `ENODEV` when
+/// the device is unplugged, `ENOENT` when the VM is destroyed, `ENOSPC` or `ENOMEM` when
 /// there is no room for what is mapped, `EIO` when the content of a BO is lost, `EFAULT` for memory of
 /// the process that there is not or that a device may not access, `EAGAIN` when it changes again and
 /// again, `ERESTARTSYS` or `EINTR` when a signal came. Nothing is changed then, but for what `PREFETCH`
@@ -113,12 +114,16 @@ pub(crate) fn bind(
     let (locked, (rebind, moves)) = lock_with_room(
         dev,
         exec,
-        |locks, effort| lock(vm, locks, &mut prepared, effort),
+        |locks, effort| {
+            vm.lock_resv(locks)?;
+            // It stays so until the reservation is released.
+            let is_explicit = !in_syncs.is_empty() || queue.is_held();
+            lock(dev, vm, locks, &mut prepared, is_explicit, effort)
+        },
         |time| vm.wait_for_binds(time),
     )?;
 
     BindJob {
-        dev,
         vm,
         queue,
         cleanup: &open.cleanup,
@@ -135,19 +140,30 @@ pub(crate) fn bind(
 /// Locks the reservations of the VM and of the BOs of the operations, brings these to where they are
 /// mapped, and notes where that is. Returns the rebind of what is prefetched, and the fences of the
 /// moves of the others.
+///
+/// `EINVAL` for a BO that is not needed, in a bind that waits for fences of user space: it is not known
+/// of which job the rebind would write the entries.
 fn lock(
+    dev: &RgtDevice,
     vm: &Vm,
     locks: &mut ExecLocks<'_>,
     prepared: &mut [PreparedOp<'_>],
+    is_explicit: bool,
     effort: Effort,
 ) -> Result<(Option<KBox<Rebind>>, Dependencies)> {
     let mut ctx = OperationCtx::new(true);
     let mut moves = Dependencies::new();
 
-    vm.lock_resv(locks)?;
     prepared
         .iter()
         .try_for_each(|op| op.for_each_vm_bo(|vm_bo| locks.lock(vm_bo.bo().as_gem())))?;
+    if is_explicit && prepared.iter().any(PreparedOp::maps_unusable) {
+        drm_dbg!(
+            dev,
+            "VM_BIND: a BO that is not needed, in a bind that waits\n"
+        );
+        return Err(EINVAL);
+    }
     validate_mapped(locks, prepared, effort, &mut ctx)?;
     prepared
         .iter()
@@ -214,7 +230,6 @@ fn validate_mapped(
 
 /// A bind whose BOs are validated.
 struct BindJob<'a> {
-    dev: &'a RgtDevice,
     vm: &'a Vm,
     queue: &'a BindQueue,
     cleanup: &'a Arc<Cleanup>,
@@ -236,14 +251,6 @@ impl BindJob<'_> {
         queue.check()?;
         // One that waits for nothing of user space comes before all later jobs of the VM.
         let is_explicit = !self.in_syncs.is_empty() || queue.is_held();
-        // Of others that is not known, nor which job's rebind would write the entries.
-        if is_explicit && self.prepared.iter().any(PreparedOp::maps_unusable) {
-            drm_dbg!(
-                self.dev,
-                "VM_BIND: a BO that is not needed, in a bind that waits\n"
-            );
-            return Err(EINVAL);
-        }
         // Later jobs bring them to their place, but for what is prefetched.
         for vm_bo in self.prepared.iter().filter_map(PreparedOp::displaced) {
             vm_bo.set_displaced(exec)?;
@@ -265,6 +272,9 @@ impl BindJob<'_> {
         arrivals.reserve(arriving.len())?;
         let mut pending = vm.pending_binds.lock();
         pending.reserve()?;
+        let mut unusable = vm.unusable_binds.lock();
+        unusable.reserve()?;
+        let maps_unusable = self.prepared.iter().any(PreparedOp::maps_unusable);
 
         // Others of user space's do not keep private BOs busy that they have nothing to do with.
         let vm_slot = if !is_explicit || self.prepared.iter().any(PreparedOp::maps_private) {
@@ -309,6 +319,9 @@ impl BindJob<'_> {
         queue.set_last(&fence, is_explicit);
         if !is_explicit {
             pending.add(&fence);
+        }
+        if maps_unusable {
+            unusable.add(&fence);
         }
         for lost in &arriving {
             arrivals.add(&fence, lost);

@@ -103,6 +103,9 @@ pub(crate) struct VmData {
     /// The binds that later jobs wait for. Changes with the reservation held.
     #[pin]
     pub(super) pending_binds: Mutex<PendingBinds>,
+    /// Those of them that map BOs that could not be used then: rebinds wait for them.
+    #[pin]
+    pub(super) unusable_binds: Mutex<PendingBinds>,
     /// Page tables for mappings that are still to be made.
     pub(super) leaves: Leaves,
     /// Set once it has mapped device-local memory.
@@ -134,6 +137,7 @@ impl VmData {
             open <- new_mutex!(None, "VmData::open"),
             arrivals <- new_mutex!(Arrivals::new(), "VmData::arrivals"),
             pending_binds <- new_mutex!(PendingBinds::new(), "VmData::pending_binds"),
+            unusable_binds <- new_mutex!(PendingBinds::new(), "VmData::unusable_binds"),
             leaves: Leaves::new()?,
             uses_vram: Atomic::new(false),
             locked: Atomic::new(1),

@@ -210,7 +210,7 @@ impl<'a> PreparedOp<'a> {
 
     /// Returns whether the operation maps a BO that cannot be used now.
     pub(super) fn maps_unusable(&self) -> bool {
-        matches!(self, Self::Map { backing: None, .. })
+        self.mapped().is_some_and(|it| !it.bo().advice.is_usable())
     }
 
     /// Adds what the operation prefetches.

@@ -337,8 +337,8 @@ impl Rebind {
         )?;
         let mut job = open.rebind_queue.entity.job(update, awake)?;
         moves.add_to(&mut job)?;
-        // They may map one of the BOs that could not be used then: this writes the entries.
-        pending.add_to(&mut job)?;
+        // This writes the entries of what they map.
+        vm.unusable_binds.lock().add_to(&mut job)?;
         for (vm_bo, is_displaced) in &vm_bos {
             vm_bo.set_validated(exec)?;
             if *is_displaced {

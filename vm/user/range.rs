@@ -96,6 +96,8 @@ impl UserRange {
             )),
             GFP_KERNEL_ACCOUNT,
         )?;
+        // Until it is dropped.
+        vm.user.bytes.fetch_add(va.end - va.start, Relaxed);
         let range = Arc::new(
             Self {
                 va: va.clone(),
@@ -105,7 +107,6 @@ impl UserRange {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        vm.user.bytes.fetch_add(range.bytes(), Relaxed);
         // First, so that it is not taken for one that has lost its last mapping.
         let mapping = UserMapping::new(range.clone());
         // Jobs do not wait for what is not there, or not yet.
@@ -114,10 +115,6 @@ impl UserRange {
         // It may have changed before it was in the list.
         vm.user.changes.fetch_add(1, Relaxed);
         Ok(mapping)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.va.end - self.va.start
     }
 
     /// Returns its pages. It has them until it is dropped.
@@ -154,7 +151,12 @@ impl Drop for UserRange {
     fn drop(&mut self) {
         // This may be where fences signal.
         if let Some(pages) = self.pages.take() {
-            pages.pages.vm.user.bytes.fetch_sub(self.bytes(), Relaxed);
+            pages
+                .pages
+                .vm
+                .user
+                .bytes
+                .fetch_sub(self.va.end - self.va.start, Relaxed);
             RangePages::free_later(pages);
         }
     }
