@@ -8,6 +8,7 @@ mod memory;
 mod memory_group;
 mod noise;
 mod pressure;
+mod setting;
 mod work;
 
 use std::sync::OnceLock;
@@ -24,6 +25,7 @@ pub(crate) use memory::{meminfo, shrink_all, vmstat};
 pub(crate) use memory_group::{MemoryGroup, enter_cgroup, mount_cgroups};
 pub(crate) use noise::{Dice, noise};
 pub(crate) use pressure::Pressure;
+pub(crate) use setting::Setting;
 pub(crate) use work::{Busy, Held, Work};
 
 /// How long any job may take.

@@ -16,7 +16,7 @@ use rustix::mm::{MlockAllFlags, mlockall, munlockall};
 use crate::expect::{each, same};
 use crate::harness::{LONG, Outcome, Suite, Tag, say, skip, tests};
 use crate::rig::{
-    Dice, MIB, Make, PAGE, Rig, SYSTEM, count_write_combined, meminfo, noise, shrink_all,
+    Dice, MIB, Make, PAGE, Rig, SYSTEM, Setting, count_write_combined, meminfo, noise, shrink_all,
 };
 use crate::suites::observe::values_in_calls;
 
@@ -275,11 +275,15 @@ impl Content {
 pub(super) struct Hog {
     base: *mut libc::c_void,
     len: usize,
+    _no_boost: Setting,
 }
 
 impl Hog {
     /// Takes all memory but `LITTLE`.
     pub(super) fn leave_little() -> Result<Self> {
+        // The kernel keeps more than that free for a while when pages of several kinds come to be
+        // side by side, and calls the OOM killer where allocations find the rest.
+        let no_boost = Setting::change("/proc/sys/vm/watermark_boost_factor", "0")?;
         let len = usize::try_from(meminfo("MemAvailable")?.saturating_sub(LITTLE).max(PAGE))?;
         // SAFETY: The kernel chooses the address, so no memory of ours is replaced.
         let base = unsafe {
@@ -293,7 +297,11 @@ impl Hog {
             )
         };
         ensure!(base != libc::MAP_FAILED, io::Error::last_os_error());
-        Ok(Self { base, len })
+        Ok(Self {
+            base,
+            len,
+            _no_boost: no_boost,
+        })
     }
 }
 

@@ -6,35 +6,14 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::area::{Area, HUGE, READ_WRITE};
 use crate::expect::same;
 use crate::harness::{Outcome, Test, tests};
-use crate::rig::{PAGE, Rig};
+use crate::rig::{PAGE, Rig, Setting};
 
 pub(super) const TESTS: &[Test] = tests![huge_pages, huge_tlb, merged];
-
-/// Restores a setting when it is dropped.
-struct Setting {
-    path: &'static str,
-    before: String,
-}
-
-impl Setting {
-    fn change(path: &'static str, value: &str) -> Result<Self> {
-        let before = fs::read_to_string(path).with_context(|| path.to_owned())?;
-        fs::write(path, value).with_context(|| path.to_owned())?;
-        Ok(Self { path, before })
-    }
-}
-
-impl Drop for Setting {
-    fn drop(&mut self) {
-        // Nothing else can be done about it.
-        let _ = fs::write(self.path, &self.before);
-    }
-}
 
 /// A huge page takes one entry: no page table of level 0.
 fn huge_pages() -> Outcome {

@@ -468,7 +468,7 @@ fn unneeded_until_it_is_mapped() -> Outcome {
 
 /// It takes about as long as mapping them.
 fn unmap_all_of_many() -> Outcome {
-    const MANY: u64 = 40_000;
+    const MANY: u64 = 20_000;
     let rig = Rig::new()?;
     let bo = rig.gtt(PAGE)?;
     let range = rig.vm.reserve(2 * MANY * PAGE)?;
