@@ -326,10 +326,10 @@ impl WorkItem for UserFence {
         }
         if waits {
             while let Some(words) = this.queues.left(this.process()) {
-                // SAFETY: As above.
-                words.iter().for_each(|word| {
+                for word in &words {
+                    // SAFETY: As above.
                     unsafe { word.write(true) };
-                });
+                }
             }
         }
     }

@@ -233,26 +233,24 @@ impl<'a> PreparedOp<'a> {
         locks: &mut ExecLocks<'_>,
         moves: &mut Dependencies,
     ) -> Result {
-        match self {
-            Self::Map {
-                vm_bo,
-                offset,
-                va,
-                backing,
-                tables,
-                ..
-            } => {
-                let mut bo = Reserved::of_exec(locks, vm_bo.bo())?;
-                let bytes = *offset..*offset + (va.end - va.start);
+        if let Self::Map {
+            vm_bo,
+            offset,
+            va,
+            backing,
+            tables,
+            ..
+        } = self
+        {
+            let mut bo = Reserved::of_exec(locks, vm_bo.bo())?;
+            let bytes = *offset..*offset + (va.end - va.start);
 
-                *backing = None;
-                if bo.advice.is_usable() {
-                    let now = BoBacking::new(vm, &mut bo, bytes, moves)?;
-                    tables.cover_segments(now.segments((*va).clone(), *offset))?;
-                    *backing = Some(now);
-                }
+            *backing = None;
+            if bo.advice.is_usable() {
+                let now = BoBacking::new(vm, &mut bo, bytes, moves)?;
+                tables.cover_segments(now.segments((*va).clone(), *offset))?;
+                *backing = Some(now);
             }
-            _ => {}
         }
         Ok(())
     }
