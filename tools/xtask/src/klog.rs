@@ -66,7 +66,7 @@ const HARMLESS: [&str; 5] = [
 
 /// How many lines of a complaint are kept that does not say where it ends.
 const LINES: usize = 30;
-/// What is in the first line of reports, what is in their last, and how many lines they may have.
+/// Reports: a part of the first line, a part of the last one, and the most lines of one.
 const REPORTS: [(&str, &str); 3] = [
     ("KASAN: ", RULE),
     ("KCSAN: ", RULE),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that is waited for: by the call that needs it, and nobody else.
+//! Page faults that block: the call that needs the page, and no other.
 
 use anyhow::Result;
 use rgt::BindOp;

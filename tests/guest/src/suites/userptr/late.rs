@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory whose pages come when they are brought: whoever accesses it before, the kernel too, waits.
+//! Memory whose pages a userfaultfd brings: an access before that blocks, the kernel's too.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::{io, thread};
@@ -73,7 +73,7 @@ impl Late {
         &self.area
     }
 
-    /// Waits until somebody waits for a page, and once more each time.
+    /// Waits for the next page fault.
     pub(in crate::suites) fn is_awaited(&self) -> Outcome {
         let mut poll = libc::pollfd {
             fd: self.file.as_raw_fd(),

@@ -94,7 +94,7 @@ fn given_up_pages() -> Outcome {
     Ok(())
 }
 
-/// What PREFETCH brings in no job has to.
+/// PREFETCH fetches pages and has them mapped before a job comes.
 fn prefetched() -> Outcome {
     let rig = Rig::new()?;
     let area = Area::anonymous(LEN)?;

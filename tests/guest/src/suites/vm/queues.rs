@@ -428,7 +428,7 @@ fn prefetched_private_bos_stay() -> Outcome {
     Ok(())
 }
 
-/// A BO that nobody needs when it is bound, but a job, in a bind whose turn has not come.
+/// A BO that is marked DONTNEED when it is bound, and WILLNEED before the bind has run.
 fn unneeded_until_it_is_mapped() -> Outcome {
     let scene = Scene::new()?;
     let moving = Bo::builder(MIB)
