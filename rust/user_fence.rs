@@ -4,8 +4,8 @@
 //!
 //! The callback of the fence only queues work. A worker takes on the process's address space and
 //! writes. Faulting a page in may take any time: a word whose page is not there is left to another
-//! worker, one for all such words of a process, so that who has pages that do not come holds up
-//! nobody else.
+//! worker, one for all such words of a process, so that a process whose pages do not come holds
+//! up no other.
 //!
 //! C headers: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h),
 //! [`include/linux/kthread.h`](srctree/include/linux/kthread.h),

@@ -49,9 +49,9 @@ use crate::{
 /// An operation, with the memory of processes that it takes fetched.
 pub(super) struct FetchedOp<'a> {
     op: &'a BindOp,
-    /// What it maps.
+    /// The range of a `USERPTR`.
     mapped: Option<UserMapping>,
-    /// What it prefetches.
+    /// The ranges of a `PREFETCH`.
     prefetched: KVVec<Arc<UserRange>>,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What DMA-debug says when a page is mapped for DMA more often than it counts.
+//! DMA-debug's warning of a page that is mapped more often than it counts.
 //!
 //! It counts to seven, and takes more for mappings that were forgotten. A process may bind its memory
 //! as often as it likes, and GPU SVM has no attribute that tells DMA-debug so. Forgotten mappings are

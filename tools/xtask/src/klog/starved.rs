@@ -8,9 +8,9 @@
 use super::frame::{counts, function};
 use super::{Splat, message};
 
-/// What such a report says in its first line.
+/// The words of `warn_alloc()` in the first line of such a report.
 pub(super) const REPORTED: &str = "page allocation failure: order:";
-/// The beginning of the functions of reclaim, which whoever allocates may have to do.
+/// The prefix of the functions of direct reclaim, which run inside of an allocation.
 const RECLAIM: &str = "shrink_";
 
 /// Whether a complaint is a failed allocation of neither the driver nor of what it builds on.
