@@ -284,6 +284,8 @@ impl Hog {
         // The kernel keeps more than that free for a while when pages of several kinds come to be
         // side by side, and calls the OOM killer where allocations find the rest.
         let no_boost = Setting::change("/proc/sys/vm/watermark_boost_factor", "0")?;
+        // TTM's pool has pages that do not count as available, and gives them to the driver.
+        shrink_all()?;
         let len = usize::try_from(meminfo("MemAvailable")?.saturating_sub(LITTLE).max(PAGE))?;
         // SAFETY: The kernel chooses the address, so no memory of ours is replaced.
         let base = unsafe {
