@@ -516,6 +516,8 @@ impl<J: Job> Callbacks<J> {
     ///
     /// Only for the scheduler of a [`RawJob`] of `J`.
     unsafe extern "C" fn cancel_job(raw: *mut bindings::drm_sched_job) {
+        let _section = SignallingSection::begin();
+
         // SAFETY: The scheduler calls this with an armed job, which is not freed before it returns.
         let (parent, cb, finished) = unsafe {
             let s_fence = (*raw).s_fence;
