@@ -44,7 +44,8 @@ use crate::rust::{
 /// A buffer object that only the kernel uses: contiguous, pinned and mapped for its life, and
 /// without a handle.
 ///
-/// It lives no longer than the device is bound, as memory behind a bus does not.
+/// It lives no longer than the device is bound, as memory behind a bus does not. As it is pinned, what
+/// memory loses in a suspend is for its owner to save, or the BO to be dropped before and made anew.
 ///
 /// # Invariants
 ///
