@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -81,6 +82,19 @@ impl Debugfs {
 
     pub(super) fn path(&self, file: &str) -> PathBuf {
         self.0.join(file)
+    }
+
+    /// The names of all files that can be read, the driver's and DRM's.
+    pub(crate) fn files(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.0)? {
+            let entry = entry?;
+            let about = entry.metadata()?;
+            if about.is_file() && about.permissions().mode() & 0o400 != 0 {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        Ok(names)
     }
 
     /// The text of a file.
