@@ -6,6 +6,7 @@ mod busy;
 mod content;
 mod hibernation;
 mod refused;
+mod residency;
 mod share;
 mod sleep;
 
@@ -18,7 +19,12 @@ pub(super) const SUITE: Suite = Suite {
     name: "power",
     needs: &[Need::LastOfBoot],
     tags: &[Tag::Long],
-    tests: &[content::TESTS, busy::TESTS, refused::TESTS],
+    tests: &[
+        content::TESTS,
+        residency::TESTS,
+        busy::TESTS,
+        refused::TESTS,
+    ],
 };
 
 /// For a guest that has where the image can go.

@@ -91,7 +91,7 @@ fn in_vram(bo: &Bo) -> Result<bool> {
 }
 
 /// Bytes of BOs that are in VRAM.
-fn bytes_in_vram(bos: &[Bo]) -> Result<u64> {
+pub(super) fn bytes_in_vram<'a>(bos: impl IntoIterator<Item = &'a Bo>) -> Result<u64> {
     let mut bytes = 0;
     for bo in bos {
         if in_vram(bo)? {
