@@ -12,10 +12,10 @@ use crate::harness::{Outcome, Test};
 use crate::rig::{MIB, PAGE, Rig, SHARED, SYSTEM};
 
 pub(super) const TESTS: &[Test] = failing![
-    create_and_close: 30,
-    address_spaces: 35,
-    bind_and_split: 42,
-    memory_of_the_process: 60,
+    create_and_close: 22,
+    address_spaces: 24,
+    bind_and_split: 32,
+    memory_of_the_process: 48,
 ];
 
 fn create_and_close(failures: &mut Failures) -> Outcome {

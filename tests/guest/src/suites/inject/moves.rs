@@ -14,9 +14,9 @@ use crate::harness::{Outcome, Test};
 use crate::rig::{HIDDEN, MIB, PAGE, PATIENCE, Rig, SHARED, Work};
 
 pub(super) const TESTS: &[Test] = failing![
-    first_use: 130,
-    return_by_jobs: 45,
-    eviction: 25,
+    first_use: 105,
+    return_by_jobs: 34,
+    eviction: 20,
     eviction_of_busy_bos: 60,
 ];
 

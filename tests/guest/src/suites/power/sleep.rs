@@ -33,7 +33,7 @@ const LPC: &str = "/sys/bus/pci/devices/0000:00:1f.0/config";
 const PM_BASE: u64 = 0x40;
 
 /// When the alarm comes. It must not come while the system still goes to sleep.
-const ALARM: Duration = Duration::from_secs(8);
+const ALARM: Duration = Duration::from_secs(12);
 
 /// A way to sleep.
 #[derive(Clone, Copy, Debug)]

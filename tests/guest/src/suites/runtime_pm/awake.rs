@@ -28,7 +28,7 @@ fn while_a_job_runs() -> Outcome {
     let bo = rig.visible(PAGE)?;
 
     for engine in [rig.copy, rig.render] {
-        let busy = rig.busy(engine, Duration::from_secs(6), |work| {
+        let busy = rig.busy(engine, Duration::from_millis(4500), |work| {
             let at = work.writes(&bo)?;
             work.commands.write(at, &[engine.id + 7])?;
             Ok(())
