@@ -2,6 +2,7 @@
 
 //! What most tests start from: a device, a VM, and jobs that are quick to write.
 
+mod calls;
 mod frames;
 mod kept;
 mod memory;
@@ -19,6 +20,7 @@ use rgt::abi::packet::len;
 use rgt::packet::Rows;
 use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placement, Vm};
 
+pub(crate) use calls::Calls;
 pub(crate) use frames::count_write_combined;
 pub(crate) use kept::Kept;
 pub(crate) use memory::{meminfo, shrink_all, vmstat};

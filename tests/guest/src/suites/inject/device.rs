@@ -19,6 +19,7 @@ fn probe(failures: &mut Failures) -> Outcome {
     let _others = Region::not_in("drm_sysfs_minor_alloc")?;
     let unbound = Unbound::now()?;
     failures.some_allocations(
+        1500,
         || unbound.again(),
         |()| Ok(unbound.try_bind()?),
         |()| Ok(()),
@@ -53,6 +54,7 @@ fn sleep(failures: &mut Failures) -> Outcome {
     let rig = Rig::new()?;
     let kept = Kept::all(&rig)?;
     failures.some_allocations(
+        12,
         || Ok(()),
         |()| Sleep::Devices.enter(),
         |()| kept.iter().try_for_each(|kept| kept.check(&rig)),

@@ -122,22 +122,30 @@ impl Failures {
         call: impl FnMut(&mut P) -> Result<()>,
         check: impl FnMut(&mut P) -> Result<()>,
     ) -> Outcome {
-        let failed = in_turn(|nth| nth + 1, prepare, call, check)?;
-        ensure!(failed != 0, "there was no allocation");
-        self.0 += failed;
+        let done = in_turn(|nth| nth + 1, prepare, call, check)?;
+        ensure!(done.failed != 0, "there was no allocation");
+        self.0 += done.failed;
         Ok(())
     }
 
-    /// As [`Self::each_allocation_checked`], for calls that take long and allocate much: the short
-    /// form leaves out more and more.
+    /// As [`Self::each_allocation_checked`], for calls that take long and allocate much, at `least`
+    /// so often: the short form leaves out more and more.
     pub(super) fn some_allocations<P>(
         &mut self,
+        least: u32,
         prepare: impl FnMut() -> Result<P>,
         call: impl FnMut(&mut P) -> Result<()>,
         check: impl FnMut(&mut P) -> Result<()>,
     ) -> Outcome {
         let next = |nth| nth + 1 + Length::choose(nth / 8, 0);
-        self.0 += in_turn(next, prepare, call, check)?;
+        let done = in_turn(next, prepare, call, check)?;
+        counted("allocations", done.allocations.into());
+        ensure!(
+            done.allocations >= least,
+            "{} allocations, of {least}",
+            done.allocations
+        );
+        self.0 += done.failed;
         Ok(())
     }
 }
@@ -158,13 +166,21 @@ macro_rules! failing {
 }
 pub(super) use failing;
 
-/// Has one allocation or copy of a call fail, the first one first. Gives how often it failed.
+/// What a call went through.
+struct Done {
+    /// How often it failed.
+    failed: u32,
+    /// How many allocations and copies it came to, or some more where not each was tried.
+    allocations: u32,
+}
+
+/// Has one allocation or copy of a call fail, the first one first.
 fn in_turn<P>(
     next: impl Fn(u32) -> u32,
     mut prepare: impl FnMut() -> Result<P>,
     mut call: impl FnMut(&mut P) -> Result<()>,
     mut check: impl FnMut(&mut P) -> Result<()>,
-) -> Result<u32> {
+) -> Result<Done> {
     let fail_nth = FailNth::open()?;
     let mut nth = 1;
     for failed in 0.. {
@@ -178,7 +194,11 @@ fn in_turn<P>(
 
         if left? {
             result.context("without a failure")?;
-            return Ok(failed);
+            let allocations = nth - 1;
+            return Ok(Done {
+                failed,
+                allocations,
+            });
         }
         if let Err(error) = result {
             ensure!(

@@ -11,6 +11,7 @@ mod fail;
 mod faults;
 mod moves;
 mod symbols;
+mod uapi;
 
 use crate::harness::{Need, Suite, Tag};
 
@@ -19,14 +20,14 @@ pub(super) const SUITE: Suite = Suite {
     name: "inject",
     needs: &[Need::LeakScan],
     tags: &[Tag::Memory],
-    tests: &[calls::TESTS, moves::TESTS, faults::TESTS],
+    tests: &[uapi::TESTS, calls::TESTS, moves::TESTS, faults::TESTS],
 };
 
 /// Probe, suspend and resume.
 pub(super) const DEVICE: Suite = Suite {
     name: "inject-device",
     needs: &[Need::LastOfBoot, Need::LeakScan],
-    tags: &[Tag::Memory],
+    tags: &[Tag::Memory, Tag::Long],
     tests: &[device::TESTS],
 };
 

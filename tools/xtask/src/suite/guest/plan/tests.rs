@@ -228,6 +228,7 @@ fn stress_takes_what_has_a_long_form() {
             "fuzz",
             "stress-ng",
             "trinity",
+            "inject-device",
             "runtime-pm",
             "power",
             "soak",
