@@ -70,8 +70,13 @@ impl Unbound {
 
     pub(super) fn bind(self) -> Outcome {
         self.try_bind().context("bind")?;
-        std::mem::forget(self);
+        self.forget();
         Ok(())
+    }
+
+    /// Leaves it to something else to give it the driver.
+    pub(super) fn forget(self) {
+        std::mem::forget(self);
     }
 }
 

@@ -11,22 +11,23 @@ use anyhow::{Result, anyhow, ensure};
 use rgt::{Bo, FenceStatus, Mapping, SyncFile, Syncobj};
 use rustix::io::Errno;
 
-use crate::expect::{fails, same};
+use crate::expect::{fails, of_library, same};
 use crate::harness::{Helper, Outcome};
 use crate::peer::{DmaBuf, Vgem};
-use crate::rig::{Busy, MIB, PAGE, PATIENCE, Rig, SHARED};
+use crate::rig::{Busy, Calls, MIB, PAGE, PATIENCE, Rig, SHARED};
 use crate::suites::clients;
 
 /// Clients that allocate, bind, submit and move; mappings, and faults in them; jobs in flight and
 /// queued; buffers that are shared both ways.
 pub(super) struct Load {
-    rig: Rig,
     workers: Vec<Helper>,
     maps: Vec<(Bo, Mapping)>,
     jobs: Vec<(Busy, SyncFile)>,
     exported: (DmaBuf, Mapping),
     /// A buffer of another device.
     imported: Bo,
+    /// Calls that are not made before it goes.
+    calls: Calls,
     faults: Faults,
 }
 
@@ -52,11 +53,15 @@ impl Load {
         let vgem = Vgem::open()?;
         let imported = Bo::import(&rig.device, vgem.dumb(MIB)?.export()?)?;
         rig.fill(&imported, 3)?;
-        let jobs = [rig.copy, rig.render]
+        let calls = Calls::new()?;
+        // One runs, and one waits for it: what clients copy goes on. In VMs of their own, as one that is
+        // being made waits for others of its VM.
+        let other = rig.sibling()?;
+        let jobs = [(&rig, rig.render), (&other, rig.copy)]
             .into_iter()
-            .map(|engine| {
+            .map(|(rig, engine)| {
                 let done = Syncobj::new(&rig.device)?;
-                let busy = rig.busy(engine, Duration::from_secs(3), |work| {
+                let busy = rig.endless(engine, |work| {
                     work.writes(&imported)?;
                     work.signal(done.sync());
                     Ok(())
@@ -68,14 +73,22 @@ impl Load {
         // Until the clients are in the middle of it.
         thread::sleep(Duration::from_millis(1500));
         Ok(Self {
-            rig,
             workers,
             maps,
             jobs,
             exported: (exported, map),
             imported,
+            calls,
             faults,
         })
+    }
+
+    /// Jobs are in flight.
+    pub(super) fn is_running(&self) -> Outcome {
+        for (busy, _) in &self.jobs {
+            ensure!(busy.runs()?, "a job has ended before the device went");
+        }
+        Ok(())
     }
 
     /// The device is gone: fences end, mappings stay, calls say so, and clients notice.
@@ -95,9 +108,10 @@ impl Load {
         }
         self.exported.1.write(0, 4);
         same("the buffer's word", self.exported.1.read(0), 4)?;
-        fails("a query", Errno::NODEV, self.rig.device.regions())?;
-        let more = Bo::builder(PAGE).create(&self.rig.device);
-        fails("a new BO", Errno::NODEV, more)?;
+        let mut calls = self.calls;
+        for (name, make) in Calls::all()? {
+            fails(name, Errno::NODEV, of_library(make(&mut calls)))?;
+        }
         self.faults.stop()?;
         for worker in self.workers {
             let status = worker.end(PATIENCE)?;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bus forgets the GPU while all of it is in use, and finds it again.
+//! The driver loses the GPU while all of it is in use, and gets it back.
 
 mod load;
-
-use std::fs;
+mod way;
 
 use anyhow::Context;
 
@@ -13,6 +12,7 @@ use super::unbind::works;
 use crate::harness::{LONG, Length, Need, Outcome, Suite, Tag, tests};
 use crate::rig::Rig;
 use load::Load;
+use way::Way;
 
 pub(super) const SUITE: Suite = Suite {
     name: "unplug",
@@ -24,11 +24,13 @@ pub(super) const SUITE: Suite = Suite {
 fn under_load() -> Outcome {
     for round in 0..Length::choose(10, 1000) {
         let device = directory(&Rig::new()?.device)?;
+        let way = Way::ALL[round as usize % Way::ALL.len()];
+        let at = || format!("round {round}, {way:?}");
         let load = Load::new(round)?;
-        fs::write(device.join("remove"), "1").context("remove")?;
-        load.ends().with_context(|| format!("round {round}"))?;
-        fs::write("/sys/bus/pci/rescan", "1").context("rescan")?;
-        works()?;
+        load.is_running().with_context(at)?;
+        let gone = way.take(&device).with_context(at)?;
+        load.ends().with_context(at)?;
+        gone.back().and_then(|()| works()).with_context(at)?;
     }
     Ok(())
 }
