@@ -114,7 +114,10 @@ impl RgtData {
             managers,
             vram_map,
             // What is bound twice counts twice, and there may be swap.
-            user_pages: MappedPages::new(4 * total_ram() as usize)?,
+            user_pages: MappedPages::new(
+                this_module::<crate::LocalModule>(),
+                4 * total_ram() as usize,
+            )?,
             maps_user_pages,
             validation <- RwSemaphore::new(c"RgtData::validation", static_lock_class!()),
             moves: MoveStats::new(),

@@ -22,7 +22,10 @@ use kernel::{
     types::Opaque, //
 };
 
-use crate::rust::bindings;
+use crate::rust::{
+    bindings,
+    module::ModuleRef, //
+};
 
 /// What is done when the pages of a range change.
 ///
@@ -46,6 +49,9 @@ pub trait IntervalOps: Send + Sync + Sized + 'static {
 
 /// A notifier of changes in a range of a process's addresses, with the driver's data.
 ///
+/// It keeps the module: C calls it until it is dropped, which `mem::forget()` may prevent. So it is for
+/// what a program has asked for, and not for what lives as long as a bound device.
+///
 /// # Invariants
 ///
 /// `raw` is inserted for an `mm_struct`, to which it has a reference.
@@ -55,6 +61,8 @@ pub struct IntervalNotifier<T: IntervalOps> {
     data: T,
     #[pin]
     raw: Opaque<bindings::mmu_interval_notifier>,
+    /// Last: the data is dropped by code of the module.
+    _module: ModuleRef,
 }
 
 // SAFETY: The notifier is used and removed from any thread, and `T` is `Send`.
@@ -68,15 +76,17 @@ impl<T: IntervalOps> IntervalNotifier<T> {
         ..pin_init::zeroed()
     };
 
-    /// Returns an initializer of a notifier for a range of a process's addresses, which is not empty.
+    /// Returns an initializer of a notifier for a range of a process's addresses, which is not empty,
+    /// with data of `module`.
     ///
     /// Dropping it waits for callbacks that are under way: not to be done with a lock held that they
     /// take, nor where fences signal.
     ///
-    /// `EOVERFLOW` for a range that is not one of addresses.
+    /// `EOVERFLOW` for a range that is empty, `ENODEV` when the module is being unloaded.
     ///
     /// C: `mmu_interval_notifier_insert()`.
     pub fn new(
+        module: &'static ThisModule,
         mm: &MmWithUser,
         range: Range<usize>,
         data: impl PinInit<T, Error>,
@@ -86,6 +96,7 @@ impl<T: IntervalOps> IntervalNotifier<T> {
         // INVARIANT: Inserted by the function, which takes the reference. Last, as callbacks may
         // come from then on.
         try_pin_init!(Self {
+            _module: ModuleRef::try_get(module)?,
             data <- data,
             // SAFETY: The slot is pinned, the process has users, and the table lives for ever.
             raw <- Opaque::try_ffi_init(|slot| to_result(unsafe {

@@ -33,6 +33,7 @@ use crate::rust::{
 /// there are 16 bytes of addresses, which are not charged to any cgroup.
 #[pin_data]
 pub struct MappedPages {
+    module: &'static ThisModule,
     limit: usize,
     #[pin]
     all: Mutex<All>,
@@ -67,10 +68,11 @@ unsafe impl Send for All {}
 const MOST: usize = (i32::MAX as usize / size_of::<bindings::drm_pagemap_addr>()) << PAGE_SHIFT;
 
 impl MappedPages {
-    /// Creates it, for a device that is about to be bound.
-    pub fn new(limit: usize) -> Result<Arc<Self>> {
+    /// Creates it, for a device of the driver of `module` that is about to be bound.
+    pub fn new(module: &'static ThisModule, limit: usize) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
+                module,
                 limit,
                 all <- new_mutex!(
                     All {
@@ -122,6 +124,11 @@ impl MappedPages {
             .try_create_and_insert(pages.addr(), entry, GFP_KERNEL_ACCOUNT)?;
         all.bytes = bytes;
         Ok(())
+    }
+
+    /// Returns the module of the device's driver.
+    pub(super) fn module(&self) -> &'static ThisModule {
+        self.module
     }
 
     /// Returns whether the device is bound.

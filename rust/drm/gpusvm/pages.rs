@@ -128,10 +128,10 @@ impl<T: UserPagesOps> UserPages<T> {
     /// `mapped` has.
     ///
     /// `EINVAL` for a range that is empty, or not of whole pages, or for a device that is not that of
-    /// `mapped`, `ENOMEM` when `mapped` has no room for it, `EOVERFLOW` for a range that is not one of
-    /// addresses, `ENODEV` once the device is not bound.
+    /// `mapped`, `ENOMEM` when `mapped` has no room for it, `ENODEV` once the device is not bound, or
+    /// when the module is being unloaded.
     ///
-    /// Dropping it waits as an [`IntervalNotifier`] does.
+    /// Dropping it waits as an [`IntervalNotifier`] does, and it keeps the module until then.
     pub fn new<'a>(
         svm: &'a Arc<GpuSvm>,
         mapped: &'a Arc<MappedPages>,
@@ -164,7 +164,7 @@ impl<T: UserPagesOps> UserPages<T> {
         }? Error);
 
         try_pin_init!(Self {
-            notifier <- IntervalNotifier::new(mm, addresses, inner),
+            notifier <- IntervalNotifier::new(mapped.module(), mm, addresses, inner),
             fetching <- RwSemaphore::new(c"UserPages::fetching", static_lock_class!()),
             write,
         }? Error)
