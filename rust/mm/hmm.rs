@@ -17,8 +17,8 @@ use kernel::{
 };
 
 use super::interval_notifier::{
-    IntervalNotifier,
-    IntervalOps, //
+    IntervalOps,
+    Sequence, //
 };
 use crate::rust::bindings;
 
@@ -31,16 +31,16 @@ pub struct HmmSnapshot(KVVec<usize>);
 impl HmmSnapshot {
     /// Returns the pages of a range of whole pages, without bringing in those that are missing.
     ///
-    /// `EBUSY` if they have changed since `seq` was read, `EINVAL` for no whole pages, or if `mm` is
-    /// that of another process than the notifier's.
+    /// `EBUSY` if they have changed since the sequence was begun, `EINVAL` for no whole pages, or if `mm`
+    /// is that of another process than the notifier's.
     ///
     /// C: `hmm_range_fault()`.
     pub fn new<T: IntervalOps>(
-        notifier: &IntervalNotifier<T>,
-        seq: usize,
+        sequence: Sequence<'_, T>,
         range: Range<usize>,
         mm: &MmWithUser,
     ) -> Result<Self> {
+        let notifier = sequence.notifier();
         if mm.as_raw() != notifier.mm().as_raw() || (range.start | range.end) % PAGE_SIZE != 0 {
             return Err(EINVAL);
         }
@@ -48,7 +48,7 @@ impl HmmSnapshot {
         let mut pfns = KVVec::from_elem(0_usize, pages, GFP_KERNEL_ACCOUNT)?;
         let mut hmm = bindings::hmm_range {
             notifier: notifier.as_raw(),
-            notifier_seq: seq,
+            notifier_seq: sequence.number(),
             start: range.start,
             end: range.end,
             hmm_pfns: pfns.as_mut_ptr(),

@@ -29,18 +29,24 @@ use crate::rust::{
 
 /// What is done when the pages of a range change.
 ///
-/// All of it is called where memory is reclaimed, with locks of the process's memory held: it must
-/// not allocate, nor wait for a lock with which others allocate, such as a reservation. It may wait
-/// for fences.
+/// [`Self::lock()`], [`Self::begin()`] and [`Self::invalidate()`] are called where memory is reclaimed,
+/// with locks of the process's memory held: they must not allocate, nor wait for a lock with which
+/// others allocate, such as a reservation. They may wait for fences.
 pub trait IntervalOps: Send + Sync + Sized + 'static {
-    /// Holds the lock under which [`IntervalNotifier::read_retry()`] is called, to write.
+    /// A guard of the lock under which pages begin to change.
     type Guard<'a>;
 
-    /// Takes that lock.
+    /// A guard of the same lock, shared if that has readers. While it is held no pages begin to change.
+    type ReadGuard<'a>;
+
+    /// Takes the lock.
     fn lock(&self) -> Self::Guard<'_>;
 
-    /// Called with the lock held, when the pages are about to change: [`IntervalNotifier::read_retry()`]
-    /// returns `true` from here on.
+    /// Returns whether a guard is of this lock, and not of another one.
+    fn is_locked_by(&self, guard: &Self::ReadGuard<'_>) -> bool;
+
+    /// Called with the lock held, when the pages are about to change: [`Sequence::read_retry()`]
+    /// returns `true` from here on, for what was begun before.
     fn begin(&self, guard: &mut Self::Guard<'_>);
 
     /// Called behind that, without the lock. When it returns, nothing uses the pages any more.
@@ -48,6 +54,9 @@ pub trait IntervalOps: Send + Sync + Sized + 'static {
 }
 
 /// A notifier of changes in a range of a process's addresses, with the driver's data.
+///
+/// Pages are looked up between [`Self::read_begin()`] and [`Sequence::read_retry()`]. They are those of
+/// the range if the latter returns `false`, until the lock is released.
 ///
 /// It keeps the module: C calls it until it is dropped, which `mem::forget()` may prevent. So it is for
 /// what a program has asked for, and not for what lives as long as a bound device.
@@ -117,14 +126,21 @@ impl<T: IntervalOps> IntervalNotifier<T> {
         unsafe { Mm::from_raw((*self.raw.get()).mm) }
     }
 
-    /// Returns whether the pages have changed since `seq` was read.
+    /// Waits until no change of pages is under way, and begins to read them.
     ///
-    /// To be called with the lock of the operations held.
+    /// They may change again at once. Not to be called with a lock held that callbacks take, nor where
+    /// fences signal.
     ///
-    /// C: `mmu_interval_read_retry()`.
-    pub fn read_retry(&self, seq: usize) -> bool {
+    /// C: `mmu_interval_read_begin()`.
+    pub fn read_begin(&self) -> Sequence<'_, T> {
         // SAFETY: By the type invariants.
-        unsafe { bindings::rgt_mmu_interval_read_retry(self.raw.get(), seq) }
+        let number = unsafe { bindings::mmu_interval_read_begin(self.raw.get()) };
+
+        // INVARIANT: Just returned for this notifier.
+        Sequence {
+            notifier: self,
+            number,
+        }
     }
 
     /// Returns the raw C notifier.
@@ -132,7 +148,7 @@ impl<T: IntervalOps> IntervalNotifier<T> {
         self.raw.get()
     }
 
-    /// Tells of a change.
+    /// Tells `T` of a change.
     ///
     /// # Safety
     ///
@@ -160,6 +176,62 @@ impl<T: IntervalOps> IntervalNotifier<T> {
         drop(guard);
         data.invalidate();
         true
+    }
+}
+
+/// A state of the pages of a notifier's range, as [`IntervalNotifier::read_begin()`] found it.
+///
+/// # Invariants
+///
+/// `number` was returned by `mmu_interval_read_begin()` for `notifier`.
+pub struct Sequence<'a, T: IntervalOps> {
+    notifier: &'a IntervalNotifier<T>,
+    number: usize,
+}
+
+impl<T: IntervalOps> Clone for Sequence<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: IntervalOps> Copy for Sequence<'_, T> {}
+
+impl<'a, T: IntervalOps> Sequence<'a, T> {
+    /// Returns that of a number that C has.
+    ///
+    /// # Safety
+    ///
+    /// `mmu_interval_read_begin()` must have returned the number for the notifier.
+    pub(in crate::rust) unsafe fn from_raw(
+        notifier: &'a IntervalNotifier<T>,
+        number: usize,
+    ) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self { notifier, number }
+    }
+
+    /// Returns the notifier.
+    pub fn notifier(&self) -> &'a IntervalNotifier<T> {
+        self.notifier
+    }
+
+    /// Returns the number.
+    pub(in crate::rust) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Returns whether the pages have changed since, or may have: also if `guard` is of another lock
+    /// than that of the notifier's data. If not, they do not before the lock is released.
+    ///
+    /// C: `mmu_interval_read_retry()`.
+    pub fn read_retry(&self, guard: &T::ReadGuard<'_>) -> bool {
+        if !self.notifier.is_locked_by(guard) {
+            return true;
+        }
+        // SAFETY: The notifier is inserted, by its type invariants. Without a lock that excludes
+        // callbacks the number may be an old one, which is all that can be wrong with it.
+        unsafe { bindings::rgt_mmu_interval_read_retry(self.notifier.as_raw(), self.number) }
     }
 }
 

@@ -133,7 +133,7 @@ impl UserRange {
         let pages = self.pages().ok()?;
         // In this order: if it is taken out again, this is not the number any more.
         let revoked = pages.revoked.load(Acquire);
-        (revoked != self.rebound.load(Relaxed) && pages.is_current()).then_some(revoked)
+        (revoked != self.rebound.load(Relaxed) && pages.seems_current()).then_some(revoked)
     }
 
     /// Notes that a rebind maps it.
@@ -143,7 +143,7 @@ impl UserRange {
 
     /// Returns whether it is mapped, and its pages have changed since they were fetched.
     pub(super) fn is_stale(&self) -> bool {
-        self.is_mapped() && !self.pages().is_ok_and(UserPages::is_current)
+        self.is_mapped() && !self.pages().is_ok_and(UserPages::seems_current)
     }
 }
 

@@ -7,6 +7,7 @@ use core::{
         Deref,
         Range, //
     },
+    ptr,
     slice, //
 };
 
@@ -39,6 +40,7 @@ use super::{
     GpuSvm,
     MappedPages,
     PageAddresses,
+    ReadGuard,
     WriteGuard, //
 };
 use crate::rust::{
@@ -49,7 +51,8 @@ use crate::rust::{
         hmm::HmmSnapshot,
         interval_notifier::{
             IntervalNotifier,
-            IntervalOps, //
+            IntervalOps,
+            Sequence, //
         }, //
     },
     sync::RwSemaphore, //
@@ -171,8 +174,14 @@ impl<T: UserPagesOps> UserPages<T> {
     }
 
     /// Returns whether the pages have not changed since they were fetched, and are mapped for DMA.
-    /// They stay so as long as the lock is held to read.
-    pub fn is_current(&self) -> bool {
+    /// They stay so as long as the lock is held to read. `false` if the guard is of another lock than
+    /// that of the pages.
+    pub fn is_current(&self, guard: &ReadGuard<'_>) -> bool {
+        self.notifier.is_locked_by(guard) && self.seems_current()
+    }
+
+    /// As [`Self::is_current()`], but without the lock: the pages may have changed when this returns.
+    pub fn seems_current(&self) -> bool {
         self.notifier.is_current.load(Relaxed)
     }
 
@@ -257,8 +266,7 @@ impl<T: UserPagesOps> UserPages<T> {
 
     /// Returns whether the pages are current. If not, the notifier's sequence number says so, too.
     fn is_current_now(&self) -> bool {
-        let _lock = self.notifier.svm.read();
-        self.is_current()
+        self.is_current(&self.notifier.svm.read())
     }
 
     /// Gets the pages. `EPERM` if the process may not write them and `write` asks for that.
@@ -286,21 +294,22 @@ impl<T: UserPagesOps> UserPages<T> {
     /// Lets the pages be used that were got. Returns `false` if they have changed meanwhile.
     fn finish(&self, is_writable: bool) -> Result<bool> {
         let inner = &*self.notifier;
-        // SAFETY: Only `fetch()` changes it, which is serialised.
-        let seq = unsafe { (*inner.pages.get()).notifier_seq };
+        // SAFETY: Only `fetch()` changes the number, which is serialised. `get()` has read it for the
+        // notifier.
+        let sequence =
+            unsafe { Sequence::from_raw(&self.notifier, (*inner.pages.get()).notifier_seq) };
         let mm = self.notifier.mm().mmget_not_zero().ok_or(EFAULT)?;
 
         let has_secrets = has_secrets(&mm.mmap_read_lock(), &inner.range);
         // Nothing tells later which of them the device has written.
-        let written = match is_writable
-            .then(|| HmmSnapshot::new(&self.notifier, seq, inner.range.clone(), &mm))
-        {
-            Some(Err(EBUSY)) => return Ok(false),
-            written => written.transpose()?,
-        };
+        let written =
+            match is_writable.then(|| HmmSnapshot::new(sequence, inner.range.clone(), &mm)) {
+                Some(Err(EBUSY)) => return Ok(false),
+                written => written.transpose()?,
+            };
 
-        let _lock = inner.svm.read();
-        if self.notifier.read_retry(seq) {
+        let lock = inner.svm.read();
+        if sequence.read_retry(&lock) {
             return Ok(false);
         }
         if has_secrets {
@@ -327,9 +336,14 @@ impl<T: UserPagesOps> Deref for UserPages<T> {
 
 impl<T: UserPagesOps> IntervalOps for Inner<T> {
     type Guard<'a> = WriteGuard<'a>;
+    type ReadGuard<'a> = ReadGuard<'a>;
 
     fn lock(&self) -> WriteGuard<'_> {
         self.svm.write()
+    }
+
+    fn is_locked_by(&self, guard: &ReadGuard<'_>) -> bool {
+        ptr::eq(guard.svm, &*self.svm)
     }
 
     fn begin(&self, _: &mut WriteGuard<'_>) {
