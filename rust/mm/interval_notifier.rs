@@ -63,13 +63,14 @@ pub trait IntervalOps: Send + Sync + Sized + 'static {
 ///
 /// # Invariants
 ///
-/// `raw` is inserted for an `mm_struct`, to which it has a reference.
+/// `raw` is inserted for `range` of an `mm_struct`, to which it has a reference.
 #[pin_data(PinnedDrop)]
 pub struct IntervalNotifier<T: IntervalOps> {
     #[pin]
     data: T,
     #[pin]
     raw: Opaque<bindings::mmu_interval_notifier>,
+    range: Range<usize>,
     /// Last: the data is dropped by code of the module.
     _module: ModuleRef,
 }
@@ -107,6 +108,7 @@ impl<T: IntervalOps> IntervalNotifier<T> {
         try_pin_init!(Self {
             _module: ModuleRef::try_get(module)?,
             data <- data,
+            range: range.clone(),
             // SAFETY: The slot is pinned, the process has users, and the table lives for ever.
             raw <- Opaque::try_ffi_init(|slot| to_result(unsafe {
                 bindings::mmu_interval_notifier_insert(
@@ -118,6 +120,11 @@ impl<T: IntervalOps> IntervalNotifier<T> {
                 )
             })),
         }? Error)
+    }
+
+    /// Returns the range of addresses.
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
     }
 
     /// Returns the memory of the process.

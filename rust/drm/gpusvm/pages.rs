@@ -48,7 +48,7 @@ use crate::rust::{
     drm::device,
     mm::{
         has_secrets,
-        hmm::HmmSnapshot,
+        hmm::HmmRange,
         interval_notifier::{
             IntervalNotifier,
             IntervalOps,
@@ -302,11 +302,10 @@ impl<T: UserPagesOps> UserPages<T> {
 
         let has_secrets = has_secrets(&mm.mmap_read_lock(), &inner.range);
         // Nothing tells later which of them the device has written.
-        let written =
-            match is_writable.then(|| HmmSnapshot::new(sequence, inner.range.clone(), &mm)) {
-                Some(Err(EBUSY)) => return Ok(false),
-                written => written.transpose()?,
-            };
+        let written = match is_writable.then(|| HmmRange::snapshot(sequence, inner.range.clone())) {
+            Some(Err(EBUSY)) => return Ok(false),
+            written => written.transpose()?,
+        };
 
         let lock = inner.svm.read();
         if sequence.read_retry(&lock) {
@@ -316,7 +315,8 @@ impl<T: UserPagesOps> UserPages<T> {
             return Err(EFAULT);
         }
         if let Some(written) = written {
-            // SAFETY: The pages have not changed, and the notifier takes the lock before they do.
+            // SAFETY: The pages have not changed, and the notifier takes the lock to write before they
+            // do.
             unsafe { written.mark_dirty() };
         }
         inner.is_writable.store(is_writable, Relaxed);
