@@ -17,6 +17,10 @@ use kernel::{
     prelude::*,
     rbtree::RBTree,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     }, //
@@ -56,6 +60,8 @@ struct All {
 struct Entry {
     svm: *const GpuSvm,
     pages: *mut bindings::drm_gpusvm_pages,
+    /// Cleared with the lock of `svm` held to write.
+    is_current: *const Atomic<bool>,
     count: usize,
 }
 
@@ -92,12 +98,13 @@ impl MappedPages {
     ///
     /// # Safety
     ///
-    /// `svm` and `pages` must be valid until [`Self::remove()`], and `pages` only be used with the
-    /// former's lock held.
+    /// `svm`, `pages` and `is_current` must be valid until [`Self::remove()`], and `pages` only be used
+    /// with the former's lock held.
     pub(super) unsafe fn add(
         &self,
         svm: &GpuSvm,
         pages: *mut bindings::drm_gpusvm_pages,
+        is_current: *const Atomic<bool>,
         dev: *const bindings::drm_device,
         range: &Range<usize>,
     ) -> Result {
@@ -118,6 +125,7 @@ impl MappedPages {
         let entry = Entry {
             svm,
             pages,
+            is_current,
             count: size >> PAGE_SHIFT,
         };
         all.entries
@@ -146,7 +154,7 @@ impl MappedPages {
     }
 }
 
-/// Unmaps all pages of processes from a device when it is dropped.
+/// Unmaps all pages of processes from a device when it is dropped. None is current from then on.
 ///
 /// The hardware must have stopped, and the device be unregistered. Pages can outlive the binding of
 /// the device, DMA mappings may not: keep this in the bus device's data, so that it is dropped after
@@ -187,6 +195,7 @@ impl Drop for MappedPagesGuard {
             // SAFETY: As above; the lock is held, as the context says. Getting pages ends with
             // `EFAULT` from here on: it looks at the mark before it maps them, with the lock held.
             unsafe {
+                (*entry.is_current).store(false, Relaxed);
                 bindings::rgt_drm_gpusvm_set_unmapped(entry.pages);
                 bindings::drm_gpusvm_unmap_pages(
                     svm.as_raw(),

@@ -157,11 +157,12 @@ impl<T: UserPagesOps> UserPages<T> {
             data,
             // INVARIANT: As `drm_gpusvm_init_pages()` does it.
             pages <- Opaque::try_ffi_init(|slot| {
-                // SAFETY: The slot and the device are valid. The slot stays where it is, and is
-                // removed before it goes; nothing but this module uses it.
+                let is_current: *const Atomic<bool> = is_current;
+                // SAFETY: The slot and the device are valid. The slot stays where it is, as does the
+                // flag, and is removed before they go. Nothing but this module uses it.
                 unsafe {
                     bindings::rgt_drm_gpusvm_init_pages(slot, device::raw(dev));
-                    mapped.add(svm, slot, device::raw(dev), range)
+                    mapped.add(svm, slot, is_current, device::raw(dev), range)
                 }
             }),
         }? Error);
@@ -241,12 +242,8 @@ impl<T: UserPagesOps> UserPages<T> {
     /// mapped for DMA.
     pub fn with_addresses<R>(&self, f: impl FnOnce(&PageAddresses<'_>) -> R) -> Option<R> {
         let inner = &*self.notifier;
-        let _lock = inner.svm.read();
-        // SAFETY: Both are valid, and the lock is held. When the device's binding ends, nothing is
-        // mapped any more.
-        let is_mapped =
-            unsafe { bindings::drm_gpusvm_pages_valid(inner.svm.as_raw(), inner.pages.get()) };
-        if !is_mapped || !inner.is_present.load(Relaxed) {
+        let lock = inner.svm.read();
+        if !inner.is_mapped(&lock) || !inner.is_present.load(Relaxed) {
             return None;
         }
         // SAFETY: With the lock held the pages do not change, and as they are present there is an
@@ -308,7 +305,7 @@ impl<T: UserPagesOps> UserPages<T> {
         };
 
         let lock = inner.svm.read();
-        if sequence.read_retry(&lock) {
+        if sequence.read_retry(&lock) || !inner.is_mapped(&lock) {
             return Ok(false);
         }
         if has_secrets {
@@ -366,6 +363,13 @@ impl<T: UserPagesOps> IntervalOps for Inner<T> {
 }
 
 impl<T: UserPagesOps> Inner<T> {
+    /// Returns whether all pages are mapped for DMA. When the device's binding ends, nothing is any
+    /// more.
+    fn is_mapped(&self, _: &ReadGuard<'_>) -> bool {
+        // SAFETY: Both are valid, and the lock is held.
+        unsafe { bindings::drm_gpusvm_pages_valid(self.svm.as_raw(), self.pages.get()) }
+    }
+
     /// Unmaps what is mapped for DMA.
     fn unmap_pages(&self) {
         let mut ctx = bindings::drm_gpusvm_ctx::default();
