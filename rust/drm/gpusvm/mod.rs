@@ -82,6 +82,9 @@ impl GpuSvm {
 
     /// Takes the lock to read: pages that are current stay so until it is released.
     ///
+    /// Not to be called in the closure of [`UserPages::with_addresses()`], which takes the same lock. A
+    /// lock that is held around that, such as that of a VM's mappings, must not be taken under this one.
+    ///
     /// C: `drm_gpusvm_notifier_lock()`.
     pub fn read(&self) -> ReadGuard<'_> {
         // SAFETY: By the type invariants.

@@ -240,6 +240,8 @@ impl<T: UserPagesOps> UserPages<T> {
 
     /// Calls `f` with the addresses of the pages, and the lock held to read; not if they are not
     /// mapped for DMA.
+    ///
+    /// Locks that are held meanwhile are outside of that of the [`GpuSvm`].
     pub fn with_addresses<R>(&self, f: impl FnOnce(&PageAddresses<'_>) -> R) -> Option<R> {
         let inner = &*self.notifier;
         let lock = inner.svm.read();
