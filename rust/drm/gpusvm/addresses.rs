@@ -15,6 +15,28 @@ use kernel::{
 use crate::rust::bindings;
 
 /// The DMA addresses of pages of a process, while these cannot change.
+///
+/// They go with the lock:
+///
+/// ```compile_fail,E0521
+/// # use crate::rust::drm::gpusvm::{UserPages, UserPagesOps};
+/// fn keep_the_addresses<T: UserPagesOps>(pages: &UserPages<T>) -> bool {
+///     let mut kept = None;
+///     pages.with_addresses(|addresses| kept = Some(addresses));
+///     kept.is_some()
+/// }
+/// ```
+///
+/// And so do their runs:
+///
+/// ```compile_fail,E0521
+/// # use crate::rust::drm::gpusvm::{UserPages, UserPagesOps};
+/// fn keep_the_runs<T: UserPagesOps>(pages: &UserPages<T>) -> usize {
+///     let mut kept = None;
+///     pages.with_addresses(|addresses| kept = Some(addresses.runs()));
+///     kept.map_or(0, |runs| runs.count())
+/// }
+/// ```
 pub struct PageAddresses<'a> {
     /// One for each run of pages that are mapped together, in order, and perhaps some more.
     entries: &'a [bindings::drm_pagemap_addr],
