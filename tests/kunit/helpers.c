@@ -7,6 +7,7 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pm_runtime.h>
@@ -65,6 +66,13 @@ void rgt_test_close(struct drm_file *file)
 {
 	/* Tests are threads of the kernel, whose files are closed later. */
 	__fput_sync(file->filp);
+}
+
+unsigned long rgt_test_mmap(struct kunit *test, unsigned long size, bool write)
+{
+	return kunit_vm_mmap(test, NULL, 0, size,
+			     PROT_READ | (write ? PROT_WRITE : 0),
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
 }
 
 void rgt_test_init_device_lock(struct device *dev)

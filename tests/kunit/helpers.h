@@ -28,6 +28,12 @@ void rgt_test_end_signals(void);
 struct drm_file *rgt_test_open(struct drm_device *dev);
 void rgt_test_close(struct drm_file *file);
 
+/*
+ * Maps anonymous memory into a process that this kernel thread gets, and that
+ * ends with it. 0, or no multiple of the page size, if there is none.
+ */
+unsigned long rgt_test_mmap(struct kunit *test, unsigned long size, bool write);
+
 /* Makes the lock of a device that is not registered. */
 void rgt_test_init_device_lock(struct device *dev);
 
