@@ -95,25 +95,24 @@ impl<T: IntervalOps> IntervalNotifier<T> {
     /// `EOVERFLOW` for a range that is empty, `ENODEV` when the module is being unloaded.
     ///
     /// C: `mmu_interval_notifier_insert()`.
-    pub fn new(
+    pub fn new<'a, I: PinInit<T, Error>>(
         module: &'static ThisModule,
-        mm: &MmWithUser,
+        mm: &'a MmWithUser,
         range: Range<usize>,
-        data: impl PinInit<T, Error>,
-    ) -> impl PinInit<Self, Error> {
-        let mm = mm.as_raw();
-
+        data: I,
+    ) -> impl PinInit<Self, Error> + use<'a, T, I> {
         // INVARIANT: Inserted by the function, which takes the reference. Last, as callbacks may
         // come from then on.
         try_pin_init!(Self {
             _module: ModuleRef::try_get(module)?,
             data <- data,
             range: range.clone(),
-            // SAFETY: The slot is pinned, the process has users, and the table lives for ever.
+            // SAFETY: The slot is pinned, the process has users for `'a`, and the table lives for
+            // ever.
             raw <- Opaque::try_ffi_init(|slot| to_result(unsafe {
                 bindings::mmu_interval_notifier_insert(
                     slot,
-                    mm,
+                    mm.as_raw(),
                     range.start,
                     range.len(),
                     const { &Self::OPS },
