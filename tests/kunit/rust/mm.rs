@@ -54,11 +54,11 @@ unsafe extern "C" {
 }
 
 /// Pages of a process that only the thread of the test has, and which ends with it.
-struct Memory(usize);
+pub(in crate::tests) struct Memory(usize);
 
 impl Memory {
     /// Maps so many pages, which are not there yet.
-    fn new(pages: usize, write: bool) -> Result<Self> {
+    pub(in crate::tests) fn new(pages: usize, write: bool) -> Result<Self> {
         // SAFETY: The functions may be called by the thread of a test, which is running.
         let address = unsafe {
             let test = bindings::kunit_get_current_test();
@@ -72,11 +72,11 @@ impl Memory {
     }
 
     /// Returns the addresses of pages.
-    fn range(&self, pages: Range<usize>) -> Range<usize> {
+    pub(in crate::tests) fn range(&self, pages: Range<usize>) -> Range<usize> {
         self.0 + pages.start * PAGE_SIZE..self.0 + pages.end * PAGE_SIZE
     }
 
-    fn unmap(&self, pages: Range<usize>) -> Result {
+    pub(in crate::tests) fn unmap(&self, pages: Range<usize>) -> Result {
         let range = self.range(pages);
 
         // SAFETY: Nothing but tests of the pages themselves uses them.

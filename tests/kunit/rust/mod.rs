@@ -7,7 +7,7 @@ mod devres;
 pub(super) mod dma_fence;
 pub(super) mod dma_resv;
 pub(super) mod drm;
-mod mm;
+pub(super) mod mm;
 mod pci;
 mod pm;
 mod shrinker;

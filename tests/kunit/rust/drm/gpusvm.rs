@@ -2,6 +2,8 @@
 
 //! The runs of pages that are mapped for DMA.
 
+mod pages;
+
 use core::ops::Range;
 
 use kernel::prelude::*;
