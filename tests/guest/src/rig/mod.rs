@@ -185,11 +185,12 @@ impl Rig {
         Ok(Busy::new(work, bos))
     }
 
-    /// What the steps of a long job read and write. Its backing is there already, so that it does
-    /// not count, and the job need not wait for it.
+    /// What the steps of a long job read and write: 1, to where there is 0. Its backing is there
+    /// already, so that it does not count, and the job need not wait for it.
     fn bos_of_steps(&self) -> Result<[Bo; 2]> {
         let bos = [self.vram(4)?, self.gtt(4)?];
-        bos.iter().try_for_each(|bo| self.fill(bo, 1))?;
+        self.fill(&bos[0], 1)?;
+        self.fill(&bos[1], 0)?;
         Ok(bos)
     }
 

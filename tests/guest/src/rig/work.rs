@@ -2,9 +2,10 @@
 
 //! Jobs: written, running, running for long, and held back.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rgt::{
     Binding, Bo, CommandBuffer, Context as GpuContext, Device, Engine, Job, Sync, Syncobj, Vm,
 };
@@ -119,13 +120,13 @@ impl Drop for Work {
 /// A job that runs for a while.
 pub(crate) struct Busy {
     work: Work,
-    /// What only the job uses, closed after it.
-    _own: [Bo; 2],
+    /// What its steps read and write, closed after it.
+    own: [Bo; 2],
 }
 
 impl Busy {
     pub(super) fn new(work: Work, own: [Bo; 2]) -> Self {
-        Self { work, _own: own }
+        Self { work, own }
     }
 
     /// Waits for its end.
@@ -136,6 +137,18 @@ impl Busy {
     /// Waits for its end and keeps what it used.
     pub(crate) fn settle(&mut self) -> Result<()> {
         self.work.wait()
+    }
+
+    /// Waits until the engine runs it, when it was submitted once.
+    pub(crate) fn begins(&self) -> Result<()> {
+        let [_, target] = &self.own;
+        let map = target.map()?;
+        let deadline = Instant::now() + PATIENCE;
+        while map.read(0) == 0 {
+            ensure!(Instant::now() < deadline, "the job does not begin");
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Submits it once more.

@@ -131,6 +131,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         room::HOG => room::hog(),
         room::SUBMITTER => room::submit(arguments),
         isolation::VICTIM => isolation::die(arguments),
+        userptr::LEAVER => userptr::leave(arguments),
         stale_data::CHURNER => stale_data::churn(arguments),
         _ => Err(anyhow::anyhow!("no helper {name}")),
     };

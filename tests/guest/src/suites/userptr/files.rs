@@ -29,7 +29,7 @@ pub(super) const TESTS: &[Test] = tests![
 
 const LEN: usize = 32 * PAGE as usize;
 
-fn memory_file(len: usize) -> Result<File> {
+pub(super) fn memory_file(len: usize) -> Result<File> {
     // SAFETY: The name is a string.
     let fd = unsafe { libc::memfd_create(c"userptr".as_ptr(), 0) };
     if fd < 0 {
@@ -41,7 +41,7 @@ fn memory_file(len: usize) -> Result<File> {
     Ok(file)
 }
 
-fn shared(file: &File, len: usize) -> Result<Area> {
+pub(super) fn shared(file: &File, len: usize) -> Result<Area> {
     Area::map(len, READ_WRITE, libc::MAP_SHARED, Some((file.as_fd(), 0)))
 }
 

@@ -13,6 +13,7 @@ mod late;
 mod moved;
 mod other_mm;
 mod refused;
+mod running;
 mod swap;
 
 use crate::harness::{Need, Suite, Tag};
@@ -20,6 +21,7 @@ use crate::harness::{Need, Suite, Tag};
 pub(super) use area::{Area, Bound, HUGE};
 pub(super) use basic::submit;
 pub(super) use late::Late;
+pub(super) use running::{LEAVER, leave};
 
 pub(super) const SUITE: Suite = Suite {
     name: "userptr",
@@ -29,6 +31,7 @@ pub(super) const SUITE: Suite = Suite {
         basic::TESTS,
         moved::TESTS,
         jobs::TESTS,
+        running::TESTS,
         other_mm::TESTS,
         kinds::TESTS,
         files::TESTS,
