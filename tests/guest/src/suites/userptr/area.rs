@@ -3,12 +3,14 @@
 //! Memory of this process that the GPU uses, of a kind and with a life that the library does not have.
 
 use std::ffi::c_void;
+use std::fs;
 use std::os::fd::BorrowedFd;
 use std::{io, ptr};
 
 use anyhow::{Context, Result, ensure};
 use rgt::{BindOp, Binding, Bo, checksum};
 
+use crate::harness::skip;
 use crate::rig::{PAGE, PATIENCE, Rig};
 
 /// An area of addresses, unmapped when dropped. What is there may go and come.
@@ -74,6 +76,44 @@ impl Area {
         }
         area.len = len;
         Ok(area)
+    }
+
+    /// So many huge pages with numbers in them. Skips the test where the kernel has none to give.
+    pub(super) fn huge(count: usize) -> Result<Self> {
+        const TRIES: usize = 5;
+        for _ in 0..TRIES {
+            let area = Self::aligned(count * HUGE)?;
+            area.advise(0, area.len, libc::MADV_HUGEPAGE)?;
+            area.number(1);
+            if area.huge_bytes()? == area.len {
+                return Ok(area);
+            }
+            drop(area);
+            compact()?;
+        }
+        skip("the kernel has no huge pages to give")
+    }
+
+    /// Bytes of it that are huge pages, also for the process.
+    pub(super) fn huge_bytes(&self) -> Result<usize> {
+        let (from, to) = (self.base.addr(), self.base.addr() + self.len);
+        let (mut inside, mut kib) = (false, 0);
+        for line in fs::read_to_string("/proc/self/smaps")?.lines() {
+            let word = line.split_whitespace().next().unwrap_or_default();
+            // The addresses of a mapping, or a key of it.
+            if let Some((start, end)) = word.split_once('-')
+                && let Ok(start) = usize::from_str_radix(start, 16)
+                && let Ok(end) = usize::from_str_radix(end, 16)
+            {
+                inside = start < to && from < end;
+            } else if let Some(rest) = line.strip_prefix("AnonHugePages:")
+                && inside
+            {
+                let number = rest.split_whitespace().next().unwrap_or_default();
+                kib += number.parse::<usize>()?;
+            }
+        }
+        Ok(kib << 10)
     }
 
     pub(in crate::suites) fn len(&self) -> usize {
@@ -229,6 +269,11 @@ pub(super) const READ_WRITE: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
 /// A huge page.
 pub(in crate::suites) const HUGE: usize = 2 << 20;
 const MREMAP_DONTUNMAP: libc::c_int = 4;
+
+/// Has the kernel move pages together, as far as it can.
+pub(super) fn compact() -> Result<()> {
+    fs::write("/proc/sys/vm/compact_memory", "1").context("compact_memory")
+}
 
 fn check(done: libc::c_int) -> Result<()> {
     if done != 0 {

@@ -16,7 +16,7 @@ use super::basic::submit;
 use crate::expect::{fails, same};
 use crate::harness::{Length, Outcome, Test, tests};
 use crate::peer::SwFence;
-use crate::rig::{Dice, PAGE, Rig};
+use crate::rig::{Dice, PAGE, Rig, Setting};
 use crate::suites::observe::values_in_calls;
 
 pub(super) const TESTS: &[Test] = tests![
@@ -198,20 +198,27 @@ fn compacted() -> Outcome {
 
 /// Huge pages come together and fall apart.
 fn huge_pages_split() -> Outcome {
+    // The kernel's own thread leaves them as they are meanwhile.
+    let _pace = Setting::change(
+        "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs",
+        "3600000",
+    )?;
     let rig = Rig::new()?;
-    let area = Area::aligned(2 * HUGE)?;
-    area.advise(0, 2 * HUGE, libc::MADV_HUGEPAGE)?;
-    area.number(1);
+    let area = Area::huge(2)?;
     let bound = area.bind(&rig)?;
     same("together", bound.checksum(&rig)?, area.checksum())?;
+    same("huge", area.huge_bytes()?, 2 * HUGE)?;
     // A page in the middle of the first goes, and then a right of one in the middle of the other.
     area.advise(HUGE / 2, PAGE as usize, libc::MADV_DONTNEED)?;
     same("given up", bound.checksum(&rig)?, area.checksum())?;
+    same("one is huge", area.huge_bytes()?, HUGE)?;
     area.replace(HUGE + HUGE / 2, PAGE as usize, ANONYMOUS, None)?;
     same("replaced", bound.checksum(&rig)?, area.checksum())?;
+    same("none is huge", area.huge_bytes()?, 0)?;
     const MADV_COLLAPSE: libc::c_int = 25;
     area.advise(0, HUGE, MADV_COLLAPSE)?;
     same("together again", bound.checksum(&rig)?, area.checksum())?;
+    same("one is huge again", area.huge_bytes()?, HUGE)?;
     bound.fill(&rig, 77)?;
     let sum = rgt::checksum::of_fill(77, 2 * HUGE as u64 / 4);
     same("filled", area.checksum(), sum)
