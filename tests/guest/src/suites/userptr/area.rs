@@ -3,8 +3,9 @@
 //! Memory of this process that the GPU uses, of a kind and with a life that the library does not have.
 
 use std::ffi::c_void;
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
 use std::{io, ptr};
 
 use anyhow::{Context, Result, ensure};
@@ -114,6 +115,15 @@ impl Area {
             }
         }
         Ok(kib << 10)
+    }
+
+    /// What the process's page table has of each page: see the kernel's pagemap.rst.
+    pub(super) fn page_map(&self) -> Result<Vec<u64>> {
+        let first = self.base.addr() / PAGE as usize;
+        let mut entries = vec![0; self.len / PAGE as usize * 8];
+        File::open("/proc/self/pagemap")?.read_exact_at(&mut entries, first as u64 * 8)?;
+        let entries = entries.as_chunks().0.iter();
+        Ok(entries.map(|entry| u64::from_ne_bytes(*entry)).collect())
     }
 
     pub(in crate::suites) fn len(&self) -> usize {

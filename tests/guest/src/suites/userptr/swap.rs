@@ -2,9 +2,6 @@
 
 //! Memory that goes to swap.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
 use anyhow::{Result, ensure};
 
 use super::area::{Area, Bound};
@@ -24,11 +21,11 @@ const MADV_PAGEOUT: libc::c_int = 21;
 /// How many pages of an area are in swap.
 fn swapped(area: &Area) -> Result<usize> {
     const SWAPPED: u64 = 1 << 62;
-    let first = area.as_ptr().addr() / PAGE as usize;
-    let mut entries = vec![0; area.len() / PAGE as usize * 8];
-    File::open("/proc/self/pagemap")?.read_exact_at(&mut entries, first as u64 * 8)?;
-    let is_swapped = |entry: &&[u8; 8]| u64::from_ne_bytes(**entry) & SWAPPED != 0;
-    Ok(entries.as_chunks().0.iter().filter(is_swapped).count())
+    let entries = area.page_map()?;
+    Ok(entries
+        .iter()
+        .filter(|entry| **entry & SWAPPED != 0)
+        .count())
 }
 
 /// Has the kernel write an area to swap, and checks that it has, but for a few pages.
