@@ -59,7 +59,23 @@ impl MemoryGroup {
 
     /// Bytes that it is charged with.
     pub(crate) fn charged(&self) -> Result<u64> {
-        let text = fs::read_to_string(self.0.join("memory.current"))?;
+        self.number("memory.current")
+    }
+
+    /// The most bytes that it was ever charged with.
+    pub(crate) fn peak(&self) -> Result<u64> {
+        self.number("memory.peak")
+    }
+
+    /// How often it would have been charged with more than its limit, and gave memory up.
+    pub(crate) fn limited(&self) -> Result<u64> {
+        let text = fs::read_to_string(self.0.join("memory.events"))?;
+        let count = text.lines().find_map(|line| line.strip_prefix("max "));
+        Ok(count.context(text.clone())?.parse()?)
+    }
+
+    fn number(&self, file: &str) -> Result<u64> {
+        let text = fs::read_to_string(self.0.join(file)).with_context(|| file.to_owned())?;
         Ok(text.trim().parse()?)
     }
 }
