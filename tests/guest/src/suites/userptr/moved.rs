@@ -2,19 +2,18 @@
 
 //! Memory that goes, comes and moves while it is bound.
 
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use rgt::uapi::DRM_RGT_REGION_GTT;
 use rgt::{BindOp, BindQueue, Syncobj};
 use rustix::io::Errno;
 
-use super::area::{Area, HUGE};
+use super::area::{Area, HUGE, compact};
 use super::basic::submit;
 use crate::expect::{fails, same};
-use crate::harness::{Length, Outcome, Test, tests};
+use crate::harness::{Length, Outcome, Test, counted, tests};
 use crate::peer::SwFence;
 use crate::rig::{Dice, PAGE, Rig, Setting};
 use crate::suites::observe::values_in_calls;
@@ -158,42 +157,99 @@ fn compacted() -> Outcome {
     const AREAS: u32 = 8;
     let rig = Rig::new()?;
     let areas = (0..AREAS)
-        .map(|_| Area::anonymous(LEN))
+        .map(|_| {
+            let area = Area::anonymous(LEN)?;
+            area.advise(0, LEN, libc::MADV_NOHUGEPAGE)?;
+            Ok(area)
+        })
         .collect::<Result<Vec<_>>>()?;
     let bound = areas
         .iter()
         .map(|area| area.bind(&rig))
         .collect::<Result<Vec<_>>>()?;
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let compactor = scope.spawn(|| -> Outcome {
-            while !over.load(Ordering::Relaxed) {
-                fs::write("/proc/sys/vm/compact_memory", "1")?;
-            }
-            Ok(())
-        });
-        let work = || -> Outcome {
-            for round in 0..Length::choose(10, 500) {
-                for (index, bound) in bound.iter().enumerate() {
-                    bound.fill(&rig, round * AREAS + index as u32)?;
+    let fill = |round: u32| -> Outcome {
+        for (index, bound) in bound.iter().enumerate() {
+            bound.fill(&rig, round * AREAS + index as u32)?;
+        }
+        for (index, area) in areas.iter().enumerate() {
+            let value = round * AREAS + index as u32;
+            let sum = rgt::checksum::of_fill(value, LEN as u64 / 4);
+            same(
+                &format!("round {round}, area {index}"),
+                area.checksum(),
+                sum,
+            )?;
+        }
+        Ok(())
+    };
+
+    let rounds = Length::choose(10, 500);
+    let (mut round, mut moved) = (0, 0);
+    // Which pages move is the kernel's choice.
+    while round < rounds || (moved == 0 && round < 10 * rounds) {
+        scatter(&areas)?;
+        fill(round)?;
+        let before = frames(&areas)?;
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let compactor = scope.spawn(|| -> Outcome {
+                compact()?;
+                while !over.load(Ordering::Relaxed) {
+                    compact()?;
                 }
-                for (index, area) in areas.iter().enumerate() {
-                    let value = round * AREAS + index as u32;
-                    let sum = rgt::checksum::of_fill(value, LEN as u64 / 4);
-                    same(
-                        &format!("round {round}, area {index}"),
-                        area.checksum(),
-                        sum,
-                    )?;
-                }
+                Ok(())
+            });
+            let done = fill(round + 1).and_then(|()| fill(round + 2));
+            over.store(true, Ordering::Relaxed);
+            let compacted = compactor.join().expect("the compactor");
+            done.and(compacted)
+        })?;
+        let places = before.into_iter().zip(frames(&areas)?);
+        let has_moved =
+            |(from, to): &(Option<u64>, Option<u64>)| from.zip(*to).is_some() && from != to;
+        moved += places.filter(has_moved).count();
+        round += 1;
+    }
+    ensure!(moved != 0, "no page has moved in {round} rounds");
+    counted("pages that moved", moved as u64);
+    Ok(())
+}
+
+/// Gives areas other pages, in places that the kernel moves pages from when it has them moved together.
+fn scatter(areas: &[Area]) -> Outcome {
+    const OTHERS: usize = 8 << 20;
+    let step = PAGE as usize;
+    let others = Area::anonymous(OTHERS)?;
+    others.advise(0, OTHERS, libc::MADV_NOHUGEPAGE)?;
+    for area in areas {
+        area.advise(0, LEN, libc::MADV_DONTNEED)?;
+    }
+    // The pages that were given up are the first to be given out, and where they are they may stay.
+    let mut rest = (0..OTHERS).step_by(step);
+    let first = (OTHERS - areas.len() * LEN) / step;
+    rest.by_ref().take(first).for_each(|at| others.write(at, 1));
+    // Those of the areas have others between them, which are free in the end.
+    for area in areas {
+        for at in (0..LEN).step_by(step) {
+            area.write(at, 1);
+            if let Some(at) = rest.next() {
+                others.write(at, 1);
             }
-            Ok(())
-        };
-        let done = work();
-        over.store(true, Ordering::Relaxed);
-        let compacted = compactor.join().expect("the compactor");
-        done.and(compacted)
-    })
+        }
+    }
+    Ok(())
+}
+
+/// The page frames of areas, where there is a page.
+fn frames(areas: &[Area]) -> Result<Vec<Option<u64>>> {
+    const PRESENT: u64 = 1 << 63;
+    const FRAME: u64 = (1 << 55) - 1;
+    let mut frames = Vec::new();
+    for area in areas {
+        let entries = area.page_map()?.into_iter();
+        frames.extend(entries.map(|entry| (entry & PRESENT != 0).then_some(entry & FRAME)));
+    }
+    Ok(frames)
 }
 
 /// Huge pages come together and fall apart.
