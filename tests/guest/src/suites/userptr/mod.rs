@@ -12,6 +12,7 @@ mod kinds;
 mod late;
 mod moved;
 mod other_mm;
+mod pressed;
 mod refused;
 mod running;
 mod swap;
@@ -44,7 +45,7 @@ pub(super) const SWAPPED: Suite = Suite {
     name: "userptr-swap",
     needs: &[Need::Swap],
     tags: &[Tag::Memory],
-    tests: &[swap::TESTS],
+    tests: &[swap::TESTS, pressed::TESTS],
 };
 
 pub(super) const BOUNCED: Suite = Suite {

@@ -32,7 +32,7 @@ const LEN: usize = 64 * PAGE as usize;
 const ANONYMOUS: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
 
 /// Jobs of a VM fail while a part of what is bound is not there, and the process lives on.
-fn gone() -> Outcome {
+pub(super) fn gone() -> Outcome {
     let rig = Rig::new()?;
     let area = Area::anonymous(LEN)?;
     area.number(1);
@@ -47,7 +47,7 @@ fn gone() -> Outcome {
 }
 
 /// What is unbound first may go, also if the unbind waits for its turn.
-fn gone_and_unbound() -> Outcome {
+pub(super) fn gone_and_unbound() -> Outcome {
     let rig = Rig::new()?;
     for _ in 0..20 {
         let area = Area::anonymous(LEN)?;
@@ -75,7 +75,7 @@ fn gone_and_unbound() -> Outcome {
 }
 
 /// Pages that are given up are others, with nothing in them.
-fn given_up_pages() -> Outcome {
+pub(super) fn given_up_pages() -> Outcome {
     let rig = Rig::new()?;
     let area = Area::anonymous(LEN)?;
     let bound = area.bind(&rig)?;
@@ -140,7 +140,7 @@ fn prefetched() -> Outcome {
 }
 
 /// Memory that is moved leaves a hole, which is filled with nothing.
-fn moved_away() -> Outcome {
+pub(super) fn moved_away() -> Outcome {
     let rig = Rig::new()?;
     let area = Area::anonymous(LEN)?;
     area.number(50);
@@ -154,6 +154,11 @@ fn moved_away() -> Outcome {
 
 /// Nothing is lost while the kernel moves pages from place to place.
 fn compacted() -> Outcome {
+    while_compacted(Length::choose(5, 250))
+}
+
+/// So many rounds of that.
+pub(super) fn while_compacted(rounds: u32) -> Outcome {
     const AREAS: u32 = 8;
     let rig = Rig::new()?;
     let areas = (0..AREAS)
@@ -183,7 +188,6 @@ fn compacted() -> Outcome {
         Ok(())
     };
 
-    let rounds = Length::choose(10, 500);
     let (mut round, mut moved) = (0, 0);
     // Which pages move is the kernel's choice.
     while round < rounds || (moved == 0 && round < 10 * rounds) {

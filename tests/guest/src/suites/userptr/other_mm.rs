@@ -21,7 +21,7 @@ pub(super) const TESTS: &[Test] = tests![
 const LEN: usize = 16 * PAGE as usize;
 
 /// The GPU sees the memory of who has bound it, not the copy of a child.
-fn forked() -> Outcome {
+pub(super) fn forked() -> Outcome {
     let rig = Rig::new()?;
     let area = Area::anonymous(LEN)?;
     area.number(1);

@@ -99,7 +99,7 @@ fn anonymous() -> Result<Area> {
 }
 
 /// Nothing that the job wrote is in the pages that come after those.
-fn given_up_under_a_job() -> Outcome {
+pub(super) fn given_up_under_a_job() -> Outcome {
     let it = under_a_job(anonymous, |area| area.advise(0, LEN, libc::MADV_DONTNEED))?;
     same("anew", it.area.checksum(), of_fill(0, LEN as u64 / 4))?;
     it.area.number(7);
@@ -124,7 +124,7 @@ fn moved_away_under_a_job() -> Outcome {
     same("where it is, still", it.answer.checksum(), marked)
 }
 
-fn unmapped_under_a_job() -> Outcome {
+pub(super) fn unmapped_under_a_job() -> Outcome {
     let it = under_a_job(anonymous, |area| area.punch(PAGE as usize, PAGE as usize))?;
     fails("with a hole", Errno::FAULT, submit(&it.rig))?;
     same("beside it", it.area.read(2 * PAGE as usize), MARK)
@@ -147,7 +147,7 @@ fn truncated_under_a_job() -> Outcome {
 }
 
 /// The child has what the job has left, and the parent's jobs do not reach it.
-fn forked_under_a_job() -> Outcome {
+pub(super) fn forked_under_a_job() -> Outcome {
     let it = under_a_job(anonymous, |area| {
         in_child(|| {
             let seen = (0..LEN).step_by(4).all(|at| area.read(at) == MARK);

@@ -11,6 +11,7 @@ use crate::rig::{MIB, MemoryGroup, PAGE, Rig, meminfo};
 
 pub(super) const TESTS: &[Test] = tests![
     written_by_the_gpu_goes_there_and_comes_back,
+    huge_pages_go_there_and_come_back,
     more_than_there_is,
     more_than_its_cgroup_has,
 ];
@@ -55,6 +56,24 @@ fn written_by_the_gpu_goes_there_and_comes_back() -> Outcome {
         area.advise(0, LEN, MADV_PAGEOUT)?;
         let sum = rgt::checksum::of_fill(round + 7, LEN as u64 / 4);
         same(&format!("round {round}"), area.checksum(), sum)?;
+    }
+    Ok(())
+}
+
+/// Whole or in pieces.
+fn huge_pages_go_there_and_come_back() -> Outcome {
+    let rig = Rig::new()?;
+    for round in 1..4 {
+        let area = Area::huge(1)?;
+        let bound = area.bind(&rig)?;
+        bound.fill(&rig, round)?;
+        page_out(&area)?;
+        let sum = rgt::checksum::of_fill(round, HUGE as u64 / 4);
+        same("the GPU sees what came back", bound.checksum(&rig)?, sum)?;
+        bound.fill(&rig, round + 7)?;
+        page_out(&area)?;
+        let sum = rgt::checksum::of_fill(round + 7, HUGE as u64 / 4);
+        same("and so does the CPU", area.checksum(), sum)?;
     }
     Ok(())
 }
