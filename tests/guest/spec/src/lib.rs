@@ -55,6 +55,8 @@ words! {
         Memory = "memory",
         /// In the group of suites about shared buffers.
         Dmabuf = "dmabuf",
+        /// In the group of suites about memory of processes.
+        Userptr = "userptr",
         /// Runs again wherever DMA takes another way.
         Dma = "dma",
         /// Runs again where an IOMMU maps and unmaps pages one by one.

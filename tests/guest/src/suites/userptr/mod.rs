@@ -27,7 +27,7 @@ pub(super) use running::{LEAVER, leave};
 pub(super) const SUITE: Suite = Suite {
     name: "userptr",
     needs: &[],
-    tags: &[Tag::Memory, Tag::Iommu, Tag::Long],
+    tags: &[Tag::Userptr, Tag::Memory, Tag::Iommu, Tag::Long],
     tests: &[
         basic::TESTS,
         moved::TESTS,
@@ -44,13 +44,13 @@ pub(super) const SUITE: Suite = Suite {
 pub(super) const SWAPPED: Suite = Suite {
     name: "userptr-swap",
     needs: &[Need::Swap],
-    tags: &[Tag::Memory],
+    tags: &[Tag::Userptr, Tag::Memory],
     tests: &[swap::TESTS, pressed::TESTS],
 };
 
 pub(super) const BOUNCED: Suite = Suite {
     name: "userptr-bounced",
     needs: &[Need::BounceBuffers],
-    tags: &[],
+    tags: &[Tag::Userptr],
     tests: &[bounced::TESTS],
 };

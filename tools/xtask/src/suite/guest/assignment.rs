@@ -5,7 +5,7 @@
 use suite_spec::{Need, Spec, Tag};
 
 use super::machines::{self, Variant};
-use super::plan::{DEFAULT, DMABUF, MEMORY};
+use super::plan::{DEFAULT, DMABUF, MEMORY, USERPTR};
 use crate::guest::Machine;
 
 /// A guest and its suites.
@@ -55,6 +55,7 @@ impl Stage {
             MEMORY if self.name != DEFAULT && suite.has(Tag::Dma) => true,
             MEMORY => suite.has(Tag::Memory),
             DMABUF => suite.has(Tag::Dmabuf),
+            USERPTR => suite.has(Tag::Userptr),
             word => word == self.name,
         }
     }

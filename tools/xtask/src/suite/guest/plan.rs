@@ -22,6 +22,9 @@ pub(super) const MEMORY: &str = "memory";
 /// The group of suites about shared buffers.
 pub(super) const DMABUF: &str = "dmabuf";
 
+/// The group of suites about memory of processes.
+pub(super) const USERPTR: &str = "userptr";
+
 /// The suite that does everything at once.
 const SOAK: &str = "soak";
 

@@ -149,6 +149,20 @@ fn a_group_has_suites_of_many_guests() {
 }
 
 #[test]
+fn a_group_has_the_suite_of_its_name_wherever_that_runs() {
+    let expected = [
+        ("default", vec!["userptr".to_owned()]),
+        ("swiotlb", of("swiotlb", &["userptr-bounced"])),
+        ("iommu", of("iommu", &["userptr"])),
+        ("lowmem", of("lowmem", &["userptr-swap"])),
+    ];
+    assert_eq!(planned(USERPTR), expected);
+    // One of them alone.
+    let expected = [("default", vec!["userptr".to_owned()])];
+    assert_eq!(planned("default/userptr"), expected);
+}
+
+#[test]
 fn leaks_are_looked_for_where_a_suite_wants_it() {
     let scans = |names: &str| -> Vec<&str> {
         let guests = chosen(names);
