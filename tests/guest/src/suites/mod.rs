@@ -59,7 +59,7 @@ pub(crate) const ALL: &[Suite] = &[
     cs::SUITE,
     userptr::SUITE,
     userptr::SWAPPED,
-    userptr::BOUNCED,
+    userptr::DMA,
     zero::SUITE,
     clients::SUITE,
     placement::SUITE,

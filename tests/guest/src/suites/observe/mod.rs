@@ -16,6 +16,7 @@ use crate::harness::{Suite, Tag};
 
 pub(super) use clients::{HOLDER, hold};
 pub(super) use files::{Debugfs, FdInfo, Line};
+pub(super) use refusals::Log;
 pub(super) use tracefs::values_in_calls;
 
 pub(super) const SUITE: Suite = Suite {

@@ -32,13 +32,13 @@ const DEBUG: &str = "/sys/module/drm/parameters/debug";
 const DRIVER: u64 = 1 << 1;
 
 /// The kernel's log from now on, with the driver's debug messages in it.
-struct Log {
+pub(in crate::suites) struct Log {
     file: File,
     before: String,
 }
 
 impl Log {
-    fn new() -> Result<Self> {
+    pub(in crate::suites) fn new() -> Result<Self> {
         let before = fs::read_to_string(DEBUG).context(DEBUG)?;
         let mut file = OpenOptions::new()
             .read(true)
@@ -73,7 +73,7 @@ impl Log {
     }
 
     /// That a call is refused, with one message, which begins with the field at fault.
-    fn refused<T: Request>(
+    pub(in crate::suites) fn refused<T: Request>(
         &mut self,
         device: &Device,
         errno: Errno,

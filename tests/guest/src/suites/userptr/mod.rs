@@ -5,7 +5,7 @@
 mod area;
 mod awaited;
 mod basic;
-mod bounced;
+mod dma;
 mod files;
 mod jobs;
 mod kinds;
@@ -48,9 +48,9 @@ pub(super) const SWAPPED: Suite = Suite {
     tests: &[swap::TESTS, pressed::TESTS],
 };
 
-pub(super) const BOUNCED: Suite = Suite {
-    name: "userptr-bounced",
-    needs: &[Need::BounceBuffers],
-    tags: &[Tag::Userptr],
-    tests: &[bounced::TESTS],
+pub(super) const DMA: Suite = Suite {
+    name: "userptr-dma",
+    needs: &[],
+    tags: &[Tag::Userptr, Tag::Dma],
+    tests: &[dma::TESTS],
 };

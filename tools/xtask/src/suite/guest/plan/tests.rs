@@ -97,7 +97,7 @@ fn everything_runs_in_guests_with_names_of_their_own() {
 #[test]
 fn a_suite_is_chosen_once_and_a_guest_or_a_stage_whole() {
     assert_eq!(planned("gem"), [("default", vec!["gem".to_owned()])]);
-    let dma = ["gem", "mmap", "cs", "zero", "evict"];
+    let dma = ["gem", "mmap", "cs", "userptr-dma", "zero", "evict"];
     assert_eq!(planned("mask32"), [("default", of("mask32", &dma))]);
     assert_eq!(planned("swiotlb/cs"), [("swiotlb", of("swiotlb", &["cs"]))]);
     assert_eq!(
@@ -150,10 +150,16 @@ fn a_group_has_suites_of_many_guests() {
 
 #[test]
 fn a_group_has_the_suite_of_its_name_wherever_that_runs() {
+    let default = [
+        "userptr",
+        "userptr-dma",
+        "coherent/userptr-dma",
+        "mask32/userptr-dma",
+    ];
     let expected = [
-        ("default", vec!["userptr".to_owned()]),
-        ("swiotlb", of("swiotlb", &["userptr-bounced"])),
-        ("iommu", of("iommu", &["userptr"])),
+        ("default", default.map(str::to_owned).to_vec()),
+        ("swiotlb", of("swiotlb", &["userptr-dma"])),
+        ("iommu", of("iommu", &["userptr", "userptr-dma"])),
         ("lowmem", of("lowmem", &["userptr-swap"])),
     ];
     assert_eq!(planned(USERPTR), expected);
