@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use std::fs::{self, File};
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
-use std::{io, ptr};
+use std::{io, mem, ptr};
 
 use anyhow::{Context, Result, ensure};
 use rgt::{BindOp, Binding, Bo, checksum};
@@ -216,30 +216,44 @@ impl Area {
         // SAFETY: Inside of the area.
         let at = unsafe { self.base.add(offset) }.cast();
         let part = Self::map_at(at, len, READ_WRITE, flags | libc::MAP_FIXED, file)?;
-        std::mem::forget(part);
+        mem::forget(part);
         Ok(())
     }
 
-    /// Moves the memory elsewhere, where it is another area.
+    /// Moves the memory elsewhere, where it is another area, and leaves nothing behind.
+    pub(super) fn leave(self) -> Result<Self> {
+        // The kernel need not move what does not grow.
+        let there = Self::anonymous(self.len)?;
+        self.remap(self.len, libc::MREMAP_FIXED, there.as_ptr())?;
+        // Its addresses are those of whoever is given them next.
+        mem::forget(self);
+        Ok(there)
+    }
+
+    /// Has the memory end earlier; the addresses behind that stay its own.
+    pub(super) fn shrink(&self, len: usize) -> Result<()> {
+        self.remap(len, 0, ptr::null_mut()).map(drop)
+    }
+
+    /// Moves the memory elsewhere, where it is another area, and leaves one with nothing in it.
     pub(super) fn move_away(&self) -> Result<Self> {
-        // SAFETY: All of the area, to an address that the kernel chooses.
-        let base = unsafe {
-            libc::mremap(
-                self.base.cast(),
-                self.len,
-                self.len,
-                libc::MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
-                ptr::null_mut::<c_void>(),
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error()).context("mremap");
-        }
-        let base = base.cast();
+        let base = self.remap(self.len, MREMAP_DONTUNMAP, ptr::null_mut())?;
         Ok(Self {
             base,
             len: self.len,
         })
+    }
+
+    /// Gives all of it a length, and a place that the kernel chooses unless a flag says `there`.
+    fn remap(&self, len: usize, flags: libc::c_int, there: *mut c_void) -> Result<*mut u8> {
+        assert!(len <= self.len);
+        let flags = libc::MREMAP_MAYMOVE | flags;
+        // SAFETY: All of the area, to a place that is free or another area's, which is as long.
+        let base = unsafe { libc::mremap(self.base.cast(), self.len, len, flags, there) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error()).context("mremap");
+        }
+        Ok(base.cast())
     }
 
     /// Maps it in a rig's VM.

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use std::{io, slice};
 
 use anyhow::{Context, Result, ensure};
@@ -24,6 +25,7 @@ pub(super) const TESTS: &[Test] = tests![
     written_back,
     private_copies,
     direct_io,
+    direct_io_beside_a_job,
     direct_access,
 ];
 
@@ -231,6 +233,47 @@ fn direct_io() -> Outcome {
             bound.checksum(&rig)?,
             rig.checksum(&staging)?,
         )?;
+    }
+    drop(file);
+    Ok(())
+}
+
+/// A disk writes the first half of a range while the GPU writes the other one.
+fn direct_io_beside_a_job() -> Outcome {
+    const HALF: usize = LEN / 2;
+    let rig = Rig::new()?;
+    let disk = Disk::new()?;
+    let file = disk.file(HALF, libc::O_DIRECT)?;
+    let area = Area::anonymous(LEN)?;
+    let bound = area.bind(&rig)?;
+    // SAFETY: The area stays while this is used, and only by calls of the kernel.
+    let half = || unsafe { slice::from_raw_parts_mut(area.as_ptr().cast::<u8>(), HALF) };
+    for round in 1..5 {
+        let data = noise(round, HALF / 4);
+        for (at, word) in (0..HALF).step_by(4).zip(&data) {
+            area.write(at, *word);
+        }
+        file.write_all_at(half(), 0)?;
+        bound.fill(&rig, 0)?;
+        let busy = rig.busy(rig.copy, Duration::from_millis(300), |work| {
+            let at = bound.addr() + HALF as u64;
+            work.commands.fill(at, HALF as u64, round)?;
+            Ok(())
+        })?;
+        busy.begins()?;
+        loop {
+            let over = !busy.runs()?;
+            file.read_exact_at(half(), 0)?;
+            if over {
+                break;
+            }
+        }
+        busy.wait()?;
+        for (at, word) in (0..HALF).step_by(4).zip(&data) {
+            same("from the disk", area.read(at), *word)?;
+            same("from the GPU", area.read(HALF + at), round)?;
+        }
+        same("sum", bound.checksum(&rig)?, area.checksum())?;
     }
     drop(file);
     Ok(())

@@ -24,6 +24,8 @@ pub(super) const TESTS: &[Test] = tests![
     given_up_pages,
     prefetched,
     moved_away,
+    moved_for_good,
+    shrunk,
     compacted,
     huge_pages_split,
 ];
@@ -150,6 +152,38 @@ pub(super) fn moved_away() -> Outcome {
     bound.fill(&rig, 9)?;
     same("where it was", area.read(0), 9)?;
     same("where it is", elsewhere.checksum(), before)
+}
+
+/// Memory that is moved, and leaves nothing: there is none where it was.
+fn moved_for_good() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::anonymous(LEN)?;
+    area.number(50);
+    let bound = area.bind(&rig)?;
+    let before = bound.checksum(&rig)?;
+    let there = area.leave()?;
+    fails("where it was", Errno::FAULT, submit(&rig))?;
+    drop(bound);
+    submit(&rig)?;
+    let bound = there.bind(&rig)?;
+    same("where it is", bound.checksum(&rig)?, before)?;
+    bound.fill(&rig, 9)?;
+    same("filled", there.read(LEN - 4), 9)
+}
+
+/// Memory that gets shorter, and other memory behind it.
+fn shrunk() -> Outcome {
+    let rig = Rig::new()?;
+    let area = Area::anonymous(LEN)?;
+    area.number(50);
+    let bound = area.bind(&rig)?;
+    bound.fill(&rig, 9)?;
+    area.shrink(LEN / 2)?;
+    fails("behind its end", Errno::FAULT, submit(&rig))?;
+    area.replace(LEN / 2, LEN / 2, ANONYMOUS, None)?;
+    same("what is left", area.read(LEN / 2 - 4), 9)?;
+    same("what is new", area.read(LEN / 2), 0)?;
+    same("sum", bound.checksum(&rig)?, area.checksum())
 }
 
 /// Nothing is lost while the kernel moves pages from place to place.

@@ -14,11 +14,13 @@ use super::area::{Area, READ_WRITE};
 use super::basic::submit;
 use crate::expect::{fails, same};
 use crate::harness::{Outcome, Test, tests};
+use crate::peer::{Vgem, udmabuf};
 use crate::rig::{PAGE, Rig, SHARED};
 
 pub(super) const TESTS: &[Test] = tests![
     no_memory,
     pages_of_bos,
+    pages_of_other_drivers,
     pages_of_devices,
     secret_memory,
     it_becomes_such,
@@ -64,6 +66,20 @@ fn pages_of_bos() -> Outcome {
         fails(what, Errno::FAULT, bind(&rig, map.as_ptr().addr())?)?;
     }
     Ok(())
+}
+
+/// Those that drivers map of their buffers, though they are of plain memory.
+fn pages_of_other_drivers() -> Outcome {
+    let rig = Rig::new()?;
+    let vgem = Vgem::open()?;
+    let dumb = vgem.dumb(LEN as u64)?;
+    let buffer = udmabuf(LEN as u64)?;
+    for (what, map) in [("vgem's", dumb.map()?), ("a udmabuf's", buffer.map()?)] {
+        map.write(0, 1);
+        fails(what, Errno::FAULT, bind(&rig, map.as_ptr().addr())?)?;
+        same(what, map.read(0), 1)?;
+    }
+    Ok(submit(&rig)?)
 }
 
 /// The GPU's own registers, by the file that sysfs has of them.
