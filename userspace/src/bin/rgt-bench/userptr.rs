@@ -3,11 +3,12 @@
 //! Memory of the process: what it costs the thread to give it to the GPU, to have it fetched again
 //! when it has changed, and to upload it, against an upload by way of a BO.
 
+use std::cell::Cell;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rgt::{
     BindOp, Binding, Bo, CommandBuffer, Device, EngineClass, Job, Mapping, Placement, Syncobj, Vm,
     WaitFrom,
@@ -37,13 +38,15 @@ pub(crate) fn run(device: &Device) -> Result<()> {
     upload(device)
 }
 
-/// Memory, and a job that does nothing with it.
+/// Memory, and a job that writes a dword of it.
 struct Case {
     memory: Arc<Mapping>,
     vm: Vm,
     range: Binding,
     device: Device,
     done: Syncobj,
+    /// What the last job has written.
+    written: Cell<u32>,
 }
 
 impl Case {
@@ -58,6 +61,7 @@ impl Case {
             vm,
             device: device.clone(),
             done: Syncobj::new(device)?,
+            written: Cell::new(1),
         })
     }
 
@@ -107,14 +111,20 @@ impl Case {
         Ok(self.done.wait(PATIENCE, WaitFrom::Submission)?)
     }
 
-    /// Submits a job, and waits for it.
+    /// Submits a job that writes a dword of the memory, waits for it, and sees that it has.
     fn job(&self, samples: &mut Samples) -> Result<()> {
         let engine = self.device.engine(EngineClass::Copy)?;
         let mut commands = CommandBuffer::new(&self.vm, 16)?;
-        commands.nop()?;
+        // The last page: the first one is given up in between.
+        let last = self.memory.len() - 4;
+        let value = self.written.get() + 1;
+        self.written.set(value);
+        commands.write(self.range.addr() + last as u64, &[value])?;
         let job = Job::new(&self.vm, engine).ib(commands.take());
         samples.time(|| job.submit())?;
-        Ok(commands.wait(PATIENCE)?)
+        commands.wait(PATIENCE)?;
+        ensure!(self.memory.read(last) == value, "the job wrote nothing");
+        Ok(())
     }
 
     /// Has the kernel give one page up, of which the GPU is told.
