@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::area::{Area, HUGE, READ_WRITE};
 use super::basic::submit;
 use crate::expect::{fails, of_library, same};
-use crate::harness::{Outcome, Test, tests};
+use crate::harness::{Outcome, Test, skip, tests};
 use crate::rig::{PAGE, Rig, noise};
 
 pub(super) const TESTS: &[Test] = tests![
@@ -281,12 +281,16 @@ fn direct_io_beside_a_job() -> Outcome {
 
 /// Pages of persistent memory, which a file system maps as they are, are a device's.
 fn direct_access() -> Outcome {
+    let device = Path::new("/dev/pmem0");
+    if !device.exists() {
+        return skip("there is no persistent memory");
+    }
     let rig = Rig::new()?;
     let disk = Disk {
         at: PathBuf::from("/tmp/userptr.pmem"),
         device: None,
     };
-    disk.make(Path::new("/dev/pmem0"), "dax=always")?;
+    disk.make(device, "dax=always")?;
     let file = disk.file(HUGE, 0)?;
     file.write_all_at(&[1; 4096], 0)?;
     let area = shared(&file, LEN)?;
