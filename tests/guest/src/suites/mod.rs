@@ -124,6 +124,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         dmabuf::GIVER => dmabuf::give(arguments),
         dmabuf::IMPORTER => dmabuf::import(arguments),
         fuzz::CALLER => fuzz::run(arguments),
+        fuzz::ATTACKER => fuzz::attack(arguments),
         device_fuzz::USER => device_fuzz::use_it(arguments),
         fair::CALLER => fair::call(arguments),
         fair::HOARDER => fair::hoard(arguments),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls that no program would make, from several processes with several threads each on one file.
+//! Calls that no program would make, from several processes with several threads each on one file, and
+//! packets that none would write.
 //!
-//! They come from the list of the uAPI's structures and constants, a seed decides which. Where the
+//! Calls come from the list of the uAPI's structures and constants, a seed decides which. Where the
 //! kernel tells where they come to in the driver, those that come to new places are made again with
 //! changes. What they find is a complaint of the kernel, a process that cannot be killed, memory
 //! that stays in use, or a device that does not work afterwards.
@@ -14,6 +15,7 @@ mod client;
 mod corpus;
 mod coverage;
 mod grammar;
+mod packets;
 
 use std::thread;
 use std::time::Duration;
@@ -26,12 +28,13 @@ use crate::harness::{Helper, LONG, Length, Outcome, Suite, Tag, counted, tests};
 use crate::rig::PATIENCE;
 
 pub(super) use client::run;
+pub(super) use packets::{ATTACKER, attack, packets};
 
 pub(super) const SUITE: Suite = Suite {
     name: "fuzz",
     needs: &[],
     tags: &[Tag::Long],
-    tests: &[tests![LONG; calls]],
+    tests: &[tests![LONG; calls, packets]],
 };
 
 /// The helper that makes calls: arguments are a seed, milliseconds, and the folder of what was found.

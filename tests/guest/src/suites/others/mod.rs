@@ -10,6 +10,8 @@ mod witness;
 
 use crate::harness::{LONG, Need, Suite, Tag, tests};
 
+pub(super) use witness::Witness;
+
 use stress_ng::{on_the_nodes, under_pressure};
 use trinity::calls;
 

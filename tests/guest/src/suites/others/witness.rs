@@ -16,7 +16,7 @@ use crate::suites::unbind::works;
 const SLACK: Duration = Duration::from_secs(300);
 
 /// Clients that allocate, move, submit and compare for a time, and one that keeps data.
-pub(super) struct Witness {
+pub(in crate::suites) struct Witness {
     rig: Rig,
     kept: Vec<Kept>,
     generation: u64,
@@ -26,7 +26,7 @@ pub(super) struct Witness {
 
 impl Witness {
     /// Starts them. They differ by the seed.
-    pub(super) fn new(seed: u32, time: Duration) -> Result<Self> {
+    pub(in crate::suites) fn new(seed: u32, time: Duration) -> Result<Self> {
         let rig = Rig::new()?;
         Ok(Self {
             kept: Kept::all(&rig)?,
@@ -40,7 +40,7 @@ impl Witness {
     }
 
     /// Waits for them: all of their data is right, by the GPU and byte for byte.
-    pub(super) fn ends_well(self) -> Outcome {
+    pub(in crate::suites) fn ends_well(self) -> Outcome {
         for client in self.clients {
             client.finish(self.time + SLACK).context("a client")?;
         }
