@@ -126,6 +126,7 @@ pub(crate) fn help(name: &str, arguments: &[&str]) -> ExitCode {
         fuzz::CALLER => fuzz::run(arguments),
         fuzz::ATTACKER => fuzz::attack(arguments),
         device_fuzz::USER => device_fuzz::use_it(arguments),
+        device_fuzz::ATTACKER => device_fuzz::attack_it(arguments),
         fair::CALLER => fair::call(arguments),
         fair::HOARDER => fair::hoard(arguments),
         faults::FAULTER => faults::fault(),

@@ -9,17 +9,27 @@ use anyhow::{Result, bail};
 
 use crate::harness::Outcome;
 use crate::rig::{Dice, HIDDEN, MIB, Rig, SHARED};
+use crate::suites::fuzz::Attacker;
 use crate::suites::inject::Sink;
 
 /// Uses the device until the process is killed: the argument is a seed.
 pub(in crate::suites) fn use_it(arguments: &[&str]) -> Outcome {
+    again_and_again(arguments, all)
+}
+
+/// As above, by packets of which some do what they should not.
+pub(in crate::suites) fn attack_it(arguments: &[&str]) -> Outcome {
+    again_and_again(arguments, packets)
+}
+
+fn again_and_again(arguments: &[&str], once: fn(&mut Dice) -> Result<()>) -> Outcome {
     let [seed] = arguments else {
         bail!("expected a seed")
     };
     let mut dice = Dice::new(seed.parse()?);
     loop {
         // What fails, and how, depends on what the device does.
-        if all(&mut dice).is_err() {
+        if once(&mut dice).is_err() {
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -41,4 +51,10 @@ fn all(dice: &mut Dice) -> Result<()> {
         rig.checksum(&target)?;
     }
     Ok(())
+}
+
+/// Jobs on all engines.
+fn packets(dice: &mut Dice) -> Result<()> {
+    let mut attacker = Attacker::new(dice.roll())?;
+    (0..64).try_for_each(|_| attacker.round())
 }

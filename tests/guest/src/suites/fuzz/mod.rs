@@ -28,7 +28,7 @@ use crate::harness::{Helper, LONG, Length, Outcome, Suite, Tag, counted, tests};
 use crate::rig::PATIENCE;
 
 pub(super) use client::run;
-pub(super) use packets::{ATTACKER, attack, packets};
+pub(super) use packets::{ATTACKER, Attacker, attack, packets};
 
 pub(super) const SUITE: Suite = Suite {
     name: "fuzz",

@@ -20,7 +20,7 @@ use crate::harness::{Helper, Length, Outcome, counted};
 use crate::rig::PATIENCE;
 use crate::suites::others::Witness;
 
-pub(in crate::suites) use attacker::attack;
+pub(in crate::suites) use attacker::{Attacker, attack};
 
 /// The helper whose packets do what they should not: arguments are a seed, milliseconds, and the file
 /// for what became of its jobs.
