@@ -6,8 +6,10 @@ use std::{io, ptr};
 
 use anyhow::{Result, ensure};
 
-/// Bytes of it.
-const SIZE: usize = 1 << 16;
+/// Bytes of it. An array of the most elements that any may have, and one more, fits behind any place.
+const SIZE: usize = 1 << 18;
+/// Places are in so many bytes, so that structures overlap.
+const PLACES: usize = 1 << 15;
 
 /// The memory, for the life of the process: the kernel may write there after a call.
 #[derive(Clone, Copy)]
@@ -36,7 +38,7 @@ impl Arena {
 
     /// The address of a place, so far from its end that structures fit behind it.
     pub(super) fn place(self, random: u32) -> u64 {
-        let at = (random as usize % (SIZE / 2)) & !7;
+        let at = (random as usize % PLACES) & !7;
         self.0 as u64 + at as u64
     }
 
@@ -56,6 +58,12 @@ impl Arena {
         // SAFETY: It is in the memory.
         unsafe { self.0.add(at).copy_to(bytes.as_mut_ptr(), size) };
         u64::from_le_bytes(bytes)
+    }
+
+    /// Reads bytes at an address as above.
+    pub(super) fn bytes(self, address: u64, len: u32) -> Vec<u8> {
+        let places = (0..len).map(|at| address + u64::from(at));
+        places.map(|at| self.read(at, 1) as u8).collect()
     }
 
     /// Makes an ioctl whose structure is at an address as above. Returns whether it succeeded.

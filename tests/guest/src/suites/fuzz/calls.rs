@@ -2,6 +2,8 @@
 
 //! The values of structures, and what becomes of a call.
 
+use rgt::DeviceInfo;
+
 use super::arena::Arena;
 use super::choices::Choices;
 use super::grammar::{Field, Grammar};
@@ -20,6 +22,27 @@ pub(super) struct Objects {
 /// The most objects of a kind that are remembered. Others are forgotten, and closed with the file.
 const MOST: usize = 24;
 
+/// The most elements of arrays.
+#[derive(Clone, Copy)]
+pub(super) struct Lengths {
+    ops: u32,
+    ibs: u32,
+    bos: u32,
+    syncs: u32,
+}
+
+impl Lengths {
+    /// Those of a device.
+    pub(super) fn of(info: &DeviceInfo) -> Self {
+        Self {
+            ops: info.max_bind_ops,
+            ibs: info.max_ibs,
+            bos: info.max_bos,
+            syncs: info.max_syncs,
+        }
+    }
+}
+
 /// Makes values and calls.
 pub(super) struct Caller<'a> {
     pub(super) grammar: &'a Grammar,
@@ -27,6 +50,7 @@ pub(super) struct Caller<'a> {
     pub(super) dice: Choices,
     pub(super) fd: i32,
     pub(super) objects: Objects,
+    pub(super) lengths: Lengths,
     /// The op of a bind, or the type of a sync, that is being made.
     pub(super) kind: u64,
     /// How often each call succeeded.
@@ -92,36 +116,46 @@ impl Caller<'_> {
 
     /// Makes an array: its elements are where structures are that others read and write.
     fn array(&mut self, bytes: &mut [u8], field: &Field) {
-        let element = match field.name {
-            "ops" => "vm_bind_op",
-            "ibs" => "cs_ib",
-            "bos" => "cs_bo",
-            _ => "sync",
+        /// So many elements are made. If there are more, they are the same ones in turn: of BOs that
+        /// works with private ones alone.
+        const MADE: u32 = 4;
+        let (element, most) = match field.name {
+            "ops" => ("vm_bind_op", self.lengths.ops),
+            "ibs" => ("cs_ib", self.lengths.ibs),
+            "bos" => ("cs_bo", self.lengths.bos),
+            _ => ("sync", self.lengths.syncs),
         };
         let Some(index) = self.grammar.find(element) else {
             return;
         };
         let size = self.grammar.structs[index].size as u32;
+        let full = self.dice.below(60) == 0;
         let stride = match self.dice.below(30) {
+            _ if full => size,
             0 => self.dice.below(64),
             1 => size + 8,
             _ => size,
         };
         let count = match self.dice.below(40) {
+            _ if full => most + self.dice.below(2),
             0 => self.dice.roll(),
             // With a sync that is not there nothing else is looked at.
             1..28 if element == "sync" => 0,
             _ => self.dice.below(4),
         };
         let mut address = self.arena.place(self.dice.roll());
-        for number in (0..u64::from(count.min(4))).rev() {
-            // The first one is where the array begins, the others follow at its stride.
+        // The first one is where the array begins, the others follow at its stride.
+        let place = |number: u32| address + u64::from(number) * u64::from(stride);
+        for number in (0..count.min(MADE)).rev() {
             let from = self.structure(index, element);
-            let to = address + number * u64::from(stride);
-            let words: Vec<u8> = (0..u64::from(size))
-                .map(|at| self.arena.read(from + at, 1) as u8)
-                .collect();
-            self.arena.write(to, &words);
+            let bytes = self.arena.bytes(from, size);
+            self.arena.write(place(number), &bytes);
+        }
+        if full {
+            for number in MADE..count {
+                let bytes = self.arena.bytes(place(number % MADE), size);
+                self.arena.write(place(number), &bytes);
+            }
         }
         if self.dice.below(40) == 0 {
             address = self.wild();
@@ -137,10 +171,12 @@ impl Caller<'_> {
         const UNMAP_ALL: u64 = 2;
         const PREFETCH: u64 = 4;
         const USERPTR: u64 = 5;
+        const SYNCOBJ: u64 = 0;
         const TIMELINE: u64 = 1;
+        const USER_FENCE: u64 = 2;
         match (of, field) {
             ("vm_bind_op", "op") => self.kind = u64::from(self.dice.below(6)),
-            ("sync", "type") => self.kind = u64::from(self.dice.below(2)),
+            ("sync", "type") => self.kind = u64::from(self.dice.below(3)),
             _ => {}
         }
         Some(match (of, field, self.kind) {
@@ -153,8 +189,10 @@ impl Caller<'_> {
             ("vm_bind_op", "region", PREFETCH) => u64::from(self.dice.below(3)),
             ("vm_bind_op", "addr" | "size", UNMAP_ALL) => 0,
             ("vm_bind_op", "addr" | "size", _) => return None,
-            ("sync", "handle", _) => return None,
-            ("sync", "value", TIMELINE) => u64::from(self.dice.below(5)),
+            ("sync", "address", USER_FENCE) => self.arena.place(self.dice.roll()),
+            ("sync", "value", USER_FENCE) => self.dice.roll().into(),
+            ("sync", "handle", SYNCOBJ | TIMELINE) => return None,
+            ("sync", "value", TIMELINE) => self.point(),
             ("vm_bind_op" | "sync", _, _) => 0,
             ("cs", "engine", _) => u64::from(self.dice.below(3)),
             ("cs" | "vm_bind" | "cs_ib", "flags", _) => 0,
@@ -202,6 +240,16 @@ impl Caller<'_> {
     /// So many pages at most, in bytes.
     fn page(&mut self, most: u32) -> u64 {
         4096 * u64::from(self.dice.below(most))
+    }
+
+    /// A point of a timeline: one of the first, so that calls meet, or one of those beyond which there
+    /// are few.
+    pub(super) fn point(&mut self) -> u64 {
+        const FAR: [u64; 4] = [1, u64::MAX - 1, u64::MAX, 1 << 63];
+        match self.dice.below(10) {
+            0 => FAR[self.dice.below(FAR.len() as u32) as usize],
+            _ => self.dice.below(5).into(),
+        }
     }
 
     fn constant(&mut self) -> u64 {
@@ -255,5 +303,36 @@ pub(super) fn pick(dice: &mut Choices, objects: &[u32]) -> u64 {
     match objects.len() as u32 {
         0 => u64::from(dice.below(3)),
         count => u64::from(objects[dice.below(count) as usize]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arena, Caller, Choices, Grammar, Lengths, Objects};
+
+    #[test]
+    fn all_that_calls_are_given_is_in_the_arena() {
+        let grammar = Grammar::new().unwrap();
+        let mut caller = Caller {
+            grammar: &grammar,
+            arena: Arena::new().unwrap(),
+            dice: Choices::new(1),
+            // No file: all calls fail.
+            fd: -1,
+            objects: Objects::default(),
+            lengths: Lengths {
+                ops: 4096,
+                ibs: 64,
+                bos: 4096,
+                syncs: 1024,
+            },
+            kind: 0,
+            successes: vec![0; grammar.calls.len()],
+        };
+        for _ in 0..5000 {
+            caller.dice.begin(vec![]);
+            caller.call();
+        }
+        assert!(caller.successes.iter().all(|count| *count == 0));
     }
 }

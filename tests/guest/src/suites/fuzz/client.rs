@@ -17,7 +17,7 @@ use rgt::uapi::drm_gem_close;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::arena::Arena;
-use super::calls::{Caller, Objects, pick, push};
+use super::calls::{Caller, Lengths, Objects, pick, push};
 use super::choices::Choices;
 use super::corpus::Corpus;
 use super::coverage::Coverage;
@@ -50,6 +50,7 @@ pub(in crate::suites) fn run(arguments: &[&str]) -> Outcome {
     let grammar = Arc::new(Grammar::new()?);
     let nodes = Device::list()?;
     let node = nodes.first().context("no device")?;
+    let lengths = Lengths::of(Device::open()?.info());
     let file = Arc::new(OpenOptions::new().read(true).write(true).open(node)?);
     let threads: Vec<_> = (0..THREADS)
         .map(|number| {
@@ -63,6 +64,7 @@ pub(in crate::suites) fn run(arguments: &[&str]) -> Outcome {
                     dice: Choices::new(seed),
                     fd: file.as_raw_fd(),
                     objects: Objects::default(),
+                    lengths,
                     kind: 0,
                     successes: vec![0; grammar.calls.len()],
                 };
