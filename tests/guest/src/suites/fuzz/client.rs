@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use rgt::Device;
 use rgt::ioctl::{FdToHandle, HandleToFd, Request};
 use rgt::uapi::drm_gem_close;
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::arena::Arena;
@@ -38,6 +39,11 @@ const SYNCOBJ_DESTROY: u32 = 0xc008_64c0;
 const SYNCOBJ_WAIT: u32 = 0xc028_64c3;
 const SYNCOBJ_RESET: u32 = 0xc010_64c4;
 const SYNCOBJ_SIGNAL: u32 = 0xc010_64c5;
+const SYNCOBJ_TIMELINE_WAIT: u32 = 0xc030_64ca;
+const SYNCOBJ_QUERY: u32 = 0xc018_64cb;
+const SYNCOBJ_TRANSFER: u32 = 0xc020_64cc;
+const SYNCOBJ_TIMELINE_SIGNAL: u32 = 0xc018_64cd;
+const SYNCOBJ_EVENTFD: u32 = 0xc018_64cf;
 
 /// Makes calls: arguments are a seed, milliseconds, and the folder of what was found.
 pub(in crate::suites) fn run(arguments: &[&str]) -> Outcome {
@@ -101,6 +107,7 @@ fn sequences(
     end: Instant,
 ) -> Result<Vec<u32>> {
     let scratch = memfd_create("fuzz", MemfdFlags::CLOEXEC)?;
+    let event = eventfd(0, EventfdFlags::CLOEXEC)?;
     let corpus = || corpus.lock().unwrap_or_else(PoisonError::into_inner);
     // Other numbers than those of the calls.
     let mut changes = Dice::new(!seed);
@@ -109,7 +116,7 @@ fn sequences(
     while Instant::now() < end {
         caller.dice.begin(corpus().script(&mut changes));
         for _ in 0..=caller.dice.below(LONGEST) {
-            one(&mut caller, file, &scratch, &mut fds);
+            one(&mut caller, file, &scratch, &event, &mut fds);
         }
         if let Some(coverage) = &coverage {
             corpus().learn(coverage.places(), caller.dice.made());
@@ -119,14 +126,21 @@ fn sequences(
     Ok(caller.successes)
 }
 
-fn one(caller: &mut Caller<'_>, file: &File, scratch: impl AsFd, fds: &mut Vec<u32>) {
-    match caller.dice.below(24) {
+fn one(
+    caller: &mut Caller<'_>,
+    file: &File,
+    scratch: impl AsFd,
+    event: impl AsFd,
+    fds: &mut Vec<u32>,
+) {
+    match caller.dice.below(25) {
         0 => close(caller),
         1 => share(caller, fds),
         2 => take(caller, fds),
         3 => create_syncobj(caller),
         4 => use_syncobj(caller),
         5 => touch(caller, file, scratch),
+        6 => use_timeline(caller, event),
         _ => caller.call(),
     }
 }
@@ -177,7 +191,7 @@ fn use_syncobj(caller: &mut Caller<'_>) {
     let handle = pick(&mut caller.dice, &caller.objects.syncobjs) as u32;
     let list = caller.arena.place(caller.dice.roll());
     caller.arena.write(list, &handle.to_le_bytes());
-    let (low, high) = (list as u32, (list >> 32) as u32);
+    let [low, high] = halves(list);
     match caller.dice.below(6) {
         0 => ioctl(caller, SYNCOBJ_DESTROY, &[handle, 0]),
         1 => ioctl(caller, SYNCOBJ_RESET, &[low, high, 1, 0]),
@@ -185,6 +199,49 @@ fn use_syncobj(caller: &mut Caller<'_>) {
         // At once.
         _ => ioctl(caller, SYNCOBJ_WAIT, &[low, high, 0, 0, 1, 0, 0, 0, 0, 0]),
     };
+}
+
+/// The low half and the high half.
+fn halves(number: u64) -> [u32; 2] {
+    [number as u32, (number >> 32) as u32]
+}
+
+/// Uses a syncobj as a timeline.
+fn use_timeline(caller: &mut Caller<'_>, event: impl AsFd) {
+    let handle = pick(&mut caller.dice, &caller.objects.syncobjs) as u32;
+    let point = caller.point();
+    let [handles, points] = [(); 2].map(|()| caller.arena.place(caller.dice.roll()));
+    caller.arena.write(points, &point.to_le_bytes());
+    caller.arena.write(handles, &handle.to_le_bytes());
+    let [handles_low, handles_high] = halves(handles);
+    let [points_low, points_high] = halves(points);
+    let list = [handles_low, handles_high, points_low, points_high];
+    let array = |flags| [&list[..], &[1, flags]].concat();
+    let [low, high] = halves(point);
+    let (number, words) = match caller.dice.below(6) {
+        // At once: the time is in the past.
+        0 => {
+            let flags = caller.dice.below(8);
+            let rest = [0, 0, 1, flags, 0, 0, 0, 0];
+            (SYNCOBJ_TIMELINE_WAIT, [&list[..], &rest].concat())
+        }
+        1 => (SYNCOBJ_QUERY, array(caller.dice.below(2))),
+        2 => {
+            let to = pick(&mut caller.dice, &caller.objects.syncobjs) as u32;
+            let [to_low, to_high] = halves(caller.point());
+            let words = vec![handle, to, low, high, to_low, to_high, 0, 0];
+            (SYNCOBJ_TRANSFER, words)
+        }
+        3 => {
+            /// DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE
+            const AVAILABLE: u32 = 4;
+            let flags = AVAILABLE * caller.dice.below(2);
+            let event = event.as_fd().as_raw_fd() as u32;
+            (SYNCOBJ_EVENTFD, vec![handle, flags, low, high, event, 0])
+        }
+        _ => (SYNCOBJ_TIMELINE_SIGNAL, array(0)),
+    };
+    ioctl(caller, number, &words);
 }
 
 /// Maps a page of a BO, and accesses it.
