@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use rgt::Mapping;
@@ -29,6 +30,11 @@ pub(super) struct Coverage {
 }
 
 impl Coverage {
+    /// Whether the kernel has kcov.
+    pub(super) fn is_there() -> bool {
+        Path::new(KCOV).exists()
+    }
+
     /// Follows this thread from here on. None on a kernel without kcov.
     pub(super) fn new() -> Result<Option<Self>> {
         let file = match File::options().read(true).write(true).open(KCOV) {
