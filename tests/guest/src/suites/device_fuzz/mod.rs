@@ -21,7 +21,7 @@ use rgt::Device;
 use super::fuzz;
 use super::reset::directory;
 use super::unbind::{Unbound, works};
-use crate::harness::{Helper, LONG, Need, Outcome, Suite, counted, tests};
+use crate::harness::{Helper, LONG, Length, Need, Outcome, Suite, Tag, counted, tests};
 use crate::rig::PATIENCE;
 
 pub(super) use clients::{attack_it, use_it};
@@ -30,8 +30,7 @@ use meddler::{Header, Meddler, Place};
 pub(super) const SUITE: Suite = Suite {
     name: "device-fuzz",
     needs: &[Need::Iommu, Need::LastOfBoot],
-    // No long form: those run in one guest, without an IOMMU.
-    tags: &[],
+    tags: &[Tag::Long],
     tests: &[tests![LONG; registers, page_tables, configuration, messages, packets, all_of_it]],
 };
 
@@ -76,10 +75,10 @@ fn all_of_it() -> Outcome {
 const USERS: &[&str] = &[USER; 3];
 
 fn meddled(places: &[Place], users: &[&str]) -> Outcome {
-    const ROUNDS: u32 = 2;
     const TIME: Duration = Duration::from_secs(5);
+    let rounds = Length::choose(2, 30);
     let (mut changes, mut garbled) = (0, 0);
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let seeds = round * users.len() as u32..;
         let users = users.iter().zip(seeds);
         let users = users

@@ -97,12 +97,12 @@ pub(crate) fn choose_long(
         "TIME= is for everything at once, and SUITE= for one suite after the other"
     );
     let plan = TestProgram::build(paths)?.plan()?;
-    let guest = match time {
+    let guests = match time {
         None => plan.stress(choice)?,
         Some(time) => plan.soak(time)?,
     };
     Ok(Suites {
-        guests: vec![guest],
+        guests,
         form: Form::Long,
         test: None,
         time,

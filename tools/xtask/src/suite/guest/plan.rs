@@ -90,8 +90,8 @@ impl Plan {
         found
     }
 
-    /// Returns the guest for the suites that have a long form, or for those of them that are named.
-    pub(super) fn stress(&self, choice: &Choice) -> Result<Assignment> {
+    /// Returns the guests for the suites that have a long form, or for those of them that are named.
+    pub(super) fn stress(&self, choice: &Choice) -> Result<Vec<Assignment>> {
         let long = self.suites.iter().filter(|suite| suite.has(Tag::Long));
         let names: Vec<_> = long.clone().map(|suite| suite.name.as_str()).collect();
         for name in choice.names() {
@@ -102,15 +102,25 @@ impl Plan {
             );
         }
         let chosen = |suite: &&Spec| choice.is_all() || choice.has(&suite.name);
-        let suites = long.filter(chosen).cloned().collect();
-        Ok(Assignment::new(STRESS, suites))
+        let empty = STRESS.map(|machine| Assignment::new(machine, vec![]));
+        let home = |suite: &Spec| empty.iter().position(|guest| guest.meets(suite));
+        let guests = STRESS.into_iter().enumerate().map(|(at, machine)| {
+            let here = |suite: &&Spec| home(suite).unwrap_or(0) == at;
+            let suites = long.clone().filter(chosen).filter(here);
+            Assignment::new(machine, suites.cloned().collect())
+        });
+        Ok(guests
+            .filter_map(|guest| guest.retain(|_, _| true))
+            .collect())
     }
 
     /// Returns the guest for the suite that does everything at once, for a time.
-    pub(super) fn soak(&self, time: Duration) -> Result<Assignment> {
-        let mut guest = self.stress(&Choice::one(SOAK))?;
-        guest.machine.limit += time;
-        Ok(guest)
+    pub(super) fn soak(&self, time: Duration) -> Result<Vec<Assignment>> {
+        let mut guests = self.stress(&Choice::one(SOAK))?;
+        for guest in &mut guests {
+            guest.machine.limit += time;
+        }
+        Ok(guests)
     }
 
     fn stages(&self) -> impl Iterator<Item = &Stage> {

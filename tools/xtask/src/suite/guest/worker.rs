@@ -92,7 +92,8 @@ impl Worker<'_> {
     fn one(&self, boot: Boot, assignment: &Assignment) -> Result<Option<Failure>> {
         let machine = &assignment.machine;
         let mut name = match (self.form, machine.is_default()) {
-            (Form::Long, _) => "stress".to_owned(),
+            (Form::Long, true) => "stress".to_owned(),
+            (Form::Long, false) => format!("stress-{}", machine.name),
             (Form::Short, true) => "test".to_owned(),
             (Form::Short, false) => format!("test-{}", machine.name),
         };

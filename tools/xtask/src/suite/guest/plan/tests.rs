@@ -235,9 +235,15 @@ fn a_test_is_run_where_it_is() {
 
 #[test]
 fn stress_takes_what_has_a_long_form() {
-    let stress = |names: &str| real().stress(&Choice::of(names));
+    let stress = |names: &str| -> Result<Vec<Vec<String>>> {
+        let guests = real().stress(&Choice::of(names))?;
+        Ok(guests.iter().map(labels).collect())
+    };
+    let [default, iommu] = &stress("").unwrap()[..] else {
+        panic!("not two guests")
+    };
     assert_eq!(
-        labels(&stress("").unwrap()),
+        *default,
         [
             "vm",
             "userptr",
@@ -255,10 +261,14 @@ fn stress_takes_what_has_a_long_form() {
             "unplug"
         ]
     );
-    assert_eq!(labels(&stress("stale-data").unwrap()), ["stale-data"]);
+    assert_eq!(*iommu, ["iommu/device-fuzz"]);
+    assert_eq!(stress("stale-data").unwrap(), [["stale-data"]]);
+    assert_eq!(stress("device-fuzz").unwrap(), [["iommu/device-fuzz"]]);
     assert!(stress("gem").is_err());
     let time = Duration::from_secs(86400);
-    let soak = real().soak(time).unwrap();
-    assert_eq!(labels(&soak), ["soak"]);
+    let [soak] = &real().soak(time).unwrap()[..] else {
+        panic!("not one guest")
+    };
+    assert_eq!(labels(soak), ["soak"]);
     assert!(soak.machine.limit > time);
 }
