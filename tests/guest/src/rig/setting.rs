@@ -14,7 +14,12 @@ pub(crate) struct Setting {
 
 impl Setting {
     pub(crate) fn change(path: &'static str, value: &str) -> Result<Self> {
-        let before = fs::read_to_string(path).with_context(|| path.to_owned())?;
+        let text = fs::read_to_string(path).with_context(|| path.to_owned())?;
+        // The one of several values that counts is in brackets.
+        let chosen = text
+            .split_once('[')
+            .and_then(|(_, rest)| rest.split_once(']'));
+        let before = chosen.map_or(text.as_str(), |(value, _)| value).to_owned();
         fs::write(path, value).with_context(|| path.to_owned())?;
         Ok(Self { path, before })
     }

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::area::{Area, Bound, HUGE};
 use crate::expect::same;
 use crate::harness::{Length, Outcome, Test, tests};
-use crate::rig::{MIB, MemoryGroup, PAGE, Rig, meminfo};
+use crate::rig::{MIB, MemoryGroup, PAGE, Rig, Setting, meminfo};
 
 pub(super) const TESTS: &[Test] = tests![
     written_by_the_gpu_goes_there_and_comes_back,
@@ -62,6 +62,8 @@ fn written_by_the_gpu_goes_there_and_comes_back() -> Outcome {
 
 /// Whole or in pieces.
 fn huge_pages_go_there_and_come_back() -> Outcome {
+    // With little memory the kernel has none unless it is told to.
+    let _some = Setting::change("/sys/kernel/mm/transparent_hugepage/enabled", "madvise")?;
     let rig = Rig::new()?;
     for round in 1..4 {
         let area = Area::huge(1)?;
