@@ -9,7 +9,8 @@ use kernel::{
     sync::{
         aref::ARef,
         Arc, //
-    }, //
+    },
+    time::Instant, //
 };
 
 use crate::{
@@ -112,8 +113,9 @@ impl Submission<'_> {
             return self.try_submit(ibs, &mut out_syncs, false)?.ok_or(EAGAIN);
         }
 
+        let since = Instant::now();
         for _ in 0..TRIES {
-            fetch_stale(self.vm).inspect_err(|err| {
+            fetch_stale(self.vm, since).inspect_err(|err| {
                 drm_dbg!(
                     self.dev,
                     "CS: no access to memory of a process that is bound in the VM: {err:?}\n"

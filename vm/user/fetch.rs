@@ -15,7 +15,9 @@ use kernel::{
     },
     time::{
         msecs_to_jiffies,
-        Jiffies, //
+        Instant,
+        Jiffies,
+        Monotonic, //
     }, //
 };
 
@@ -154,14 +156,15 @@ pub(crate) fn stable_pages(vm: &Vm, seen: PagesSeen) -> Option<StablePages<'_>> 
 }
 
 /// Fetches the pages of all ranges of a VM that are stale. To be called without any reservation, before
-/// what is bound is validated, and anew when [`stable_pages()`] gives none.
+/// what is bound is validated, and anew when [`stable_pages()`] gives none: `since` is when that was done
+/// first.
 ///
 /// The errors of [`fetch()`].
-pub(crate) fn fetch_stale(vm: &Vm) -> Result {
+pub(crate) fn fetch_stale(vm: &Vm, since: Instant<Monotonic>) -> Result {
     vm.user
         .stale()?
         .iter()
-        .try_for_each(|range| fetch(vm, range))
+        .try_for_each(|range| fetch(vm, range, since))
 }
 
 /// Fetches the pages of the ranges that are mapped at addresses, where they are stale, and returns the
@@ -181,10 +184,11 @@ pub(in crate::vm) fn prefetch(vm: &Vm, va: &Range<u64>) -> Result<KVVec<Arc<User
     })?;
 
     keep_one_each(&mut ranges, |range| &**range);
+    let since = Instant::now();
     ranges
         .iter()
         .filter(|range| range.is_stale())
-        .try_for_each(|range| fetch(vm, range))?;
+        .try_for_each(|range| fetch(vm, range, since))?;
     Ok(ranges)
 }
 
@@ -194,8 +198,8 @@ pub(in crate::vm) fn prefetch(vm: &Vm, va: &Range<u64>) -> Result<KVVec<Arc<User
 /// other errors of [`UserPages::fetch()`].
 ///
 /// [`UserPages::fetch()`]: crate::rust::drm::gpusvm::UserPages::fetch
-fn fetch(vm: &Vm, range: &UserRange) -> Result {
-    match range.pages()?.fetch() {
+fn fetch(vm: &Vm, range: &UserRange, since: Instant<Monotonic>) -> Result {
+    match range.pages()?.fetch(since) {
         Err(EFAULT) => {
             let patience: Jiffies = msecs_to_jiffies(PATIENCE_MS);
             vm.wait_for_binds(patience)?;

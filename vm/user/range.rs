@@ -18,7 +18,10 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    time::Jiffies, //
+    time::{
+        Instant,
+        Jiffies, //
+    }, //
 };
 
 use super::{
@@ -110,7 +113,7 @@ impl UserRange {
         // First, so that it is not taken for one that has lost its last mapping.
         let mapping = UserMapping::new(range.clone());
         // Jobs do not wait for what is not there, or not yet.
-        mapping.pages()?.fetch()?;
+        mapping.pages()?.fetch(Instant::now())?;
         vm.user.list.lock().push(range, GFP_KERNEL_ACCOUNT)?;
         // It may have changed before it was in the list.
         vm.user.changes.fetch_add(1, Relaxed);

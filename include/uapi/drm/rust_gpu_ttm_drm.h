@@ -662,8 +662,9 @@ struct drm_rgt_cs_bo {
  * context guilty, except the default context.
  *
  * A context has at most 1000 jobs for an engine, queued or running: the call
- * fails with EAGAIN then. Wait for one of them before the next attempt. Jobs
- * are charged to the memory cgroup of the caller.
+ * fails with EAGAIN then. Wait for one of them before the next attempt. So it
+ * does when memory of a process that is bound changes again and again. Jobs are
+ * charged to the memory cgroup of the caller.
  */
 struct drm_rgt_cs {
 	/** @vm_id: VM that the indirect buffers run in */

@@ -58,7 +58,7 @@ use crate::rust::{
     sync::RwSemaphore, //
 };
 
-/// How long pages are fetched that change again and again, or are slow to come.
+/// How long pages are fetched that change again and again.
 const PATIENCE: Delta = Delta::from_secs(15);
 
 /// A driver's callbacks for changes of pages that its device may use.
@@ -69,6 +69,8 @@ pub trait UserPagesOps: Send + Sync + Sized + 'static {
     type Driver: drm::Driver;
 
     /// Called with the lock held to write: what is submitted from here on must not rely on the pages.
+    ///
+    /// Not when the binding of the device ends: submissions have a guard of its registration.
     fn stale(&self);
 
     /// Waits for what was submitted before.
@@ -187,7 +189,8 @@ impl<T: UserPagesOps> UserPages<T> {
     }
 
     /// Fetches the pages, and maps them for DMA, unless they are current. Pages that are not there
-    /// are faulted in. The device may write them if it is to, and if the process may.
+    /// are faulted in. The device may write them if it is to, and if the process may. `since` is when
+    /// the caller began, with this range or another one.
     ///
     /// They may have changed again when this returns. To be called without a lock that is taken with
     /// `mmap_lock` held, such as a reservation, and without a guard of the device's registration: pages
@@ -195,19 +198,15 @@ impl<T: UserPagesOps> UserPages<T> {
     ///
     /// - `EFAULT` where there is no memory, or such as a device must not or cannot access: that of
     ///   devices, and of `memfd_secret()`; and when the process is gone.
-    /// - `EAGAIN` when they still change after 15 seconds, or have not come.
+    /// - `EAGAIN` when they change, 15 seconds later or more.
     /// - `ENODEV` once the device is not bound.
     /// - `ERESTARTSYS` or `EINTR` when a signal came.
     /// - `ENOMEM`
     ///
     /// C: `drm_gpusvm_get_pages()`.
-    pub fn fetch(&self) -> Result {
+    pub fn fetch(&self, since: Instant<Monotonic>) -> Result {
         let _turn = self.fetching.write_killable()?;
-        let start = Instant::<Monotonic>::now();
         while !self.is_current_now() {
-            if start.elapsed() > PATIENCE {
-                return Err(EAGAIN);
-            }
             if kernel::current!().signal_pending() {
                 return Err(ERESTARTSYS);
             }
@@ -217,22 +216,25 @@ impl<T: UserPagesOps> UserPages<T> {
                 got => (self.write, got),
             };
             match got {
-                Ok(()) => {}
+                Ok(()) => match self.finish(is_writable) {
+                    Ok(true) => return Ok(()),
+                    // Whatever is mapped for DMA counts as got, also if that was only to read it.
+                    Ok(false) => self.notifier.unmap_pages(),
+                    Err(err) => {
+                        self.notifier.unmap_pages();
+                        return Err(err);
+                    }
+                },
                 // GPU SVM's patience is a second.
-                Err(EBUSY) => continue,
+                Err(EBUSY) => {}
                 Err(EFAULT) if !self.notifier.mapped.is_bound() => return Err(ENODEV),
                 // Pages of a device that have a `struct page`.
                 Err(EOPNOTSUPP) => return Err(EFAULT),
                 Err(err) => return Err(err),
             }
-            match self.finish(is_writable) {
-                Ok(true) => return Ok(()),
-                // Whatever is mapped for DMA counts as got, also if that was only to read it.
-                Ok(false) => self.notifier.unmap_pages(),
-                Err(err) => {
-                    self.notifier.unmap_pages();
-                    return Err(err);
-                }
+            // They have changed meanwhile.
+            if since.elapsed() > PATIENCE {
+                return Err(EAGAIN);
             }
         }
         Ok(())

@@ -15,7 +15,8 @@ use kernel::{
             Relaxed, //
         },
         Arc, //
-    }, //
+    },
+    time::Instant, //
 };
 
 use crate::{
@@ -138,7 +139,7 @@ mod tests {
         assert!(!gpu.is_current(&pages));
         assert_eq!(mapped(&pages), None);
 
-        pages.fetch()?;
+        pages.fetch(Instant::now())?;
         assert!(gpu.is_current(&pages));
         assert!(pages.seems_current());
         assert_eq!(mapped(&pages), Some((4 * PAGE_SIZE as u64, true)));
@@ -150,7 +151,7 @@ mod tests {
         assert!(!pages.seems_current());
         assert_eq!(mapped(&pages), None);
         assert!(pages.unmapped.load(Relaxed) > 0);
-        assert_eq!(pages.fetch(), Err(EFAULT));
+        assert_eq!(pages.fetch(Instant::now()), Err(EFAULT));
         Ok(())
     }
 
@@ -160,7 +161,7 @@ mod tests {
         let memory = Memory::new(2, false)?;
         let pages = gpu.pages(memory.range(0..2), true)?;
 
-        pages.fetch()?;
+        pages.fetch(Instant::now())?;
         assert_eq!(mapped(&pages), Some((2 * PAGE_SIZE as u64, false)));
         Ok(())
     }
@@ -171,13 +172,13 @@ mod tests {
         let memory = Memory::new(2, true)?;
         let pages = gpu.pages(memory.range(0..2), true)?;
 
-        pages.fetch()?;
+        pages.fetch(Instant::now())?;
         assert!(gpu.is_current(&pages));
 
         gpu.binding = None;
         assert!(!gpu.is_current(&pages));
         assert_eq!(mapped(&pages), None);
-        assert_eq!(pages.fetch(), Err(ENODEV));
+        assert_eq!(pages.fetch(Instant::now()), Err(ENODEV));
         assert!(!gpu.is_current(&pages));
         assert_eq!(gpu.pages(memory.range(0..1), true).err(), Some(ENODEV));
         Ok(())
@@ -189,7 +190,7 @@ mod tests {
         let memory = Memory::new(1, true)?;
         let pages = gpu.pages(memory.range(0..1), true)?;
 
-        pages.fetch()?;
+        pages.fetch(Instant::now())?;
         assert!(gpu.is_current(&pages));
         assert!(!other.is_current(&pages));
         Ok(())
