@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::area::{Area, Bound};
 use crate::expect::{fails, of_library, same};
-use crate::harness::{Length, Outcome, Test, counted, tests};
+use crate::harness::{Length, Outcome, SetOnDrop, Test, counted, tests};
 use crate::rig::{Dice, PAGE, Rig};
 
 pub(super) const TESTS: &[Test] = tests![
@@ -136,8 +136,9 @@ fn given_up_again_and_again() -> Outcome {
                 counted(&format!("jobs, of {jobs} with changes each {most} us"), ran);
                 Ok(())
             };
+            let until_done = SetOnDrop(&over);
             let done = work();
-            over.store(true, Ordering::Relaxed);
+            drop(until_done);
             let changed = changer.join().expect("the changer");
             done.and(changed)
         })?;

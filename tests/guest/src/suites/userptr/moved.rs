@@ -13,9 +13,9 @@ use rustix::io::Errno;
 use super::area::{Area, HUGE, compact};
 use super::basic::submit;
 use crate::expect::{fails, same};
-use crate::harness::{Length, Outcome, Test, counted, tests};
+use crate::harness::{Length, Outcome, SetOnDrop, Test, counted, tests};
 use crate::peer::SwFence;
-use crate::rig::{Dice, PAGE, Rig, Setting};
+use crate::rig::{Dice, PAGE, Rig, Setting, vmstat};
 use crate::suites::observe::values_in_calls;
 
 pub(super) const TESTS: &[Test] = tests![
@@ -222,7 +222,8 @@ pub(super) fn while_compacted(rounds: u32) -> Outcome {
         Ok(())
     };
 
-    let (mut round, mut moved) = (0, 0);
+    let migrated = || vmstat("pgmigrate_success");
+    let (mut round, mut moved, before_all) = (0, 0, migrated()?);
     // Which pages move is the kernel's choice.
     while round < rounds || (moved == 0 && round < 10 * rounds) {
         scatter(&areas)?;
@@ -237,8 +238,9 @@ pub(super) fn while_compacted(rounds: u32) -> Outcome {
                 }
                 Ok(())
             });
+            let until_filled = SetOnDrop(&over);
             let done = fill(round + 1).and_then(|()| fill(round + 2));
-            over.store(true, Ordering::Relaxed);
+            drop(until_filled);
             let compacted = compactor.join().expect("the compactor");
             done.and(compacted)
         })?;
@@ -249,6 +251,8 @@ pub(super) fn while_compacted(rounds: u32) -> Outcome {
         round += 1;
     }
     ensure!(moved != 0, "no page has moved in {round} rounds");
+    // With little memory, others have gone to swap and come back elsewhere.
+    ensure!(migrated()? != before_all, "the kernel has moved no page");
     counted("pages that moved", moved as u64);
     Ok(())
 }

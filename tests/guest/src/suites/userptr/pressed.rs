@@ -10,7 +10,7 @@ use anyhow::ensure;
 
 use super::area::Area;
 use super::{moved, other_mm, running};
-use crate::harness::{Outcome, Test, counted, tests};
+use crate::harness::{Outcome, SetOnDrop, Test, counted, tests};
 use crate::rig::{PAGE, PATIENCE, vmstat};
 use crate::suites::pressure::{Hog, LITTLE};
 
@@ -48,9 +48,8 @@ fn with_little_memory(test: impl FnOnce() -> Outcome) -> Outcome {
             }
             Ok(())
         };
-        let done = begins().and_then(|()| test());
-        over.store(true, Ordering::Relaxed);
-        done
+        let _over = SetOnDrop(&over);
+        begins().and_then(|()| test())
     })?;
     counted("pages that went to swap", swapped()? - before);
     Ok(())

@@ -205,11 +205,12 @@ pub(in crate::suites) fn leave(arguments: &[&str]) -> Outcome {
     let area = Area::anonymous(LARGE)?;
     area.number(1);
     let bound = area.bind(&rig)?;
-    let busy = rig.busy(rig.copy, Duration::from_secs(2), |work| {
+    let busy = rig.busy(rig.copy, Duration::from_secs(4), |work| {
         work.commands.fill(bound.addr(), LARGE as u64, MARK)?;
         Ok(())
     })?;
     busy.begins()?;
+    ensure!(busy.runs()?, "the job is over already");
     socket.write_all(&[1])?;
     // The end of the process is what takes all of it away.
     mem::forget((rig, area, bound, busy));
