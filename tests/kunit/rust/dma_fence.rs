@@ -32,6 +32,7 @@ use crate::{
             Timeline, //
         },
     },
+    tests::rust::module::rgt_test_module_refcount,
     LocalModule, //
 };
 
@@ -52,11 +53,6 @@ fn publish(timeline: &Timeline) -> Result<(ARef<Fence>, PendingFence)> {
 /// Creates a fence with a timeline of its own, so that it stands for no other.
 pub(in crate::tests) fn fence() -> Result<(ARef<Fence>, PendingFence)> {
     publish(&timeline()?)
-}
-
-// Declared as in `helpers.h`. Functions marked `safe` take no pointers.
-unsafe extern "C" {
-    safe fn rgt_test_module_refcount() -> c_int;
 }
 
 /// The names that the fence core shows for a fence: the driver's and the timeline's.

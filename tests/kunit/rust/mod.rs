@@ -8,6 +8,7 @@ pub(super) mod dma_fence;
 pub(super) mod dma_resv;
 pub(super) mod drm;
 pub(super) mod mm;
+mod module;
 mod pci;
 mod pm;
 mod shrinker;

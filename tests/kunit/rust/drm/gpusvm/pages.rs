@@ -16,7 +16,13 @@ use kernel::{
         },
         Arc, //
     },
-    time::Instant, //
+    time::{
+        delay::fsleep,
+        ClockSource,
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 use crate::{
@@ -35,7 +41,10 @@ use crate::{
             Fixture,
             TtmDriver, //
         },
-        mm::Memory, //
+        mm::{
+            undisturbed,
+            Memory, //
+        }, //
     },
     LocalModule, //
 };
@@ -93,6 +102,15 @@ impl Gpu {
     fn is_current(&self, pages: &UserPages<Calls>) -> bool {
         pages.is_current(&self.svm.read())
     }
+
+    /// Fetches pages, and returns what [`mapped()`] says while they are current.
+    fn fetch(&self, pages: &UserPages<Calls>) -> Result<Option<(u64, bool)>> {
+        undisturbed(|| {
+            pages.fetch(Instant::now())?;
+            let mapped = mapped(pages);
+            self.is_current(pages).then_some(mapped).ok_or(EBUSY)
+        })
+    }
 }
 
 /// Counts calls, each only if it comes behind the one before.
@@ -126,6 +144,18 @@ fn mapped(pages: &UserPages<Calls>) -> Option<(u64, bool)> {
     })
 }
 
+/// Returns a time at which the patience with changing pages that begins there is at its end.
+fn long_ago() -> Instant<Monotonic> {
+    const AGE: Delta = Delta::from_secs(20);
+    // The clock starts with the kernel, and has no time before that.
+    let missing = AGE - Delta::from_nanos(Monotonic::ktime_get());
+
+    if !missing.is_negative() {
+        fsleep(missing);
+    }
+    Instant::now() - AGE
+}
+
 #[kunit_tests(rgt_gpusvm_pages)]
 mod tests {
     use super::*;
@@ -139,19 +169,37 @@ mod tests {
         assert!(!gpu.is_current(&pages));
         assert_eq!(mapped(&pages), None);
 
-        pages.fetch(Instant::now())?;
-        assert!(gpu.is_current(&pages));
-        assert!(pages.seems_current());
-        assert_eq!(mapped(&pages), Some((4 * PAGE_SIZE as u64, true)));
-        // The fetch itself was no change.
-        assert_eq!(pages.unmapped.load(Relaxed), 0);
+        let (before, mapped_bytes, seemed_current) = undisturbed(|| {
+            let before = pages.unmapped.load(Relaxed);
+            pages.fetch(Instant::now())?;
+            let (bytes, seems_current) = (mapped(&pages), pages.seems_current());
+            // The fetch itself is no change.
+            if !gpu.is_current(&pages) || pages.unmapped.load(Relaxed) != before {
+                return Err(EBUSY);
+            }
+            Ok((before, bytes, seems_current))
+        })?;
+        assert!(seemed_current);
+        assert_eq!(mapped_bytes, Some((4 * PAGE_SIZE as u64, true)));
 
         memory.unmap(1..2)?;
         assert!(!gpu.is_current(&pages));
         assert!(!pages.seems_current());
         assert_eq!(mapped(&pages), None);
-        assert!(pages.unmapped.load(Relaxed) > 0);
+        assert!(pages.unmapped.load(Relaxed) > before);
         assert_eq!(pages.fetch(Instant::now()), Err(EFAULT));
+        Ok(())
+    }
+
+    #[test]
+    fn patience_is_for_changes_only() -> Result {
+        let gpu = Gpu::new()?;
+        let memory = Memory::new(4, true)?;
+        let pages = gpu.pages(memory.range(0..4), true)?;
+        let since = long_ago();
+
+        assert!(!gpu.is_current(&pages));
+        assert_eq!(undisturbed(|| pages.fetch(since)), Ok(()));
         Ok(())
     }
 
@@ -161,8 +209,8 @@ mod tests {
         let memory = Memory::new(2, false)?;
         let pages = gpu.pages(memory.range(0..2), true)?;
 
-        pages.fetch(Instant::now())?;
-        assert_eq!(mapped(&pages), Some((2 * PAGE_SIZE as u64, false)));
+        let mapped = gpu.fetch(&pages)?;
+        assert_eq!(mapped, Some((2 * PAGE_SIZE as u64, false)));
         Ok(())
     }
 
@@ -172,8 +220,7 @@ mod tests {
         let memory = Memory::new(2, true)?;
         let pages = gpu.pages(memory.range(0..2), true)?;
 
-        pages.fetch(Instant::now())?;
-        assert!(gpu.is_current(&pages));
+        assert!(gpu.fetch(&pages)?.is_some());
 
         gpu.binding = None;
         assert!(!gpu.is_current(&pages));
@@ -190,9 +237,15 @@ mod tests {
         let memory = Memory::new(1, true)?;
         let pages = gpu.pages(memory.range(0..1), true)?;
 
-        pages.fetch(Instant::now())?;
-        assert!(gpu.is_current(&pages));
-        assert!(!other.is_current(&pages));
+        let is_current_by_other = undisturbed(|| {
+            pages.fetch(Instant::now())?;
+            let is_current_by_other = other.is_current(&pages);
+            // That is not because they have changed.
+            gpu.is_current(&pages)
+                .then_some(is_current_by_other)
+                .ok_or(EBUSY)
+        })?;
+        assert!(!is_current_by_other);
         Ok(())
     }
 
