@@ -6,6 +6,12 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
+use super::Setting;
+
+/// By how much the kernel raises its watermarks for a while when pages of several kinds come to be side by
+/// side.
+const BOOST: &str = "/proc/sys/vm/watermark_boost_factor";
+
 /// Bytes of an entry of /proc/meminfo.
 pub(crate) fn meminfo(entry: &str) -> Result<u64> {
     let text = fs::read_to_string("/proc/meminfo")?;
@@ -23,6 +29,13 @@ pub(crate) fn vmstat(entry: &str) -> Result<u64> {
     let value = { words }.find(|(name, _)| *name == entry);
     let (_, value) = value.with_context(|| format!("no {entry} in /proc/vmstat"))?;
     Ok(value.parse()?)
+}
+
+/// Has the kernel take nothing while this is kept: it has free memory, and does not look for more before
+/// that is short.
+pub(crate) fn without_pressure() -> Result<Setting> {
+    shrink_all()?;
+    Setting::change(BOOST, "0")
 }
 
 /// Has the kernel call all shrinkers until they free no more.

@@ -23,7 +23,7 @@ use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placemen
 pub(crate) use calls::Calls;
 pub(crate) use frames::count_write_combined;
 pub(crate) use kept::Kept;
-pub(crate) use memory::{meminfo, shrink_all, vmstat};
+pub(crate) use memory::{meminfo, shrink_all, vmstat, without_pressure};
 pub(crate) use memory_group::{MemoryGroup, enter_cgroup, mount_cgroups};
 pub(crate) use noise::{Dice, noise};
 pub(crate) use pressure::Pressure;

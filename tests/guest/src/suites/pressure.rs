@@ -17,6 +17,7 @@ use crate::expect::{each, same};
 use crate::harness::{LONG, Outcome, Suite, Tag, say, skip, tests};
 use crate::rig::{
     Dice, MIB, Make, PAGE, Rig, SYSTEM, Setting, count_write_combined, meminfo, noise, shrink_all,
+    without_pressure,
 };
 use crate::suites::observe::values_in_calls;
 
@@ -281,11 +282,10 @@ pub(super) struct Hog {
 impl Hog {
     /// Takes all memory but `LITTLE`.
     pub(super) fn leave_little() -> Result<Self> {
-        // The kernel keeps more than that free for a while when pages of several kinds come to be
-        // side by side, and calls the OOM killer where allocations find the rest.
-        let no_boost = Setting::change("/proc/sys/vm/watermark_boost_factor", "0")?;
-        // TTM's pool has pages that do not count as available, and gives them to the driver.
-        shrink_all()?;
+        // The kernel keeps more than that free for a while, and calls the OOM killer where
+        // allocations find the rest. TTM's pool has pages that do not count as available, and gives
+        // them to the driver.
+        let no_boost = without_pressure()?;
         let len = usize::try_from(meminfo("MemAvailable")?.saturating_sub(LITTLE).max(PAGE))?;
         // SAFETY: The kernel chooses the address, so no memory of ours is replaced.
         let base = unsafe {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::arguments::refused_by;
 use crate::expect::{each, fails, of_library, raw, refused_with, same};
 use crate::harness::{End, Outcome, Test, in_child, tests};
-use crate::rig::{HIDDEN, MIB, PAGE, Rig, SHARED, noise, shrink_all};
+use crate::rig::{HIDDEN, MIB, PAGE, Rig, SHARED, noise, shrink_all, without_pressure};
 
 pub(super) const TESTS: &[Test] = tests![
     bad_arguments,
@@ -77,6 +77,7 @@ fn answers() -> Outcome {
 }
 
 fn content_stays_without_pressure() -> Outcome {
+    let _calm = without_pressure()?;
     let rig = Rig::new()?;
     each(
         SHARED.into_iter().chain([("hidden VRAM", HIDDEN)]),
@@ -94,6 +95,7 @@ fn content_stays_without_pressure() -> Outcome {
 }
 
 fn jobs_are_refused() -> Outcome {
+    let _calm = without_pressure()?;
     let rig = Rig::new()?;
     each(SHARED, |make| {
         let bo = rig.bo(PAGE, make)?;
@@ -114,6 +116,7 @@ fn jobs_are_refused() -> Outcome {
 }
 
 fn the_cpu_gets_a_signal() -> Outcome {
+    let _calm = without_pressure()?;
     let rig = Rig::new()?;
     each(SHARED, |make| {
         let bo = rig.bo(2 * PAGE, make)?;
