@@ -21,6 +21,7 @@ use super::files::{memory_file, shared};
 use crate::expect::{fails, same};
 use crate::harness::{End, Outcome, Test, Used, in_child, meeting, tests};
 use crate::rig::{MIB, PAGE, PATIENCE, Rig};
+use crate::suites::reset::verdict;
 
 pub(super) const TESTS: &[Test] = tests![
     given_up_under_a_job,
@@ -179,12 +180,7 @@ fn given_up_under_a_job_that_hangs() -> Outcome {
     ensure!(!busy.runs()?, "it has changed while the job ran");
     ensure!(time < PATIENCE, "it took {time:?}");
     busy.settle()?;
-    let verdict = guilty.status()?;
-    same(
-        "cause",
-        (verdict.cause, verdict.guilty),
-        (Some(Cause::Hang), true),
-    )?;
+    verdict("who hung", &guilty, Some(Cause::Hang), true)?;
     same("anew", area.checksum(), of_fill(0, LEN as u64 / 4))?;
 
     let fresh = Context::create(&rig.device, Priority::Normal)?;
