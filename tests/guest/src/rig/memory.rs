@@ -38,6 +38,11 @@ pub(crate) fn without_pressure() -> Result<Setting> {
     Setting::change(BOOST, "0")
 }
 
+/// Has the kernel compact all memory, as far as it can.
+pub(crate) fn compact() -> Result<()> {
+    fs::write("/proc/sys/vm/compact_memory", "1").context("compact_memory")
+}
+
 /// Has the kernel call all shrinkers until they free no more.
 pub(crate) fn shrink_all() -> Result<()> {
     fs::write("/proc/sys/vm/drop_caches", "2").context("drop_caches")

@@ -23,7 +23,7 @@ use rgt::{Bo, BoBuilder, BoFlags, Caching, Device, Engine, EngineClass, Placemen
 pub(crate) use calls::Calls;
 pub(crate) use frames::count_write_combined;
 pub(crate) use kept::Kept;
-pub(crate) use memory::{meminfo, shrink_all, vmstat, without_pressure};
+pub(crate) use memory::{compact, meminfo, shrink_all, vmstat, without_pressure};
 pub(crate) use memory_group::{MemoryGroup, enter_cgroup, mount_cgroups};
 pub(crate) use noise::{Dice, noise};
 pub(crate) use pressure::Pressure;
@@ -185,7 +185,7 @@ impl Rig {
         Ok(Busy::new(work, bos))
     }
 
-    /// What the steps of a long job read and write: 1, to where there is 0. Its backing is there
+    /// Source and target of the copies of a long job, which are 1 and 0. Their backing is there
     /// already, so that it does not count, and the job need not wait for it.
     fn bos_of_steps(&self) -> Result<[Bo; 2]> {
         let bos = [self.vram(4)?, self.gtt(4)?];

@@ -2,17 +2,16 @@
 
 //! What the threads do in a round.
 
-use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use rgt::{Binding, Bo, Cause, Context, Priority};
 
 use crate::expect::{content_is, same};
 use crate::harness::Outcome;
 use crate::peer::{Cpu, DmaBuf, Vgem, udmabuf};
-use crate::rig::{Dice, Kept, MIB, Rig, SHARED, noise, shrink_all};
+use crate::rig::{Dice, Kept, MIB, Rig, SHARED, compact, noise, shrink_all};
 use crate::suites::clients;
 use crate::suites::racing::{WINDOW, bind_look_unbind, numbered};
 use crate::suites::reset::verdict;
@@ -163,7 +162,7 @@ impl Kills {
 
 /// Moves pages that can be moved, and takes those that can be taken.
 pub(super) fn machine(round: u32) -> Outcome {
-    fs::write("/proc/sys/vm/compact_memory", "1").context("compact_memory")?;
+    compact()?;
     if round % 4 == 3 {
         shrink_all()?;
     }

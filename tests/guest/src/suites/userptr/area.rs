@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use rgt::{BindOp, Binding, Bo, checksum};
 
 use crate::harness::skip;
-use crate::rig::{PAGE, PATIENCE, Rig};
+use crate::rig::{PAGE, PATIENCE, Rig, compact};
 
 /// An area of addresses, unmapped when dropped. What is there may go and come.
 pub(in crate::suites) struct Area {
@@ -293,11 +293,6 @@ pub(super) const READ_WRITE: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
 /// A huge page.
 pub(in crate::suites) const HUGE: usize = 2 << 20;
 const MREMAP_DONTUNMAP: libc::c_int = 4;
-
-/// Has the kernel move pages together, as far as it can.
-pub(super) fn compact() -> Result<()> {
-    fs::write("/proc/sys/vm/compact_memory", "1").context("compact_memory")
-}
 
 fn check(done: libc::c_int) -> Result<()> {
     if done != 0 {

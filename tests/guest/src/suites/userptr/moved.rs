@@ -10,12 +10,12 @@ use rgt::uapi::DRM_RGT_REGION_GTT;
 use rgt::{BindOp, BindQueue, Syncobj};
 use rustix::io::Errno;
 
-use super::area::{Area, HUGE, compact};
+use super::area::{Area, HUGE};
 use super::basic::submit;
 use crate::expect::{fails, same};
 use crate::harness::{Length, Outcome, SetOnDrop, Test, counted, tests};
 use crate::peer::SwFence;
-use crate::rig::{Dice, PAGE, Rig, Setting, vmstat};
+use crate::rig::{Dice, PAGE, Rig, Setting, compact, vmstat};
 use crate::suites::observe::values_in_calls;
 
 pub(super) const TESTS: &[Test] = tests![
