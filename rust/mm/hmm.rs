@@ -26,7 +26,7 @@ use super::interval_notifier::{
 };
 use crate::rust::bindings;
 
-/// What is in the page tables for a page of a process.
+/// A PFN with its flags: an entry of `hmm_range::hmm_pfns`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct HmmPfn(usize);
@@ -70,7 +70,7 @@ impl HmmPfn {
 
 /// The pages of a range of addresses, as they were in the page tables.
 ///
-/// They may be others by the time that somebody looks, and are only shown behind a check of the
+/// They may be invalidated at any time, and are only returned behind a check of the
 /// notifier. No reference is taken. Pages of `memfd_secret()` are among them: see
 /// [`has_secrets()`](super::has_secrets).
 ///

@@ -16,7 +16,7 @@ use crate::peer::{DmaBuf, Vgem};
 /// The uAPI's numbers, which `make generate` makes.
 const LAYOUT: &str = include_str!("../../../uapi/layout.txt");
 
-/// What stands before the name of a number of an ioctl.
+/// The prefix of the names of ioctl numbers.
 const NUMBER: &str = "DRM_IOCTL_RGT_";
 
 /// A call: its name, and how it is made.
@@ -24,7 +24,7 @@ pub(crate) type Call = (&'static str, fn(&mut Calls) -> Result<()>);
 
 /// A client with all that its calls are about. Each succeeds once.
 pub(crate) struct Calls {
-    /// What calls have made: it is given up when nothing fails any more.
+    /// Objects that calls have created, kept until no failure is injected any more.
     made: Vec<Box<dyn Any>>,
     work: Work,
     fenced: Work,

@@ -120,7 +120,7 @@ impl Drop for Work {
 /// A job that runs for a while.
 pub(crate) struct Busy {
     work: Work,
-    /// What its steps read and write, closed after it.
+    /// Source and target of its copies, closed after it.
     own: [Bo; 2],
 }
 

@@ -21,7 +21,7 @@ use crate::rig::{Dice, HIDDEN, PATIENCE, Rig};
 /// The most jobs of a round on an engine.
 const JOBS: u32 = 3;
 
-/// What became of jobs.
+/// Counts of jobs by how they ended.
 #[derive(Default)]
 pub(in crate::suites) struct Verdicts {
     /// They did all that they were to do, whatever that was.
